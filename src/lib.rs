@@ -1,0 +1,30 @@
+//! moonbell: Lua that answers DingTalk.
+//!
+//! The life of one message, module by module:
+//!
+//! ```text
+//! DingTalk ──frame──▶ transport ──commit──▶ inbox ──claim──▶ worker ──call──▶ script ──▶ api
+//!                         └──ack──▶ DingTalk   access allows, router picks the handler    │
+//! DingTalk ◀──REST── dingtalk ◀──drain── outbox ◀──── replies, in one transaction ────────┘
+//! ```
+//!
+//! [`transport`] reads a frame and hands a [`message::Message`] to the [`inbox`]; once that row is committed the frame
+//! is acknowledged. [`worker`] claims rows, asks [`access`] whether this person may, lets [`router`] pick the handler,
+//! and drives it as a coroutine in the Luau VM of its [`script`]. What the handler calls lives in [`api`]; what it says
+//! goes through the [`outbox`] and [`dingtalk`] back to the chat. [`store`] is the SQLite journal under inbox and
+//! outbox, [`sim`] is a DingTalk of our own on loopback.
+
+pub mod access;
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod dingtalk;
+pub mod inbox;
+pub mod message;
+pub mod outbox;
+pub mod router;
+pub mod script;
+pub mod sim;
+pub mod store;
+pub mod transport;
+pub mod worker;
