@@ -38,12 +38,14 @@ CREATE TABLE cards (
     id            TEXT PRIMARY KEY,
     address       TEXT NOT NULL,
     title         TEXT NOT NULL,
-    template      TEXT NOT NULL,
     run           TEXT NOT NULL,
-    state         TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+    -- new: not delivered yet; open: in the chat; closed: its end was accepted.
+    state         TEXT NOT NULL CHECK (state IN ('new', 'open', 'closed')),
+    -- The text of the last accepted frame, so that an interrupted card keeps what it showed.
+    shown         TEXT NOT NULL DEFAULT '',
     created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX cards_open ON cards (created_at_ms) WHERE state = 'open';
+CREATE INDEX cards_open ON cards (created_at_ms) WHERE state <> 'closed';
 
 -- What scripts keep. Values are JSON text; a script sees only its own rows.
 CREATE TABLE kv (
