@@ -26,6 +26,7 @@
 //! [`Run::check`], catches panics, and drops the future the moment the run ends. What outlives a future (a child, a
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
+pub mod bot;
 pub mod failure;
 pub mod module;
 pub mod options;
@@ -52,8 +53,10 @@ pub struct Registration {
 }
 
 /// Every module that a script has: the only registration.
-pub const MODULES: &[Registration] =
-    &[Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") }];
+pub const MODULES: &[Registration] = &[
+    Registration { name: "bot", build: bot::module, definition: include_str!("bot.d.luau") },
+    Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
+];
 
 /// Services of the process that modules use. Cheap to clone.
 #[derive(Clone, Debug)]
