@@ -4,12 +4,16 @@
 //! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
 
 mod diagnostic;
+mod drive;
+mod generation;
 mod preempt;
 mod registration;
 mod require;
 mod vm;
 
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
+pub use drive::{Ended, Failed};
+pub use generation::{Engine, Generation};
 pub use preempt::bump;
 pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
 pub use require::{Folder, Resolver};
