@@ -8,6 +8,8 @@
 //! Knows nothing of Lua, nor of how the message came in.
 
 mod card;
+mod cards;
+mod deliver;
 mod rate;
 
 use std::collections::HashMap;
@@ -26,6 +28,7 @@ use crate::store::Store;
 use crate::store::now_ms;
 
 pub use card::Card;
+pub use deliver::Template;
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
 /// its row when its turn comes.
@@ -175,7 +178,7 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
     let texts = match &reply.body {
-        Body::Text { text } | Body::Markdown { text, .. } => split(text),
+        Body::Text { text } | Body::Markdown { text, .. } => crate::dingtalk::split(text),
     };
     let piece = |(n, text): (usize, String)| {
         let body = match &reply.body {
@@ -186,8 +189,4 @@ fn pieces(reply: &Reply) -> Vec<Item> {
         Item::Reply(Reply { to: reply.to.clone(), body, at })
     };
     texts.into_iter().enumerate().map(piece).collect()
-}
-
-fn split(text: &str) -> Vec<String> {
-    vec![text.to_owned()]
 }
