@@ -366,13 +366,13 @@ impl Eye {
         let mut links = BTreeMap::new();
         if let Some(real) = &real {
             wanted.insert(real.clone(), true);
-            for Link { link, target, is_dir } in links_out_of(real, &self.dir) {
+            for Link { at, target, is_dir } in links_out_of(real, &self.dir) {
                 if is_dir {
                     wanted.insert(target.clone(), true);
                 } else if let Some(above) = target.parent() {
                     wanted.entry(above.to_owned()).or_insert(false);
                 }
-                links.insert(target, link);
+                links.insert(target, at);
             }
         }
         // Before the watches, so that their first event is understood.
@@ -406,7 +406,7 @@ impl Eye {
 }
 
 struct Link {
-    link: PathBuf,
+    at: PathBuf,
     target: PathBuf,
     is_dir: bool,
 }
@@ -434,12 +434,12 @@ fn links_out_of(real: &Path, dir: &Path) -> Vec<Link> {
                 && !target.starts_with(real)
                 && let Ok(rest) = path.strip_prefix(real)
             {
-                let (link, is_dir) = (dir.join(rest), target.is_dir());
+                let (at, is_dir) = (dir.join(rest), target.is_dir());
                 if is_dir && (real.starts_with(&target) || is_large(&target)) {
-                    warn!(link = %link.display(), "not watching behind this link: it leads to a folder above, or is too large");
+                    warn!(link = %at.display(), "not watching behind this link: it leads to a folder above, or is too large");
                     continue;
                 }
-                found.push(Link { link, target, is_dir });
+                found.push(Link { at, target, is_dir });
             }
         }
     }
