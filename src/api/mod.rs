@@ -35,6 +35,7 @@ pub mod log;
 pub mod module;
 pub mod options;
 pub mod run;
+pub mod shell;
 pub mod time;
 
 use std::fmt;

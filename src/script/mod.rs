@@ -10,6 +10,7 @@ mod preempt;
 mod registration;
 mod require;
 mod vm;
+pub mod watch;
 
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};
