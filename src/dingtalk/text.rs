@@ -27,7 +27,9 @@ const MAX_INFO_CHARS: usize = 32;
 /// Splits `body` into pieces that each fit one message. One that fits comes back as it is.
 pub fn split(body: &Body) -> Vec<Body> {
     match body {
-        Body::Text { text } => split_text(text).into_iter().map(|text| Body::Text { text }).collect(),
+        Body::Text { text } => {
+            split_text(text).into_iter().map(|text| Body::Text { text }).collect()
+        }
         Body::Markdown { title: given, text } => split_markdown(text)
             .into_iter()
             .map(|text| {
@@ -67,7 +69,9 @@ pub fn tail(markdown: &str, limit_bytes: usize) -> Cow<'_, str> {
     // Room for the mark, a reopened fence and its end.
     let room = limit_bytes.saturating_sub("…\n".len() + 2 * (MAX_FENCE + 2) + 4 * MAX_INFO_CHARS);
     let mut start = markdown.ceil_char_boundary(markdown.len() - room);
-    if let Some(line) = markdown[start..].find('\n').map(|at| start + at + 1).filter(|at| *at < markdown.len()) {
+    if let Some(line) =
+        markdown[start..].find('\n').map(|at| start + at + 1).filter(|at| *at < markdown.len())
+    {
         start = line;
     }
     let mut tail = "…\n".to_owned();
@@ -169,7 +173,9 @@ fn cut(rest: &str, used: Size, open: Option<Fence>, markdown: bool) -> usize {
         .filter(|at| *at > half)
         .or_else(|| after("\n").filter(|at| *at > half))
         .or_else(|| sentence_end(fits).filter(|at| *at > half))
-        .or_else(|| fits.rfind(char::is_whitespace).map(|at| at + width(fits, at)).filter(|at| *at > half))
+        .or_else(|| {
+            fits.rfind(char::is_whitespace).map(|at| at + width(fits, at)).filter(|at| *at > half)
+        })
         .filter(|at| rest[*at..].graphemes(true).next().is_none() || is_grapheme_border(rest, *at))
         .unwrap_or(end);
     if markdown {
@@ -200,7 +206,9 @@ fn width(text: &str, at: usize) -> usize {
 }
 
 fn is_grapheme_border(text: &str, at: usize) -> bool {
-    unicode_segmentation::GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
+    unicode_segmentation::GraphemeCursor::new(at, text.len(), true)
+        .is_boundary(text, 0)
+        .unwrap_or(true)
 }
 
 /// The end of the last sentence in `text`, quotes and spaces after it included.
@@ -209,7 +217,8 @@ fn sentence_end(text: &str) -> Option<usize> {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let wide = matches!(c, '。' | '！' | '？' | '；' | '…');
-        let narrow = matches!(c, '.' | '!' | '?' | ';') && chars.peek().is_some_and(|(_, next)| *next == ' ');
+        let narrow = matches!(c, '.' | '!' | '?' | ';')
+            && chars.peek().is_some_and(|(_, next)| *next == ' ');
         if wide {
             end = Some(at + c.len_utf8());
         } else if narrow {
@@ -248,7 +257,13 @@ impl Fence {
         if !(3..=MAX_FENCE).contains(&length) || (marker == '`' && info.contains('`')) {
             return None;
         }
-        let info = info.split_whitespace().next().unwrap_or_default().chars().take(MAX_INFO_CHARS).collect();
+        let info = info
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(MAX_INFO_CHARS)
+            .collect();
         Some(Self { marker, length, info })
     }
 
@@ -267,7 +282,11 @@ impl Fence {
 
     /// The end line, on a line of its own after `text`.
     fn closing(&self, text: &str) -> String {
-        format!("{}{}", if text.is_empty() || text.ends_with('\n') { "" } else { "\n" }, self.marker())
+        format!(
+            "{}{}",
+            if text.is_empty() || text.ends_with('\n') { "" } else { "\n" },
+            self.marker()
+        )
     }
 }
 
@@ -310,7 +329,9 @@ fn plain(line: &str) -> String {
             '!' if rest.starts_with('[') => {}
             '[' => {
                 // `[shown](address)`: only what is shown.
-                let link = rest.split_once("](").and_then(|(shown, after)| Some((shown, after.split_once(')')?.1)));
+                let link = rest
+                    .split_once("](")
+                    .and_then(|(shown, after)| Some((shown, after.split_once(')')?.1)));
                 match link {
                     Some((shown, after)) => {
                         plain.push_str(shown);

@@ -21,7 +21,8 @@ impl Backoff {
 
     /// Returns the next wait. Up to a quarter more or less, so that many hosts do not come back at the same moment.
     pub(super) fn next(&mut self) -> Duration {
-        let wait = self.first.saturating_mul(2u32.saturating_pow(self.attempt.min(16))).min(self.cap);
+        let wait =
+            self.first.saturating_mul(2u32.saturating_pow(self.attempt.min(16))).min(self.cap);
         self.attempt = self.attempt.saturating_add(1);
         wait.mul_f64(rand::random_range(0.75..1.25)).min(self.cap)
     }
@@ -46,7 +47,10 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
         for expected in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0] {
             let wait = backoff.next().as_secs_f64();
-            assert!((expected * 0.75..=expected * 1.25).contains(&wait), "{wait} is not about {expected}");
+            assert!(
+                (expected * 0.75..=expected * 1.25).contains(&wait),
+                "{wait} is not about {expected}"
+            );
         }
         for _ in 0..100 {
             let wait = backoff.next();

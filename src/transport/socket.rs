@@ -143,7 +143,8 @@ impl Socket {
         let closing = CancellationToken::new();
         let mut deliveries: FuturesUnordered<Delivery> = FuturesUnordered::new();
         let mut watch = Watch::new(&self.timing);
-        let mut tick = tokio::time::interval_at(Instant::now() + self.timing.ping, self.timing.ping);
+        let mut tick =
+            tokio::time::interval_at(Instant::now() + self.timing.ping, self.timing.ping);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Set once the server said that it will close: whatever still arrives is served until then.
         let mut give_up: Option<Instant> = None;
@@ -200,7 +201,9 @@ impl Socket {
         closing.cancel();
         let finish = async { while deliveries.next().await.is_some() {} };
         if tokio::time::timeout(self.timing.drain, finish).await.is_err() {
-            tracing::error!("commits were still under way when a connection ended; their messages come again");
+            tracing::error!(
+                "commits were still under way when a connection ended; their messages come again"
+            );
         }
         let _ = out.try_send(WsMessage::Close(None));
         drop(out);
@@ -226,7 +229,8 @@ impl Socket {
         };
         let topic = frame.topic();
         let id = frame.headers.message_id().map(str::to_owned);
-        let acknowledge = |ack: fn(&str) -> Ack| id.as_deref().map(|id| reply(out.clone(), ack(id)));
+        let acknowledge =
+            |ack: fn(&str) -> Ack| id.as_deref().map(|id| reply(out.clone(), ack(id)));
         let delivery = match topic {
             Topic::Ping => id.as_deref().map(|id| reply(out.clone(), Ack::ping(id, &frame.data))),
             Topic::Disconnect => acknowledge(Ack::noticed),
@@ -241,7 +245,9 @@ impl Socket {
             }
             Topic::Robot | Topic::Card | Topic::Event => {
                 if id.is_none() {
-                    tracing::warn!("a delivery without `messageId` cannot be acknowledged; it is taken all the same");
+                    tracing::warn!(
+                        "a delivery without `messageId` cannot be acknowledged; it is taken all the same"
+                    );
                 }
                 let ack: fn(&str) -> Ack = match topic {
                     Topic::Card => Ack::card,
@@ -251,7 +257,8 @@ impl Socket {
                 match receive(&frame) {
                     Ok(Received::Inbound(inbound)) => {
                         let ack = id.as_deref().map(ack);
-                        let later = id.as_deref().filter(|_| topic == Topic::Event).map(Ack::event_later);
+                        let later =
+                            id.as_deref().filter(|_| topic == Topic::Event).map(Ack::event_later);
                         Some(self.commit(inbound, ack, later, out.clone(), closing.clone()))
                     }
                     Ok(Received::Own | Received::Ignored) => acknowledge(ack),
@@ -266,7 +273,11 @@ impl Socket {
                     Err(error) => {
                         // Refusing it would only bring it again.
                         add(&self.counters.malformed);
-                        tracing::warn!(?topic, size_bytes = frame.data.len(), "dropped a delivery: {error}");
+                        tracing::warn!(
+                            ?topic,
+                            size_bytes = frame.data.len(),
+                            "dropped a delivery: {error}"
+                        );
                         acknowledge(ack)
                     }
                 }
@@ -284,7 +295,8 @@ impl Socket {
         out: mpsc::Sender<WsMessage>,
         closing: CancellationToken,
     ) -> Delivery {
-        let (inbox, counters, timing) = (self.inbox.clone(), self.counters.clone(), self.timing.clone());
+        let (inbox, counters, timing) =
+            (self.inbox.clone(), self.counters.clone(), self.timing.clone());
         async move {
             let give_up = Instant::now() + timing.commit_patience;
             loop {
@@ -433,7 +445,9 @@ pub(super) fn describe(error: &WsError) -> String {
         WsError::Capacity(_) => "the server sent more than 1 MiB at once".to_owned(),
         WsError::Protocol(error) => format!("the server broke the WebSocket protocol: {error}"),
         WsError::Utf8(_) => "the server sent text that is not UTF-8".to_owned(),
-        WsError::Http(response) => format!("the server answered with HTTP status {}", response.status().as_u16()),
+        WsError::Http(response) => {
+            format!("the server answered with HTTP status {}", response.status().as_u16())
+        }
         _ => "the handshake failed".to_owned(),
     }
 }

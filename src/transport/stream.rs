@@ -204,14 +204,18 @@ impl Stream {
                     }
                     match ended {
                         Next::Move => {
-                            tracing::info!("the server will close this connection; opening the next one");
+                            tracing::info!(
+                                "the server will close this connection; opening the next one"
+                            );
                             backoff.next_unless_first()
                         }
                         Next::Ended(Ended { ending: Ending::JournalClosed(reason), .. }) => {
                             return Err(Fatal::Journal(reason));
                         }
                         Next::Ended(Ended { ending: Ending::Deaf(reason), heard, .. }) => {
-                            tracing::warn!("the connection is open but deaf ({reason}); opening another one");
+                            tracing::warn!(
+                                "the connection is open but deaf ({reason}); opening another one"
+                            );
                             silence = if heard {
                                 self.timing.silence
                             } else {
@@ -264,20 +268,29 @@ impl Stream {
             let request = connection.url().as_str();
             match tokio_tungstenite::connect_async_with_config(request, Some(config), true).await {
                 Ok((ws, _)) => Ok(ws),
-                Err(error) => {
-                    Err(OpenError::Socket(format!("no connection to `{}`: {}", connection.host(), describe(&error))))
-                }
+                Err(error) => Err(OpenError::Socket(format!(
+                    "no connection to `{}`: {}",
+                    connection.host(),
+                    describe(&error)
+                ))),
             }
         };
         tokio::time::timeout(self.timing.open, Box::pin(open)).await.unwrap_or_else(|_| {
-            Err(OpenError::Socket(format!("the connection was not open within {:?}", self.timing.open)))
+            Err(OpenError::Socket(format!(
+                "the connection was not open within {:?}",
+                self.timing.open
+            )))
         })
     }
 
     fn api_failed(&self, error: &ApiError, backoff: &mut Backoff) -> Duration {
         let refused = matches!(
             error.class,
-            Class::Credentials | Class::Token | Class::Scope(_) | Class::IpNotAllowed | Class::Permanent
+            Class::Credentials
+                | Class::Token
+                | Class::Scope(_)
+                | Class::IpNotAllowed
+                | Class::Permanent
         );
         if !refused {
             let wait = backoff.next().max(error.retry_after.unwrap_or_default());
@@ -308,7 +321,11 @@ enum Next {
 }
 
 /// Waits until the socket `id` ends or is asked to; collects older ones that end meanwhile.
-async fn current_ends(id: u64, sockets: &mut JoinSet<Ended>, left: &mut mpsc::Receiver<u64>) -> Next {
+async fn current_ends(
+    id: u64,
+    sockets: &mut JoinSet<Ended>,
+    left: &mut mpsc::Receiver<u64>,
+) -> Next {
     loop {
         tokio::select! {
             Some(leaving) = left.recv() => {

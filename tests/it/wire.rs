@@ -17,7 +17,9 @@ fn names(prefix: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
-        .filter_map(|file| Some(file.unwrap().file_name().to_str()?.strip_suffix(".json")?.to_owned()))
+        .filter_map(|file| {
+            Some(file.unwrap().file_name().to_str()?.strip_suffix(".json")?.to_owned())
+        })
         .filter(|name| name.starts_with(prefix))
         .collect();
     names.sort();
@@ -37,7 +39,8 @@ fn parse(data: &str) -> Message {
 fn summary(message: &Message) -> String {
     let files = |files: &[moonbell::message::File]| {
         let one = |file: &moonbell::message::File| {
-            let fallback = file.fallback_code.as_deref().map(|code| format!("|{code}")).unwrap_or_default();
+            let fallback =
+                file.fallback_code.as_deref().map(|code| format!("|{code}")).unwrap_or_default();
             let name = file.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
             let duration = file.duration.map(|duration| format!(" {duration}")).unwrap_or_default();
             format!(" <{}:{}{fallback}{name}{duration}>", file.kind.as_str(), file.download_code)
@@ -45,7 +48,11 @@ fn summary(message: &Message) -> String {
         files.iter().map(one).collect::<String>()
     };
     let quoted = message.quoted.as_ref().map(|quoted| {
-        let id = quoted.id.as_ref().map(|id| id.as_str().trim_end_matches("AAAAAAAAAAA==")).unwrap_or("-");
+        let id = quoted
+            .id
+            .as_ref()
+            .map(|id| id.as_str().trim_end_matches("AAAAAAAAAAA=="))
+            .unwrap_or("-");
         let bot = if quoted.from_bot { " bot" } else { "" };
         format!(" [{id} {}{bot} {:?}{}]", quoted.kind.as_str(), quoted.text, files(&quoted.files))
     });
@@ -63,7 +70,9 @@ fn every_kind_of_message_is_read() {
     let table: String = names("robot_")
         .iter()
         .filter(|name| *name != "robot_quota_exceeded")
-        .map(|name| format!("{}: {}\n", name.trim_start_matches("robot_"), summary(&parse(&fixture(name)))))
+        .map(|name| {
+            format!("{}: {}\n", name.trim_start_matches("robot_"), summary(&parse(&fixture(name))))
+        })
         .collect();
     insta::assert_snapshot!(table, @"");
 }
@@ -77,8 +86,11 @@ fn a_group_message_names_its_people_and_its_way_back() {
     assert_eq!(message.sender.staff_id.as_ref().unwrap().as_str(), "015412345678901234");
     assert!(message.sender.same_org);
     assert_eq!(message.robot_code.as_deref(), Some("dingfixturebot000001"));
-    let mentions: Vec<_> =
-        message.mentions.iter().map(|m| (m.staff_id.as_ref().map(|id| id.as_str()), m.is_bot)).collect();
+    let mentions: Vec<_> = message
+        .mentions
+        .iter()
+        .map(|m| (m.staff_id.as_ref().map(|id| id.as_str()), m.is_bot))
+        .collect();
     assert_eq!(mentions, [(None, true), (Some("manager4220"), false), (None, false)]);
     let webhook = message.webhook.unwrap();
     assert!(webhook.url.starts_with("https://oapi.dingtalk.com/robot/sendBySession?session="));
@@ -96,21 +108,31 @@ fn a_person_from_outside_has_no_staff_id() {
 #[test]
 fn rich_text_mentions_are_known_people_not_the_bot() {
     let message = parse(&fixture("robot_rich_text_all_elements"));
-    let ids: Vec<_> = message.mentions.iter().map(|m| (m.staff_id.as_ref().map(|id| id.as_str()), m.is_bot)).collect();
+    let ids: Vec<_> = message
+        .mentions
+        .iter()
+        .map(|m| (m.staff_id.as_ref().map(|id| id.as_str()), m.is_bot))
+        .collect();
     assert_eq!(ids, [(None, true), (Some("015412345678901234"), false)]);
 }
 
 #[test]
 fn an_exhausted_quota_is_told_and_nothing_else() {
-    assert!(matches!(robot_message(&fixture("robot_quota_exceeded")), Ok(Received::QuotaExhausted { .. })));
+    assert!(matches!(
+        robot_message(&fixture("robot_quota_exceeded")),
+        Ok(Received::QuotaExhausted { .. })
+    ));
     let event = Frame::parse(&fixture("stream_frame_event_quota_exceeded")).unwrap();
-    assert!(matches!(receive(&event), Ok(Received::QuotaExhausted { message }) if message.contains("超量")));
+    assert!(
+        matches!(receive(&event), Ok(Received::QuotaExhausted { message }) if message.contains("超量"))
+    );
 }
 
 #[test]
 fn a_redelivery_is_the_same_message() {
     let once = receive(&Frame::parse(&fixture("stream_frame_robot_message")).unwrap()).unwrap();
-    let again = receive(&Frame::parse(&fixture("stream_frame_robot_message_redelivered")).unwrap()).unwrap();
+    let again = receive(&Frame::parse(&fixture("stream_frame_robot_message_redelivered")).unwrap())
+        .unwrap();
     assert_eq!(once, again);
 }
 
@@ -147,7 +169,9 @@ fn card_frame(data: &Value) -> Frame {
 #[test]
 fn a_submitted_form_keeps_its_shape_and_other_callbacks_are_no_clicks() {
     let form: Value = serde_json::from_str(&fixture("card_callback_form")).unwrap();
-    let Ok(Received::Inbound(Inbound::CardAction(click))) = receive(&card_frame(&form)) else { panic!() };
+    let Ok(Received::Inbound(Inbound::CardAction(click))) = receive(&card_frame(&form)) else {
+        panic!()
+    };
     assert_eq!(click.params["form"]["choice"]["index"], 1);
     let pull: Value = serde_json::from_str(&fixture("card_dynamic_data_request")).unwrap();
     assert_eq!(receive(&card_frame(&pull)), Ok(Received::Ignored));
@@ -164,10 +188,15 @@ fn odd_clicks_lose_only_what_is_odd() {
         let Ok(Received::Inbound(Inbound::CardAction(click))) = receive(&card_frame(&odd)) else {
             panic!("{odd} is a click")
         };
-        assert_eq!((click.card_id.as_str(), click.staff_id, click.action_ids.len()), ("c", None, 0));
+        assert_eq!(
+            (click.card_id.as_str(), click.staff_id, click.action_ids.len()),
+            ("c", None, 0)
+        );
     }
     let beside = json!({ "outTrackId": "c", "value": r#"{"cardPrivateData":{"actionIds":["a"]},"params":{"k":1}}"# });
-    let Ok(Received::Inbound(Inbound::CardAction(click))) = receive(&card_frame(&beside)) else { panic!() };
+    let Ok(Received::Inbound(Inbound::CardAction(click))) = receive(&card_frame(&beside)) else {
+        panic!()
+    };
     assert_eq!((click.action_ids, click.params["k"].clone()), (vec!["a".to_owned()], json!(1)));
     assert!(receive(&card_frame(&json!({ "userId": "u" }))).is_err(), "a click on no card");
 }
@@ -179,7 +208,9 @@ fn every_event_is_read() {
         .map(|name| {
             let frame = Frame::parse(&fixture(name)).unwrap();
             assert_eq!(frame.topic(), Topic::Event);
-            let Ok(Received::Inbound(Inbound::Event(event))) = receive(&frame) else { panic!("{name}") };
+            let Ok(Received::Inbound(Inbound::Event(event))) = receive(&frame) else {
+                panic!("{name}")
+            };
             assert_eq!(event.data, serde_json::from_str::<Value>(&frame.data).unwrap());
             format!("{} {} {}\n", event.kind, event.id, event.born_at_ms)
         })
@@ -190,7 +221,16 @@ fn every_event_is_read() {
 #[test]
 fn a_field_of_the_wrong_type_costs_that_field_only() {
     let good: Value = serde_json::from_str(&fixture("robot_text_group")).unwrap();
-    let odd = [json!(null), json!(7), json!(true), json!([]), json!({}), json!(""), json!("x"), json!([[[{}]]])];
+    let odd = [
+        json!(null),
+        json!(7),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!(""),
+        json!("x"),
+        json!([[[{}]]]),
+    ];
     for field in good.as_object().unwrap().keys() {
         if matches!(field.as_str(), "msgId" | "conversationId" | "conversationType") {
             continue;
@@ -212,7 +252,14 @@ fn a_field_of_the_wrong_type_costs_that_field_only() {
 #[test]
 fn rights_hang_on_a_staff_id_that_is_a_string() {
     let good: Value = serde_json::from_str(&fixture("robot_text_p2p")).unwrap();
-    for odd in [json!(null), json!(""), json!(4220), json!(["manager4220"]), json!({}), json!("m".repeat(10_240))] {
+    for odd in [
+        json!(null),
+        json!(""),
+        json!(4220),
+        json!(["manager4220"]),
+        json!({}),
+        json!("m".repeat(10_240)),
+    ] {
         let mut data = good.clone();
         data["senderStaffId"] = odd;
         assert_eq!(parse(&data.to_string()).sender.staff_id, None);
@@ -220,7 +267,11 @@ fn rights_hang_on_a_staff_id_that_is_a_string() {
     for other in [" manager4220", "Manager4220", "manager４２２０"] {
         let mut data = good.clone();
         data["senderStaffId"] = json!(other);
-        assert_eq!(parse(&data.to_string()).sender.staff_id.unwrap().as_str(), other, "ids stay as they are");
+        assert_eq!(
+            parse(&data.to_string()).sender.staff_id.unwrap().as_str(),
+            other,
+            "ids stay as they are"
+        );
     }
 }
 
@@ -231,7 +282,10 @@ fn what_cannot_be_read_is_an_error_that_says_what_is_missing() {
         ("[1]", "the data is not a JSON object"),
         ("{}", "the field `msgId` is missing or empty"),
         (r#"{"msgId":"m"}"#, "the field `conversationId` is missing or empty"),
-        (r#"{"msgId":"m","conversationId":"c"}"#, "the field `conversationType` is missing or empty"),
+        (
+            r#"{"msgId":"m","conversationId":"c"}"#,
+            "the field `conversationType` is missing or empty",
+        ),
         (
             r#"{"msgId":"m","conversationId":"c","conversationType":"3"}"#,
             "the field `conversationType` is `3`; expected `1` or `2`",
@@ -241,7 +295,10 @@ fn what_cannot_be_read_is_an_error_that_says_what_is_missing() {
     ] {
         assert_eq!(robot_message(data).unwrap_err().to_string(), message);
     }
-    assert_eq!(parse(r#"{"msgId":1,"conversationId":"c","conversationType":1}"#).kind, Kind::Unknown);
+    assert_eq!(
+        parse(r#"{"msgId":1,"conversationId":"c","conversationType":1}"#).kind,
+        Kind::Unknown
+    );
 }
 
 #[test]
@@ -304,7 +361,11 @@ fn answers_without_a_fixture_have_a_meaning_too() {
         (429, "{}", Class::Throttled),
         (503, "{}", Class::Transient),
         (401, "{}", Class::Token),
-        (403, r#"{"Code":"Forbidden.AccessDenied.QpmLimitForSuitekeyAndOrgAndApi"}"#, Class::Throttled),
+        (
+            403,
+            r#"{"Code":"Forbidden.AccessDenied.QpmLimitForSuitekeyAndOrgAndApi"}"#,
+            Class::Throttled,
+        ),
         (403, r#"{"code":"Forbidden.AccessDenied.ApiCountLimitForOrg"}"#, Class::Quota),
         (400, r#"{"code":"invalidParameter.msgParam.tooLong"}"#, Class::TooLarge),
         (400, r#"{"code":"contain.notAllowed.picture"}"#, Class::Rejected),
@@ -313,13 +374,18 @@ fn answers_without_a_fixture_have_a_meaning_too() {
         let error = classify("call", status, body.as_bytes()).unwrap_err();
         assert_eq!(error.class, class, "{status} {body}");
     }
-    for name in names("api_").iter().filter(|name| name.ends_with("_response") || name.ends_with("response_ok")) {
+    for name in names("api_")
+        .iter()
+        .filter(|name| name.ends_with("_response") || name.ends_with("response_ok"))
+    {
         assert!(classify("call", 200, fixture(name).as_bytes()).is_ok(), "{name} is a success");
     }
 }
 
 #[test]
 fn an_error_reads_well_and_says_what_to_do() {
-    let error = classify("/v1.0/card/streaming", 403, fixture("api_error_permission_403").as_bytes()).unwrap_err();
+    let error =
+        classify("/v1.0/card/streaming", 403, fixture("api_error_permission_403").as_bytes())
+            .unwrap_err();
     insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint().unwrap()), @"");
 }
