@@ -150,6 +150,7 @@ function element(message, before) {
   const node = h("article", {
     class: `message ${mine ? "mine" : "theirs"} ${joined ? "joined" : ""}`,
     "aria-label": `${name}, ${when}`,
+    tabindex: "-1",
     "data-test": "message",
     "data-id": message.id,
     "data-from": message.from,

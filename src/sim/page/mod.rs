@@ -105,9 +105,9 @@ fn mark() -> Markup {
     html! {
         svg width="0" height="0" aria-hidden="true" class="offscreen" {
             symbol id="moonbell-mark" viewBox="0 0 64 64" {
-                path class="moon" d="M35 5A27.5 27.5 0 1 0 59 38.5 21.5 21.5 0 0 1 35 5Z" {}
-                path class="bell" d="M44.5 11.5a2.6 2.6 0 0 1 2.6 2.6v.9c4.7 1.2 7.6 5.2 7.6 10.4v5.6l3.1 4.4a1.3 1.3 0 0 1-1.1 2.1H32.3a1.3 1.3 0 0 1-1.1-2.1l3.1-4.4v-5.6c0-5.2 2.9-9.2 7.6-10.4v-.9a2.6 2.6 0 0 1 2.6-2.6Z" {}
-                circle class="bell" cx="44.5" cy="41.6" r="3.1" {}
+                path class="moon" d="M24.7 5.5A28 28 0 1 0 56.8 41.2 24 24 0 0 1 24.7 5.5Z" {}
+                path class="bell" d="M43 8.5a3 3 0 0 1 3 3v.8c5.6 1.4 9 6.1 9 12.2v6.2l3.4 4.9a1.6 1.6 0 0 1-1.3 2.5H28.9a1.6 1.6 0 0 1-1.3-2.5l3.4-4.9v-6.2c0-6.1 3.4-10.8 9-12.2v-.8a3 3 0 0 1 3-3Z" {}
+                circle class="bell" cx="43" cy="42.4" r="3.6" {}
             }
         }
     }

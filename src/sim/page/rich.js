@@ -6,7 +6,9 @@ import { t } from "./strings.js";
 /** An element that holds `html`. Only for HTML that the server has sanitised. */
 export function rich(html, actions) {
   const template = document.createElement("template");
-  template.innerHTML = html; // inert: nothing loads or runs before it is put on the page
+  // Markdown aligns columns with a style attribute, which the page's policy refuses: app.css knows `data-side`.
+  const aligned = html.replace(/<(t[dh]) style="text-align: (left|center|right)">/g, '<$1 data-side="$2">');
+  template.innerHTML = aligned; // inert: nothing loads or runs before it is put on the page
   const root = template.content;
   for (const link of root.querySelectorAll("a")) settleLink(link, actions);
   for (const table of root.querySelectorAll("table")) {
@@ -25,12 +27,6 @@ export function rich(html, actions) {
     code.setAttribute("tabindex", "0");
     code.replaceWith(frame);
     frame.append(code, button);
-  }
-  // The page's policy forbids style attributes; the one that Markdown needs is set from here instead.
-  for (const cell of root.querySelectorAll("td[style], th[style]")) {
-    const [, side] = cell.getAttribute("style").match(/text-align:\s*(left|center|right)/) ?? [];
-    cell.removeAttribute("style");
-    if (side) cell.style.setProperty("text-align", side);
   }
   return h("div", { class: "rich", "data-test": "text" }, root);
 }

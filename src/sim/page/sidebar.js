@@ -28,12 +28,15 @@ function drawPeople() {
       "data-id": person.staff_id,
       "data-nick": person.nick,
       onclick: () => actAs(person.staff_id),
-    }, h("span", { class: "seat" }, avatar(person), waiting > 0 && h("span", { class: "dot" })), h("span", { class: "person-name" }, person.nick));
+    }, h("span", { class: "seat" }, avatar(person), waiting > 0 && h("span", { class: "dot" })), h("span", { class: "person-name" }, shortName(person.nick)));
   }));
   if (focused) find(`#people [data-id="${CSS.escape(focused)}"]`)?.focus();
   const me = state.people.get(state.me);
   find("#me").textContent = me ? [me.nick, roleOf(me)].filter(Boolean).join(" · ") : "";
 }
+
+// Fits under the picture; the whole name is in the label and below the row.
+const shortName = (nick) => (/\p{Script=Han}/u.test(nick) ? nick : nick.split(/\s+/)[0]);
 
 const ROLES = ["owner", "member", "external"];
 const roleOf = (person) => (ROLES.includes(person.role_hint) ? t(`role_${person.role_hint}`) : person.role_hint);
