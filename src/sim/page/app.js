@@ -23,7 +23,9 @@ const actions = {
   deliver: (message) => post("/sim/api/say", message),
   async click(card, button) {
     try {
-      await post("/sim/api/click", { card: card.id, from: state.me, action_id: button.id });
+      const answer = await post("/sim/api/click", { card: card.id, from: state.me, action_id: button.id });
+      if (answer.outcome === "timed_out") toast(t("click_timed_out"), true);
+      if (answer.outcome === "not_sent") toast(t("click_failed", { why: answer.why }), true);
     } catch (error) {
       toast(t("click_failed", { why: error.message }), true);
     }
@@ -155,61 +157,42 @@ function locked(why) {
   find("#locked-why").textContent = why ?? "";
 }
 
-// Events that arrive while the state is being fetched wait, and are then applied on top of it.
-let waiting = null;
-
 function apply(kind, data) {
-  if (waiting) {
-    waiting.push([kind, data]);
-    return;
-  }
   if (kind === "message") upsertMessage(data);
   else if (kind === "card") upsertCard(data);
   else if (kind === "wire") wire.add(data);
-  else if (kind === "connection") setConnected(Boolean(data.connected ?? data.bot?.connected));
-  else if (kind === "state") refresh();
+  else if (kind === "connection") setConnected(Boolean(data.connected));
+  // The first event of every stream is the whole state, so a reconnection heals whatever was missed.
+  else if (kind === "state") whole(data);
 }
 
-async function refresh() {
-  if (waiting) return;
-  waiting = [];
-  try {
-    replaceAll(await get("/sim/api/state"));
-    await wire.refresh();
-    find("#lost").hidden = true;
-  } catch (error) {
-    if (error instanceof Refused) {
-      stopListening();
-      locked(error.message);
-    } else {
-      find("#lost").hidden = false;
-    }
-  } finally {
-    const late = waiting;
-    waiting = null;
-    for (const [kind, data] of late) if (kind !== "state") apply(kind, data);
-  }
-}
-
-let stopListening = () => {};
 let wasLost = false;
 
+function whole(data) {
+  replaceAll(data);
+  document.body.dataset.stream = "open";
+  find("#lost").hidden = true;
+  if (wasLost) toast(t("stream_back"));
+  wasLost = false;
+  wire.refresh().catch((error) => toast(t("failed", { why: error.message }), true));
+}
+
 function connect() {
-  stopListening = listen({
-    async opened() {
-      document.body.dataset.stream = "open";
-      await refresh();
-      if (wasLost) toast(t("stream_back"));
-      wasLost = false;
-    },
-    lost() {
+  const stop = listen({
+    event: apply,
+    async lost() {
       document.body.dataset.stream = "lost";
       wasLost = state.ready;
       find("#lost").hidden = false;
-      // A refused key looks like any other loss to an event stream; asking for the state tells them apart.
-      refresh();
+      try {
+        await get("/sim/api/state");
+      } catch (error) {
+        // A refused key looks like any other loss to an event stream; a plain call tells them apart.
+        if (!(error instanceof Refused)) return;
+        stop();
+        locked(error.message);
+      }
     },
-    event: apply,
   });
 }
 

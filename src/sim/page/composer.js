@@ -12,6 +12,7 @@ const mentionButton = find("#mention");
 const drop = find("#drop");
 
 const KEPT = 50;
+const PICTURE = /\.(png|jpe?g|gif|webp|bmp)$/i;
 let actions;
 let files = [];
 let replyTo = null;
@@ -145,24 +146,30 @@ async function submit() {
   recalled = -1;
   grow();
   draw();
+  let unsent = sending.files;
   try {
     await Promise.all(sending.files.map((file) => file.done));
-    const ids = sending.files.map((file) => file.id).filter(Boolean);
-    if (!text && ids.length === 0) return;
+    unsent = sending.files.filter((file) => file.id);
+    // DingTalk sends a file as a message of its own; pictures may stand with words.
+    for (const file of unsent.filter((one) => !PICTURE.test(one.name))) {
+      await actions.deliver({ chat, from, text: "", at_bot: sending.at, files: [file.id] });
+      unsent = unsent.filter((one) => one !== file);
+    }
+    if (!text && unsent.length === 0) return;
     await actions.deliver({
       chat,
       from,
       text,
       at_bot: sending.at,
       ...(sending.replyTo ? { quote: sending.replyTo.id } : {}),
-      ...(ids.length ? { files: ids } : {}),
+      files: unsent.map((file) => file.id),
     });
   } catch (error) {
     actions.toast(t("say_failed", { why: error.message }), true);
     // Nothing typed is ever lost, unless something newer has been typed over it.
     if (box.value === "" && state.chat === chat) {
       box.value = text;
-      files = sending.files.filter((file) => file.id);
+      files = unsent.filter((file) => file.id);
       replyTo = sending.replyTo;
       grow();
       draw();

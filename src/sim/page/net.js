@@ -77,8 +77,8 @@ const EVENTS = ["message", "card", "wire", "connection", "state"];
 // Soon enough to feel instant after a restart of the simulator, rare enough to cost nothing overnight.
 const RETRY_MS = [300, 600, 1200, 2500, 5000];
 
-/** Keeps the event stream open for ever: `opened` on every (re)connection, `lost` on every loss, `event(kind, data)`. */
-export function listen({ opened, lost, event }) {
+/** Keeps the event stream open for ever: `lost` on every loss, `event(kind, data)` for the rest. */
+export function listen({ lost, event }) {
   let attempt = 0;
   let source;
   let timer;
@@ -86,7 +86,6 @@ export function listen({ opened, lost, event }) {
     source = new EventSource(`/sim/api/events?token=${encodeURIComponent(token)}`);
     source.onopen = () => {
       attempt = 0;
-      opened();
     };
     source.onerror = () => {
       source.close();

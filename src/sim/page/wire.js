@@ -29,19 +29,28 @@ export function start(given) {
   on("language", redraw);
 }
 
-/** Fetches what passed while nobody listened. A lower sequence than before means that the simulator is a new one. */
-export async function refresh() {
-  const answer = await get(`/sim/api/wire?after=${last}`);
-  for (const entry of Array.isArray(answer) ? answer : (answer.wire ?? answer.entries ?? [])) add(entry);
-}
+// While older lines are being fetched, new ones wait their turn.
+let waiting = null;
 
-export function forget() {
-  entries = [];
-  last = 0;
-  redraw();
+/** Fetches what passed while nobody listened. */
+export async function refresh() {
+  if (waiting) return;
+  waiting = [];
+  let missed = [];
+  try {
+    missed = await get(`/sim/api/wire?after=${last}`);
+  } finally {
+    const late = waiting;
+    waiting = null;
+    for (const entry of [...missed, ...late]) add(entry);
+  }
 }
 
 export function add(entry) {
+  if (waiting) {
+    waiting.push(entry);
+    return;
+  }
   if (entry.seq <= last) return;
   last = entry.seq;
   entries.push(entry);
