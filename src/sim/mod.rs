@@ -24,6 +24,7 @@ mod media;
 mod messages;
 mod options;
 mod orders;
+mod page;
 mod people;
 mod posts;
 mod registration;

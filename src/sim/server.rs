@@ -18,6 +18,7 @@ use super::Shared;
 use super::api;
 use super::control;
 use super::media;
+use super::page;
 use super::socket;
 
 /// Nothing but our own scripts, styles, pictures and calls; and nobody may frame us.
@@ -30,6 +31,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/res/{name}", get(media::download))
         .nest("/sim/api", control::router(Arc::clone(&shared)))
         .route("/sim/files/{id}", get(media::show))
+        .merge(page::router())
         .fallback(api::dispatch)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
