@@ -1,3 +1,5 @@
 //! One integration binary; a module per area of behaviour.
 
+mod browser;
+mod page;
 mod watch;
