@@ -9,6 +9,7 @@ const ICONS = { processing: "dots", inputing: "pen", finished: "check", failed: 
 export function cardElement(card, actions) {
   const node = h("section", { class: "card", "data-test": "card", "data-card": card.id, "aria-label": t("card") },
     h("div", { class: "card-head" }),
+    h("div", { class: "card-progress" }),
     h("div", { class: "card-body", "data-test": "card-body" }),
     h("div", { class: "card-buttons" }),
     h("div", { class: "card-foot" }));
@@ -22,11 +23,12 @@ export function updateCard(node, card, actions) {
     return;
   }
   node.dataset.state = card.state;
-  const [head, body, buttons, foot] = node.children;
+  const [head, progress, body, buttons, foot] = node.children;
   head.replaceChildren(
     h("span", { class: "card-title" }, title(card)),
     h("span", { class: `state state-${card.state}`, "data-test": "card-state" },
       icon(ICONS[card.state] ?? "dots"), t(`card_${card.state}`)));
+  fillProgress(progress, card);
   fill(body, card, actions);
   fillButtons(buttons, card, actions);
   const count = card.calls === 1 ? t("update") : t("updates", { n: card.calls ?? 0 });
@@ -36,6 +38,19 @@ export function updateCard(node, card, actions) {
 function title(card) {
   const given = card.params?.title ?? card.params?.msgTitle;
   return typeof given === "string" && given.trim() ? given : t("card");
+}
+
+// A share from 0 to 1, or percent.
+function fillProgress(place, card) {
+  const given = Number.parseFloat(card.params?.progress);
+  if (!Number.isFinite(given)) {
+    place.replaceChildren();
+    return;
+  }
+  const percent = Math.round(Math.min(100, Math.max(0, given > 0 && given < 1 ? given * 100 : given)));
+  const bar = h("progress", { max: "100", "aria-label": t("progress") });
+  bar.value = percent;
+  place.replaceChildren(bar, h("span", {}, `${percent} %`));
 }
 
 function fill(body, card, actions) {
