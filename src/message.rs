@@ -221,7 +221,10 @@ pub struct Webhook {
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook").field("url", &"***").field("expires_at_ms", &self.expires_at_ms).finish()
+        f.debug_struct("Webhook")
+            .field("url", &"***")
+            .field("expires_at_ms", &self.expires_at_ms)
+            .finish()
     }
 }
 

@@ -46,13 +46,20 @@ struct Binding<'c> {
 }
 
 /// Gives `words`, which follow the command's name in `typed`, to the arguments of `command`.
-pub(super) fn bind(command: &Command, typed: &str, words: &[Word], asked: &Asked<'_>) -> Result<Args, Problem> {
+pub(super) fn bind(
+    command: &Command,
+    typed: &str,
+    words: &[Word],
+    asked: &Asked<'_>,
+) -> Result<Args, Problem> {
     let mentioned = asked.mentions.iter().filter(|mention| !mention.is_bot);
     let mut binding = Binding {
         command,
         asked,
         // DingTalk removes mentions from the text, so people come beside it, in its order.
-        mentioned: mentioned.filter_map(|mention| mention.staff_id.as_ref().map(|id| id.as_str())).collect(),
+        mentioned: mentioned
+            .filter_map(|mention| mention.staff_id.as_ref().map(|id| id.as_str()))
+            .collect(),
         positional: vec![None; command.parameters.len()],
         named: vec![None; command.options.len()],
         next: 0,
@@ -89,7 +96,11 @@ impl Binding<'_> {
         };
         let folded = words::fold(name);
         let found = self.command.options.iter().position(|option| {
-            if long { words::fold(&option.name) == folded } else { option.short.is_some_and(|short| name == short.to_string()) }
+            if long {
+                words::fold(&option.name) == folded
+            } else {
+                option.short.is_some_and(|short| name == short.to_string())
+            }
         });
         if let Some(index) = found {
             return Ok(Some((index, value)));
@@ -97,7 +108,8 @@ impl Binding<'_> {
         if !long {
             return Ok(None);
         }
-        let nearest = words::nearest(name, self.command.options.iter().map(|option| option.name.as_str()));
+        let nearest =
+            words::nearest(name, self.command.options.iter().map(|option| option.name.as_str()));
         // Text may hold dashes of its own, but a slip in an option must not vanish into it.
         let is_text = self.command.parameters.get(self.next).is_some_and(takes_text);
         if is_text && nearest.is_none() {
@@ -125,7 +137,12 @@ impl Binding<'_> {
             Some(word) => self.read(&option.name, &option.kind, word)?,
             None => match words.next() {
                 Some(word) => self.read(&option.name, &option.kind, &word.text)?,
-                None => return Err(Problem::NoValue { option: option.name.clone(), kind: option.kind.clone() }),
+                None => {
+                    return Err(Problem::NoValue {
+                        option: option.name.clone(),
+                        kind: option.kind.clone(),
+                    });
+                }
             },
         };
         self.named[index] = Some(value);
@@ -149,7 +166,12 @@ impl Binding<'_> {
 
     /// People who were mentioned fill the arguments that are people, before any word does.
     fn take_mentions(&mut self) {
-        while self.command.parameters.get(self.next).is_some_and(|parameter| parameter.kind == Type::User) {
+        while self
+            .command
+            .parameters
+            .get(self.next)
+            .is_some_and(|parameter| parameter.kind == Type::User)
+        {
             let Some(id) = self.mentioned.pop_front() else { return };
             self.give(Value::User(id.to_owned()));
         }
@@ -170,10 +192,17 @@ impl Binding<'_> {
     fn read(&self, argument: &str, kind: &Type, word: &str) -> Result<Value, Problem> {
         kind.read(word, self.asked.today).ok_or_else(|| {
             let nearest = match kind {
-                Type::Enum(choices) => words::nearest(word, choices.iter().map(String::as_str)).map(str::to_owned),
+                Type::Enum(choices) => {
+                    words::nearest(word, choices.iter().map(String::as_str)).map(str::to_owned)
+                }
                 _ => None,
             };
-            Problem::Value { argument: argument.to_owned(), word: word.to_owned(), kind: kind.clone(), nearest }
+            Problem::Value {
+                argument: argument.to_owned(),
+                word: word.to_owned(),
+                kind: kind.clone(),
+                nearest,
+            }
         })
     }
 
@@ -181,12 +210,17 @@ impl Binding<'_> {
     fn finish(self) -> Result<Args, Problem> {
         let mut args = Vec::new();
         for (parameter, value) in self.command.parameters.iter().zip(self.positional) {
-            let default = || parameter.default.as_ref().and_then(|d| d.value(&parameter.kind, self.asked.today));
+            let default = || {
+                parameter.default.as_ref().and_then(|d| d.value(&parameter.kind, self.asked.today))
+            };
             match value.or_else(default) {
                 Some(value) => args.push((parameter.key(), value)),
                 None if parameter.optional => {}
                 None => {
-                    return Err(Problem::Missing { argument: parameter.name.clone(), kind: parameter.kind.clone() });
+                    return Err(Problem::Missing {
+                        argument: parameter.name.clone(),
+                        kind: parameter.kind.clone(),
+                    });
                 }
             }
         }

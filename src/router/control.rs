@@ -25,7 +25,8 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
         (control, []) => Some(control),
         (Control::Stop(_), [id]) => {
             let id = words::narrow(&id.text);
-            let fits = id.len() <= 40 && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '#'));
+            let fits = id.len() <= 40
+                && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '#'));
             fits.then(|| Control::Stop(Some(id.trim_start_matches('#').to_owned())))
         }
         (Control::Help(_), rest) => {

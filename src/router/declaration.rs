@@ -169,7 +169,9 @@ impl fmt::Display for Command {
 
 impl fmt::Display for Default_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.is_empty() && !self.0.chars().any(|c| words::is_space(c) || matches!(c, '"' | '\\' | '>' | ']')) {
+        if !self.0.is_empty()
+            && !self.0.chars().any(|c| words::is_space(c) || matches!(c, '"' | '\\' | '>' | ']'))
+        {
             return f.write_str(&self.0);
         }
         f.write_str("\"")?;
@@ -193,7 +195,8 @@ impl<'s> Parser<'s> {
     fn command(mut self) -> Result<Command, DeclarationError> {
         let mut names = self.names()?;
         let name = names.remove(0);
-        let mut command = Command { name, aliases: names, parameters: Vec::new(), options: Vec::new() };
+        let mut command =
+            Command { name, aliases: names, parameters: Vec::new(), options: Vec::new() };
         let mut keys = Vec::new();
         loop {
             self.skip_space();
@@ -209,8 +212,14 @@ impl<'s> Parser<'s> {
                 }
                 Some('-') => {
                     let option = self.option()?;
-                    if command.options.iter().any(|other| other.short.is_some() && other.short == option.short) {
-                        return Err(self.error_at(start, "two options have the same short name".to_owned()));
+                    if command
+                        .options
+                        .iter()
+                        .any(|other| other.short.is_some() && other.short == option.short)
+                    {
+                        return Err(
+                            self.error_at(start, "two options have the same short name".to_owned())
+                        );
                     }
                     let key = option.key();
                     command.options.push(option);
@@ -234,7 +243,10 @@ impl<'s> Parser<'s> {
     fn names(&mut self) -> Result<Vec<String>, DeclarationError> {
         let end = self.source.find(['<', '[']).unwrap_or(self.source.len());
         let dash = self.source[..end].char_indices().zip(self.source.chars().skip(1));
-        let end = dash.into_iter().find(|((_, c), next)| words::is_space(*c) && *next == '-').map_or(end, |((at, _), _)| at);
+        let end = dash
+            .into_iter()
+            .find(|((_, c), next)| words::is_space(*c) && *next == '-')
+            .map_or(end, |((at, _), _)| at);
         let mut names: Vec<String> = Vec::new();
         for part in self.source[..end].split('|') {
             let start = self.at + (part.len() - part.trim_start_matches(words::is_space).len());
@@ -253,14 +265,23 @@ impl<'s> Parser<'s> {
         check_name(part).map_err(|(offset, message)| self.error_at(start + offset, message))
     }
 
-    fn check_order(&self, start: usize, before: &[Parameter], new: &Parameter) -> Result<(), DeclarationError> {
+    fn check_order(
+        &self,
+        start: usize,
+        before: &[Parameter],
+        new: &Parameter,
+    ) -> Result<(), DeclarationError> {
         let Some(last) = before.last() else { return Ok(()) };
         if last.rest {
-            let message = format!("nothing can follow `{}...`: it takes all that is left", last.name);
+            let message =
+                format!("nothing can follow `{}...`: it takes all that is left", last.name);
             return Err(self.error_at(start, message));
         }
         if last.optional && !new.optional {
-            let message = format!("`{}` is required and cannot follow the optional `{}`", new.name, last.name);
+            let message = format!(
+                "`{}` is required and cannot follow the optional `{}`",
+                new.name, last.name
+            );
             return Err(self.error_at(start, message));
         }
         Ok(())
@@ -269,7 +290,8 @@ impl<'s> Parser<'s> {
     /// `<name...:type=default>`; the dots may also come last, as in `<name:type...>`.
     fn parameter(&mut self) -> Result<Parameter, DeclarationError> {
         let start = self.at;
-        let (close, bracketed) = if self.eat("[") { (']', true) } else { (self.bump_close(), false) };
+        let (close, bracketed) =
+            if self.eat("[") { (']', true) } else { (self.bump_close(), false) };
         let name = self.argument_name(start)?;
         let mut rest = self.eat("...");
         let kind = self.kind(&[close])?.unwrap_or(Type::String);
@@ -295,7 +317,10 @@ impl<'s> Parser<'s> {
     fn option(&mut self) -> Result<Option_, DeclarationError> {
         let start = self.at;
         if !self.eat("--") {
-            return Err(self.error_at(start, "an option begins with two dashes: `--force`, or `--force|-f`".to_owned()));
+            return Err(self.error_at(
+                start,
+                "an option begins with two dashes: `--force`, or `--force|-f`".to_owned(),
+            ));
         }
         let name = self.argument_name(start)?;
         let short = if self.eat("|-") {
@@ -315,20 +340,26 @@ impl<'s> Parser<'s> {
         match self.peek() {
             None => {}
             Some(c) if words::is_space(c) => {}
-            Some(c) => return Err(self.error_at(self.at, format!("unexpected `{c}` after `--{name}`"))),
+            Some(c) => {
+                return Err(self.error_at(self.at, format!("unexpected `{c}` after `--{name}`")));
+            }
         }
         Ok(Option_ { name, short, kind, default })
     }
 
     fn argument_name(&mut self, start: usize) -> Result<String, DeclarationError> {
         let rest = &self.source[self.at..];
-        let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-'))
+            .unwrap_or(rest.len());
         let name = &rest[..end];
         match name.chars().next() {
-            None => Err(self.error_at(start, "an argument needs a name: letters, digits, `_` and `-`".to_owned())),
-            Some(c) if !c.is_alphabetic() && c != '_' => {
-                Err(self.error_at(self.at, format!("the argument name `{name}` must begin with a letter")))
-            }
+            None => Err(self.error_at(
+                start,
+                "an argument needs a name: letters, digits, `_` and `-`".to_owned(),
+            )),
+            Some(c) if !c.is_alphabetic() && c != '_' => Err(self
+                .error_at(self.at, format!("the argument name `{name}` must begin with a letter"))),
             Some(_) => {
                 self.at += end;
                 Ok(name.to_owned())
@@ -343,7 +374,9 @@ impl<'s> Parser<'s> {
         }
         let start = self.at;
         let rest = &self.source[self.at..];
-        let end = rest.find(|c: char| words::is_space(c) || c == '=' || close.contains(&c)).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| words::is_space(c) || c == '=' || close.contains(&c))
+            .unwrap_or(rest.len());
         let written = &rest[..end];
         let written = written.strip_suffix("...").unwrap_or(written);
         self.at += written.len();
@@ -351,21 +384,30 @@ impl<'s> Parser<'s> {
             return Ok(Some(kind));
         }
         if !written.contains('|') {
-            let guess = words::nearest(written, Type::NAMES).map(|name| format!("; did you mean `{name}`?"));
-            return Err(self.error_at(start, format!(
-                "unknown type `{written}`{} types are {}, or a choice such as `dev|prod`",
-                guess.unwrap_or_else(|| ":".to_owned()),
-                Type::NAMES.join(", "),
-            )));
+            let guess = words::nearest(written, Type::NAMES)
+                .map(|name| format!("; did you mean `{name}`?"));
+            return Err(self.error_at(
+                start,
+                format!(
+                    "unknown type `{written}`{} types are {}, or a choice such as `dev|prod`",
+                    guess.unwrap_or_else(|| ":".to_owned()),
+                    Type::NAMES.join(", "),
+                ),
+            ));
         }
         let mut choices: Vec<String> = Vec::new();
         let mut at = start;
         for choice in written.split('|') {
             if choice.is_empty() {
-                return Err(self.error_at(at, "a choice is empty: write `dev|staging|prod`".to_owned()));
+                return Err(
+                    self.error_at(at, "a choice is empty: write `dev|staging|prod`".to_owned())
+                );
             }
             if choice.chars().any(|c| matches!(c, '<' | '>' | '[' | ']' | ':' | '"' | '\\')) {
-                return Err(self.error_at(at, format!("the choice `{choice}` holds a character of the declaration itself")));
+                return Err(self.error_at(
+                    at,
+                    format!("the choice `{choice}` holds a character of the declaration itself"),
+                ));
             }
             if choices.iter().any(|other| words::fold(other) == words::fold(choice)) {
                 return Err(self.error_at(at, format!("the choice `{choice}` is given twice")));
@@ -377,7 +419,11 @@ impl<'s> Parser<'s> {
     }
 
     /// `=value` or `="quoted value"`, checked against its type.
-    fn default(&mut self, kind: &Type, close: Option<char>) -> Result<Option<Default_>, DeclarationError> {
+    fn default(
+        &mut self,
+        kind: &Type,
+        close: Option<char>,
+    ) -> Result<Option<Default_>, DeclarationError> {
         if !self.eat("=") {
             return Ok(None);
         }
@@ -450,17 +496,47 @@ pub(super) fn check_name(written: &str) -> Result<String, (usize, String)> {
         return Err((0, "a command needs a name, such as `deploy <env>`".to_owned()));
     }
     if parts.len() > MAX_NAME_WORDS {
-        return Err((0, format!("the name has {} words; at most {MAX_NAME_WORDS} are possible", parts.len())));
+        return Err((
+            0,
+            format!("the name has {} words; at most {MAX_NAME_WORDS} are possible", parts.len()),
+        ));
     }
     if parts[0].starts_with(['/', '／']) {
-        return Err((0, "write the name without the slash: a person may type it with one anyway".to_owned()));
+        return Err((
+            0,
+            "write the name without the slash: a person may type it with one anyway".to_owned(),
+        ));
     }
     for part in &parts {
         let odd = part.chars().find(|&c| {
-            c.is_control() || matches!(c, '<' | '>' | '[' | ']' | '|' | '=' | '"' | '\'' | '\\' | '`' | '“' | '”' | '‘' | '’' | '「' | '『' | '＂' | '＇' | '„')
+            c.is_control()
+                || matches!(
+                    c,
+                    '<' | '>'
+                        | '['
+                        | ']'
+                        | '|'
+                        | '='
+                        | '"'
+                        | '\''
+                        | '\\'
+                        | '`'
+                        | '“'
+                        | '”'
+                        | '‘'
+                        | '’'
+                        | '「'
+                        | '『'
+                        | '＂'
+                        | '＇'
+                        | '„'
+                )
         });
         if let Some(odd) = odd {
-            return Err((0, format!("the name `{}` cannot hold `{}`", words::shown(part), odd.escape_debug())));
+            return Err((
+                0,
+                format!("the name `{}` cannot hold `{}`", words::shown(part), odd.escape_debug()),
+            ));
         }
         if words::option_name(part).is_some() {
             return Err((0, format!("`{part}` reads as an option, not as a name")));

@@ -46,23 +46,33 @@ impl<I> Handler<I> {
 
     /// A line that works as it stands: the author's, or one made of the required arguments.
     fn example_line(&self, command: &Command, problem: Option<&Problem>) -> String {
-        let corrected = problem.is_some_and(|p| command.parameters.iter().any(|a| p.correction(&a.name).is_some()));
+        let corrected = problem
+            .is_some_and(|p| command.parameters.iter().any(|a| p.correction(&a.name).is_some()));
         if let (Some(example), false) = (&self.example, corrected) {
             return example.clone();
         }
         let mut line = command.name.clone();
         let wrong = problem.and_then(Problem::argument);
         // An optional argument is shown where it is the one that went wrong, and what stands before it with it.
-        let shown = command.parameters.iter().rposition(|p| !p.optional || wrong == Some(p.name.as_str()));
+        let shown =
+            command.parameters.iter().rposition(|p| !p.optional || wrong == Some(p.name.as_str()));
         for parameter in command.parameters.iter().take(shown.map_or(0, |last| last + 1)) {
             let meant = problem.and_then(|p| p.correction(&parameter.name)).map(words::quote);
-            let value = meant.or_else(|| parameter.kind.example()).unwrap_or_else(|| words::quote(&parameter.name));
+            let value = meant
+                .or_else(|| parameter.kind.example())
+                .unwrap_or_else(|| words::quote(&parameter.name));
             let _ = write!(line, " {value}");
         }
         for option in command.options.iter().filter(|option| wrong == Some(option.name.as_str())) {
             let meant = problem.and_then(|p| p.correction(&option.name)).map(words::quote);
-            let value = meant.or_else(|| option.kind.example()).unwrap_or_else(|| words::quote(&option.name));
-            let _ = if option.is_flag() { write!(line, " --{}", option.name) } else { write!(line, " --{}={value}", option.name) };
+            let value = meant
+                .or_else(|| option.kind.example())
+                .unwrap_or_else(|| words::quote(&option.name));
+            let _ = if option.is_flag() {
+                write!(line, " --{}", option.name)
+            } else {
+                write!(line, " --{}={value}", option.name)
+            };
         }
         line
     }
@@ -99,14 +109,25 @@ impl<I> Handler<I> {
                 text.push_str(&unless_given(&default.0, lang));
             }
         }
-        let others: Vec<&str> = command.names().skip(1).chain(self.aliases.iter().map(String::as_str)).collect();
+        let others: Vec<&str> =
+            command.names().skip(1).chain(self.aliases.iter().map(String::as_str)).collect();
         if !others.is_empty() {
-            let _ = write!(text, "\n{}{colon}{}", lang.pick("也可以写", "also"), others.join(lang.pick("、", ", ")));
+            let _ = write!(
+                text,
+                "\n{}{colon}{}",
+                lang.pick("也可以写", "also"),
+                others.join(lang.pick("、", ", "))
+            );
         }
         if let Some(role) = &self.role {
             let _ = write!(text, "\n{}{colon}{role}", lang.pick("谁能用", "who"));
         }
-        let _ = write!(text, "\n{}{colon}{}", lang.pick("例如", "example"), self.example_line(command, None));
+        let _ = write!(
+            text,
+            "\n{}{colon}{}",
+            lang.pick("例如", "example"),
+            self.example_line(command, None)
+        );
         text
     }
 }
@@ -120,7 +141,12 @@ fn unless_given(default: &str, lang: Lang) -> String {
 
 impl<I> Routes<I> {
     /// The answer to `help` or `help TOPIC`, about the handlers that `allowed` says this person may use.
-    pub fn help(&self, topic: Option<&str>, lang: Lang, allowed: impl Fn(&Handler<I>) -> bool) -> String {
+    pub fn help(
+        &self,
+        topic: Option<&str>,
+        lang: Lang,
+        allowed: impl Fn(&Handler<I>) -> bool,
+    ) -> String {
         match topic {
             Some(topic) => self.help_on(topic, lang, allowed),
             None => self.overview(lang, allowed),
@@ -146,13 +172,19 @@ impl<I> Routes<I> {
         }
         lines.sort();
         if lines.is_empty() {
-            lines.push(lang.pick("这里没有你能用的命令。", "There is no command here that you may use.").to_owned());
+            lines.push(
+                lang.pick("这里没有你能用的命令。", "There is no command here that you may use.")
+                    .to_owned(),
+            );
         }
         lines.push(String::new());
-        lines.push(lang.pick(
-            "help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行",
-            "help NAME: more about one · stop: end what runs · runs: what is running",
-        ).to_owned());
+        lines.push(
+            lang.pick(
+                "help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行",
+                "help NAME: more about one · stop: end what runs · runs: what is running",
+            )
+            .to_owned(),
+        );
         lines.join("\n")
     }
 
@@ -170,9 +202,13 @@ impl<I> Routes<I> {
         let nearest = self.nearest(word, allowed);
         let word = words::shown(word);
         match (nearest, lang) {
-            (Some(nearest), Lang::Zh) => format!("没有命令 `{word}`；是不是 {nearest}？发送 help 查看全部。"),
+            (Some(nearest), Lang::Zh) => {
+                format!("没有命令 `{word}`；是不是 {nearest}？发送 help 查看全部。")
+            }
             (Some(nearest), Lang::En) => {
-                format!("There is no command `{word}`; did you mean {nearest}? Send help to see them all.")
+                format!(
+                    "There is no command `{word}`; did you mean {nearest}? Send help to see them all."
+                )
             }
             (None, Lang::Zh) => format!("没有命令 `{word}`。发送 help 查看全部。"),
             (None, Lang::En) => format!("There is no command `{word}`. Send help to see them all."),

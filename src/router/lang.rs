@@ -11,7 +11,8 @@ pub enum Lang {
 impl Lang {
     /// Guesses from what somebody wrote: Chinese characters mean Chinese.
     pub fn of(text: &str) -> Option<Self> {
-        let chinese = |c: char| matches!(u32::from(c), 0x3400..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3fffd);
+        let chinese =
+            |c: char| matches!(u32::from(c), 0x3400..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x3fffd);
         if text.chars().any(chinese) {
             Some(Self::Zh)
         } else {

@@ -17,12 +17,18 @@ mod routes;
 mod value;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use arguments::Args;
 pub use control::Control;
 pub use declaration::{Command, DeclarationError, Option_, Parameter};
 pub use help::Help;
 pub use lang::Lang;
 pub use problem::Problem;
-pub use routes::{After, Asked, Captures, Choice, Fault, Handler, Kind, Pattern, PatternError, Place, Routes, Warning};
+pub use routes::{
+    After, Asked, Captures, Choice, Fault, Handler, Kind, Pattern, PatternError, Place, Routes,
+    Warning,
+};
 pub use value::{Type, Value};
 pub use words::{caret, quote};

@@ -52,7 +52,9 @@ impl Problem {
                 let word = words::shown(word);
                 match lang {
                     Lang::Zh => format!("`{word}` 多余了；带空格的内容请用引号括起来"),
-                    Lang::En => format!("`{word}` is one word too many; put quotes around what holds spaces"),
+                    Lang::En => format!(
+                        "`{word}` is one word too many; put quotes around what holds spaces"
+                    ),
                 }
             }
             Self::UnknownOption { word, known, .. } => {
@@ -61,7 +63,9 @@ impl Problem {
                     (Lang::Zh, true) => format!("没有选项 `{word}`；此命令不带选项"),
                     (Lang::Zh, false) => format!("没有选项 `{word}`；可用：{}", known.join("、")),
                     (Lang::En, true) => format!("unknown option `{word}`; this command takes none"),
-                    (Lang::En, false) => format!("unknown option `{word}`; it takes {}", known.join(", ")),
+                    (Lang::En, false) => {
+                        format!("unknown option `{word}`; it takes {}", known.join(", "))
+                    }
                 }
             }
             Self::NoValue { option, kind } => {

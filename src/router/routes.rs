@@ -78,18 +78,36 @@ pub struct Asked<'a> {
 #[derive(Debug)]
 pub enum Choice<'r, I> {
     Control(Control),
-    Help { topic: Option<String> },
-    Command { handler: &'r Handler<I>, args: Args, after: After },
+    Help {
+        topic: Option<String>,
+    },
+    Command {
+        handler: &'r Handler<I>,
+        args: Args,
+        after: After,
+    },
     /// Meant for this command, but not as it was written: [`Handler::explain`] says why.
-    BadArguments { handler: &'r Handler<I>, problem: Problem },
-    Match { handler: &'r Handler<I>, captures: Captures, after: After },
-    Fallback { handler: &'r Handler<I>, after: After },
+    BadArguments {
+        handler: &'r Handler<I>,
+        problem: Problem,
+    },
+    Match {
+        handler: &'r Handler<I>,
+        captures: Captures,
+        after: After,
+    },
+    Fallback {
+        handler: &'r Handler<I>,
+        after: After,
+    },
     /// Nobody; [`Routes::unknown`] says so. Empty when the message has no text.
-    Unknown { word: String },
+    Unknown {
+        word: String,
+    },
 }
 
-/// Where to go on when a handler hands on (`return bot.pass`); of use only with the routes it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where to go on when a handler hands on (`return bot.pass`); of use only with the routes it came from. The default is the first match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct After(usize);
 
 /// What a pattern found: the whole match and its groups.
@@ -105,7 +123,9 @@ pub struct Captures {
 pub enum Fault {
     #[error("the command `{name}` is declared twice: {first} and {second}")]
     Conflict { name: String, first: Place, second: Place },
-    #[error("{place}: `{name}` is a word of moonbell's own and would never reach a script; choose another name")]
+    #[error(
+        "{place}: `{name}` is a word of moonbell's own and would never reach a script; choose another name"
+    )]
     Reserved { name: String, place: Place },
     #[error("{place}: {message}")]
     Alias { message: String, place: Place },
@@ -116,7 +136,9 @@ pub enum Fault {
 /// Something that works, but hardly as its author meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
-    #[error("{place}: never reached unless {earlier} hands on: it has the same pattern `{pattern}`")]
+    #[error(
+        "{place}: never reached unless {earlier} hands on: it has the same pattern `{pattern}`"
+    )]
     SamePattern { pattern: String, earlier: Place, place: Place },
     #[error("{place}: never reached unless {earlier} hands on: that one matches every text")]
     AfterCatchAll { earlier: Place, place: Place },
@@ -179,7 +201,9 @@ impl Pattern {
         let named = self.0.capture_names().flatten();
         Some(Captures {
             groups: found.iter().map(|group| group.map(owned)).collect(),
-            named: named.filter_map(|name| Some((name.to_owned(), owned(found.name(name)?)))).collect(),
+            named: named
+                .filter_map(|name| Some((name.to_owned(), owned(found.name(name)?))))
+                .collect(),
         })
     }
 }
@@ -221,7 +245,9 @@ impl<I> Routes<I> {
     ///
     /// # Errors
     /// Every conflict and every unusable name, each with its places.
-    pub fn compile(handlers: impl IntoIterator<Item = Arc<Handler<I>>>) -> Result<Self, Vec<Fault>> {
+    pub fn compile(
+        handlers: impl IntoIterator<Item = Arc<Handler<I>>>,
+    ) -> Result<Self, Vec<Fault>> {
         let mut routes = Self { handlers: handlers.into_iter().collect(), ..Self::default() };
         let mut faults = Vec::new();
         routes.index_commands(&mut faults);
@@ -257,6 +283,7 @@ impl<I> Routes<I> {
                     }
                 };
                 if control::is_reserved(&name) {
+                    let name = name.split(' ').next().unwrap_or_default().to_owned();
                     faults.push(Fault::Reserved { name, place });
                     continue;
                 }
@@ -289,7 +316,10 @@ impl<I> Routes<I> {
             None => {}
         }
         if let Some((handler, rest)) = self.command(&words) {
-            return match handler.command().map(|command| arguments::bind(command, text, &rest, asked)) {
+            return match handler
+                .command()
+                .map(|command| arguments::bind(command, text, &rest, asked))
+            {
                 Some(Err(problem)) => Choice::BadArguments { handler, problem },
                 Some(Ok(args)) => Choice::Command { handler, args, after: After(0) },
                 None => self.choose_after(text, After(0)),
@@ -301,10 +331,16 @@ impl<I> Routes<I> {
     /// Chooses again, after a handler that handed on.
     pub fn choose_after<'r>(&'r self, text: &str, after: After) -> Choice<'r, I> {
         if after.0 < self.matches.len() {
-            for position in self.set.matches(text).into_iter().filter(|&position| position >= after.0) {
+            for position in
+                self.set.matches(text).into_iter().filter(|&position| position >= after.0)
+            {
                 let (pattern, index) = &self.matches[position];
                 if let Some(captures) = pattern.captures(text) {
-                    return Choice::Match { handler: &self.handlers[*index], captures, after: After(position + 1) };
+                    return Choice::Match {
+                        handler: &self.handlers[*index],
+                        captures,
+                        after: After(position + 1),
+                    };
                 }
             }
         }
@@ -330,7 +366,11 @@ impl<I> Routes<I> {
             return None;
         }
         let head = Word { text: first.text[..at].to_owned(), start: first.start, quoted: false };
-        let tail = Word { text: tail.to_owned(), start: first.start + at + mark.len_utf8(), quoted: false };
+        let tail = Word {
+            text: tail.to_owned(),
+            start: first.start + at + mark.len_utf8(),
+            quoted: false,
+        };
         let split: Vec<Word> = [head, tail].into_iter().chain(words[1..].iter().cloned()).collect();
         let (index, taken) = self.longest_name(&split)?;
         Some((&self.handlers[index], split[taken..].to_vec()))
@@ -338,7 +378,8 @@ impl<I> Routes<I> {
 
     /// Index of the command with the longest name that `words` begin with, and how many words that name has.
     fn longest_name(&self, words: &[Word]) -> Option<(usize, usize)> {
-        let folded: Vec<String> = words.iter().take(MAX_NAME_WORDS).map(|word| words::fold(&word.text)).collect();
+        let folded: Vec<String> =
+            words.iter().take(MAX_NAME_WORDS).map(|word| words::fold(&word.text)).collect();
         let first = folded.first()?;
         let bare = first.strip_prefix('/').unwrap_or(first);
         let plain = words::trim_punctuation(bare);
@@ -349,7 +390,10 @@ impl<I> Routes<I> {
                 name.push(' ');
                 name.push_str(word);
             }
-            let index = self.commands.get(&name).or_else(|| self.commands.get(words::trim_punctuation(&name)));
+            let index = self
+                .commands
+                .get(&name)
+                .or_else(|| self.commands.get(words::trim_punctuation(&name)));
             if let Some(&index) = index {
                 return Some((index, count));
             }
@@ -379,12 +423,22 @@ impl<I> Routes<I> {
             let place = &self.handlers[*index].place;
             if let Some(&earlier) = seen.get(pattern.as_str()) {
                 let (earlier, place) = (earlier.clone(), place.clone());
-                warnings.push(Warning::SamePattern { pattern: pattern.as_str().to_owned(), earlier, place });
+                warnings.push(Warning::SamePattern {
+                    pattern: pattern.as_str().to_owned(),
+                    earlier,
+                    place,
+                });
             } else if let Some(earlier) = catch_all {
-                warnings.push(Warning::AfterCatchAll { earlier: earlier.clone(), place: place.clone() });
+                warnings.push(Warning::AfterCatchAll {
+                    earlier: earlier.clone(),
+                    place: place.clone(),
+                });
             }
             seen.entry(pattern.as_str()).or_insert(place);
-            let matches_all = matches!(pattern.as_str(), "" | "^" | ".*" | "^.*" | ".*$" | "^.*$" | "(?s).*" | "(.*)" | "^(.*)$");
+            let matches_all = matches!(
+                pattern.as_str(),
+                "" | "^" | ".*" | "^.*" | ".*$" | "^.*$" | "(?s).*" | "(.*)" | "^(.*)$"
+            );
             if matches_all {
                 catch_all.get_or_insert(place);
             }

@@ -45,7 +45,8 @@ pub enum Value {
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 impl Type {
-    pub(super) const NAMES: [&'static str; 8] = ["string", "int", "number", "bool", "duration", "path", "user", "date"];
+    pub(super) const NAMES: [&'static str; 8] =
+        ["string", "int", "number", "bool", "duration", "path", "user", "date"];
 
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -65,16 +66,21 @@ impl Type {
     pub(super) fn read(&self, word: &str, today: NaiveDate) -> Option<Value> {
         match self {
             Self::String => Some(Value::String(word.to_owned())),
-            Self::Path => (!word.is_empty() && !word.contains('\0')).then(|| Value::Path(word.to_owned())),
+            Self::Path => {
+                (!word.is_empty() && !word.contains('\0')).then(|| Value::Path(word.to_owned()))
+            }
             Self::Enum(choices) => {
                 let folded = words::fold(word);
                 let exact = choices.iter().find(|choice| *choice == word);
-                let choice = exact.or_else(|| choices.iter().find(|choice| words::fold(choice) == folded))?;
+                let choice = exact
+                    .or_else(|| choices.iter().find(|choice| words::fold(choice) == folded))?;
                 Some(Value::String(choice.clone()))
             }
             Self::User => {
                 let id = word.strip_prefix(['@', '＠']).unwrap_or(word);
-                let fits = !id.is_empty() && id.len() <= 128 && !id.chars().any(|c| words::is_space(c) || c.is_control());
+                let fits = !id.is_empty()
+                    && id.len() <= 128
+                    && !id.chars().any(|c| words::is_space(c) || c.is_control());
                 fits.then(|| Value::User(id.to_owned()))
             }
             Self::Int => words::narrow(word).parse().ok().map(Value::Int),
@@ -96,10 +102,17 @@ impl Type {
             Self::Int => ("整数，例如 3", "a whole number such as 3"),
             Self::Number => ("数字，例如 2.5", "a number such as 2.5"),
             Self::Bool => ("是 或 否", "yes or no"),
-            Self::Duration => ("时长，例如 10m、1h30m、10分钟", "a duration such as 10m, 1h30m or 90s"),
+            Self::Duration => {
+                ("时长，例如 10m、1h30m、10分钟", "a duration such as 10m, 1h30m or 90s")
+            }
             Self::Path => ("路径，例如 ~/notes.txt", "a path such as ~/notes.txt"),
-            Self::User => ("一个人：@ 他，或填写 staff id", "a person: mention them, or give a staff id"),
-            Self::Date => ("日期，例如 2026-01-31、今天、明天", "a date such as 2026-01-31, today or tomorrow"),
+            Self::User => {
+                ("一个人：@ 他，或填写 staff id", "a person: mention them, or give a staff id")
+            }
+            Self::Date => (
+                "日期，例如 2026-01-31、今天、明天",
+                "a date such as 2026-01-31, today or tomorrow",
+            ),
             Self::Enum(choices) => {
                 let list = choices.join(lang.pick("、", ", "));
                 return match lang {
@@ -193,7 +206,10 @@ fn date(word: &str, today: NaiveDate) -> Option<NaiveDate> {
     let plain = word.replace(['年', '月', '/', '.'], "-");
     let plain = plain.strip_suffix(['日', '号']).unwrap_or(&plain);
     let parts: Vec<&str> = plain.split('-').collect();
-    if parts.iter().any(|part| part.is_empty() || part.len() > 4 || !part.bytes().all(|b| b.is_ascii_digit())) {
+    if parts
+        .iter()
+        .any(|part| part.is_empty() || part.len() > 4 || !part.bytes().all(|b| b.is_ascii_digit()))
+    {
         return None;
     }
     match parts[..] {

@@ -41,7 +41,8 @@ fn word(typed: &str, start: usize) -> (Word, usize) {
             break;
         }
         if c == '\\' {
-            at = backslashes(typed, at, &mut text, |next| is_space(next) || closers(next).is_some());
+            at =
+                backslashes(typed, at, &mut text, |next| is_space(next) || closers(next).is_some());
             continue;
         }
         // `--name="two words"`: a quote may open right after the equals sign of an option.
@@ -81,7 +82,12 @@ fn quoted(typed: &str, start: usize) -> Option<(String, usize)> {
 
 /// Reads a run of backslashes: before a character that `escapes` says needs it, two mean one and an odd one takes
 /// that character literally; anywhere else they are what they look like. Returns the offset after what was read.
-fn backslashes(typed: &str, start: usize, text: &mut String, escapes: impl Fn(char) -> bool) -> usize {
+fn backslashes(
+    typed: &str,
+    start: usize,
+    text: &mut String,
+    escapes: impl Fn(char) -> bool,
+) -> usize {
     let count = typed[start..].bytes().take_while(|&b| b == b'\\').count();
     let end = start + count;
     match typed[end..].chars().next() {
@@ -160,13 +166,17 @@ pub(super) fn fold(text: &str) -> String {
 
 /// Punctuation that people put after a word without meaning anything by it: `ping!`, `取消。`, `部署：`.
 pub(super) fn trim_punctuation(text: &str) -> &str {
-    text.trim_end_matches(|c| matches!(narrow_char(c), '!' | '?' | '.' | ',' | ':' | ';' | '。' | '、' | '…' | '~'))
+    text.trim_end_matches(|c| {
+        matches!(narrow_char(c), '!' | '?' | '.' | ',' | ':' | ';' | '。' | '、' | '…' | '~')
+    })
 }
 
 /// `text` as one word that [`split`] reads back, quoted when it has to be.
 pub fn quote(text: &str) -> String {
     let plain = !text.is_empty()
-        && !text.chars().any(|c| is_space(c) || closers(c).is_some() || matches!(c, '\\' | '=' | '＝'))
+        && !text
+            .chars()
+            .any(|c| is_space(c) || closers(c).is_some() || matches!(c, '\\' | '=' | '＝'))
         && !text.chars().next().is_some_and(is_dash);
     if plain {
         return text.to_owned();
@@ -205,7 +215,8 @@ pub(super) fn shown(text: &str) -> String {
 
 /// `line` and under it a caret at `column` (characters, from 1), aligned where Chinese is two columns wide.
 pub fn caret(line: &str, column: usize) -> String {
-    let before: usize = line.chars().take(column.saturating_sub(1)).map(|c| if is_wide(c) { 2 } else { 1 }).sum();
+    let before: usize =
+        line.chars().take(column.saturating_sub(1)).map(|c| if is_wide(c) { 2 } else { 1 }).sum();
     format!("{}\n{}^", line.replace('\t', " "), " ".repeat(before))
 }
 
@@ -217,7 +228,10 @@ fn is_wide(c: char) -> bool {
 }
 
 /// The candidate that `word` most probably means, if any is near enough.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(super) fn nearest<'c>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     let word = fold(word);
     let length = word.chars().count();
     if length == 0 || length > 64 {
