@@ -26,5 +26,6 @@ pub mod router;
 pub mod script;
 pub mod sim;
 pub mod store;
+pub mod telemetry;
 pub mod transport;
 pub mod worker;
