@@ -1,1 +1,350 @@
+//! Durable journal of accepted work: de-duplicate, claim, complete, park.
+//!
+//! A row is committed before its delivery is acknowledged, and its key stays for a day: whatever DingTalk repeats is
+//! seen once. Workers *pull*: [`Inbox::claim`] hands out the oldest row of each lane that has none running, so a lane
+//! runs in order, a slow lane holds up no other, and a person with a thousand waiting messages delays nobody.
+//!
+//! A claim is committed before the row is handed out. So a row that is `running` when the host starts was cut short:
+//! [`Inbox::interrupted`] marks it, and nothing is silently run a second time.
+//!
+//! Knows nothing of handlers, nor of how the work came in.
 
+mod key;
+
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, params};
+use tokio::sync::Notify;
+
+use crate::message::Inbound;
+use crate::store::Error;
+use crate::store::Lanes;
+use crate::store::Store;
+use crate::store::now_ms;
+
+/// How long the key of a finished row stays: DingTalk's redeliveries come within minutes, a day covers an outage.
+const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
+const CLAIM: usize = 256;
+
+/// Handle to the journal; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    store: Store,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Ids of the rows that wait or run, by lane; agrees with the table after each commit.
+    lanes: Mutex<Lanes>,
+    ready: Notify,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    New,
+    /// Seen before: acknowledge it, do nothing.
+    Duplicate,
+}
+
+/// A claimed piece of work.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: i64,
+    /// Short id of this run, as people see it.
+    pub run: String,
+    pub lane: String,
+    pub received_at_ms: i64,
+    pub inbound: Inbound,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Done,
+    Failed,
+    Cancelled,
+    Interrupted,
+    /// Could not even be tried (unreadable); kept for the owner to look at.
+    Parked,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+impl Inbox {
+    /// Opens the journal on `store` and finds the rows that still wait.
+    pub async fn open(store: Store) -> Result<Self, Error> {
+        let waiting = store
+            .read(|c| {
+                c.prepare("SELECT id, lane FROM inbox WHERE state = 'queued' ORDER BY id")?
+                    .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await?;
+        let mut lanes = Lanes::default();
+        for (id, lane) in waiting {
+            lanes.push(lane, id);
+        }
+        Ok(Self {
+            store,
+            shared: Arc::new(Shared { lanes: Mutex::new(lanes), ready: Notify::new() }),
+        })
+    }
+
+    /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
+    pub async fn accept(&self, inbound: Inbound) -> Result<Accepted, Error> {
+        let key = key::of(&inbound);
+        let lane = key::lane(&inbound);
+        let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
+        let row_lane = lane.clone();
+        let id = self
+            .store
+            .write(move |c| {
+                let inserted = c
+                    .prepare_cached(
+                        "INSERT INTO inbox (key, lane, state, payload, received_at_ms) VALUES (?1, ?2, 'queued', ?3, ?4)
+                         ON CONFLICT (key) DO NOTHING",
+                    )?
+                    .execute(params![key, row_lane, payload, now_ms()])?;
+                Ok((inserted > 0).then(|| c.last_insert_rowid()))
+            })
+            .await?;
+        let Some(id) = id else { return Ok(Accepted::Duplicate) };
+        self.lanes().push(lane, id);
+        self.shared.ready.notify_one();
+        Ok(Accepted::New)
+    }
+
+    /// Waits until there may be something to claim.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a wake-up that nobody took is kept for the next call.
+    pub async fn ready(&self) {
+        self.shared.ready.notified().await;
+    }
+
+    /// Hands out up to `room` rows, the oldest of each free lane, marked `running` on disk before this returns.
+    ///
+    /// On an error nothing is claimed, and the same rows come again.
+    pub async fn claim(&self, room: usize) -> Result<Vec<Row>, Error> {
+        let taken = self.lanes().take(room.min(CLAIM));
+        if taken.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = taken.iter().map(|(_, id)| *id).collect();
+        let claimed = self
+            .store
+            .write(move |c| {
+                let mut claim = c.prepare_cached(
+                    "UPDATE inbox SET state = 'running', started_at_ms = ?2, run = ?3 WHERE id = ?1
+                     RETURNING payload, received_at_ms",
+                )?;
+                let now = now_ms();
+                ids.iter()
+                    .map(|id| {
+                        let run = short_id(*id);
+                        claim.query_row(params![id, now, run], |row| {
+                            Ok((run.clone(), row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+                        })
+                    })
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await;
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                let mut lanes = self.lanes();
+                for (lane, id) in taken {
+                    lanes.put_back(lane, id);
+                }
+                return Err(error);
+            }
+        };
+        let mut rows = Vec::with_capacity(taken.len());
+        for ((lane, id), (run, payload, received_at_ms)) in taken.into_iter().zip(claimed) {
+            match serde_json::from_str(&payload) {
+                Ok(inbound) => rows.push(Row { id, run, lane, received_at_ms, inbound }),
+                Err(cause) => {
+                    tracing::error!(run, %cause, "an inbox row cannot be read; it is parked");
+                    let text = cause.to_string();
+                    self.store
+                        .write(move |c| complete(c, id, State::Parked, None, Some(&text)))
+                        .await?;
+                    self.release(&lane);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Lets the next row of `lane` be claimed. Call it after the running one was completed on disk.
+    pub fn release(&self, lane: &str) {
+        self.lanes().release(lane);
+        self.shared.ready.notify_one();
+    }
+
+    /// Rows waiting for their turn.
+    pub fn waiting(&self) -> usize {
+        self.lanes().waiting()
+    }
+
+    /// Marks what was running when the host died, and returns it, so that people can be told.
+    ///
+    /// Call it once, before the first claim. `tell` runs in the same transaction for each row: what it writes (a
+    /// notice) is there if and only if the row is marked.
+    pub async fn interrupted<F>(&self, tell: F) -> Result<Vec<Row>, Error>
+    where
+        F: Fn(&Connection, &Row) -> rusqlite::Result<()> + Send + 'static,
+    {
+        self.store
+            .write(move |c| {
+                let cut: Vec<(i64, String, String, String, i64)> = c
+                    .prepare("SELECT id, run, lane, payload, received_at_ms FROM inbox WHERE state = 'running' ORDER BY id")?
+                    .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?
+                    .collect::<rusqlite::Result<_>>()?;
+                let mut rows = Vec::with_capacity(cut.len());
+                for (id, run, lane, payload, received_at_ms) in cut {
+                    complete(c, id, State::Interrupted, None, Some("the host stopped while this ran"))?;
+                    if let Ok(inbound) = serde_json::from_str(&payload) {
+                        let row = Row { id, run, lane, received_at_ms, inbound };
+                        tell(c, &row)?;
+                        rows.push(row);
+                    }
+                }
+                Ok(rows)
+            })
+            .await
+    }
+
+    /// Forgets rows that ended more than a day ago.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        self.store
+            .write(|c| {
+                c.prepare_cached("DELETE FROM inbox WHERE ended_at_ms < ?1")?
+                    .execute(params![now_ms() - KEEP_MS])
+            })
+            .await
+    }
+
+    fn lanes(&self) -> std::sync::MutexGuard<'_, Lanes> {
+        self.shared.lanes.lock().expect("nobody panics holding this")
+    }
+}
+
+/// Marks a row as ended, inside the caller's transaction, so that its replies commit with it.
+pub fn complete(
+    c: &Connection,
+    id: i64,
+    state: State,
+    handler: Option<&str>,
+    error: Option<&str>,
+) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE inbox SET state = ?2, ended_at_ms = ?3, handler = ?4, error = ?5 WHERE id = ?1",
+    )?
+    .execute(params![id, state.as_str(), now_ms(), handler, error])?;
+    Ok(())
+}
+
+/// A run's name for people: short enough to type on a phone, without letters that look alike.
+fn short_id(id: i64) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    // Every step permutes the 2^25 names of five letters, so a name comes back only after 33 million runs.
+    let mut n = id.unsigned_abs().wrapping_mul(0x009e_3779) & ((1 << 25) - 1);
+    n ^= n >> 13;
+    n = n.wrapping_mul(0x0085_ebcb) & ((1 << 25) - 1);
+    n ^= n >> 12;
+    (0..5)
+        .map(|_| {
+            let letter = ALPHABET[usize::try_from(n % 32).expect("below 32")];
+            n /= 32;
+            char::from(letter)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Event;
+
+    fn event(id: &str) -> Inbound {
+        Inbound::Event(Event {
+            id: id.into(),
+            kind: "test".into(),
+            born_at_ms: 0,
+            data: serde_json::Value::Null,
+        })
+    }
+
+    async fn open(dir: &tempfile::TempDir) -> Inbox {
+        Inbox::open(Store::open(dir.path()).unwrap()).await.unwrap()
+    }
+
+    async fn finish(inbox: &Inbox, row: &Row) {
+        let id = row.id;
+        inbox.store.write(move |c| complete(c, id, State::Done, None, None)).await.unwrap();
+        inbox.release(&row.lane);
+    }
+
+    #[tokio::test]
+    async fn a_repeated_delivery_is_taken_once_even_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::New);
+        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
+        drop(inbox);
+        let inbox = open(&dir).await;
+        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
+        assert_eq!(inbox.claim(10).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_finished_row_is_still_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        inbox.accept(event("a")).await.unwrap();
+        let row = inbox.claim(1).await.unwrap().remove(0);
+        finish(&inbox, &row).await;
+        inbox.sweep().await.unwrap();
+        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
+    }
+
+    #[tokio::test]
+    async fn what_was_running_at_the_crash_is_interrupted_and_what_waited_still_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        inbox.accept(event("a")).await.unwrap();
+        inbox.accept(event("b")).await.unwrap();
+        let running = inbox.claim(1).await.unwrap().remove(0);
+        drop(inbox);
+        let inbox = open(&dir).await;
+        let cut = inbox.interrupted(|_, _| Ok(())).await.unwrap();
+        assert_eq!(cut.iter().map(|r| &r.run).collect::<Vec<_>>(), [&running.run]);
+        let rest = inbox.claim(10).await.unwrap();
+        assert!(matches!(&rest[..], [Row { inbound: Inbound::Event(e), .. }] if e.id == "b"));
+        assert!(
+            inbox.interrupted(|_, _| Ok(())).await.unwrap().iter().all(|r| r.run == rest[0].run)
+        );
+    }
+
+    #[test]
+    fn run_ids_do_not_repeat_and_neighbours_look_different() {
+        let ids: std::collections::HashSet<_> = (0..100_000).map(short_id).collect();
+        assert_eq!(ids.len(), 100_000);
+        assert_ne!(short_id(1)[..2], short_id(2)[..2]);
+    }
+}

@@ -1,1 +1,193 @@
+//! Durable queue of replies on their way to DingTalk.
+//!
+//! Rows are written in the transaction that completes the message they answer, or earlier while its handler still runs;
+//! so a crash between "handler returned" and "sent" repeats the send, never the handler: delivery is at-least-once.
+//! Within a conversation replies and new cards leave in order; a reply that cannot be sent is parked with its reason
+//! and lets the next ones pass.
+//!
+//! Knows nothing of Lua, nor of how the message came in.
 
+mod card;
+mod rate;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::message::Address;
+use crate::message::Body;
+use crate::message::Reply;
+use crate::store::Error;
+use crate::store::Lanes;
+use crate::store::Store;
+use crate::store::now_ms;
+
+pub use card::Card;
+
+/// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
+/// its row when its turn comes.
+const FRESH: usize = 4096;
+
+/// Handle to the journal of replies; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    store: Store,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Ids of queued rows by conversation; agrees with the table after each commit.
+    lanes: Mutex<Lanes>,
+    fresh: Mutex<HashMap<i64, Item>>,
+    /// Cards of this process that are not closed yet, by id.
+    cards: Mutex<HashMap<String, Card>>,
+    ready: Notify,
+}
+
+/// Something that a run says.
+#[derive(Clone, Debug)]
+pub enum Post {
+    Reply(Reply),
+    /// A card from [`Outbox::card`]: it appears in its place among the replies.
+    Card(Card),
+}
+
+/// A row's content.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Item {
+    Reply(Reply),
+    Card { id: String },
+}
+
+/// Rows that were inserted and become deliverable once their transaction has committed.
+#[derive(Debug, Default)]
+#[must_use = "pass it to `Outbox::posted` after the commit, or nothing is sent before the next start"]
+pub struct Posted {
+    rows: Vec<(String, i64, Item)>,
+}
+
+impl Outbox {
+    /// Opens the journal on `store` and finds what still waits to be sent.
+    pub async fn open(store: Store) -> Result<Self, Error> {
+        let waiting = store
+            .read(|c| {
+                c.prepare("SELECT id, conversation FROM outbox WHERE state = 'queued' ORDER BY id")?
+                    .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await?;
+        let outbox = Self { store, shared: Arc::default() };
+        for (id, conversation) in waiting {
+            outbox.lanes().push(conversation, id);
+        }
+        Ok(outbox)
+    }
+
+    /// Journals what the run `run` says; returns once it is on disk, and on its way.
+    pub async fn post(&self, run: &str, posts: Vec<Post>) -> Result<(), Error> {
+        let run = run.to_owned();
+        let posted = self.store.write(move |c| insert(c, &run, &posts)).await?;
+        self.posted(posted);
+        Ok(())
+    }
+
+    /// Sends what [`insert`] wrote, now that it is committed.
+    pub fn posted(&self, posted: Posted) {
+        if posted.rows.is_empty() {
+            return;
+        }
+        {
+            let mut fresh = self.shared.fresh.lock().expect("nobody panics holding this");
+            let mut lanes = self.lanes();
+            for (conversation, id, item) in posted.rows {
+                if fresh.len() < FRESH {
+                    fresh.insert(id, item);
+                }
+                lanes.push(conversation, id);
+            }
+        }
+        self.shared.ready.notify_one();
+    }
+
+    /// Returns a new card of the run `run`. It is shown once it is posted; until then it only collects text.
+    pub fn card(&self, to: Address, title: String, run: &str) -> Card {
+        let card = Card::new(uuid::Uuid::new_v4().simple().to_string(), to, title, run.to_owned());
+        self.cards().insert(card.id().to_owned(), card.clone());
+        card
+    }
+
+    /// Replies that wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.lanes().waiting()
+    }
+
+    /// Cards whose final frame has not been accepted yet.
+    pub fn open_cards(&self) -> usize {
+        self.cards().len()
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.shared.lanes.lock().expect("nobody panics holding this")
+    }
+
+    fn cards(&self) -> MutexGuard<'_, HashMap<String, Card>> {
+        self.shared.cards.lock().expect("nobody panics holding this")
+    }
+}
+
+/// Writes what `run` says inside the caller's transaction; give the result to [`Outbox::posted`] after the commit.
+///
+/// Texts over DingTalk's limits become several rows, so that a crash between two pieces repeats neither.
+pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Posted> {
+    let mut posted = Posted::default();
+    let now = now_ms();
+    let mut add = c.prepare_cached(
+        "INSERT INTO outbox (conversation, state, payload, run, created_at_ms) VALUES (?1, 'queued', ?2, ?3, ?4)",
+    )?;
+    for post in posts {
+        let (conversation, items) = match post {
+            Post::Reply(reply) => (&reply.to.conversation_id, pieces(reply)),
+            Post::Card(card) => {
+                let address =
+                    serde_json::to_string(card.to()).expect("our own types have string keys only");
+                c.prepare_cached(
+                    "INSERT INTO cards (id, address, title, run, state, created_at_ms) VALUES (?1, ?2, ?3, ?4, 'new', ?5)",
+                )?
+                .execute(params![card.id(), address, card.title(), run, now])?;
+                (&card.to().conversation_id, vec![Item::Card { id: card.id().to_owned() }])
+            }
+        };
+        for item in items {
+            let payload =
+                serde_json::to_string(&item).expect("our own types have string keys only");
+            add.execute(params![conversation.as_str(), payload, run, now])?;
+            posted.rows.push((conversation.as_str().to_owned(), c.last_insert_rowid(), item));
+        }
+    }
+    Ok(posted)
+}
+
+/// Splits a reply into what fits into one message each. Only the first piece mentions people.
+fn pieces(reply: &Reply) -> Vec<Item> {
+    let texts = match &reply.body {
+        Body::Text { text } | Body::Markdown { text, .. } => split(text),
+    };
+    let piece = |(n, text): (usize, String)| {
+        let body = match &reply.body {
+            Body::Text { .. } => Body::Text { text },
+            Body::Markdown { title, .. } => Body::Markdown { title: title.clone(), text },
+        };
+        let at = if n == 0 { reply.at.clone() } else { Vec::new() };
+        Item::Reply(Reply { to: reply.to.clone(), body, at })
+    };
+    texts.into_iter().enumerate().map(piece).collect()
+}
+
+fn split(text: &str) -> Vec<String> {
+    vec![text.to_owned()]
+}

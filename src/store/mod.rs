@@ -1,1 +1,243 @@
+//! SQLite under the journals: open, migrate, one writer with group commit, readers beside it.
+//!
+//! Every change goes through one writer thread. It takes all the work that is waiting, runs each piece in a savepoint
+//! of its own inside one transaction, commits once, and only then answers: one fsync serves everybody who was waiting,
+//! and a piece that fails takes nobody down with it. What [`Store::write`] has answered survives `kill -9` and a power
+//! cut (WAL, `synchronous = FULL`).
+//!
+//! Knows nothing of what the tables mean: each has one owner module.
 
+mod error;
+mod instance;
+pub mod kv;
+mod lanes;
+mod migrate;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+pub use error::Error;
+pub use instance::{Instance, InstanceError};
+pub(crate) use lanes::Lanes;
+
+/// Pieces of work waiting for the writer. When full, writers wait: the journal sets the pace of the host.
+const QUEUE: usize = 4096;
+
+/// Idle read connections kept for reuse; more are opened under load and dropped afterwards.
+const IDLE_READERS: usize = 4;
+
+/// Handle to the database; cheap to clone. The file closes when the last handle is gone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    work: mpsc::Sender<writer::Work>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens `moonbell.db` in `dir`, creating and migrating it as needed. Blocks: call it before serving.
+    ///
+    /// # Errors
+    /// When the folder or file cannot be written, when the file is not a database, or when a newer moonbell wrote it.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        make_private_dir(dir)?;
+        let path = dir.join("moonbell.db");
+        let mut connection = connect(&path)?;
+        migrate::migrate(&mut connection, &path)?;
+        let (work, queue) = mpsc::channel(QUEUE);
+        writer::start(connection, queue, path.clone())?;
+        Ok(Self { inner: Arc::new(Inner { path, work, readers: Mutex::default() }) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Runs `work` in the writer's next transaction and returns once that is on disk.
+    ///
+    /// # Cancel safety
+    /// Dropping the future after it was first polled does not take the work back.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let work = writer::Work::new(work, answer);
+        self.inner.work.send(work).await.map_err(|_| Error::Closed)?;
+        answered.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Runs `query` on a read connection: it sees everything committed before the call.
+    pub async fn read<T, F>(&self, query: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || {
+            let idle = inner.readers.lock().expect("a reader never panics holding this").pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => connect_reader(&inner.path)?,
+            };
+            let result = query(&connection).map_err(|cause| Error::from_sqlite(cause, &inner.path));
+            let mut readers = inner.readers.lock().expect("a reader never panics holding this");
+            if readers.len() < IDLE_READERS {
+                readers.push(connection);
+            }
+            result
+        })
+        .await
+        .map_err(|_| Error::Closed)?
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    };
+    let connection = open().map_err(|cause| Error::from_sqlite(cause, path))?;
+    restrict_file(path)?;
+    Ok(connection)
+}
+
+fn connect_reader(path: &Path) -> Result<Connection, Error> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(connection)
+    };
+    open().map_err(|cause| Error::from_sqlite(cause, path))
+}
+
+/// Creates `dir` for its owner only: messages and webhooks are in there.
+fn make_private_dir(dir: &Path) -> Result<(), Error> {
+    let failed = |cause| Error::Folder { path: dir.to_owned(), cause };
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(failed)
+}
+
+fn restrict_file(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let failed = |cause| Error::Folder { path: path.to_owned(), cause };
+        let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+                .map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Unix time in milliseconds, by this computer's clock.
+pub fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        (dir, store)
+    }
+
+    #[tokio::test]
+    async fn a_failing_piece_of_work_takes_its_neighbours_in_the_batch_with_nothing() {
+        let (_dir, store) = open();
+        store.write(|c| c.execute_batch("CREATE TABLE t (n INTEGER UNIQUE)")).await.unwrap();
+        let one = store.write(|c| c.execute("INSERT INTO t VALUES (1)", []));
+        let half = store.write(|c| {
+            c.execute("INSERT INTO t VALUES (2)", [])?;
+            c.execute("INSERT INTO t VALUES (1)", [])
+        });
+        let three = store.write(|c| c.execute("INSERT INTO t VALUES (3)", []));
+        let (one, half, three) = tokio::join!(one, half, three);
+        assert!(one.is_ok() && half.is_err() && three.is_ok());
+        let rows = store
+            .read(|c| {
+                c.query_row("SELECT group_concat(n) FROM (SELECT n FROM t ORDER BY n)", [], |r| {
+                    r.get::<_, String>(0)
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(rows, "1,3");
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_piece_of_work_leaves_the_writer_serving() {
+        let (_dir, store) = open();
+        let panicked = store.write(|_| -> rusqlite::Result<()> { panic!("a bug") }).await;
+        assert!(matches!(panicked, Err(Error::Closed)));
+        store.write(|c| c.execute_batch("CREATE TABLE t (n)")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+        let (dir, store) = open();
+        store.write(|c| c.pragma_update(None, "user_version", 9_999)).await.unwrap();
+        drop(store);
+        let refused = loop {
+            // The writer thread lets go of the file a moment after the last handle is dropped.
+            match Store::open(dir.path()) {
+                Err(Error::Newer { found, .. }) => break found,
+                Err(other) => panic!("{other}"),
+                Ok(_) => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(refused, 9_999);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_journal_is_readable_by_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_dir, store) = open();
+        assert_eq!(std::fs::metadata(store.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_not_a_database_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(
+            dir.path().join("moonbell.db"),
+            "this is no database, whatever its name says ".repeat(50),
+        )
+        .unwrap();
+        let error = Store::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("moonbell.db"), "{error}");
+        assert!(error.hint().is_some());
+    }
+}

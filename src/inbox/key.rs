@@ -1,0 +1,27 @@
+//! What makes two deliveries the same one, and which deliveries wait for each other.
+
+use crate::message::Inbound;
+
+/// The key of de-duplication. The robot is part of it: two bots mentioned in one message get the same `msgId`.
+pub(super) fn of(inbound: &Inbound) -> String {
+    match inbound {
+        Inbound::Message(message) => {
+            format!(
+                "message\u{1f}{}\u{1f}{}",
+                message.robot_code.as_deref().unwrap_or_default(),
+                message.id
+            )
+        }
+        Inbound::CardAction(action) => format!("card\u{1f}{}", action.id),
+        Inbound::Event(event) => format!("event\u{1f}{}", event.id),
+    }
+}
+
+/// The lane: one person in one conversation; clicks on a card wait for each other; events wait for nothing.
+pub(super) fn lane(inbound: &Inbound) -> String {
+    match inbound {
+        Inbound::Message(message) => message.lane(),
+        Inbound::CardAction(action) => format!("card\u{1f}{}", action.card_id),
+        Inbound::Event(event) => format!("event\u{1f}{}", event.id),
+    }
+}

@@ -1,0 +1,63 @@
+//! Why the journal could not be used, and what its owner can do about it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot use `{path}`: {cause}")]
+    Folder { path: PathBuf, cause: std::io::Error },
+    #[error("`{path}` was written by a newer moonbell (schema {found}, this one knows {known})")]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("the disk with `{path}` is full")]
+    Full { path: PathBuf },
+    #[error("`{path}` cannot be written: {cause}")]
+    ReadOnly { path: PathBuf, cause: rusqlite::Error },
+    #[error("`{path}` is damaged or not a moonbell database: {cause}")]
+    Damaged { path: PathBuf, cause: rusqlite::Error },
+    #[error("`{path}`: {cause}")]
+    Sqlite { path: PathBuf, cause: rusqlite::Error },
+    #[error("the journal is closed")]
+    Closed,
+}
+
+impl Error {
+    pub(super) fn from_sqlite(cause: rusqlite::Error, path: &Path) -> Self {
+        let path = path.to_owned();
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly { path, cause }
+            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path, cause }
+            }
+            _ => Self::Sqlite { path, cause },
+        }
+    }
+
+    /// Whether the same work may succeed later without anybody changing it.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::ReadOnly { .. } | Self::Sqlite { .. })
+    }
+
+    /// The owner's next step.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Folder { .. } | Self::ReadOnly { .. } => Some(
+                "check the owner and the permissions of the folder, or set `state.dir` to another one",
+            ),
+            Self::Newer { .. } => {
+                Some("run the newer moonbell, or point `state.dir` at an empty folder")
+            }
+            Self::Full { .. } => {
+                Some("free some space: messages are taken again as soon as there is room")
+            }
+            Self::Damaged { .. } => {
+                Some("move the file away and start again, or restore it from a backup")
+            }
+            Self::Sqlite { .. } | Self::Closed => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The one thread that changes the database, and its group commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Error;
+
+/// Work of one commit. More would only delay the first in the batch; fewer would pay for fsync more often.
+const BATCH: usize = 512;
+
+/// Answers one piece of work, once its fate on disk is known.
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// One piece of work: runs in its own savepoint, answered after the commit.
+pub(super) struct Work(Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>);
+
+impl Work {
+    pub(super) fn new<T, F>(work: F, answer: oneshot::Sender<Result<T, Error>>) -> Self
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        Self(Box::new(move |connection, path| {
+            let result =
+                in_savepoint(connection, work).map_err(|cause| Error::from_sqlite(cause, path));
+            Box::new(move |committed| {
+                // The asker may have gone away; the work is done all the same.
+                let _ = answer.send(committed.and(result));
+            })
+        }))
+    }
+}
+
+fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.prepare_cached("SAVEPOINT work")?.execute([])?;
+    match work(connection) {
+        Ok(value) => {
+            connection.prepare_cached("RELEASE work")?.execute([])?;
+            Ok(value)
+        }
+        Err(cause) => {
+            undo(connection);
+            Err(cause)
+        }
+    }
+}
+
+/// Takes back the savepoint. Where SQLite has rolled back the whole transaction by itself (a full disk), there is none
+/// left to take back, and the commit that follows fails and says so.
+fn undo(connection: &Connection) {
+    let _ = connection.execute_batch("ROLLBACK TO work; RELEASE work");
+}
+
+pub(super) fn start(
+    connection: Connection,
+    queue: mpsc::Receiver<Work>,
+    path: PathBuf,
+) -> Result<(), Error> {
+    let folder = path.clone();
+    std::thread::Builder::new()
+        .name("moonbell-store".into())
+        .spawn(move || serve(&connection, queue, &path))
+        .map(drop)
+        .map_err(|cause| Error::Folder { path: folder, cause })
+}
+
+fn serve(connection: &Connection, mut queue: mpsc::Receiver<Work>, path: &PathBuf) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        commit(connection, path, batch.drain(..));
+    }
+}
+
+/// Runs a batch in one transaction, then answers everybody with what became of it.
+fn commit(connection: &Connection, path: &PathBuf, batch: impl Iterator<Item = Work>) {
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    let mut answers: Vec<Answer> = Vec::with_capacity(BATCH);
+    for Work(work) in batch {
+        if begun.is_err() {
+            // Run outside a transaction it could half happen; the asker is told why below.
+            answers.push(refuse(connection, path, work));
+            continue;
+        }
+        // A panic drops the answer: the asker sees `Closed`, everybody else goes on.
+        match catch_unwind(AssertUnwindSafe(|| work(connection, path))) {
+            Ok(answer) => answers.push(answer),
+            Err(_) => undo(connection),
+        }
+    }
+    let ended = begun.and_then(|()| connection.execute_batch("COMMIT"));
+    if ended.is_err() && !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    if let Err(cause) = &ended {
+        tracing::error!(%cause, path = %path.display(), "the journal could not be written");
+    }
+    for answer in answers {
+        answer(match &ended {
+            Ok(()) => Ok(()),
+            Err(cause) => Err(Error::from_sqlite(again(cause), path)),
+        });
+    }
+}
+
+/// `rusqlite::Error` is not `Clone`, and everybody in the batch is owed the reason.
+fn again(cause: &rusqlite::Error) -> rusqlite::Error {
+    match cause {
+        rusqlite::Error::SqliteFailure(code, text) => {
+            rusqlite::Error::SqliteFailure(*code, text.clone())
+        }
+        other => rusqlite::Error::ToSqlConversionFailure(other.to_string().into()),
+    }
+}
+
+/// Runs `work` where it cannot change anything (reads only), to get at its answer.
+fn refuse(
+    connection: &Connection,
+    path: &PathBuf,
+    work: Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>,
+) -> Answer {
+    let _ = connection.pragma_update(None, "query_only", true);
+    let answer = catch_unwind(AssertUnwindSafe(|| work(connection, path)));
+    let _ = connection.pragma_update(None, "query_only", false);
+    answer.unwrap_or_else(|_| Box::new(|_| ()))
+}
