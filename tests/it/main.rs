@@ -2,5 +2,6 @@
 
 mod browser;
 mod page;
+mod shell;
 mod watch;
 mod wire;
