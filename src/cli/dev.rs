@@ -32,7 +32,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let loaded = global.load(Need::Settings, Vec::new())?;
+        let loaded = global.load(Need::Settings)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;

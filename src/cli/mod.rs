@@ -53,12 +53,11 @@ pub struct Global {
 
 impl Global {
     /// Reads the settings and speaks their warnings.
-    fn load(&self, need: Need, flags: Vec<(&'static str, String)>) -> Result<Loaded> {
+    fn load(&self, need: Need) -> Result<Loaded> {
         let source = Source {
             places: Places::of_this_user(),
             file: self.config.clone(),
             environment: std::env::vars_os().collect(),
-            flags,
         };
         let loaded = config::load(&source, need)?;
         for warning in &loaded.warnings {

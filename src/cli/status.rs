@@ -34,7 +34,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let state = global.load(Need::Settings, Vec::new())?.config.state.dir;
+        let state = global.load(Need::Settings)?.config.state.dir;
         let dev = state.join("dev");
         let folder =
             if self.dev || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some()) { dev } else { state };

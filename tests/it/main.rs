@@ -1,1 +1,5 @@
+//! One binary of integration tests, a module per area of behaviour.
 
+mod architecture;
+mod cli;
+mod config;
