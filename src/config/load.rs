@@ -77,7 +77,9 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         None => (String::new(), None),
         Some(path) => match read(path) {
             Ok(text) => (text, Some(path.clone())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && source.file.is_none() => (String::new(), None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && source.file.is_none() => {
+                (String::new(), None)
+            }
             Err(error) => return Err(unreadable(path, &error)),
         },
     };
@@ -91,7 +93,9 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let hint = match (missing, &read) {
-        (true, None) => Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display())),
+        (true, None) => {
+            Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display()))
+        }
         (true, Some(_)) => Some(format!("a complete file looks like this:\n\n{MINIMAL}")),
         (false, _) => None,
     };
@@ -113,12 +117,17 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     if size.len() > FILE_LIMIT_BYTES {
-        let message = format!("it has {} bytes; settings have at most {FILE_LIMIT_BYTES}", size.len());
+        let message =
+            format!("it has {} bytes; settings have at most {FILE_LIMIT_BYTES}", size.len());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     let bytes = fs::read(path)?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not valid UTF-8"))
     })
 }
@@ -130,7 +139,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
         io::ErrorKind::InvalidData => "save the file as UTF-8",
         _ => "name a TOML file",
     };
-    let problem = Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
+    let problem =
+        Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
     Problems { list: vec![problem], hint: None }
 }
 
@@ -143,7 +153,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
         fs::write(&file, text).unwrap();
-        let places = Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
         let source = Source { places, file: Some(file), ..Source::default() };
         load(&source, Need::Settings).map_or_else(|problems| problems.list, |_| Vec::new())
     }
@@ -158,7 +169,11 @@ mod tests {
                 }
                 let found = problems(&format!("# first line\n[{table}]\n{wrong} = \"\"\n"));
                 assert_eq!(found.len(), 1, "{key:?}: {found:?}");
-                assert!(matches!(found[0].place, Place::Line { line: 3, column: 1, .. }), "{:?}", found[0].place);
+                assert!(
+                    matches!(found[0].place, Place::Line { line: 3, column: 1, .. }),
+                    "{:?}",
+                    found[0].place
+                );
                 assert_eq!(found[0].message, format!("unknown key `{table}.{wrong}`"));
                 let hint = found[0].hint.as_deref().unwrap();
                 assert!(hint.contains(&format!("`{name}`")), "`{wrong}`: {hint}");
@@ -172,7 +187,11 @@ mod tests {
             for wrong in ["1", "true", "[\"a\"]", "1979-05-27"] {
                 let found = problems(&format!("{} = {wrong}\n", key.path));
                 assert_eq!(found.len(), 1, "{} = {wrong}: {found:?}", key.path);
-                assert!(found[0].message.starts_with(&format!("`{}` must be ", key.path)), "{}", found[0]);
+                assert!(
+                    found[0].message.starts_with(&format!("`{}` must be ", key.path)),
+                    "{}",
+                    found[0]
+                );
             }
         }
     }
@@ -187,7 +206,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
         fs::write(&file, text).unwrap();
-        let places = Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
         let written = Source { places: places.clone(), file: Some(file), ..Source::default() };
         let absent = Source { places, ..Source::default() };
         let config = |source| format!("{:?}", load(&source, Need::Settings).unwrap().config);
@@ -199,9 +219,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
         fs::write(&file, MINIMAL).unwrap();
-        let places = Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
         let environment = vec![("DINGTALK_CLIENT_SECRET".into(), "s3cret".into())];
-        let loaded = load(&Source { places, file: Some(file), environment }, Need::Account).unwrap();
+        let loaded =
+            load(&Source { places, file: Some(file), environment }, Need::Account).unwrap();
         assert_eq!(loaded.config.dingtalk.client_secret.expose(), "s3cret");
         assert!(!format!("{loaded:?}").contains("s3cret"));
     }

@@ -9,15 +9,35 @@ use regex::Regex;
 /// What a module may use; the table of the house style. `cli` and `main` may use everything.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("app", &[
-        "access", "api", "config", "console", "dingtalk", "inbox", "message", "outbox", "router", "script", "sim", "store",
-        "telemetry", "timer", "transport", "worker",
-    ]),
+    (
+        "app",
+        &[
+            "access",
+            "api",
+            "config",
+            "console",
+            "dingtalk",
+            "inbox",
+            "message",
+            "outbox",
+            "router",
+            "script",
+            "sim",
+            "store",
+            "telemetry",
+            "timer",
+            "transport",
+            "worker",
+        ],
+    ),
     ("transport", &["config", "dingtalk", "inbox", "message"]),
     ("inbox", &["message", "store"]),
     ("access", &["config", "message", "store"]),
     ("router", &["message"]),
-    ("worker", &["access", "api", "config", "inbox", "message", "outbox", "router", "script", "store"]),
+    (
+        "worker",
+        &["access", "api", "config", "inbox", "message", "outbox", "router", "script", "store"],
+    ),
     ("script", &["api", "config", "message", "router"]),
     ("api", &["access", "config", "dingtalk", "message", "outbox", "router", "store", "timer"]),
     ("outbox", &["config", "dingtalk", "message", "store"]),
@@ -78,7 +98,11 @@ fn sources() -> Vec<Source> {
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
                 // Good enough for finding names: `//` in a string cuts the line short, and an address holds no module.
-                let code = code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n");
+                let code = code
+                    .lines()
+                    .map(|line| line.split("//").next().unwrap())
+                    .collect::<Vec<_>>()
+                    .join("\n");
                 let path = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
                 found.push(Source { path, text, code });
             }
@@ -121,7 +145,10 @@ fn modules_use_only_what_the_map_lets_them() {
         };
         for used in source.uses() {
             if !allowed.contains(&used.as_str()) {
-                complaints.push(format!("src/{} uses `{used}`; `{module}` may use {allowed:?}", source.path));
+                complaints.push(format!(
+                    "src/{} uses `{used}`; `{module}` may use {allowed:?}",
+                    source.path
+                ));
             }
         }
     }
@@ -135,10 +162,17 @@ fn the_map_has_no_cycles() {
     while done.len() < allowed.len() {
         let ready: Vec<&str> = allowed
             .iter()
-            .filter(|(name, uses)| !done.contains(*name) && uses.iter().all(|used| done.contains(used) || !allowed.contains_key(used)))
+            .filter(|(name, uses)| {
+                !done.contains(*name)
+                    && uses.iter().all(|used| done.contains(used) || !allowed.contains_key(used))
+            })
             .map(|(name, _)| *name)
             .collect();
-        assert!(!ready.is_empty(), "a cycle among {:?}", allowed.keys().filter(|name| !done.contains(*name)).collect::<Vec<_>>());
+        assert!(
+            !ready.is_empty(),
+            "a cycle among {:?}",
+            allowed.keys().filter(|name| !done.contains(*name)).collect::<Vec<_>>()
+        );
         done.extend(ready);
     }
 }
@@ -146,8 +180,16 @@ fn the_map_has_no_cycles() {
 #[test]
 fn only_one_module_knows_each_of_these() {
     let mut complaints = Vec::new();
-    complaints.extend(only(&["store"], r"Connection::open\w*|rusqlite::OpenFlags", "only store/ opens SQLite"));
-    complaints.extend(only(&["script", "api", "worker"], r"\bmlua\b", "only script/, api/ and worker/ know Lua"));
+    complaints.extend(only(
+        &["store"],
+        r"Connection::open\w*|rusqlite::OpenFlags",
+        "only store/ opens SQLite",
+    ));
+    complaints.extend(only(
+        &["script", "api", "worker"],
+        r"\bmlua\b",
+        "only script/, api/ and worker/ know Lua",
+    ));
     complaints.extend(only(
         &["cli", "main"],
         r"\be?print(ln)?!|\bstdout\(\)|\bstderr\(\)\.(write|lock)",
@@ -162,7 +204,9 @@ fn the_router_has_no_clock_no_world_and_no_lua() {
     let complaints: Vec<String> = sources()
         .iter()
         .filter(|source| source.module() == "router")
-        .filter_map(|source| Some(format!("src/{} names `{}`", source.path, world.find(&source.code)?.as_str())))
+        .filter_map(|source| {
+            Some(format!("src/{} names `{}`", source.path, world.find(&source.code)?.as_str()))
+        })
         .collect();
     none(&complaints);
 }
@@ -173,10 +217,14 @@ fn files_stay_short_and_modules_say_what_they_are_for() {
     for source in sources() {
         let lines = source.text.lines().count();
         if lines > LINES {
-            complaints.push(format!("src/{} has {lines} lines: look for the second noun", source.path));
+            complaints
+                .push(format!("src/{} has {lines} lines: look for the second noun", source.path));
         }
         if !source.text.starts_with("//! ") {
-            complaints.push(format!("src/{} does not begin with `//!`, saying what it is for", source.path));
+            complaints.push(format!(
+                "src/{} does not begin with `//!`, saying what it is for",
+                source.path
+            ));
         }
     }
     none(&complaints);

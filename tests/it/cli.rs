@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use moonbell::store::Instance;
-use moonbell::telemetry::status::{Script, Status};
+use moonbell::telemetry::status::{Runs, Script, Status};
 
 struct Home {
     root: tempfile::TempDir,
@@ -22,7 +22,9 @@ impl Home {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moonbell"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOONBELL_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOONBELL_"))
+        {
             command.env_remove(name);
         }
         command
@@ -57,7 +59,11 @@ struct Answer {
 impl Answer {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        Self {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
@@ -99,24 +105,38 @@ fn run_without_settings_prints_a_file_ready_to_paste() {
     assert_eq!((answer.code, answer.out.as_str()), (2, ""));
     assert!(answer.err.starts_with("error: 3 problems in the settings\n"), "{}", answer.err);
     let place = home.path("config/moonbell/config.toml");
-    let (_, minimal) = answer.err.split_once(&format!("write this to {}, with your own values:\n\n", place.display())).unwrap();
+    let (_, minimal) = answer
+        .err
+        .split_once(&format!("write this to {}, with your own values:\n\n", place.display()))
+        .unwrap();
 
     // It is meant: pasted as it stands, the only thing missing is the variable it names.
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     fs::write(&place, minimal).unwrap();
     let answer = home.run(&["run"]);
     assert_eq!(answer.code, 2, "{answer:?}");
-    assert!(answer.err.contains("config.toml:3:1: `dingtalk.client_secret` names the environment variable"), "{}", answer.err);
+    assert!(
+        answer
+            .err
+            .contains("config.toml:3:1: `dingtalk.client_secret` names the environment variable"),
+        "{}",
+        answer.err
+    );
 }
 
 #[test]
 fn mistakes_in_the_settings_are_printed_with_their_places_and_stop_any_command() {
     let home = Home::new();
-    fs::write(home.path("bot.toml"), "[dingtalk]\ncliend_id = \"x\"\n[scripts]\ndirr = \"y\"\n").unwrap();
+    fs::write(home.path("bot.toml"), "[dingtalk]\ncliend_id = \"x\"\n[scripts]\ndirr = \"y\"\n")
+        .unwrap();
     for command in ["dev", "run", "status"] {
         let answer = home.run(&[command, "--config", "bot.toml"]);
         assert_eq!(answer.code, 2, "{answer:?}");
-        for line in ["bot.toml:2:1: unknown key `dingtalk.cliend_id`", "did you mean `client_id`?", "bot.toml:4:1: unknown key"] {
+        for line in [
+            "bot.toml:2:1: unknown key `dingtalk.cliend_id`",
+            "did you mean `client_id`?",
+            "bot.toml:4:1: unknown key",
+        ] {
             assert!(answer.err.contains(line), "{command}: {}", answer.err);
         }
     }
@@ -138,7 +158,8 @@ fn status_says_when_no_host_runs() {
     let answer = home.run(&["status"]);
     assert_eq!((answer.code, answer.out.as_str()), (1, ""));
     assert!(answer.err.contains("no moonbell runs on"), "{}", answer.err);
-    let json: serde_json::Value = serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
     assert_eq!(json["running"], false);
 }
 
@@ -155,16 +176,30 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
         connection: "connected".to_owned(),
         scripts_dir: "/home/me/scripts".into(),
         scripts: vec![
-            Script { name: "ping.luau".to_owned(), generation: 1, handlers: 1, loaded_at_ms: Some(0), error: None },
-            Script { name: "new.luau".to_owned(), error: Some("new.luau:3: \u{1b}[2Jno".to_owned()), ..Script::default() },
+            Script {
+                name: "ping.luau".to_owned(),
+                generation: 1,
+                handlers: 1,
+                loaded_at_ms: Some(0),
+                error: None,
+            },
+            Script {
+                name: "new.luau".to_owned(),
+                error: Some("new.luau:3: \u{1b}[2Jno".to_owned()),
+                ..Script::default()
+            },
         ],
-        running: 2,
+        runs: Runs { running: 2, ..Runs::default() },
         ..Status::default()
     };
     moment.write(&state).unwrap();
     let dead = home.run(&["status"]);
     assert_eq!(dead.code, 1);
-    assert!(dead.err.contains("the last one ended without saying so, some time after 2025-11-22"), "{}", dead.err);
+    assert!(
+        dead.err.contains("the last one ended without saying so, some time after 2025-11-22"),
+        "{}",
+        dead.err
+    );
 
     let host = Instance::acquire(&state).unwrap();
     let live = home.run(&["status"]);
@@ -178,7 +213,8 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
       new.luau  not loaded
         newest version not loaded: new.luau:3: \u{1b}[2Jno
     ");
-    let json: serde_json::Value = serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
     assert_eq!((&json["running"], &json["connection"]), (&true.into(), &"connected".into()));
 
     Status { pid: moment.pid + 1, ..moment }.write(&state).unwrap();

@@ -20,8 +20,11 @@ impl Home {
         for name in ["config", "data"] {
             fs::create_dir(at(name)).unwrap();
         }
-        let places =
-            Places { home: Some(root.path().to_owned()), config: Some(at("config")), data: Some(at("data")) };
+        let places = Places {
+            home: Some(root.path().to_owned()),
+            config: Some(at("config")),
+            data: Some(at("data")),
+        };
         Self { root, source: Source { places, ..Source::default() } }
     }
 
@@ -138,7 +141,8 @@ roles.owner = ["manager1"]
 
 #[test]
 fn broken_toml_is_located_and_never_quoted() {
-    let home = Home::with("[dingtalk]\nclient_secret = \"hunter2\nmode = \"http\"\nmode = \"http\"\n");
+    let home =
+        Home::with("[dingtalk]\nclient_secret = \"hunter2\nmode = \"http\"\nmode = \"http\"\n");
     let answer = home.answer(Need::Settings);
     assert!(answer.contains("config.toml:2:"), "{answer}");
     assert!(answer.contains("not valid TOML"), "{answer}");
@@ -188,7 +192,8 @@ fn the_environment_wins_over_the_file_and_its_mistakes_name_the_variable() {
     assert_eq!(config.dingtalk.card_template, None);
     assert_eq!(config.access.roles["admin"], ["b", "c"]);
 
-    let home = Home::new().env("MOONBELL_CONSOLE_LISTEN", "7000").env("MOONBELL_DINGTALK_CLIENTID", "x");
+    let home =
+        Home::new().env("MOONBELL_CONSOLE_LISTEN", "7000").env("MOONBELL_DINGTALK_CLIENTID", "x");
     insta::assert_snapshot!(home.answer(Need::Settings), @r#"
     2 problems in the settings
     environment variable MOONBELL_CONSOLE_LISTEN: `console.listen` is `7000`, which is not an address and port
@@ -200,7 +205,8 @@ fn the_environment_wins_over_the_file_and_its_mistakes_name_the_variable() {
 
 #[test]
 fn a_secret_comes_from_a_variable_or_a_private_file_beside_the_settings() {
-    let home = Home::with(&format!("{ACCOUNT}dingtalk.client_secret = {{ env = \"DT\" }}\n")).env("DT", "s3cret");
+    let home = Home::with(&format!("{ACCOUNT}dingtalk.client_secret = {{ env = \"DT\" }}\n"))
+        .env("DT", "s3cret");
     assert_eq!(home.load(Need::Account).config.dingtalk.client_secret.expose(), "s3cret");
 
     let home = Home::with(&format!("{ACCOUNT}dingtalk.client_secret = {{ file = \"secret\" }}\n"));
@@ -225,7 +231,8 @@ fn a_secret_that_cannot_be_had_says_why() {
         ("{ env = 1 }", "`dingtalk.client_secret.env` must be a string, not a number"),
         ("\"\"", "`dingtalk.client_secret` is missing"),
     ] {
-        let home = Home::with(&format!("{ACCOUNT}dingtalk.client_secret = {value}\n")).env("BLANK", " ");
+        let home =
+            Home::with(&format!("{ACCOUNT}dingtalk.client_secret = {value}\n")).env("BLANK", " ");
         let answer = home.answer(Need::Account);
         assert!(answer.contains(expected), "{value}: {answer}");
         assert!(answer.contains("config.toml:3:"), "{value}: {answer}");
@@ -240,10 +247,16 @@ fn secrets_are_not_looked_up_by_commands_that_need_no_account() {
 
 #[test]
 fn no_secret_is_printed_by_settings_warnings_or_problems() {
-    let home = Home::with(&format!("{ACCOUNT}dingtalk.client_secret = \"hunter2\"\nhttp.token = \"hunter2\"\n"));
+    let home = Home::with(&format!(
+        "{ACCOUNT}dingtalk.client_secret = \"hunter2\"\nhttp.token = \"hunter2\"\n"
+    ));
     assert!(!format!("{:?}", home.refused(Need::Account)).contains("hunter2"));
     let home = Home::new();
-    home.write("config/config.toml", &format!("{ACCOUNT}dingtalk.client_secret = \"hunter2\"\n"), 0o644);
+    home.write(
+        "config/config.toml",
+        &format!("{ACCOUNT}dingtalk.client_secret = \"hunter2\"\n"),
+        0o644,
+    );
     let loaded = home.load(Need::Account);
     assert!(!format!("{loaded:?}").contains("hunter2"));
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
@@ -253,7 +266,8 @@ fn no_secret_is_printed_by_settings_warnings_or_problems() {
 #[test]
 fn http_mode_needs_whole_doors_and_warns_about_open_ones() {
     let account = format!("{ACCOUNT}dingtalk.client_secret = \"s\"\ndingtalk.mode = \"http\"\n");
-    let home = Home::with(&format!("{account}http.aes_key = \"short\"\nhttp.tls.cert = \"a.pem\"\n"));
+    let home =
+        Home::with(&format!("{account}http.aes_key = \"short\"\nhttp.tls.cert = \"a.pem\"\n"));
     let answer = home.answer(Need::Account);
     for expected in ["`http.token` is not", "has 5 characters", "`http.tls.key` is missing"] {
         assert!(answer.contains(expected), "{answer}");
@@ -268,7 +282,11 @@ fn a_role_for_everyone_is_warned_about() {
     let home = Home::with("[access.roles]\nguest = [\"*\"]\n");
     let warnings = home.load(Need::Settings).warnings;
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].to_string().contains("config.toml:2:1: role `guest` is given to everyone"), "{}", warnings[0]);
+    assert!(
+        warnings[0].to_string().contains("config.toml:2:1: role `guest` is given to everyone"),
+        "{}",
+        warnings[0]
+    );
 }
 
 #[test]
@@ -287,5 +305,8 @@ fn the_reference_is_current() {
         fs::write(&path, &page).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/config.md is not current: run `MOONBELL_TEST_UPDATE=1 tests/run config::`");
+    assert!(
+        written == page,
+        "docs/config.md is not current: run `MOONBELL_TEST_UPDATE=1 tests/run config::`"
+    );
 }
