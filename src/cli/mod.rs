@@ -3,6 +3,7 @@
 //! stdout is data, stderr is talk. Exit code 0: done; 1: failed; 2: misuse, which includes settings that cannot be
 //! used, so that a service manager knows not to try again.
 
+mod browser;
 mod completions;
 mod dev;
 mod run;

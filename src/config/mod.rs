@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod load;
 mod problem;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,9 @@
-//! One binary of integration tests, a module per area of behaviour.
+//! One integration binary; a module per area of behaviour.
 
 mod architecture;
+mod browser;
 mod cli;
 mod config;
+mod page;
+mod watch;
+mod wire;

@@ -1,0 +1,581 @@
+//! Processes that belong to somebody: each has an owner, and none outlives it.
+//!
+//! A child leads a process group of its own (a job object on Windows). When it ends by itself, runs out of time, is
+//! killed, loses its handle or its run, or when the host closes, the whole group is told to end ([`SIGTERM`]) and after
+//! [`GRACE`] killed. The one way out is a session of its own (`setsid`, a daemon): such a process is left alone, and
+//! the pipes it holds are not waited for.
+//!
+//! Output is handed on through a bounded channel: a reader that is slow slows the program, memory stays flat.
+//!
+//! Knows nothing of Lua.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::ChildStdin;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::api::shell::command::{Command, Exact, SpawnError, Stdin};
+
+/// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
+pub const MAX_OPEN: usize = 256;
+/// Between "please end" and "be gone": time to write a file, not to make somebody wait who pressed Stop.
+pub const GRACE: Duration = Duration::from_secs(2);
+/// How long output is awaited after the program itself has ended: `cmd &` in a shell is over when the shell is.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// How often it is asked whether the rest of a group is gone.
+const GLANCE: Duration = Duration::from_millis(20);
+/// What is in the pipes of a dead group is there at once.
+const LAST_READ: Duration = Duration::from_millis(50);
+/// More than a pipe holds: who still writes then has left the group.
+const LAST_BYTES: usize = 1 << 20;
+/// How long a killed process may take to disappear; one that hangs in the kernel takes longer and is given up.
+const REAP: Duration = Duration::from_secs(5);
+/// Bytes read at once, and how many such pieces may wait for the reader (128 KiB in all).
+const CHUNK: usize = 8 << 10;
+const CHUNKS: usize = 16;
+
+/// `SIGTERM`, the same number everywhere.
+pub const SIGTERM: i32 = 15;
+
+/// Owner of all processes of a host. Cheap to clone.
+#[derive(Clone)]
+pub struct Processes(Arc<Inner>);
+
+struct Inner {
+    /// Where the supervising tasks run; `None`: on the runtime of the caller.
+    runtime: Option<Handle>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+    places: Arc<Semaphore>,
+    limit: usize,
+}
+
+impl Processes {
+    /// Supervises on the runtime that this is called in, else on that of whoever spawns.
+    pub fn new() -> Self {
+        Self::with_limit(MAX_OPEN)
+    }
+
+    pub fn with_limit(limit: usize) -> Self {
+        Self(Arc::new(Inner {
+            runtime: Handle::try_current().ok(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            places: Arc::new(Semaphore::new(limit)),
+            limit,
+        }))
+    }
+
+    /// Starts a program. It ends at the latest when `over` is cancelled; `keep` is dropped once it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] says why nothing was started.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped half-way, what was started is ended.
+    pub async fn spawn(
+        &self,
+        command: Command,
+        over: &CancellationToken,
+        keep: impl Any + Send,
+    ) -> Result<Process, SpawnError> {
+        if self.0.closing.is_cancelled() {
+            return Err(SpawnError::Closing);
+        }
+        let place = Arc::clone(&self.0.places)
+            .try_acquire_owned()
+            .map_err(|_| SpawnError::TooMany { limit: self.0.limit })?;
+        let kill = CancellationToken::new();
+        let guard = kill.clone().drop_guard();
+        let (started, starting) = oneshot::channel();
+        let (chunks, output) = mpsc::channel(CHUNKS);
+        let (signal, signals) = mpsc::channel(1);
+        let (exit, exited) = watch::channel(None);
+        let supervisor = Supervisor {
+            stops: Stops {
+                kill: kill.clone(),
+                over: over.clone(),
+                closing: self.0.closing.clone(),
+            },
+            chunks,
+            signals,
+            exit,
+            timeout: command.timeout,
+            _keep: (place, Box::new(keep)),
+        };
+        let task = supervisor.run(command, started);
+        match self.0.runtime.clone().or_else(|| Handle::try_current().ok()) {
+            Some(runtime) => drop(self.0.tasks.spawn_on(task, &runtime)),
+            None => return Err(SpawnError::Closing),
+        }
+        // Only a runtime that shuts down drops the task unanswered.
+        let started = starting.await.unwrap_or(Err(SpawnError::Closing))?;
+        Ok(Process {
+            pid: started.pid,
+            stdin: Mutex::new(started.stdin),
+            output: Mutex::new(output),
+            signal,
+            exit: exited,
+            kill,
+            _guard: guard,
+        })
+    }
+
+    /// Ends all processes and waits until they are gone; nothing is started any more.
+    pub async fn close(&self) {
+        self.0.closing.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.0.limit - self.0.places.available_permits()
+    }
+}
+
+impl Default for Processes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Processes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Processes").field("open", &self.open()).finish_non_exhaustive()
+    }
+}
+
+/// Which pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// A piece of output as it arrived.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub stream: Stream,
+    pub bytes: Vec<u8>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    /// It ran out of its time.
+    pub timed_out: bool,
+    pub took: Duration,
+}
+
+impl Exit {
+    pub fn ok(&self) -> bool {
+        self.code == Some(0) && !self.timed_out
+    }
+}
+
+/// A running program. Dropping it ends the program and what it started.
+#[derive(Debug)]
+pub struct Process {
+    pid: u32,
+    // Asynchronous locks: a reader keeps its turn while it waits, that is their point.
+    stdin: Mutex<Option<ChildStdin>>,
+    output: Mutex<mpsc::Receiver<Chunk>>,
+    signal: mpsc::Sender<i32>,
+    exit: watch::Receiver<Option<Exit>>,
+    kill: CancellationToken,
+    _guard: DropGuard,
+}
+
+impl Process {
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The next piece of output; `None` at its end. While nobody asks, the program waits once its pipes are full.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn chunk(&self) -> Option<Chunk> {
+        self.output.lock().await.recv().await
+    }
+
+    /// How it ended, once it has. Read the output first (or drop it): a full pipe keeps a program from ending.
+    pub async fn exit(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit);
+        ended.unwrap_or(Exit { code: None, signal: None, timed_out: false, took: Duration::ZERO })
+    }
+
+    /// Whether and how it has ended.
+    pub fn ended(&self) -> Option<Exit> {
+        *self.exit.borrow()
+    }
+
+    /// Writes to its standard input; waits while the pipe is full.
+    ///
+    /// # Errors
+    ///
+    /// `BrokenPipe` when the input is closed, by us or by the program.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdin = self.stdin.lock().await;
+        let Some(pipe) = stdin.as_mut() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        pipe.write_all(bytes).await
+    }
+
+    /// Closes its standard input.
+    pub async fn close_stdin(&self) {
+        self.stdin.lock().await.take();
+    }
+
+    /// Ends it and what it started: asked first, killed after [`GRACE`].
+    pub fn kill(&self) {
+        self.kill.cancel();
+    }
+
+    /// Sends a signal to it and what it started; nothing happens once it has ended.
+    pub async fn signal(&self, signal: i32) {
+        let _ = self.signal.send(signal).await;
+    }
+}
+
+#[derive(Debug)]
+struct Started {
+    pid: u32,
+    stdin: Option<ChildStdin>,
+}
+
+/// What ends a process from outside.
+#[derive(Clone)]
+struct Stops {
+    kill: CancellationToken,
+    over: CancellationToken,
+    closing: CancellationToken,
+}
+
+impl Stops {
+    async fn any(&self) {
+        tokio::select! {
+            () = self.kill.cancelled() => {}
+            () = self.nobody_reads() => {}
+        }
+    }
+
+    /// The run has ended: its output interests nobody (the handle itself may wait for a garbage collector).
+    async fn nobody_reads(&self) {
+        tokio::select! {
+            () = self.over.cancelled() => {}
+            () = self.closing.cancelled() => {}
+        }
+    }
+}
+
+/// The task that owns one process from start to end.
+struct Supervisor {
+    stops: Stops,
+    chunks: mpsc::Sender<Chunk>,
+    signals: mpsc::Receiver<i32>,
+    exit: watch::Sender<Option<Exit>>,
+    timeout: Option<Duration>,
+    /// Places that this process takes, given back at its end.
+    _keep: (OwnedSemaphorePermit, Box<dyn Any + Send>),
+}
+
+impl Supervisor {
+    async fn run(
+        mut self,
+        mut command: Command,
+        started: oneshot::Sender<Result<Started, SpawnError>>,
+    ) {
+        let stdin = std::mem::take(&mut command.stdin);
+        let pipe = !matches!(stdin, Stdin::Null);
+        let begin = Instant::now();
+        // Blocking: it looks for files and waits for the child's `exec`.
+        let spawned =
+            tokio::task::spawn_blocking(move || Tree::spawn(&command.resolve()?, pipe)).await;
+        let mut tree = match spawned {
+            Ok(Ok(tree)) => tree,
+            Ok(Err(error)) => return drop(started.send(Err(error))),
+            Err(_) => return drop(started.send(Err(SpawnError::Closing))),
+        };
+        let (mut input, content) = match stdin {
+            Stdin::Bytes(bytes) => (None, tree.child.stdin().take().map(|pipe| (pipe, bytes))),
+            Stdin::Pipe => (tree.child.stdin().take(), None),
+            Stdin::Null => (None, None),
+        };
+        let pid = tree.pid;
+        if started.send(Ok(Started { pid, stdin: input.take() })).is_err() {
+            self.stops.kill.cancel(); // nobody waits for it any more
+        }
+        let (out, err) = (tree.child.stdout().take(), tree.child.stderr().take());
+        let dead = CancellationToken::new();
+        let pump = |pipe| Pump {
+            chunks: self.chunks.clone(),
+            stops: self.stops.clone(),
+            dead: dead.clone(),
+            stream: pipe,
+        };
+        let (out_pump, err_pump) = (pump(Stream::Out), pump(Stream::Err));
+        let (closed, _) = mpsc::channel(1);
+        self.chunks = closed; // the channel ends with the pumps
+        let pumps = async { tokio::join!(out_pump.run(out), err_pump.run(err)) };
+        let feed = async {
+            if let Some((mut pipe, bytes)) = content {
+                let _ = pipe.write_all(&bytes).await; // a program need not read it all
+            }
+        };
+        tokio::pin!(pumps, feed);
+        let (mut fed, mut drained) = (false, false);
+        let out_of_time = sleep_until(self.timeout.map(|timeout| begin + timeout));
+        tokio::pin!(out_of_time);
+        let mut timed_out = false;
+        let mut ended = false;
+        // Set when the program has ended by itself: how long its output is awaited.
+        let mut linger = None;
+        // Set once the group was told to end: when it is killed.
+        let mut deadline = None;
+
+        loop {
+            if ended && drained && tree.is_gone() {
+                break;
+            }
+            if ended && drained && deadline.is_none() {
+                deadline = Some(tree.end()); // left behind in the background
+            }
+            tokio::select! {
+                biased; // stopping wins over working
+                () = self.stops.any(), if deadline.is_none() => deadline = Some(tree.end()),
+                () = &mut out_of_time, if deadline.is_none() && !ended => {
+                    timed_out = true;
+                    deadline = Some(tree.end());
+                }
+                () = sleep_until(deadline), if deadline.is_some() => break,
+                () = sleep_until(linger), if deadline.is_none() && linger.is_some() => {
+                    if tree.is_gone() {
+                        break; // whoever holds the pipes has left the group
+                    }
+                    deadline = Some(tree.end());
+                }
+                Some(signal) = self.signals.recv() => tree.signal(signal),
+                status = tree.wait(), if !ended => {
+                    ended = true;
+                    linger = Some(Instant::now() + LINGER);
+                    self.publish(status, timed_out, begin);
+                }
+                _ = &mut pumps, if !drained => drained = true,
+                () = &mut feed, if !fed => fed = true,
+                () = tokio::time::sleep(GLANCE), if ended => {}
+            }
+        }
+        tree.kill();
+        dead.cancel();
+        if !ended {
+            match tokio::time::timeout(REAP, tree.wait()).await {
+                Ok(status) => self.publish(status, timed_out, begin),
+                Err(_) => warn!(pid, "a killed process does not disappear; giving it up"),
+            }
+        }
+        if !drained {
+            pumps.await;
+        }
+    }
+
+    fn publish(&self, status: io::Result<ExitStatus>, timed_out: bool, begin: Instant) {
+        let status = status.ok();
+        let exit = Exit {
+            code: status.and_then(|status| status.code()),
+            signal: status.and_then(signal_of),
+            timed_out,
+            took: begin.elapsed(),
+        };
+        self.exit.send_replace(Some(exit));
+    }
+}
+
+/// Never, when there is no such moment.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn signal_of(status: ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    {
+        std::os::unix::process::ExitStatusExt::signal(&status)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = status;
+        None
+    }
+}
+
+/// Carries one pipe into the channel.
+struct Pump {
+    chunks: mpsc::Sender<Chunk>,
+    stops: Stops,
+    /// The group is dead: read what is left, and wait for nothing.
+    dead: CancellationToken,
+    stream: Stream,
+}
+
+impl Pump {
+    async fn run(self, pipe: Option<impl AsyncRead + Unpin>) {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = vec![0; CHUNK];
+        let mut left = LAST_BYTES;
+        loop {
+            let read = tokio::select! {
+                biased; // what is there is read first
+                read = pipe.read(&mut buffer) => read,
+                () = async { self.dead.cancelled().await; tokio::time::sleep(LAST_READ).await } => return,
+            };
+            let Ok(size @ 1..) = read else { return };
+            if self.dead.is_cancelled() {
+                let Some(rest) = left.checked_sub(size) else { return };
+                left = rest;
+            }
+            let chunk = Chunk { stream: self.stream, bytes: buffer[..size].to_vec() };
+            tokio::select! {
+                sent = self.chunks.send(chunk) => if sent.is_err() { return },
+                () = self.stops.nobody_reads() => return,
+            }
+        }
+    }
+}
+
+/// A child and its process group. Dropping it kills them all.
+#[derive(Debug)]
+struct Tree {
+    child: Box<dyn ChildWrapper>,
+    pid: u32,
+    /// The child was waited for: its number may be given away once its group is empty.
+    reaped: bool,
+    /// The group was seen empty after that: nothing may be sent to its number any more.
+    gone: bool,
+}
+
+impl Tree {
+    fn spawn(exact: &Exact, stdin: bool) -> Result<Self, SpawnError> {
+        use std::process::Stdio;
+        let mut command = CommandWrap::with_new(&exact.program, |command| {
+            command
+                .args(&exact.args)
+                .current_dir(&exact.cwd)
+                .env_clear()
+                .envs(&exact.env)
+                .stdin(if stdin { Stdio::piped() } else { Stdio::null() })
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+        });
+        #[cfg(unix)]
+        command.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::tokio::KillOnDrop).wrap(process_wrap::tokio::JobObject);
+
+        let mut attempt = 0;
+        let child = loop {
+            match command.spawn() {
+                Ok(child) => break child,
+                // Somebody forked while this very file was open for writing; it is closed in a moment.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempt < 20 => {
+                    attempt += 1;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => {
+                    let program = exact.program.display().to_string();
+                    return Err(match error.kind() {
+                        io::ErrorKind::ArgumentListTooLong => SpawnError::TooLarge { program },
+                        _ => SpawnError::System { program, error },
+                    });
+                }
+            }
+        };
+        let pid = child.id().unwrap_or_default();
+        Ok(Self { child, pid, reaped: false, gone: false })
+    }
+
+    /// Waits for the child itself, not for its group.
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.inner_mut().wait().await;
+        self.reaped = true;
+        self.is_gone(); // at once: while a group has members its number cannot be given away
+        status
+    }
+
+    /// Whether nobody of the group is left.
+    fn is_gone(&mut self) -> bool {
+        if self.reaped && !self.gone {
+            #[cfg(unix)]
+            {
+                use nix::errno::Errno;
+                use nix::sys::signal::killpg;
+                use nix::unistd::Pid;
+                // As process 1 of a container we are the parent of orphans, too.
+                let _ = self.child.try_wait();
+                self.gone = match i32::try_from(self.pid) {
+                    Ok(group @ 2..) => killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH),
+                    _ => true,
+                };
+            }
+            #[cfg(not(unix))]
+            {
+                self.gone = !matches!(self.child.try_wait(), Ok(None));
+            }
+        }
+        self.gone
+    }
+
+    /// Tells the group to end; returns when it is to be killed.
+    fn end(&mut self) -> Instant {
+        self.signal(SIGTERM);
+        // A stopped process takes no notice before it goes on.
+        #[cfg(unix)]
+        self.signal(nix::sys::signal::Signal::SIGCONT as i32);
+        Instant::now() + GRACE
+    }
+
+    fn signal(&mut self, signal: i32) {
+        if self.is_gone() {
+            return;
+        }
+        #[cfg(unix)]
+        let _ = self.child.signal(signal); // it may have ended this moment
+        #[cfg(not(unix))]
+        {
+            let _ = signal; // there is only one
+            self.kill();
+        }
+    }
+
+    fn kill(&mut self) {
+        if !self.is_gone() {
+            let _ = self.child.start_kill();
+        }
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
