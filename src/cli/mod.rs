@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Loaded, Need, Places, Source};
+use crate::config::{self, Config, Loaded, Need, Places, Source};
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -73,6 +73,11 @@ impl Global {
             environment: std::env::vars_os().collect(),
         };
         let loaded = config::load(&source, need)?;
+        let Config { dingtalk, http, .. } = &loaded.config;
+        let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
+        for secret in doors.chain([&dingtalk.client_secret]) {
+            telemetry::hide(secret.expose());
+        }
         for warning in &loaded.warnings {
             talk::warning(warning);
         }
