@@ -13,8 +13,8 @@ use std::task::Poll;
 
 use mlua::chunk::ChunkMode;
 use mlua::{
-    AnyUserData, Error, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, MultiValue, Result as LuaResult,
-    Table, Value,
+    AnyUserData, Error, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, MultiValue,
+    Result as LuaResult, Table, Value,
 };
 
 use crate::api::failure::{misuse, suggestion};
@@ -338,7 +338,10 @@ fn wrapper(lua: &Lua) -> LuaResult<Function> {
 }
 
 fn names_of(table: &Table) -> LuaResult<Vec<String>> {
-    table.pairs::<Value, Value>().filter_map(|pair| pair.map(|(key, _)| key.to_string().ok()).transpose()).collect()
+    table
+        .pairs::<Value, Value>()
+        .filter_map(|pair| pair.map(|(key, _)| key.to_string().ok()).transpose())
+        .collect()
 }
 
 /// A function from a wrong name to the message about it.
@@ -353,7 +356,8 @@ fn raise_unknown(lua: &Lua, owner: String, names: Vec<String>) -> LuaResult<Func
 
 /// Runs a host function; a panic ends the run that called it, and nothing else.
 fn guarded<T>(scope: &Scope, function: impl FnOnce() -> LuaResult<T>) -> LuaResult<T> {
-    catch_unwind(AssertUnwindSafe(function)).unwrap_or_else(|panic| Err(panicked(scope.run().as_deref(), &*panic)))
+    catch_unwind(AssertUnwindSafe(function))
+        .unwrap_or_else(|panic| Err(panicked(scope.run().as_deref(), &*panic)))
 }
 
 fn panicked(run: Option<&Run>, panic: &(dyn Any + Send)) -> Error {
@@ -370,7 +374,12 @@ fn panicked(run: Option<&Run>, panic: &(dyn Any + Send)) -> Error {
 }
 
 /// Converts the arguments; a wrong one is named.
-fn arguments<A: FromLuaMulti>(lua: &Lua, full: &str, params: &[&str], args: MultiValue) -> LuaResult<A> {
+fn arguments<A: FromLuaMulti>(
+    lua: &Lua,
+    full: &str,
+    params: &[&str],
+    args: MultiValue,
+) -> LuaResult<A> {
     let got: Vec<&'static str> = args.iter().map(crate::api::failure::type_name).collect();
     A::from_lua_args(args, 1, Some(full), lua).map_err(|error| match &error {
         Error::BadArgument { pos, cause, .. } => {
@@ -379,7 +388,9 @@ fn arguments<A: FromLuaMulti>(lua: &Lua, full: &str, params: &[&str], args: Mult
             let got = got.get(index).copied().unwrap_or("nothing");
             misuse(match cause.as_ref() {
                 Error::FromLuaConversionError { to, message, .. } => {
-                    let why = message.as_deref().filter(|why| why.contains("utf-8") || why.contains("range"));
+                    let why = message
+                        .as_deref()
+                        .filter(|why| why.contains("utf-8") || why.contains("range"));
                     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
                     format!("argument #{pos}{name}: expected {}, got {got}{why}", luau_type(to))
                 }
@@ -397,7 +408,9 @@ fn luau_type(rust: &str) -> String {
     match lower.as_str() {
         "string" | "&str" | "luastring" | "bstring" => "string".to_owned(),
         "bool" => "boolean".to_owned(),
-        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => "whole number".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => {
+            "whole number".to_owned()
+        }
         "f32" | "f64" => "number".to_owned(),
         _ => lower,
     }
@@ -417,7 +430,11 @@ fn crossed(lua: &Lua, full: &str, result: LuaResult<MultiValue>) -> LuaResult<Mu
                 Error::RuntimeError(text) => text.clone(),
                 other => other.to_string(),
             };
-            let text = if text.starts_with("is a method") { format!("`{full}` {text}") } else { format!("`{full}`: {text}") };
+            let text = if text.starts_with("is a method") {
+                format!("`{full}` {text}")
+            } else {
+                format!("`{full}`: {text}")
+            };
             (false, text).into_lua_multi(lua)
         }
     }
@@ -456,7 +473,11 @@ impl<R> Future for Leashed<LuaResult<R>> {
     fn poll(self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(future) = held.as_mut() else {
-            return Poll::Ready(Err(self.run.check().err().unwrap_or_else(|| misuse("this run has ended"))));
+            return Poll::Ready(Err(self
+                .run
+                .check()
+                .err()
+                .unwrap_or_else(|| misuse("this run has ended"))));
         };
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
             .unwrap_or_else(|panic| Poll::Ready(Err(panicked(Some(&self.run), &*panic))));

@@ -1,3 +1,4 @@
 //! One integration binary; a module per area of behaviour.
 
+mod shell;
 mod watch;
