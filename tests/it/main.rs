@@ -1,4 +1,5 @@
 //! One integration binary; a module per area of behaviour.
 
+mod stream;
 mod watch;
 mod wire;
