@@ -6,5 +6,6 @@ mod cli;
 mod config;
 mod page;
 mod shell;
+mod stream;
 mod watch;
 mod wire;
