@@ -2,5 +2,6 @@
 
 mod browser;
 mod page;
+mod sim;
 mod watch;
 mod wire;
