@@ -7,5 +7,6 @@ mod config;
 mod page;
 mod shell;
 mod stream;
+mod sim;
 mod watch;
 mod wire;
