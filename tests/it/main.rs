@@ -2,5 +2,6 @@
 
 mod browser;
 mod page;
+mod screenshots;
 mod watch;
 mod wire;
