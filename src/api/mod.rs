@@ -134,10 +134,7 @@ impl Host {
     }
 
     fn journal(&self) -> LuaResult<&Journal> {
-        self.inner
-            .journal
-            .as_ref()
-            .ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
+        self.inner.journal.as_ref().ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
     }
 }
 
@@ -167,9 +164,7 @@ impl Scope {
 
     /// The scope of the VM that calls.
     pub fn of(lua: &Lua) -> LuaResult<Self> {
-        lua.app_data_ref::<Self>()
-            .map(|scope| scope.clone())
-            .ok_or_else(|| misuse("this VM has no scope"))
+        lua.app_data_ref::<Self>().map(|scope| scope.clone()).ok_or_else(|| misuse("this VM has no scope"))
     }
 
     pub fn host(&self) -> &Host {
@@ -199,17 +194,13 @@ impl Scope {
     pub(crate) fn call(&self, lua: &Lua) -> LuaResult<Call> {
         let run = self.run().ok_or_else(|| misuse(TOP_LEVEL))?;
         run.check()?;
-        Ok(Call {
-            lua: lua.clone(),
-            host: self.0.host.clone(),
-            script: Arc::clone(&self.0.script),
-            run,
-        })
+        Ok(Call { lua: lua.clone(), host: self.0.host.clone(), script: Arc::clone(&self.0.script), run })
     }
 }
 
 /// Ends the message of every call that is refused at the top level; a load failure of this kind is recognised by it.
-pub(crate) const TOP_LEVEL: &str = "cannot be called while the script loads: put it into a handler, or into `bot.on(\"start\", function() … end)`";
+pub(crate) const TOP_LEVEL: &str =
+    "cannot be called while the script loads: put it into a handler, or into `bot.on(\"start\", function() … end)`";
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -239,12 +230,7 @@ pub(crate) fn install(lua: &Lua, host: &Host) -> LuaResult<()> {
 
 /// Makes a plain table strict: reading a name that is not in `names` raises with the nearest. All tables of one `kind`
 /// share a metatable.
-pub(crate) fn strict(
-    lua: &Lua,
-    kind: &'static str,
-    names: &[&str],
-    table: &Table,
-) -> LuaResult<()> {
+pub(crate) fn strict(lua: &Lua, kind: &'static str, names: &[&str], table: &Table) -> LuaResult<()> {
     let key = format!("moonbell.strict.{kind}");
     let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
         Some(metatable) => metatable,

@@ -57,12 +57,7 @@ pub struct Generation {
 
 #[derive(Debug)]
 enum Order {
-    Start {
-        run: Arc<Run>,
-        handler: HandlerKey,
-        args: serde_json::Value,
-        ended: oneshot::Sender<Ended>,
-    },
+    Start { run: Arc<Run>, handler: HandlerKey, args: serde_json::Value, ended: oneshot::Sender<Ended> },
     Activate,
     Retire,
 }
@@ -109,12 +104,7 @@ impl Generation {
     ///
     /// `args` become `ctx.args`: an object of typed values, or a list. Afterwards [`Run::take_pending`] holds what was
     /// said and is not in the outbox yet.
-    pub async fn start(
-        &self,
-        run: Arc<Run>,
-        handler: HandlerKey,
-        args: serde_json::Value,
-    ) -> Ended {
+    pub async fn start(&self, run: Arc<Run>, handler: HandlerKey, args: serde_json::Value) -> Ended {
         let (ended, outcome) = oneshot::channel();
         let order = Order::Start { run: Arc::clone(&run), handler, args, ended };
         let gone = || {
@@ -232,9 +222,7 @@ fn hooks(
     wanted: impl Fn(&Declared) -> bool,
     wall: Option<Duration>,
 ) {
-    for registration in
-        vm.registrations().iter().filter(|registration| wanted(&registration.declared))
-    {
+    for registration in vm.registrations().iter().filter(|registration| wanted(&registration.declared)) {
         let (vm, index) = (Arc::clone(vm), registration.handler.0);
         let what = if wall.is_some() { "stop" } else { "start" };
         events.push(Box::pin(async move {

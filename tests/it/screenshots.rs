@@ -44,6 +44,8 @@ async fn at_every_size_and_in_both_colours_nothing_sticks_out() {
     walk(&page, folder.as_ref(), "first").await;
     converse(&sim, &mut bot).await;
     page.until_card("inputing").await;
+    let at_end = "const log = document.querySelector('#log'); return log.scrollTop + log.clientHeight > log.scrollHeight - 4";
+    page.until("the newest line is in view", at_end).await;
     walk(&page, folder.as_ref(), "chat").await;
     assert_eq!(page.console().await, Vec::<String>::new());
     page.close().await;
