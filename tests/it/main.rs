@@ -8,5 +8,6 @@ mod page;
 mod shell;
 mod stream;
 mod sim;
+mod screenshots;
 mod watch;
 mod wire;
