@@ -1,1 +1,24 @@
+//! Scripts: one VM per file, loaded, checked, served as a generation, and swapped on change.
+//!
+//! [`Vm::load`] turns a file into a VM and its declarations, or into a [`LoadError`] that shows the line. A
+//! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
+
+mod diagnostic;
+mod drive;
+mod generation;
+mod preempt;
+mod registration;
+mod require;
+mod vm;
 pub mod watch;
+
+pub use diagnostic::{LoadError, LoadErrorKind, Raised};
+pub use drive::{Ended, Failed};
+pub use generation::{Engine, Generation};
+pub use preempt::bump;
+pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
+pub use require::{Folder, Resolver};
+pub use vm::{MAX_BYTES, Source, Vm};
+
+pub use crate::api::Host;
+pub use crate::api::run::{Limit, Limits, Run};
