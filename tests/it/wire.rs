@@ -74,7 +74,7 @@ fn every_kind_of_message_is_read() {
             format!("{}: {}\n", name.trim_start_matches("robot_"), summary(&parse(&fixture(name))))
         })
         .collect();
-    insta::assert_snapshot!(table, @r##"
+    insta::assert_snapshot!(table, @r####"
     action_card: card "" [- card "### 审批提醒\n请尽快处理\nhttps://example.com/a/1"]
     audio: audio "钉钉机器人语音识别文本" <audio:dlcode-fixture-audio-0001 4000>
     audio_no_recognition: audio "" <audio:dlcode-fixture-audio-0002 1200>
@@ -111,7 +111,7 @@ fn every_kind_of_message_is_read() {
     unknown: unknown ""
     video: video "" <video:dlcode-fixture-video-0001 4000>
     video_duration_string: video "" <video:dlcode-fixture-video-0002 5>
-    "##);
+    "####);
 }
 
 #[test]
