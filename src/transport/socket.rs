@@ -497,7 +497,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_late_tick_means_that_the_computer_slept() {
         let mut watch = watch();
-        tokio::time::advance(Duration::from_secs(3_600)).await;
+        tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(watch.check(false), Some(Ending::Slept));
     }
 

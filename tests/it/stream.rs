@@ -1,5 +1,7 @@
 //! The Stream over real sockets: a gateway of our own gives out tickets and lets the test hold the server's end.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
 use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +70,7 @@ fn quick() -> Timing {
         open: Duration::from_secs(5),
         backoff: Duration::from_millis(10),
         backoff_cap: Duration::from_millis(100),
-        healthy: Duration::from_secs(3600),
+        healthy: Duration::from_hours(1),
         drain: Duration::from_secs(5),
         write: Duration::from_secs(2),
         commit_retry: Duration::from_millis(20),

@@ -1,5 +1,7 @@
 //! What DingTalk sends, read into the host's nouns; what its answers mean. Every fixture of the protocol is here.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
 use std::path::Path;
 
 use moonbell::dingtalk::{Class, Frame, Received, Topic, classify, receive, robot_message};
