@@ -1,1 +1,279 @@
+//! What scripts can call.
+//!
+//! A module is a table of plain functions, one file here with its `.d.luau` beside it, registered in [`MODULES`] and
+//! nowhere else. `api/` converts and limits; logic lives in the stage that owns it.
+//!
+//! ```ignore
+//! pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
+//!     Module::new(lua, "http")?
+//!         .function("escape", &["text"], |_, _, text: String| Ok(escape(&text)))? // pure: anywhere
+//!         .async_function("get", &["url", "options"], get)?                       // waits: only in a run
+//!         .build()
+//! }
+//!
+//! /// `http.get`, see `http.d.luau`. Cancel safe: dropped with the run, and the connection with it.
+//! async fn get(call: Call, (url, mut options): (String, Options)) -> LuaResult<Outcome<String>> {
+//!     let timeout = options.duration("timeout")?;       // wrong type: raises, naming option, expected and got
+//!     options.finish()?;                                // unknown option: raises with the nearest name
+//!     Ok(fetch(&call.host, &url, timeout).await.into()) // Result<T, Failure>: the value, or `nil, err`
+//! }
+//! ```
+//!
+//! Objects with methods (`p:lines()`) come from [`Class`]: `Class::new(lua, "process")?.async_method("wait", &[], wait)?
+//! .build()?`, then `class.instance(lua, fields, &[], Arc<Process>)?`; `wait` is `async fn(Call, Arc<Process>, ())`.
+//!
+//! The builder finds the current run (the driver names it before each poll), refuses the call at the top level, asks
+//! [`Run::check`], catches panics, and drops the future the moment the run ends. What outlives a future (a child, a
+//! file) goes to [`Run::track`] or listens to [`Run::over`].
+
+pub mod bot;
+pub mod ctx;
+pub mod failure;
+pub mod json;
+pub mod kv;
+pub mod log;
+pub mod module;
+pub mod options;
+pub mod run;
 pub mod shell;
+pub mod time;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mlua::{Lua, Result as LuaResult, Table};
+
+use crate::outbox::Outbox;
+use crate::store::kv::Kv;
+
+pub use failure::{Failure, Outcome, misuse};
+pub use module::{Class, Module};
+pub use options::Options;
+pub use run::{Limit, Limits, Run};
+pub use shell::process::Processes;
+
+/// A module: its global name, its table, and its definition.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    pub name: &'static str,
+    pub build: fn(&Lua, &Host) -> LuaResult<Table>,
+    /// The `.d.luau` file: for the checker, the editor and the docs.
+    pub definition: &'static str,
+}
+
+/// Every module that a script has: the only registration.
+pub const MODULES: &[Registration] = &[
+    Registration { name: "bot", build: bot::module, definition: include_str!("bot.d.luau") },
+    Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
+    Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
+    Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
+    Registration {
+        name: "shell",
+        build: shell::module,
+        definition: include_str!("shell/shell.d.luau"),
+    },
+    Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
+];
+
+/// Definitions of what handlers are given: `ctx` and its objects.
+pub const CONTEXT: &str = include_str!("ctx.d.luau");
+
+/// Services of the process that modules use. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    limits: Limits,
+    memory_bytes: usize,
+    journal: Option<Journal>,
+    processes: Processes,
+}
+
+#[derive(Clone, Debug)]
+struct Journal {
+    outbox: Outbox,
+    kv: Kv,
+}
+
+impl Host {
+    /// A host without a journal: it loads and checks scripts, and runs what neither replies nor stores.
+    pub fn new(limits: Limits, memory_bytes: usize) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                limits,
+                memory_bytes,
+                journal: None,
+                processes: Processes::new(),
+            }),
+        }
+    }
+
+    /// The same host with the journal that replies, cards and `kv` go to.
+    #[must_use]
+    pub fn with_journal(&self, outbox: Outbox, kv: Kv) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.journal = Some(Journal { outbox, kv });
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Limits of a run, unless its handler says less.
+    pub fn limits(&self) -> Limits {
+        self.inner.limits
+    }
+
+    /// Owner of every process that a script starts; supervised on the runtime that the host was made in. To be closed
+    /// when the host shuts down.
+    pub fn processes(&self) -> &Processes {
+        &self.inner.processes
+    }
+
+    /// What one VM may allocate.
+    pub fn memory_bytes(&self) -> usize {
+        self.inner.memory_bytes
+    }
+
+    /// Where replies go.
+    ///
+    /// # Errors
+    ///
+    /// When this host has no journal, as in `check`.
+    pub fn outbox(&self) -> LuaResult<&Outbox> {
+        self.journal().map(|journal| &journal.outbox)
+    }
+
+    /// What scripts keep.
+    ///
+    /// # Errors
+    ///
+    /// When this host has no journal, as in `check`.
+    pub fn kv(&self) -> LuaResult<&Kv> {
+        self.journal().map(|journal| &journal.kv)
+    }
+
+    fn journal(&self) -> LuaResult<&Journal> {
+        self.inner
+            .journal
+            .as_ref()
+            .ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
+    }
+}
+
+/// 64 MiB: far beyond what a handler needs, and a hundred spinning allocators still fit a small computer.
+pub const MEMORY_BYTES: usize = 64 << 20;
+
+impl Default for Host {
+    fn default() -> Self {
+        Self::new(Limits::default(), MEMORY_BYTES)
+    }
+}
+
+/// What host functions of one VM share: the host, the script, and the run whose turn it is.
+#[derive(Clone)]
+pub struct Scope(Arc<ScopeInner>);
+
+struct ScopeInner {
+    host: Host,
+    script: Arc<str>,
+    current: Mutex<Option<Arc<Run>>>,
+}
+
+impl Scope {
+    pub(crate) fn new(host: Host, script: impl Into<Arc<str>>) -> Self {
+        Self(Arc::new(ScopeInner { host, script: script.into(), current: Mutex::new(None) }))
+    }
+
+    /// The scope of the VM that calls.
+    pub fn of(lua: &Lua) -> LuaResult<Self> {
+        lua.app_data_ref::<Self>()
+            .map(|scope| scope.clone())
+            .ok_or_else(|| misuse("this VM has no scope"))
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    /// The script's path below the scripts folder, with `/`.
+    pub fn script(&self) -> &Arc<str> {
+        &self.0.script
+    }
+
+    /// The run whose turn it is; none while the script is loaded.
+    pub fn run(&self) -> Option<Arc<Run>> {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says whose turn it is: the driver does, around each poll.
+    pub(crate) fn enter(&self, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
+        std::mem::replace(&mut *self.0.current.lock().unwrap_or_else(PoisonError::into_inner), run)
+    }
+
+    /// The call of the current run.
+    ///
+    /// # Errors
+    ///
+    /// At the top level, saying where to put the call; in a run that was stopped, naming why.
+    pub(crate) fn call(&self, lua: &Lua) -> LuaResult<Call> {
+        let run = self.run().ok_or_else(|| misuse(TOP_LEVEL))?;
+        run.check()?;
+        Ok(Call {
+            lua: lua.clone(),
+            host: self.0.host.clone(),
+            script: Arc::clone(&self.0.script),
+            run,
+        })
+    }
+}
+
+/// Ends the message of every call that is refused at the top level; a load failure of this kind is recognised by it.
+pub(crate) const TOP_LEVEL: &str = "cannot be called while the script loads: put it into a handler, or into `bot.on(\"start\", function() … end)`";
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("script", &self.0.script).finish_non_exhaustive()
+    }
+}
+
+/// One call of a host function: who calls, from where.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub lua: Lua,
+    pub host: Host,
+    /// The script's path below the scripts folder.
+    pub script: Arc<str>,
+    pub run: Arc<Run>,
+}
+
+/// Builds every module into the globals of a fresh VM.
+pub(crate) fn install(lua: &Lua, host: &Host) -> LuaResult<()> {
+    for module in MODULES {
+        lua.globals().raw_set(module.name, (module.build)(lua, host)?)?;
+    }
+    log::install_print(lua)?;
+    lua.set_app_data(ctx::Classes::new(lua)?);
+    Ok(())
+}
+
+/// Makes a plain table strict: reading a name that is not in `names` raises with the nearest. All tables of one `kind`
+/// share a metatable.
+pub(crate) fn strict(
+    lua: &Lua,
+    kind: &'static str,
+    names: &[&str],
+    table: &Table,
+) -> LuaResult<()> {
+    let key = format!("moonbell.strict.{kind}");
+    let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
+        Some(metatable) => metatable,
+        None => {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let metatable = module::strict_metatable(lua, kind, names)?;
+            lua.set_named_registry_value(&key, &metatable)?;
+            metatable
+        }
+    };
+    table.set_metatable(Some(metatable))
+}

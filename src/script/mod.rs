@@ -1,1 +1,33 @@
+//! Scripts: one VM per file, loaded, checked, served as a generation, and swapped on change.
+//!
+//! [`Vm::load`] turns a file into a VM and its declarations, or into a [`LoadError`] that shows the line. A
+//! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
+
+mod diagnostic;
+mod drive;
+mod edition;
+mod generation;
+mod library;
+mod loader;
+mod preempt;
+mod registration;
+mod report;
+mod require;
+mod scan;
+mod vm;
 pub mod watch;
+
+pub use diagnostic::{LoadError, LoadErrorKind, Raised};
+pub use drive::{Ended, Failed};
+pub use edition::{Edition, Target};
+pub use generation::{Engine, Generation};
+pub use library::{Keeper, Library, Serving, Snapshot, Status};
+pub use preempt::bump;
+pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
+pub use report::{Outcome, Report};
+pub use require::{Folder, Resolver};
+pub use scan::FolderError;
+pub use vm::{MAX_BYTES, Source, Vm};
+
+pub use crate::api::Host;
+pub use crate::api::run::{Limit, Limits, Run};

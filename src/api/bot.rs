@@ -1,0 +1,293 @@
+//! `bot`: what a script declares at its top level. See `bot.d.luau`.
+//!
+//! Nothing happens here: declarations are collected while the script loads, and serve once its generation does.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mlua::{Function, Lua, Result as LuaResult, Table, Value};
+
+use crate::api::Host;
+use crate::api::failure::{misuse, suggestion, type_name};
+use crate::api::module::Module;
+use crate::api::options::{Options, duration};
+
+/// What kind of messages, or moments, a handler is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Declared {
+    /// The declaration as written; the router parses it.
+    Command {
+        declaration: String,
+    },
+    Match {
+        patterns: Vec<String>,
+    },
+    Fallback,
+    Start,
+    Stop,
+    Every {
+        interval: Duration,
+    },
+}
+
+/// What a handler says about itself, besides what it does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HandlerOptions {
+    /// Language to text; a plain string is under `""`.
+    pub help: BTreeMap<String, String>,
+    pub role: Option<String>,
+    pub queue: Queue,
+    /// Of matches: the higher goes first.
+    pub priority: i32,
+    /// Wall-clock limit of a run, instead of the host's.
+    pub timeout: Option<Duration>,
+}
+
+/// What waits for what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Queue {
+    /// One person's messages in one conversation, one after another.
+    #[default]
+    Lane,
+    /// All of a conversation, one after another.
+    Conversation,
+    /// All of a person, one after another.
+    Person,
+    /// Side by side.
+    None,
+    /// A new one cancels the one that runs.
+    Replace,
+}
+
+/// One declaration as collected.
+#[derive(Clone, Debug)]
+pub(crate) struct Collected {
+    pub(crate) declared: Declared,
+    pub(crate) options: HandlerOptions,
+    pub(crate) path: String,
+    pub(crate) line: usize,
+    pub(crate) function: Function,
+}
+
+/// Present in the VM while its script loads.
+#[derive(Debug, Default)]
+pub(crate) struct Collector(pub(crate) Vec<Collected>);
+
+/// Starts the message of a declaration that makes no sense; a load error of that kind is recognised by it.
+pub(crate) const DECLARATION: &str = "`bot.";
+
+/// More than anybody writes, less than a loop that forgot to stop.
+const MAX_DECLARATIONS: usize = 10_000;
+
+/// Shorter than this is a spin, not a timer.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
+    Module::new(lua, "bot")?
+        .function("command", &["declaration", "handler"], |lua, _, (declaration, handler): (String, Value)| {
+            let (options, function) = handler_of(handler, &[])?;
+            if declaration.trim().is_empty() {
+                return Err(misuse("argument #1 (`declaration`): expected a command such as \"deploy <env>\", got \"\""));
+            }
+            collect(lua, Declared::Command { declaration }, options, function)
+        })?
+        .function(
+            "match",
+            &["patterns", "options", "handler"],
+            |lua, _, (patterns, second, third): (Value, Value, Value)| {
+                let patterns = patterns_of(&patterns)?;
+                let (options, function) = match (second, third) {
+                    (Value::Table(options), Value::Function(function)) => {
+                        let mut options = Options::from(Some(options));
+                        let read = read_options(&mut options, true)?;
+                        options.finish()?;
+                        (read, function)
+                    }
+                    (second, Value::Nil) => handler_of(second, &["priority"])?,
+                    (_, third) => {
+                        return Err(misuse(format!("argument #3 (`handler`): expected function, got {}", type_name(&third))));
+                    }
+                };
+                collect(lua, Declared::Match { patterns }, options, function)
+            },
+        )?
+        .function("fallback", &["handler"], |lua, _, handler: Value| {
+            let (options, function) = handler_of(handler, &[])?;
+            collect(lua, Declared::Fallback, options, function)
+        })?
+        .function("on", &["event", "handler"], |lua, _, (event, function): (String, Function)| {
+            let declared = match event.as_str() {
+                "start" => Declared::Start,
+                "stop" => Declared::Stop,
+                other => {
+                    let hint = suggestion(other, &["start", "stop"]).replace("it takes", "there are");
+                    return Err(misuse(format!("argument #1 (`event`): there is no event `{other}`{hint}")));
+                }
+            };
+            collect(lua, declared, HandlerOptions::default(), function)
+        })?
+        .function("every", &["interval", "handler"], |lua, _, (interval, function): (Value, Function)| {
+            let interval = duration(&interval).map_err(|why| misuse(format!("argument #1 (`interval`): {why}")))?;
+            if interval < SHORTEST_INTERVAL {
+                return Err(misuse("argument #1 (`interval`): expected 100ms or more"));
+            }
+            collect(lua, Declared::Every { interval }, HandlerOptions::default(), function)
+        })?
+        .value("pass", pass(lua)?)?
+        .build()
+}
+
+/// What `return bot.pass` returns: the message goes on to the next handler.
+fn pass(lua: &Lua) -> LuaResult<Table> {
+    let pass = lua.create_table()?;
+    let metatable = lua.create_table()?;
+    metatable.raw_set("__tostring", lua.create_function(|_, _: Value| Ok("bot.pass"))?)?;
+    metatable.raw_set("__metatable", "locked")?;
+    metatable.set_readonly(true);
+    pass.set_metatable(Some(metatable))?;
+    pass.set_readonly(true);
+    lua.set_named_registry_value(PASS, &pass)?;
+    Ok(pass)
+}
+
+const PASS: &str = "moonbell.pass";
+
+/// Whether a handler returned `bot.pass`.
+pub(crate) fn is_pass(lua: &Lua, value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Table(table)) => {
+            lua.named_registry_value::<Table>(PASS).is_ok_and(|pass| pass == *table)
+        }
+        _ => false,
+    }
+}
+
+/// A handler is a function, or a table of options with the function as `run`.
+fn handler_of(handler: Value, more: &[&str]) -> LuaResult<(HandlerOptions, Function)> {
+    match handler {
+        Value::Function(function) => Ok((HandlerOptions::default(), function)),
+        Value::Table(table) => {
+            let mut options = Options::from(Some(table));
+            let run = options.function("run")?;
+            let read = read_options(&mut options, more.contains(&"priority"))?;
+            options.finish()?;
+            let run = run.ok_or_else(|| misuse("option `run`: expected a function, got nil"))?;
+            Ok((read, run))
+        }
+        other => Err(misuse(format!(
+            "argument #2 (`handler`): expected a function or a table with `run = function`, got {}",
+            type_name(&other)
+        ))),
+    }
+}
+
+fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOptions> {
+    let help = match options.value("help")? {
+        Value::Nil => BTreeMap::new(),
+        Value::String(text) => BTreeMap::from([(String::new(), text.to_string_lossy())]),
+        Value::Table(_) => options.strings("help")?.unwrap_or_default(),
+        other => {
+            return Err(misuse(format!(
+                "option `help`: expected a string or {{ en = …, zh = … }}, got {}",
+                type_name(&other)
+            )));
+        }
+    };
+    let role = options.string("role")?;
+    if role.as_deref().is_some_and(|role| role.trim().is_empty()) {
+        return Err(misuse(
+            "option `role`: expected the name of a role, got \"\"; leave it out to serve anyone who has one",
+        ));
+    }
+    let queue = match options.string("queue")?.as_deref() {
+        None => Queue::Lane,
+        Some("conversation") => Queue::Conversation,
+        Some("person") => Queue::Person,
+        Some("none") => Queue::None,
+        Some("replace") => Queue::Replace,
+        Some(other) => {
+            let hint = suggestion(other, &["conversation", "person", "none", "replace"]);
+            return Err(misuse(format!("option `queue`: unknown value `{other}`{hint}")));
+        }
+    };
+    let timeout = options.duration("timeout")?;
+    let mut priority = 0;
+    if matches {
+        let number = options.number("priority")?.unwrap_or(0.0);
+        if number.fract() != 0.0 || number.abs() > 1e6 {
+            return Err(misuse(format!(
+                "option `priority`: expected a whole number up to a million, got {number}"
+            )));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "checked above")]
+        {
+            priority = number as i32;
+        }
+    }
+    Ok(HandlerOptions { help, role, queue, priority, timeout })
+}
+
+fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {
+    let patterns: Vec<Value> = match value {
+        Value::String(_) => vec![value.clone()],
+        Value::Table(list) => list.sequence_values().collect::<LuaResult<_>>()?,
+        other => {
+            return Err(misuse(format!(
+                "argument #1 (`patterns`): expected a pattern or a list of patterns, got {}",
+                type_name(other)
+            )));
+        }
+    };
+    if patterns.is_empty() {
+        return Err(misuse("argument #1 (`patterns`): expected at least one pattern"));
+    }
+    patterns
+        .iter()
+        .map(|pattern| {
+            let text = pattern
+                .as_string()
+                .and_then(|text| text.to_str().ok().map(|text| text.to_owned()))
+                .ok_or_else(|| misuse("argument #1 (`patterns`): expected strings (UTF-8)"))?;
+            regex::Regex::new(&text).map_err(|error| {
+                let why = error.to_string();
+                let why =
+                    why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                misuse(format!(
+                    "argument #1 (`patterns`): `{text}` is no regular expression: {why}"
+                ))
+            })?;
+            Ok(text)
+        })
+        .collect()
+}
+
+fn collect(
+    lua: &Lua,
+    declared: Declared,
+    options: HandlerOptions,
+    function: Function,
+) -> LuaResult<()> {
+    // 0 is this function, 1 the wrapper that raises, 2 the script.
+    let (path, line) = lua
+        .inspect_stack(2, |frame| {
+            let source = frame.source();
+            let path = source
+                .source
+                .as_deref()
+                .unwrap_or_default()
+                .trim_start_matches(['@', '='])
+                .to_owned();
+            (path, frame.current_line().unwrap_or(0))
+        })
+        .unwrap_or_default();
+    let Some(mut collector) = lua.app_data_mut::<Collector>() else {
+        return Err(misuse(
+            "declares something, so it works only at the top level of a script, while it loads",
+        ));
+    };
+    if collector.0.len() >= MAX_DECLARATIONS {
+        return Err(misuse(format!("more than {MAX_DECLARATIONS} declarations in one script")));
+    }
+    collector.0.push(Collected { declared, options, path, line, function });
+    Ok(())
+}

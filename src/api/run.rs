@@ -1,0 +1,368 @@
+//! One run: the state that host functions share while a handler answers one message.
+//!
+//! A run has limits; the first that is hit, or its cancellation, ends it: from then on [`Run::check`] refuses every
+//! host call, the interrupt no longer lets its Lua go on, and what it tracks is dropped. A script can catch an error, but
+//! not that.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use mlua::Result as LuaResult;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::failure::misuse;
+use crate::message::Address;
+use crate::message::Message;
+use crate::message::Reply;
+use crate::outbox::Card;
+use crate::outbox::Outbox;
+use crate::outbox::Post;
+
+/// How far a run may go. They come from outside the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall clock from start to end.
+    pub wall: Duration,
+    /// Time spent executing Lua.
+    pub cpu: Duration,
+    /// Bytes of output of all processes of the run.
+    pub output_bytes: u64,
+    /// Processes open at the same time.
+    pub processes: usize,
+    /// Replies of one run: a loop that answers for ever stops here.
+    pub replies: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall: Duration::from_mins(10),
+            cpu: Duration::from_secs(10),
+            output_bytes: 64 << 20,
+            processes: 16,
+            replies: 200,
+        }
+    }
+}
+
+/// Why a run may not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Wall(Duration),
+    Cpu(Duration),
+    Memory(usize),
+    Output(u64),
+    Replies(usize),
+    /// A host function panicked: a mistake of ours, and the end of this run alone.
+    Panic,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wall(limit) => write!(f, "the time limit of {limit:?} was reached"),
+            Self::Cpu(limit) => write!(f, "the CPU limit of {limit:?} was reached"),
+            Self::Memory(limit) => write!(f, "the memory limit of {} MiB was reached", limit >> 20),
+            Self::Output(limit) => write!(f, "the output limit of {} KiB was reached", limit >> 10),
+            Self::Replies(limit) => {
+                write!(f, "the limit of {limit} replies in one run was reached")
+            }
+            Self::Panic => {
+                f.write_str("a host function failed inside moonbell; please report it with the log")
+            }
+        }
+    }
+}
+
+/// One run of a handler. Shared by the driver, the host functions and whoever may cancel it.
+pub struct Run {
+    id: String,
+    message: Option<Arc<Message>>,
+    role: Option<String>,
+    limits: Limits,
+    cancel: CancellationToken,
+    over: CancellationToken,
+    started: Instant,
+    cpu_us: AtomicU64,
+    output_bytes: AtomicU64,
+    processes: AtomicUsize,
+    hit: OnceLock<Limit>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Pushed by `ctx:reply`; emptied by the driver or, at the end, handed out with the outcome.
+    pending: Vec<Post>,
+    replied: usize,
+    /// Cards of the run; those still open are closed when it ends.
+    cards: Vec<Card>,
+    /// Dropped, newest first, when the run ends. `None` once it has.
+    guards: Vec<(u64, Box<dyn Any + Send>)>,
+    next_guard: u64,
+    ended: bool,
+}
+
+impl Run {
+    /// `message` is `None` for runs that nobody's message started: `bot.on("start")`, `bot.every`.
+    pub fn new(
+        id: impl Into<String>,
+        message: Option<Arc<Message>>,
+        role: Option<String>,
+        limits: Limits,
+        cancel: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id: id.into(),
+            message,
+            role,
+            limits,
+            cancel,
+            over: CancellationToken::new(),
+            started: Instant::now(),
+            cpu_us: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            processes: AtomicUsize::new(0),
+            hit: OnceLock::new(),
+            state: Mutex::default(),
+        })
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn message(&self) -> Option<&Arc<Message>> {
+        self.message.as_ref()
+    }
+
+    /// Where a reply of this run goes.
+    pub fn address(&self) -> Option<Address> {
+        self.message.as_deref().map(Address::from)
+    }
+
+    /// The role that let this person in.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Cancel it to stop the run: at once if it waits, at the next millisecond if it spins.
+    pub fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Cancelled once the run has ended, however it ended: processes and watchers that outlive a future listen here.
+    pub fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+
+    /// Refuses once the run was cancelled, has hit a limit or has ended. Every host call asks first.
+    ///
+    /// # Errors
+    ///
+    /// Names the limit.
+    pub fn check(&self) -> LuaResult<()> {
+        if let Some(limit) = self.hit.get() {
+            return Err(misuse(format!("this run was stopped: {limit}")));
+        }
+        if self.cancel.is_cancelled() {
+            return Err(misuse("this run was stopped: it was cancelled"));
+        }
+        if self.over.is_cancelled() {
+            return Err(misuse(format!("run `{}` has ended", self.id)));
+        }
+        Ok(())
+    }
+
+    /// Whether its Lua may not go on.
+    pub fn is_stopped(&self) -> bool {
+        self.hit.get().is_some() || self.cancel.is_cancelled()
+    }
+
+    /// The limit that was hit first.
+    pub fn limit_hit(&self) -> Option<Limit> {
+        self.hit.get().copied()
+    }
+
+    /// Ends the run because of a limit. The first one stays the reason.
+    pub fn hit(&self, limit: Limit) {
+        let _ = self.hit.set(limit);
+    }
+
+    /// When the wall clock runs out.
+    pub fn deadline(&self) -> Instant {
+        self.started + self.limits.wall
+    }
+
+    /// Adds Lua time; notes the limits of time that are exceeded now.
+    pub fn spend(&self, slice: Duration) {
+        let us = u64::try_from(slice.as_micros()).unwrap_or(u64::MAX);
+        let total = self.cpu_us.fetch_add(us, Ordering::Relaxed).saturating_add(us);
+        self.check_clocks(Duration::from_micros(total));
+    }
+
+    /// Notes the limits of time exceeded when `slice` more is added, without adding it: the interrupt asks mid-slice.
+    pub fn peek(&self, slice: Duration) {
+        self.check_clocks(Duration::from_micros(self.cpu_us.load(Ordering::Relaxed)) + slice);
+    }
+
+    fn check_clocks(&self, cpu: Duration) {
+        if cpu > self.limits.cpu {
+            self.hit(Limit::Cpu(self.limits.cpu));
+        } else if self.started.elapsed() > self.limits.wall {
+            self.hit(Limit::Wall(self.limits.wall));
+        }
+    }
+
+    /// Time spent executing Lua so far.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_micros(self.cpu_us.load(Ordering::Relaxed))
+    }
+
+    /// Counts bytes that a process of this run wrote; past the limit the run ends.
+    ///
+    /// # Errors
+    ///
+    /// The limit, named.
+    pub fn count_output(&self, bytes: u64) -> LuaResult<()> {
+        if self.output_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes)
+            > self.limits.output_bytes
+        {
+            self.hit(Limit::Output(self.limits.output_bytes));
+        }
+        self.check()
+    }
+
+    /// Takes one of the run's places for processes; dropping the guard gives it back.
+    ///
+    /// # Errors
+    ///
+    /// Raises when all are taken: the script may close one and go on.
+    pub fn open_process(self: &Arc<Self>) -> LuaResult<ProcessSlot> {
+        self.check()?;
+        let taken = self.processes.fetch_add(1, Ordering::Relaxed);
+        let slot = ProcessSlot(Arc::clone(self)); // gives back also when refused below
+        if taken >= self.limits.processes {
+            return Err(misuse(format!(
+                "{taken} processes of this run are open already; wait for one or kill it"
+            )));
+        }
+        Ok(slot)
+    }
+
+    /// Queues a reply; it leaves when the handler next waits, or with its completion.
+    ///
+    /// # Errors
+    ///
+    /// The limit of replies, or why the run was stopped.
+    pub fn reply(&self, reply: Reply) -> LuaResult<()> {
+        self.post(Post::Reply(reply))
+    }
+
+    /// Opens a card; it is shown in its place among the replies, and closed with the run at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::reply`].
+    pub fn open_card(&self, outbox: &Outbox, to: Address, title: String) -> LuaResult<Card> {
+        self.check()?;
+        let card = outbox.card(to, title, &self.id);
+        self.state().cards.push(card.clone());
+        self.post(Post::Card(card.clone()))?;
+        Ok(card)
+    }
+
+    fn post(&self, post: Post) -> LuaResult<()> {
+        self.check()?;
+        let mut state = self.state();
+        if state.replied >= self.limits.replies {
+            drop(state);
+            self.hit(Limit::Replies(self.limits.replies));
+            return self.check();
+        }
+        state.replied += 1;
+        state.pending.push(post);
+        Ok(())
+    }
+
+    /// Takes what was said and not yet handed on, oldest first.
+    pub fn take_pending(&self) -> Vec<Post> {
+        std::mem::take(&mut self.state().pending)
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.state().pending.is_empty()
+    }
+
+    /// Keeps `guard` until the run ends and drops it then: a process to kill, a card to close, a file to delete.
+    /// The key takes it back earlier ([`Run::untrack`]). In a run that has ended it is dropped at once.
+    pub fn track(&self, guard: impl Any + Send) -> u64 {
+        let mut state = self.state();
+        let key = state.next_guard;
+        state.next_guard += 1;
+        if state.ended {
+            drop(state);
+            drop(guard); // outside the lock: dropping may call back
+        } else {
+            state.guards.push((key, Box::new(guard)));
+        }
+        key
+    }
+
+    /// Drops a tracked guard before the end of the run.
+    pub fn untrack(&self, key: u64) {
+        let mut state = self.state();
+        let found = state.guards.iter().position(|(id, _)| *id == key);
+        let guard = found.map(|index| state.guards.remove(index));
+        drop(state);
+        drop(guard);
+    }
+
+    /// Ends the run: drops what it tracks, finishes its open cards or, given why it failed, fails them. Called once, by
+    /// the driver; later calls do nothing.
+    pub fn end(&self, failed: Option<&str>) {
+        let (guards, cards) = {
+            let mut state = self.state();
+            state.ended = true;
+            (std::mem::take(&mut state.guards), std::mem::take(&mut state.cards))
+        };
+        self.over.cancel();
+        // First what writes into cards, then the cards.
+        for (_, guard) in guards.into_iter().rev() {
+            drop(guard);
+        }
+        for card in cards.iter().filter(|card| card.is_open()) {
+            match failed {
+                Some(why) => card.fail(why),
+                None => card.finish(),
+            };
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("id", &self.id).field("hit", &self.hit).finish_non_exhaustive()
+    }
+}
+
+/// A place for one open process.
+#[derive(Debug)]
+pub struct ProcessSlot(Arc<Run>);
+
+impl Drop for ProcessSlot {
+    fn drop(&mut self) {
+        self.0.processes.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,243 @@
+//! Errors of scripts as their writers want to read them: file, line, the source line, a caret, and a short traceback.
+
+use std::fmt;
+
+/// Why a script was not loaded. `Display` is what the terminal shows, caret and all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    pub kind: LoadErrorKind,
+    /// Path below the scripts folder, with `/`: of the script, or of the file it requires where the mistake is.
+    pub path: String,
+    pub line: Option<usize>,
+    pub message: String,
+    /// The line of source the error points at.
+    pub source: Option<String>,
+    /// Where in `source` the caret starts, in characters, and how many it underlines.
+    pub caret: Option<(usize, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadErrorKind {
+    Syntax,
+    /// An error raised by the top level.
+    Runtime,
+    /// The top level asked for something that only a run may do.
+    TopLevelIo,
+    TooLarge,
+    NotUtf8,
+    /// The file, or one that it requires, cannot be read.
+    Unreadable,
+    /// A `bot.…` declaration that makes no sense.
+    Declaration,
+    /// Its declarations clash with those of another script.
+    Conflict,
+    /// The file was emptied, which removing it would say better.
+    Empty,
+}
+
+impl LoadErrorKind {
+    /// A word for logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "syntax",
+            Self::Runtime => "runtime",
+            Self::TopLevelIo => "top_level_io",
+            Self::TooLarge => "too_large",
+            Self::NotUtf8 => "not_utf8",
+            Self::Unreadable => "unreadable",
+            Self::Declaration => "declaration",
+            Self::Conflict => "conflict",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+impl LoadError {
+    pub fn new(kind: LoadErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            path: path.into(),
+            line: None,
+            message: message.into(),
+            source: None,
+            caret: None,
+        }
+    }
+
+    /// Points at a line of `text`; the caret goes under what the message quotes, or under the whole line.
+    #[must_use]
+    pub fn at(mut self, line: usize, text: Option<&str>) -> Self {
+        self.line = Some(line);
+        let Some(source) = text.and_then(|text| text.lines().nth(line.saturating_sub(1))) else {
+            return self;
+        };
+        let shown = source.trim_end();
+        let indent = shown.chars().take_while(|c| c.is_whitespace()).count();
+        let quoted = quoted(&self.message)
+            .filter_map(|word| {
+                shown.rfind(word).map(|at| (shown[..at].chars().count(), word.chars().count()))
+            })
+            .next();
+        self.caret =
+            Some(quoted.unwrap_or((indent, shown.chars().count().saturating_sub(indent).max(1))));
+        // Tabs would put the caret elsewhere than the terminal does.
+        self.source = Some(shown.replace('\t', " "));
+        self
+    }
+}
+
+/// What a message puts in quotes, last first: Luau ends with "got 'x'".
+fn quoted(message: &str) -> impl Iterator<Item = &str> {
+    let mut words: Vec<&str> = Vec::new();
+    for quote in ['\'', '`', '"'] {
+        words.extend(message.split(quote).skip(1).step_by(2).filter(|word| !word.is_empty()));
+    }
+    words.into_iter().rev()
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let (Some(line), Some(source)) = (self.line, &self.source) {
+            let gutter = line.to_string();
+            let margin = " ".repeat(gutter.len());
+            write!(f, "\n {gutter} | {source}")?;
+            if let Some((start, length)) = self.caret {
+                write!(f, "\n {margin} | {}{}", padding(source, start), "^".repeat(length))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Blanks as wide as the characters before the caret: Chinese takes two columns.
+fn padding(source: &str, characters: usize) -> String {
+    source.chars().take(characters).map(|c| if (c as u32) >= 0x1100 { "  " } else { " " }).collect()
+}
+
+/// An error raised by a script, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// Chunk and line of the place that raised it, if it says.
+    pub at: Option<(String, usize)>,
+    /// The message alone.
+    pub message: String,
+    /// The frames of the script, newest first; glue of ours left out.
+    pub traceback: Vec<String>,
+}
+
+impl Raised {
+    pub fn from_error(error: &mlua::Error) -> Self {
+        Self::parse(&flatten(error))
+    }
+
+    fn parse(text: &str) -> Self {
+        let text = text
+            .strip_prefix("runtime error: ")
+            .or_else(|| text.strip_prefix("syntax error: "))
+            .unwrap_or(text);
+        let (head, frames) = match text.find("stack traceback:") {
+            Some(at) => (text[..at].trim_end(), &text[at + "stack traceback:".len()..]),
+            None => (text.trim_end(), ""),
+        };
+        let traceback = frames
+            .lines()
+            .map(str::trim)
+            .filter(|line| {
+                !line.is_empty()
+                    && !line.starts_with("[C]")
+                    && !line.starts_with("moonbell:")
+                    && !line.starts_with("__mlua")
+                    && !line.starts_with("stack traceback")
+            })
+            .map(str::to_owned)
+            .collect();
+        let (at, message) =
+            position(head).map_or((None, head), |(path, line, rest)| (Some((path, line)), rest));
+        Self { at, message: message.to_owned(), traceback }
+    }
+
+    /// One line: `ping.luau:3: message`.
+    pub fn short(&self) -> String {
+        match &self.at {
+            Some((path, line)) => format!("{path}:{line}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// The message and the script's frames.
+    pub fn full(&self) -> String {
+        let mut text = self.short();
+        for frame in &self.traceback {
+            text.push_str("\n  ");
+            text.push_str(frame);
+        }
+        text
+    }
+}
+
+/// Splits `path:12: message`.
+fn position(text: &str) -> Option<(String, usize, &str)> {
+    let (head, rest) = text.split_once(": ").or_else(|| text.split_once(":\n"))?;
+    let (path, line) = head.rsplit_once(':')?;
+    (!path.contains('\n')).then_some(())?;
+    Some((path.to_owned(), line.parse().ok()?, rest))
+}
+
+/// The innermost message of an error, with the traceback that came with it.
+fn flatten(error: &mlua::Error) -> String {
+    match error {
+        mlua::Error::CallbackError { traceback, cause } => {
+            let text = flatten(cause);
+            if text.contains("stack traceback:") { text } else { format!("{text}\n{traceback}") }
+        }
+        mlua::Error::RuntimeError(text) | mlua::Error::MemoryError(text) => text.clone(),
+        mlua::Error::SyntaxError { message, .. } => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_error_points_at_what_its_message_quotes() {
+        let text = "local a = 1\nbot.command('ping' function() end)\n";
+        let error =
+            LoadError::new(LoadErrorKind::Syntax, "ping.luau", "Expected ')', got 'function'")
+                .at(2, Some(text));
+        insta::assert_snapshot!(error, @r"
+        ping.luau:2: Expected ')', got 'function'
+         2 | bot.command('ping' function() end)
+           |                    ^^^^^^^^
+        ");
+    }
+
+    #[test]
+    fn the_caret_stands_under_its_word_behind_chinese_too() {
+        let error =
+            LoadError::new(LoadErrorKind::Runtime, "a.luau", "got 'oops'").at(1, Some("你好 oops"));
+        insta::assert_snapshot!(error, @r"
+        a.luau:1: got 'oops'
+         1 | 你好 oops
+           |      ^^^^
+        ");
+    }
+
+    #[test]
+    fn a_traceback_keeps_the_scripts_frames_only() {
+        let raised = Raised::parse(
+            "ping.luau:3: attempt to index nil with 'x'\nstack traceback:\n[C] in ?\nmoonbell:4\nping.luau:3 function f\nping.luau:9\n",
+        );
+        assert_eq!(raised.at, Some(("ping.luau".to_owned(), 3)));
+        assert_eq!(raised.message, "attempt to index nil with 'x'");
+        assert_eq!(raised.traceback, ["ping.luau:3 function f", "ping.luau:9"]);
+    }
+}

@@ -1,0 +1,32 @@
+//! What a script declares: its routes, its hooks and its timers, as data for the router and the library.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use crate::api::bot::{Declared, HandlerOptions, Queue};
+
+/// A handler in the VM of its generation. Means nothing to another VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HandlerKey(pub(super) usize);
+
+/// One declaration, with the place that the owner is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registration {
+    pub declared: Declared,
+    pub options: HandlerOptions,
+    /// The file that declares it: the script, or one that it requires.
+    pub path: String,
+    pub line: usize,
+    pub handler: HandlerKey,
+}
+
+impl Registration {
+    pub fn help(&self) -> &BTreeMap<String, String> {
+        &self.options.help
+    }
+
+    /// The wall-clock limit that the handler asks for.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.options.timeout
+    }
+}
