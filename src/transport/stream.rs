@@ -293,7 +293,8 @@ impl Stream {
                 | Class::Permanent
         );
         if !refused {
-            let wait = backoff.next().max(error.retry_after.unwrap_or_default());
+            let asked = error.retry_after.filter(|_| error.class == Class::Throttled);
+            let wait = backoff.next().max(asked.unwrap_or_default());
             return self.back_off(wait, error.to_string());
         }
         let wait = self.timing.refused;

@@ -1,14 +1,14 @@
 //! One integration binary; a module per area of behaviour.
 
-mod rest;
 mod architecture;
 mod browser;
 mod cli;
 mod config;
 mod page;
-mod shell;
-mod stream;
-mod sim;
+mod rest;
 mod screenshots;
+mod shell;
+mod sim;
+mod stream;
 mod watch;
 mod wire;

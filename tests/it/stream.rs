@@ -117,7 +117,7 @@ impl Host {
             }
         });
         let dir = tempfile::tempdir().unwrap();
-        let inbox = Inbox::open(Store::open(dir.path()).unwrap()).await.unwrap();
+        let inbox = Inbox::open(Store::open(dir.path()).unwrap(), |_| false).await.unwrap();
         let client = Client::new(&DingTalk {
             client_id: "dingfixturebot000001".to_owned(),
             client_secret: Secret::new("fixture-client-secret"),
