@@ -2,6 +2,7 @@
 
 mod browser;
 mod page;
+mod sdk;
 mod sim;
 mod watch;
 mod wire;
