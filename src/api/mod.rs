@@ -50,6 +50,7 @@ pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
 pub use options::Options;
 pub use run::{Limit, Limits, Run};
+pub use shell::process::Processes;
 
 /// A module: its global name, its table, and its definition.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,11 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
     Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
     Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
+    Registration {
+        name: "shell",
+        build: shell::module,
+        definition: include_str!("shell/shell.d.luau"),
+    },
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
@@ -83,6 +89,7 @@ struct Inner {
     limits: Limits,
     memory_bytes: usize,
     journal: Option<Journal>,
+    processes: Processes,
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +101,14 @@ struct Journal {
 impl Host {
     /// A host without a journal: it loads and checks scripts, and runs what neither replies nor stores.
     pub fn new(limits: Limits, memory_bytes: usize) -> Self {
-        Self { inner: Arc::new(Inner { limits, memory_bytes, journal: None }) }
+        Self {
+            inner: Arc::new(Inner {
+                limits,
+                memory_bytes,
+                journal: None,
+                processes: Processes::new(),
+            }),
+        }
     }
 
     /// The same host with the journal that replies, cards and `kv` go to.
@@ -108,6 +122,12 @@ impl Host {
     /// Limits of a run, unless its handler says less.
     pub fn limits(&self) -> Limits {
         self.inner.limits
+    }
+
+    /// Owner of every process that a script starts; supervised on the runtime that the host was made in. To be closed
+    /// when the host shuts down.
+    pub fn processes(&self) -> &Processes {
+        &self.inner.processes
     }
 
     /// What one VM may allocate.

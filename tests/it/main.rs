@@ -1,8 +1,14 @@
 //! One integration binary; a module per area of behaviour.
 
+mod architecture;
 mod browser;
+mod cli;
+mod config;
 mod page;
 mod sdk;
+mod shell;
+mod stream;
 mod sim;
+mod screenshots;
 mod watch;
 mod wire;
