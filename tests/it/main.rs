@@ -1,7 +1,12 @@
 //! One integration binary; a module per area of behaviour.
 
+mod architecture;
 mod browser;
+mod cli;
+mod config;
 mod page;
 mod screenshots;
+mod shell;
+mod stream;
 mod watch;
 mod wire;
