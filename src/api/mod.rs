@@ -143,7 +143,10 @@ impl Host {
     }
 
     fn journal(&self) -> LuaResult<&Journal> {
-        self.inner.journal.as_ref().ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
+        self.inner
+            .journal
+            .as_ref()
+            .ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
     }
 }
 
@@ -245,7 +248,12 @@ pub(crate) fn install(lua: &Lua, host: &Host) -> LuaResult<()> {
 
 /// Makes a plain table strict: reading a name that is not in `names` raises with the nearest. All tables of one `kind`
 /// share a metatable.
-pub(crate) fn strict(lua: &Lua, kind: &'static str, names: &[&str], table: &Table) -> LuaResult<()> {
+pub(crate) fn strict(
+    lua: &Lua,
+    kind: &'static str,
+    names: &[&str],
+    table: &Table,
+) -> LuaResult<()> {
     let key = format!("moonbell.strict.{kind}");
     let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
         Some(metatable) => metatable,

@@ -8,5 +8,7 @@ mod page;
 mod screenshots;
 mod shell;
 mod stream;
+mod sdk;
+mod sim;
 mod watch;
 mod wire;
