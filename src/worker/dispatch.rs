@@ -34,6 +34,8 @@ use crate::router::Lang;
 use crate::router::Value;
 use crate::script::Ended;
 use crate::script::Library;
+use crate::script::Registration;
+use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Store;
 use crate::store::now_ms;
@@ -156,7 +158,13 @@ impl Dispatch {
                 .store
                 .write(move |c| {
                     let posted = outbox::insert(c, &run, &ended.posts)?;
-                    inbox::complete(c, id, ended.state, ended.handler.as_deref(), ended.error.as_deref())?;
+                    inbox::complete(
+                        c,
+                        id,
+                        ended.state,
+                        ended.handler.as_deref(),
+                        ended.error.as_deref(),
+                    )?;
                     Ok(posted)
                 })
                 .await;
@@ -191,7 +199,9 @@ impl Dispatch {
                 return outcome;
             }
         };
-        let routes = self.library.routes();
+        // One moment of the scripts: routes and the functions they lead to belong together.
+        let snapshot = self.library.snapshot();
+        let routes = snapshot.routes();
         let asked = Asked { today: chrono::Local::now().date_naive(), mentions: &message.mentions };
         let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
         let mut choice = routes.choose(&message.text, &asked);
@@ -207,9 +217,15 @@ impl Dispatch {
                         continue;
                     }
                     Some(command) => {
-                        tracing::warn!(run = row.run, handler = command.name, "refused a command for lack of its role");
+                        tracing::warn!(
+                            run = row.run,
+                            handler = command.name,
+                            "refused a command for lack of its role"
+                        );
                         let text = phrases::not_for_you(&command.name, lang);
-                        return Outcome::saying(message, text).by(handler).denied("the role is missing");
+                        return Outcome::saying(message, text)
+                            .by(handler)
+                            .denied("the role is missing");
                     }
                 }
             }
@@ -221,15 +237,20 @@ impl Dispatch {
                 Choice::Unknown { word } if word.is_empty() => {
                     return Outcome::saying(message, routes.help(None, lang, allowed));
                 }
-                Choice::Unknown { word } => return Outcome::saying(message, routes.unknown(&word, lang, allowed)),
+                Choice::Unknown { word } => {
+                    return Outcome::saying(message, routes.unknown(&word, lang, allowed));
+                }
                 Choice::BadArguments { handler, problem } => {
                     return Outcome::saying(message, handler.explain(&problem, lang)).by(handler);
                 }
                 Choice::Command { handler, args, after } => (handler, json_of(&args), after),
-                Choice::Match { handler, captures, after } => (handler, json_of_captures(&captures), after),
+                Choice::Match { handler, captures, after } => {
+                    (handler, json_of_captures(&captures), after)
+                }
                 Choice::Fallback { handler, after } => (handler, Json::Object(Map::new()), after),
             };
-            match self.run_handler(row, message, &actor, handler, args, lang, halt).await {
+            match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
+            {
                 Some(outcome) => return outcome,
                 None => choice = routes.choose_after(&message.text, next),
             }
@@ -243,17 +264,27 @@ impl Dispatch {
         row: &Row,
         message: &Message,
         actor: &Actor,
+        snapshot: &Snapshot,
         handler: &Handler<Target>,
         args: Json,
         lang: Lang,
         halt: &CancellationToken,
     ) -> Option<Outcome> {
+        let edition =
+            snapshot.edition(handler.id).expect("a snapshot holds the editions of its routes");
         let mut limits = self.limits;
-        if let Some(wall) = handler.id.timeout {
+        if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
+        {
             limits.wall = wall;
         }
-        let run = Run::new(&row.run, Some(Arc::new(message.clone())), Some(actor.role().to_owned()), limits);
-        let run = Arc::new(run);
+        let role = Some(actor.role().to_owned());
+        let run = Run::new(
+            &row.run,
+            Some(Arc::new(message.clone())),
+            role,
+            limits,
+            CancellationToken::new(),
+        );
         let listed = self.running.add(Entry {
             run: Arc::clone(&run),
             person: actor.id().clone(),
@@ -261,7 +292,7 @@ impl Dispatch {
             handler: handler.title().to_owned(),
             started_at_ms: now_ms(),
         });
-        let start = handler.id.generation.start(Arc::clone(&run), handler.id.key, args);
+        let start = edition.generation().start(Arc::clone(&run), handler.id.handler, args);
         tokio::pin!(start);
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
@@ -270,7 +301,6 @@ impl Dispatch {
                 (start.await, true)
             }
         };
-        drop(listed);
         let mut posts = run.take_pending();
         let (state, error) = match ended {
             Ended::Passed => {
@@ -287,13 +317,20 @@ impl Dispatch {
             }
             Ended::Cancelled => (State::Cancelled, None),
             Ended::Failed(failed) => {
-                tracing::error!(run = row.run, handler = handler.title(), "a handler failed: {}", failed.full);
+                tracing::error!(
+                    run = row.run,
+                    handler = handler.title(),
+                    "a handler failed: {}",
+                    failed.full
+                );
                 let limit = failed.limit.as_ref().map(ToString::to_string);
-                let why = if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
+                let why =
+                    if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
                 posts.push(say(message, phrases::failed(&row.run, why, lang)));
                 (State::Failed, Some(failed.full))
             }
         };
+        listed.ended(state == State::Done);
         Some(Outcome { state, handler: Some(handler.title().to_owned()), error, posts })
     }
 
@@ -310,7 +347,8 @@ impl Dispatch {
             }
             Control::Stop(Some(id)) => {
                 let theirs = |entry: &Entry| {
-                    entry.run.id() == id && (entry.person == *actor.id() || actor.has(Some("admin")))
+                    entry.run.id() == id
+                        && (entry.person == *actor.id() || actor.has(Some("admin")))
                 };
                 match self.running.stop(theirs).first() {
                     Some(id) => phrases::stopped(id, lang),
@@ -332,7 +370,11 @@ impl Dispatch {
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
             Control::Lock => phrases::not_yet("lock", lang),
-            Control::Help(_) => self.library.routes().help(None, lang, |handler| actor.has(handler.role.as_deref())),
+            Control::Help(_) => self
+                .library
+                .snapshot()
+                .routes()
+                .help(None, lang, |handler| actor.has(handler.role.as_deref())),
         };
         Outcome::saying(message, text)
     }
@@ -340,10 +382,13 @@ impl Dispatch {
 
 fn after(choice: &Choice<'_, Target>) -> crate::router::After {
     match choice {
-        Choice::Command { after, .. } | Choice::Match { after, .. } | Choice::Fallback { after, .. } => *after,
-        Choice::Control(_) | Choice::Help { .. } | Choice::BadArguments { .. } | Choice::Unknown { .. } => {
-            crate::router::After::default()
-        }
+        Choice::Command { after, .. }
+        | Choice::Match { after, .. }
+        | Choice::Fallback { after, .. } => *after,
+        Choice::Control(_)
+        | Choice::Help { .. }
+        | Choice::BadArguments { .. }
+        | Choice::Unknown { .. } => crate::router::After::default(),
     }
 }
 
@@ -364,7 +409,10 @@ async fn drain(rows: &mut JoinSet<()>, patience: Duration) {
 
 /// Arguments as the script gets them: durations in seconds, dates as `2026-01-31`.
 fn json_of(args: &Args) -> Json {
-    args.iter().map(|(name, value)| (name.to_owned(), json_of_value(value))).collect::<Map<_, _>>().into()
+    args.iter()
+        .map(|(name, value)| (name.to_owned(), json_of_value(value)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn json_of_value(value: &Value) -> Json {
@@ -383,7 +431,15 @@ fn json_of_value(value: &Value) -> Json {
 fn json_of_captures(captures: &Captures) -> Json {
     if captures.named.is_empty() {
         let groups = captures.groups.iter().skip(1);
-        return groups.map(|group| group.as_deref().map_or(Json::Null, Json::from)).collect::<Vec<_>>().into();
+        return groups
+            .map(|group| group.as_deref().map_or(Json::Null, Json::from))
+            .collect::<Vec<_>>()
+            .into();
     }
-    captures.named.iter().map(|(name, group)| (name.clone(), Json::from(group.as_str()))).collect::<Map<_, _>>().into()
+    captures
+        .named
+        .iter()
+        .map(|(name, group)| (name.clone(), Json::from(group.as_str())))
+        .collect::<Map<_, _>>()
+        .into()
 }

@@ -11,6 +11,15 @@ use crate::message::StaffId;
 #[derive(Clone, Debug, Default)]
 pub struct Running {
     runs: Arc<Mutex<BTreeMap<String, Entry>>>,
+    totals: Arc<Mutex<Totals>>,
+}
+
+/// Runs that ended since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub done: u64,
+    /// Failed, cancelled or interrupted.
+    pub failed: u64,
 }
 
 /// One run, as `runs` and `status` show it.
@@ -31,6 +40,18 @@ pub(super) struct Listed {
     id: String,
 }
 
+impl Listed {
+    /// Takes the run off the list and counts it.
+    pub(super) fn ended(self, well: bool) {
+        let mut totals = self.running.totals.lock().expect("nobody panics holding this");
+        if well {
+            totals.done += 1;
+        } else {
+            totals.failed += 1;
+        }
+    }
+}
+
 impl Drop for Listed {
     fn drop(&mut self) {
         self.running.lock().remove(&self.id);
@@ -42,6 +63,10 @@ impl Running {
         let id = entry.run.id().to_owned();
         self.lock().insert(id.clone(), entry);
         Listed { running: self.clone(), id }
+    }
+
+    pub fn totals(&self) -> Totals {
+        *self.totals.lock().expect("nobody panics holding this")
     }
 
     pub fn list(&self) -> Vec<Entry> {
