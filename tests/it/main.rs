@@ -8,5 +8,6 @@ mod cli;
 mod config;
 mod page;
 mod shell;
+mod starters;
 mod watch;
 mod wire;
