@@ -161,7 +161,8 @@ mod tests {
         for key in KEYS.iter().filter(|key| key.kind != Kind::Roles) {
             let (table, name) = key.path.rsplit_once('.').unwrap();
             for wrong in [format!("{name}x"), name[1..].to_owned(), name.replace('_', "-")] {
-                if wrong == name {
+                // `oapi_base` without its first letter is a key of its own.
+                if KEYS.iter().any(|key| key.path == format!("{table}.{wrong}")) {
                     continue;
                 }
                 let found = problems(&format!("# first line\n[{table}]\n{wrong} = \"\"\n"));
