@@ -84,8 +84,8 @@ pub struct Host {
 struct Inner {
     limits: Limits,
     memory_bytes: usize,
-    processes: Processes,
     journal: Option<Journal>,
+    processes: Processes,
 }
 
 #[derive(Clone, Debug)]
@@ -97,8 +97,7 @@ struct Journal {
 impl Host {
     /// A host without a journal: it loads and checks scripts, and runs what neither replies nor stores.
     pub fn new(limits: Limits, memory_bytes: usize) -> Self {
-        let processes = Processes::new();
-        Self { inner: Arc::new(Inner { limits, memory_bytes, processes, journal: None }) }
+        Self { inner: Arc::new(Inner { limits, memory_bytes, journal: None, processes: Processes::new() }) }
     }
 
     /// The same host with the journal that replies, cards and `kv` go to.
@@ -144,10 +143,7 @@ impl Host {
     }
 
     fn journal(&self) -> LuaResult<&Journal> {
-        self.inner
-            .journal
-            .as_ref()
-            .ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
+        self.inner.journal.as_ref().ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
     }
 }
 
@@ -249,12 +245,7 @@ pub(crate) fn install(lua: &Lua, host: &Host) -> LuaResult<()> {
 
 /// Makes a plain table strict: reading a name that is not in `names` raises with the nearest. All tables of one `kind`
 /// share a metatable.
-pub(crate) fn strict(
-    lua: &Lua,
-    kind: &'static str,
-    names: &[&str],
-    table: &Table,
-) -> LuaResult<()> {
+pub(crate) fn strict(lua: &Lua, kind: &'static str, names: &[&str], table: &Table) -> LuaResult<()> {
     let key = format!("moonbell.strict.{kind}");
     let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
         Some(metatable) => metatable,

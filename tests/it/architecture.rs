@@ -196,7 +196,7 @@ fn only_one_module_knows_each_of_these() {
     ));
     complaints.extend(only(
         &["cli", "main"],
-        r"\be?print(ln)?!|\bstdout\(\)|\bstderr\(\)\.(write|lock)",
+        r"\be?print(ln)?!|io::stdout\(\)|io::stderr\(\)\.(write|lock)",
         "only cli/ and main.rs print",
     ));
     none(&complaints);

@@ -9,5 +9,6 @@ mod config;
 mod page;
 mod shell;
 mod starters;
+mod stream;
 mod watch;
 mod wire;
