@@ -1,5 +1,7 @@
 //! One integration binary; a module per area of behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod architecture;
 mod browser;
 mod cli;
@@ -8,6 +10,7 @@ mod page;
 mod rest;
 mod screenshots;
 mod shell;
+mod starters;
 mod stream;
 mod sdk;
 mod sim;
