@@ -1,4 +1,6 @@
 //! One integration binary; a module per area of behaviour.
 
 mod shell;
+mod engine;
+mod runaways;
 mod watch;
