@@ -21,5 +21,7 @@ mod screenshots;
 mod shell;
 mod sim;
 mod stream;
+mod engine;
+mod runaways;
 mod watch;
 mod wire;
