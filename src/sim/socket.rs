@@ -128,7 +128,7 @@ async fn until(deadline: Option<Instant>) {
 /// Pushes again what is due, until the simulator stops.
 pub(super) async fn redeliver(shared: Arc<Shared>) {
     /// With nothing to wait for, look again this often.
-    const IDLE: Duration = Duration::from_secs(60);
+    const IDLE: Duration = Duration::from_mins(1);
     loop {
         // Registered before looking, or a push in between would be missed.
         let woken = shared.redelivery.notified();
