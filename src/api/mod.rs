@@ -37,6 +37,7 @@ pub mod module;
 pub mod options;
 pub mod run;
 pub mod shell;
+mod stream;
 pub mod time;
 
 use std::fmt;
