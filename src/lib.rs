@@ -16,6 +16,7 @@
 
 pub mod access;
 pub mod api;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod dingtalk;
@@ -26,5 +27,6 @@ pub mod router;
 pub mod script;
 pub mod sim;
 pub mod store;
+pub mod telemetry;
 pub mod transport;
 pub mod worker;

@@ -90,8 +90,8 @@ pub struct Host {
 struct Inner {
     limits: Limits,
     memory_bytes: usize,
-    processes: Processes,
     journal: Option<Journal>,
+    processes: Processes,
 }
 
 #[derive(Clone, Debug)]
@@ -107,8 +107,8 @@ impl Host {
             inner: Arc::new(Inner {
                 limits,
                 memory_bytes,
-                processes: Processes::new(),
                 journal: None,
+                processes: Processes::new(),
             }),
         }
     }

@@ -1,1 +1,140 @@
+//! The command line: one file per command, each with its arguments and `run(self, …) -> Result<ExitCode>`.
+//!
+//! stdout is data, stderr is talk. Exit code 0: done; 1: failed; 2: misuse, which includes settings that cannot be
+//! used, so that a service manager knows not to try again.
 
+mod browser;
+mod completions;
+mod dev;
+mod run;
+mod starter;
+mod status;
+mod talk;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, Loaded, Need, Places, Source};
+use crate::telemetry;
+
+pub use talk::Failed;
+
+/// Lua that answers DingTalk: a message in a chat runs your Luau handler on this computer.
+#[derive(Debug, Parser)]
+#[command(name = "moonbell", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
+  moonbell run                 answer the real DingTalk, with the app of your settings file
+  moonbell status --json       what the running host is doing
+
+Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
+Exit codes: 0 done, 1 failed, 2 misuse.";
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Read settings from this file instead of the default one
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MOONBELL_CONFIG",
+        hide_env_values = true
+    )]
+    config: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, trace, off, or a list such as `info,moonbell::sim=debug`
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "MOONBELL_LOG",
+        hide_env_values = true
+    )]
+    log: Option<String>,
+}
+
+impl Global {
+    /// Reads the settings and speaks their warnings.
+    fn load(&self, need: Need) -> Result<Loaded> {
+        let source = Source {
+            places: Places::of_this_user(),
+            file: self.config.clone(),
+            environment: std::env::vars_os().collect(),
+        };
+        let loaded = config::load(&source, need)?;
+        let Config { dingtalk, http, .. } = &loaded.config;
+        let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
+        for secret in doors.chain([&dingtalk.client_secret]) {
+            telemetry::hide(secret.expose());
+        }
+        for warning in &loaded.warnings {
+            talk::warning(warning);
+        }
+        Ok(loaded)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Run(run::Run),
+    Status(status::Status),
+    Completions(completions::Completions),
+}
+
+/// Reads the arguments of this process and does what they say.
+pub fn main() -> ExitCode {
+    main_with(std::env::args_os())
+}
+
+fn main_with(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return talk::usage(&error),
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => talk::error(&error),
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    telemetry::init(cli.global.log.as_deref())?;
+    match cli.command {
+        Command::Dev(command) => command.run(&cli.global),
+        Command::Run(command) => command.run(&cli.global),
+        Command::Status(command) => command.run(&cli.global),
+        Command::Completions(command) => command.run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("moonbell "), "`{}` has no example", command.get_name());
+        }
+    }
+}

@@ -2,23 +2,70 @@
 //!
 //! Every problem is reported at once, with file and line. The keys are a contract: see `docs/config.md`.
 
+mod check;
+mod file;
+mod keys;
+mod load;
+mod problem;
+mod secret;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use url::Url;
 
 use crate::message::StaffId;
 
+pub use keys::reference;
+pub use load::{Loaded, Need, Places, Source, load};
+pub use problem::{Place, Problem, Problems};
+
 /// All settings of one host, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub dingtalk: DingTalk,
+    pub http: Http,
     pub scripts: Scripts,
     pub state: State,
     pub access: Access,
     pub console: Console,
+}
+
+impl Config {
+    /// All defaults, no credentials, nobody allowed: for `dev` and tests, which fill in what they need.
+    ///
+    /// # Panics
+    ///
+    /// Never: the defaults are constants.
+    pub fn new(scripts: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
+        let base = |text: &str| Url::parse(text).expect("a constant");
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            dingtalk: DingTalk {
+                client_id: String::new(),
+                client_secret: Secret::new(""),
+                mode: Mode::Stream,
+                api_base: base("https://api.dingtalk.com"),
+                oapi_base: base("https://oapi.dingtalk.com"),
+                card_template: None,
+                card_key: "content".to_owned(),
+            },
+            http: Http {
+                listen: local(8787),
+                path: "/dingtalk".to_owned(),
+                token: None,
+                aes_key: None,
+                card_secret: None,
+                tls: None,
+            },
+            scripts: Scripts { dir: scripts.into() },
+            state: State { dir: state.into() },
+            access: Access::default(),
+            console: Console { listen: local(7878) },
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +87,27 @@ pub struct DingTalk {
 pub enum Mode {
     Stream,
     Http,
+}
+
+/// Where DingTalk's callbacks arrive; read when the mode is [`Mode::Http`].
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// Begins with `/`, does not end with one.
+    pub path: String,
+    /// Token and AES key of the event subscription: both or neither; without them that door stays shut.
+    pub token: Option<Secret>,
+    pub aes_key: Option<Secret>,
+    /// Signs card callbacks; without it that door stays shut.
+    pub card_secret: Option<Secret>,
+    /// `None`: plain HTTP, behind a proxy or tunnel.
+    pub tls: Option<Tls>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 #[derive(Clone, Debug)]

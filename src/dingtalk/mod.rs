@@ -1,1 +1,33 @@
+//! Everything DingTalk-shaped: frames, tokens, REST calls, cards, limits, and what its answers mean.
+//!
+//! Inbound JSON becomes [`crate::message`] nouns here and outbound nouns become JSON here; no other module knows a
+//! spelling of DingTalk's. Every answer is classified in one place, [`error`]. What leaves this module as text (errors,
+//! logs) holds no secret, no token, no ticket and no webhook query.
+//!
+//! Knows nothing of queues, retries over time or scripts: one call is one try (plus one after an expired token).
 
+mod action;
+mod cards;
+mod client;
+mod content;
+mod error;
+mod event;
+mod frame;
+mod inbound;
+mod lenient;
+mod media;
+mod open;
+mod quote;
+mod redact;
+mod send;
+pub mod text;
+mod token;
+
+pub use cards::{Card, Family, Phase};
+pub use client::{Client, ClientError};
+pub use error::{ApiError, Class, classify};
+pub use frame::{Ack, Frame, FrameError, FrameKind, Headers, Topic};
+pub use inbound::{ParseError, Received, receive, robot_message};
+pub use media::{MediaId, MediaKind};
+pub use open::Connection;
+pub use send::Sent;

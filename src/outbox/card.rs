@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ struct Shared {
     content: Mutex<Content>,
     /// Bumped with every change; what streams the card waits for it.
     version: watch::Sender<u64>,
+    shown: AtomicBool,
 }
 
 /// What a card shows at one moment.
@@ -50,7 +52,17 @@ pub(super) enum Ending {
 impl Card {
     pub(super) fn new(id: String, to: Address, title: String, run: String) -> Self {
         let version = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { id, run, to, title, content: Mutex::default(), version }) }
+        Self {
+            shared: Arc::new(Shared {
+                id,
+                run,
+                to,
+                title,
+                content: Mutex::default(),
+                version,
+                shown: AtomicBool::new(false),
+            }),
+        }
     }
 
     pub fn id(&self) -> &str {
@@ -106,6 +118,15 @@ impl Card {
             content.append(reason);
             content.ending = Some(Ending::Failed);
         })
+    }
+
+    /// Notes that the card is in its chat.
+    pub(super) fn shown(&self) {
+        self.shared.shown.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_shown(&self) -> bool {
+        self.shared.shown.load(Ordering::Relaxed)
     }
 
     pub fn is_open(&self) -> bool {

@@ -8,6 +8,8 @@
 //! Knows nothing of Lua, nor of how the message came in.
 
 mod card;
+mod cards;
+mod deliver;
 mod rate;
 
 use std::collections::HashMap;
@@ -17,6 +19,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::dingtalk::text;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
@@ -26,6 +29,7 @@ use crate::store::Store;
 use crate::store::now_ms;
 
 pub use card::Card;
+pub use deliver::Template;
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
 /// its row when its turn comes.
@@ -174,20 +178,9 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
-    let texts = match &reply.body {
-        Body::Text { text } | Body::Markdown { text, .. } => split(text),
-    };
-    let piece = |(n, text): (usize, String)| {
-        let body = match &reply.body {
-            Body::Text { .. } => Body::Text { text },
-            Body::Markdown { title, .. } => Body::Markdown { title: title.clone(), text },
-        };
+    let piece = |(n, body): (usize, Body)| {
         let at = if n == 0 { reply.at.clone() } else { Vec::new() };
         Item::Reply(Reply { to: reply.to.clone(), body, at })
     };
-    texts.into_iter().enumerate().map(piece).collect()
-}
-
-fn split(text: &str) -> Vec<String> {
-    vec![text.to_owned()]
+    text::split(&reply.body).into_iter().enumerate().map(piece).collect()
 }

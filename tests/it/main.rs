@@ -1,4 +1,13 @@
 //! One integration binary; a module per area of behaviour.
 
+mod architecture;
+mod browser;
+mod cli;
+mod config;
+mod page;
 mod shell;
+mod stream;
+mod sim;
+mod screenshots;
 mod watch;
+mod wire;

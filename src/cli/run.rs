@@ -1,0 +1,42 @@
+//! `moonbell run`: the host, connected to the real DingTalk.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{Failed, Global, starter, talk};
+use crate::config::Need;
+
+/// Answer DingTalk with your handlers, until Ctrl-C
+///
+/// Needs the client id and secret of your app and your own staff id in the settings; without them it prints a file
+/// ready to paste.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell run
+  moonbell run --config ./bot.toml --scripts ./handlers
+  MOONBELL_DINGTALK_CLIENT_ID=ding… MOONBELL_DINGTALK_CLIENT_SECRET=… MOONBELL_ACCESS_OWNER=… moonbell run
+
+Exit codes: 0 stopped in order, 1 failed, 2 settings that cannot be used.")]
+pub(super) struct Run {
+    /// Serve the handlers of this folder
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let loaded = global.load(Need::Account)?;
+        let mut config = loaded.config;
+        if let Some(dir) = &self.scripts {
+            config.scripts.dir = std::path::absolute(dir)?;
+        }
+        let fresh = starter::prepare(&config.scripts.dir)?;
+        let what = if fresh { " (created with the starter handlers)" } else { "" };
+        talk::say(format_args!("scripts: {}{what}", config.scripts.dir.display()));
+        // MERGE: `app::App::start(config)` goes here.
+        Err(Failed::new("`moonbell run` is not wired to the host yet").into())
+    }
+}

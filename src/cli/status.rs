@@ -1,0 +1,150 @@
+//! `moonbell status`: what the running host is doing, or that none runs.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Local, TimeDelta, Utc};
+use clap::Args;
+use serde_json::json;
+
+use super::{Global, talk};
+use crate::config::Need;
+use crate::store::Instance;
+use crate::telemetry::escape;
+use crate::telemetry::status::Status as Moment;
+
+/// Show what the running host is doing
+///
+/// Exit code 0 when a host runs, 1 when none does.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell status
+  moonbell status --dev                         the host of `moonbell dev`
+  moonbell status --json | jq -r .connection    for programs")]
+pub(super) struct Status {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running)
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Status {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let state = global.load(Need::Settings)?.config.state.dir;
+        let dev = state.join("dev");
+        let folder = if self.dev
+            || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some())
+        {
+            dev
+        } else {
+            state
+        };
+        let holder = Instance::holder(&folder);
+        let moment = Moment::read(&folder).with_context(|| {
+            format!("cannot read the status of the host in `{}`", folder.display())
+        })?;
+        // What an earlier host left behind says nothing about this one.
+        let live = holder.is_some();
+        let current = moment
+            .filter(|moment| holder.as_deref() == Some(moment.pid.to_string().as_str()) || !live);
+        if self.json {
+            talk::data(as_json(live, &folder, current.as_ref())?);
+        } else if live {
+            talk::data(as_text(
+                holder.as_deref().unwrap_or_default(),
+                current.as_ref(),
+                Utc::now(),
+            ));
+        } else {
+            talk::say(gone(&folder, current.as_ref()));
+        }
+        Ok(if live { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn as_json(live: bool, folder: &Path, moment: Option<&Moment>) -> Result<String> {
+    let mut report = json!({ "running": live, "state_dir": folder });
+    if let (Some(moment), Some(report)) = (moment, report.as_object_mut())
+        && let serde_json::Value::Object(fields) = serde_json::to_value(moment)?
+    {
+        report.extend(fields);
+    }
+    Ok(serde_json::to_string_pretty(&report)?)
+}
+
+fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
+    let Some(moment) = moment else {
+        return format!("starting, process {pid}");
+    };
+    let up = since(moment.started_at_ms, now);
+    let mut text = format!(
+        "{} (moonbell {} {}, process {pid}, up {up})",
+        escape(&moment.connection),
+        moment.version,
+        moment.command
+    );
+    if let Some(error) = &moment.connection_error {
+        let _ = write!(text, "\n  last error: {}", escape(error));
+    }
+    if let Some(url) = &moment.url {
+        let _ = write!(text, "\npage     {}", escape(url));
+    }
+    let _ = write!(
+        text,
+        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting\nscripts  {} in {}",
+        moment.runs.running,
+        moment.runs.queued,
+        moment.runs.done,
+        moment.runs.failed,
+        moment.outbox,
+        moment.scripts.len(),
+        moment.scripts_dir.display()
+    );
+    for script in &moment.scripts {
+        let loaded = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis).map_or_else(
+            || "not loaded".to_owned(),
+            |at| {
+                format!(
+                    "{} handlers, loaded {}",
+                    script.handlers,
+                    at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
+                )
+            },
+        );
+        let _ = write!(text, "\n  {}  {loaded}", escape(&script.name));
+        if let Some(error) = &script.error {
+            let first = error.lines().next().unwrap_or_default();
+            let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
+        }
+    }
+    text
+}
+
+fn gone(folder: &Path, moment: Option<&Moment>) -> String {
+    let mut text = format!("no moonbell runs on `{}`", folder.display());
+    if let Some(at) =
+        moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms))
+    {
+        // A host that ends in order takes its file away.
+        let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S");
+        let _ = write!(text, "; the last one ended without saying so, some time after {at}");
+    }
+    text.push_str("\nhint: start one with `moonbell run`, or try `moonbell dev`");
+    text
+}
+
+fn since(started_at_ms: i64, now: DateTime<Utc>) -> String {
+    let up =
+        DateTime::from_timestamp_millis(started_at_ms).map_or(TimeDelta::zero(), |at| now - at);
+    let minutes = up.num_minutes().max(0);
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => format!("{} s", up.num_seconds().max(0)),
+        (0, 0, m) => format!("{m} min"),
+        (0, h, m) => format!("{h} h {m} min"),
+        (d, h, _) => format!("{d} d {h} h"),
+    }
+}

@@ -1,0 +1,113 @@
+//! What commands print: data to stdout, talk to stderr, errors as `error: …` and `hint: …`.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write};
+use std::process::ExitCode;
+
+use crate::config::{Problem, Problems};
+use crate::store;
+use crate::telemetry::{LogError, escape, redact};
+
+/// Exit code of misuse: wrong arguments, or settings that cannot be used.
+const MISUSE: u8 = 2;
+
+/// A failure of a command, with the reader's next step.
+#[derive(Debug)]
+pub struct Failed {
+    message: String,
+    hint: Option<String>,
+    misuse: bool,
+}
+
+impl Failed {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, misuse: false }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The user's arguments are at fault: exit code 2.
+    #[must_use]
+    pub fn misuse(mut self) -> Self {
+        self.misuse = true;
+        self
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Prints one line of data. A reader that went away (`| head`) is not an error.
+pub(super) fn data(text: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Prints one line of talk.
+pub(super) fn say(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+pub(super) fn warning(problem: &Problem) {
+    let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
+}
+
+/// Prints an error with its causes and hint; returns the exit code.
+pub(super) fn error(error: &anyhow::Error) -> ExitCode {
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "{} {}", label("error:", "\x1b[31;1m"), safe(&error.to_string()));
+    for cause in error.chain().skip(1) {
+        let _ = writeln!(err, "  because: {}", safe(&cause.to_string()));
+    }
+    if let Some(hint) = hint(error) {
+        let _ = writeln!(err, "{} {}", label("hint:", "\x1b[36;1m"), safe(&hint));
+    }
+    let failed = error.downcast_ref::<Failed>();
+    let misuse = failed.is_some_and(|failed| failed.misuse)
+        || error.is::<Problems>()
+        || error.is::<LogError>();
+    ExitCode::from(if misuse { MISUSE } else { 1 })
+}
+
+/// What the nearest error in the chain that knows better says to do.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(failed) = cause.downcast_ref::<Failed>() {
+            failed.hint.clone()
+        } else if let Some(problems) = cause.downcast_ref::<Problems>() {
+            problems.hint().map(str::to_owned)
+        } else if let Some(log) = cause.downcast_ref::<LogError>() {
+            log.hint().map(str::to_owned)
+        } else if let Some(instance) = cause.downcast_ref::<store::InstanceError>() {
+            instance.hint().map(str::to_owned)
+        } else {
+            None
+        }
+    })
+}
+
+/// Answers `--help`, `--version` and wrong arguments, the way clap words them.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(MISUSE) } else { ExitCode::SUCCESS }
+}
+
+/// Errors may quote what others wrote; lines stay lines, nothing else acts on the terminal, and
+/// no secret of ours is repeated.
+fn safe(text: &str) -> String {
+    redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+fn label(word: &str, color: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || !io::stderr().is_terminal();
+    if plain { word.to_owned() } else { format!("{color}{word}\x1b[0m") }
+}

@@ -1,0 +1,383 @@
+//! From raw values to a [`Config`]: every check of a single value and of values that need each other.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use url::{Host, Url};
+
+use super::file::{Entries, Entry, Raw};
+use super::keys::{self, Kind};
+use super::load::{Need, Source};
+use super::problem::{Place, Problem};
+use super::{Config, Mode, Tls};
+use crate::message::StaffId;
+
+pub(super) struct Check<'a> {
+    pub(super) source: &'a Source,
+    file: &'a Path,
+    pub(super) entries: Entries,
+    tables: BTreeMap<String, Place>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+    missing: bool,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(
+        source: &'a Source,
+        file: &'a Path,
+        entries: Entries,
+        tables: BTreeMap<String, Place>,
+        problems: Vec<Problem>,
+    ) -> Self {
+        Self { source, file, entries, tables, problems, warnings: Vec::new(), missing: false }
+    }
+
+    /// The settings (worthless if there are problems), warnings, problems, and whether something `need`ed is missing.
+    pub(super) fn run(mut self, need: Need) -> (Config, Vec<Problem>, Vec<Problem>, bool) {
+        let mut config = Config::new("", "");
+        self.dingtalk(&mut config, need);
+        self.http(&mut config, need);
+        self.folders(&mut config);
+        self.access(&mut config, need);
+        if let Some(listen) = self.listen("console.listen") {
+            if !listen.ip().is_loopback() {
+                let place = self.place("console.listen");
+                self.problems.push(
+                    Problem::new(
+                        place,
+                        format!("`console.listen` is {listen}, which other computers can reach"),
+                    )
+                    .hint("the local pages are for this computer: listen on 127.0.0.1 or [::1]"),
+                );
+            }
+            config.console.listen = listen;
+        }
+        (config, self.warnings, self.problems, self.missing)
+    }
+
+    fn dingtalk(&mut self, config: &mut Config, need: Need) {
+        if let Some(id) = self.text("dingtalk.client_id") {
+            config.dingtalk.client_id = id;
+        } else if need == Need::Account {
+            self.lacks("dingtalk.client_id", "the client id (AppKey) of your app");
+        }
+        match self.secret("dingtalk.client_secret", need) {
+            Some(secret) => config.dingtalk.client_secret = secret,
+            None if need == Need::Account
+                && !self.entries.contains_key("dingtalk.client_secret") =>
+            {
+                self.lacks("dingtalk.client_secret", "the client secret (AppSecret) of your app");
+            }
+            None => {}
+        }
+        if let Some(mode) = self.choice("dingtalk.mode") {
+            config.dingtalk.mode = if mode == "http" { Mode::Http } else { Mode::Stream };
+        }
+        if let Some(url) = self.url("dingtalk.api_base") {
+            config.dingtalk.api_base = url;
+        }
+        if let Some(url) = self.url("dingtalk.oapi_base") {
+            config.dingtalk.oapi_base = url;
+        }
+        config.dingtalk.card_template = self.text("dingtalk.card_template");
+        if let Some(key) = self.text("dingtalk.card_key") {
+            config.dingtalk.card_key = key;
+        }
+    }
+
+    fn http(&mut self, config: &mut Config, need: Need) {
+        if let Some(listen) = self.listen("http.listen") {
+            config.http.listen = listen;
+        }
+        if let Some(path) = self.text("http.path") {
+            let trimmed = path.trim_end_matches('/');
+            if !path.starts_with('/') || path.contains(['?', '#', ' ', '{', '}', '*']) {
+                let message =
+                    format!("`http.path` is `{}`, which is not a path", path.escape_debug());
+                self.wrong("http.path", message, "begin with a slash, for example \"/dingtalk\"");
+            }
+            trimmed.clone_into(&mut config.http.path);
+        }
+        // Doors of a mode that is off are neither opened nor checked.
+        let used = if config.dingtalk.mode == Mode::Http { need } else { Need::Settings };
+        config.http.token = self.secret("http.token", used);
+        config.http.aes_key = self.secret("http.aes_key", used);
+        config.http.card_secret = self.secret("http.card_secret", used);
+        let (token, aes_key) =
+            (self.entries.contains_key("http.token"), self.entries.contains_key("http.aes_key"));
+        if token != aes_key {
+            let (there, gone) =
+                if token { ("http.token", "http.aes_key") } else { ("http.aes_key", "http.token") };
+            self.wrong(
+                there,
+                format!("`{there}` is set but `{gone}` is not"),
+                "events need both, or neither",
+            );
+        }
+        if let Some(key) = &config.http.aes_key
+            && key.expose().len() != 43
+        {
+            let message =
+                format!("`http.aes_key` has {} characters; DingTalk's have 43", key.expose().len());
+            self.wrong("http.aes_key", message, "copy the AES key of the event subscription again");
+        }
+        let (cert, key) = (self.path("http.tls.cert"), self.path("http.tls.key"));
+        match (cert, key) {
+            (Some(cert), Some(key)) => config.http.tls = Some(Tls { cert, key }),
+            (None, None) => {}
+            (Some(_), None) => self.wrong(
+                "http.tls.cert",
+                "`http.tls.key` is missing".to_owned(),
+                "set both, or none",
+            ),
+            (None, Some(_)) => self.wrong(
+                "http.tls.key",
+                "`http.tls.cert` is missing".to_owned(),
+                "set both, or none",
+            ),
+        }
+        if used == Need::Account
+            && config.http.tls.is_none()
+            && !config.http.listen.ip().is_loopback()
+        {
+            let message = format!("callbacks are received on {} without TLS", config.http.listen);
+            let hint = "set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS";
+            self.warnings.push(Problem::new(self.place("http.listen"), message).hint(hint));
+        }
+    }
+
+    fn folders(&mut self, config: &mut Config) {
+        if let Some(dir) = self.path("scripts.dir") {
+            config.scripts.dir = dir;
+        } else if let Some(home) = &self.source.places.home {
+            config.scripts.dir = home.join("moonbell").join("scripts");
+        } else {
+            self.homeless("scripts.dir");
+        }
+        if let Some(dir) = self.path("state.dir") {
+            config.state.dir = dir;
+        } else if let Some(data) = &self.source.places.data {
+            config.state.dir.clone_from(data);
+        } else {
+            self.homeless("state.dir");
+        }
+    }
+
+    fn access(&mut self, config: &mut Config, need: Need) {
+        match self.text("access.owner") {
+            Some(id) if id == "*" || id.chars().any(char::is_whitespace) => {
+                let message =
+                    format!("`access.owner` is `{}`, which is not a staff id", id.escape_debug());
+                self.wrong(
+                    "access.owner",
+                    message,
+                    "exactly one person owns this computer: write their staff id",
+                );
+            }
+            Some(id) => config.access.owner = Some(StaffId::new(id)),
+            None if need == Need::Account => {
+                self.lacks("access.owner", "your staff id: nobody else may run anything")
+            }
+            None => {}
+        }
+        let roles: Vec<(String, Entry)> = self
+            .entries
+            .iter()
+            .filter_map(|(path, entry)| {
+                Some((path.strip_prefix("access.roles.")?.to_owned(), entry.clone()))
+            })
+            .collect();
+        for (role, Entry { value, place }) in roles {
+            let Raw::List(ids) = value else { continue };
+            if role == "owner" {
+                let message = "`owner` cannot be a role of its own".to_owned();
+                self.problems.push(Problem::new(place, message).hint("set `access.owner`"));
+                continue;
+            }
+            if let Some(bad) =
+                ids.iter().find(|id| id.is_empty() || id.chars().any(char::is_whitespace))
+            {
+                let message = format!(
+                    "`{}` in role `{}` is not a staff id",
+                    bad.escape_debug(),
+                    role.escape_debug()
+                );
+                self.problems.push(
+                    Problem::new(place, message)
+                        .hint("ids have no spaces; names of people do not work"),
+                );
+                continue;
+            }
+            if ids.iter().any(|id| id == "*") {
+                let message = format!("role `{}` is given to everyone (`*`)", role.escape_debug());
+                let hint = "anyone in the organisation may run what this role may";
+                self.warnings.push(Problem::new(place, message).hint(hint));
+            }
+            config.access.roles.insert(role, ids);
+        }
+    }
+
+    fn place(&self, path: &str) -> Place {
+        self.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
+    }
+
+    fn wrong(&mut self, path: &str, message: String, hint: &str) {
+        let place = self.place(path);
+        self.problems.push(Problem::new(place, message).hint(hint));
+    }
+
+    pub(super) fn lacks(&mut self, path: &str, what: &str) {
+        self.missing = true;
+        // Where it would be written: below its table, if there is one.
+        let table = path.rsplit_once('.').map_or(path, |(table, _)| table);
+        let place = self
+            .entries
+            .get(path)
+            .map(|entry| &entry.place)
+            .or_else(|| self.tables.get(table))
+            .cloned()
+            .unwrap_or_else(|| Place::File(self.file.to_owned()));
+        self.problems.push(Problem::new(place, format!("`{path}` is missing: {what}")));
+    }
+
+    fn homeless(&mut self, path: &str) {
+        let message = format!("`{path}` has no default, because this user has no home folder");
+        self.problems.push(Problem::new(Place::Default, message).hint("set HOME, or this key"));
+    }
+
+    /// The text of a key; `None` when it is absent or empty, which is the same.
+    fn text(&self, path: &str) -> Option<String> {
+        match &self.entries.get(path)?.value {
+            Raw::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn choice(&mut self, path: &'static str) -> Option<String> {
+        let text = self.text(path)?;
+        let Some(Kind::Choice(words)) = keys::find(path).map(|key| key.kind) else { return None };
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let hint = keys::nearest(&text, words.iter().copied()).map_or_else(
+            || {
+                format!(
+                    "it takes {}",
+                    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+                )
+            },
+            |word| format!("did you mean \"{word}\"?"),
+        );
+        self.wrong(path, format!("`{path}` cannot be `{}`", text.escape_debug()), &hint);
+        None
+    }
+
+    fn url(&mut self, path: &'static str) -> Option<Url> {
+        let text = self.text(path)?;
+        let shown = text.escape_debug().to_string();
+        let url = match Url::parse(&text) {
+            Ok(url) => url,
+            Err(error) => {
+                let hint = "write a whole address, for example \"https://api.dingtalk.com\"";
+                self.wrong(path, format!("`{path}` is `{shown}`: {error}"), hint);
+                return None;
+            }
+        };
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
+            // Not shown: it may hold a password.
+            self.wrong(
+                path,
+                format!("`{path}` must be a plain base address"),
+                "leave out user, `?…` and `#…`",
+            );
+            return None;
+        }
+        let local = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        match url.scheme() {
+            "https" => Some(url),
+            "http" if local => Some(url),
+            "http" => {
+                let hint = "write https://…: the client secret travels there";
+                self.wrong(path, format!("`{path}` is `{shown}`, which is not encrypted"), hint);
+                None
+            }
+            _ => {
+                self.wrong(
+                    path,
+                    format!("`{path}` is `{shown}`, which is not a web address"),
+                    "write https://…",
+                );
+                None
+            }
+        }
+    }
+
+    fn listen(&mut self, path: &'static str) -> Option<SocketAddr> {
+        let text = self.text(path)?;
+        if let Ok(address) = text.replacen("localhost:", "127.0.0.1:", 1).parse() {
+            return Some(address);
+        }
+        let port = text.rsplit_once(':').map_or(text.as_str(), |(_, port)| port);
+        let hint = match port.parse::<u64>() {
+            Ok(port) if port > u64::from(u16::MAX) => "ports go up to 65535".to_owned(),
+            Ok(port) if text == port.to_string() => {
+                format!("write the address too: \"127.0.0.1:{port}\"")
+            }
+            _ => "write an address and a port, for example \"127.0.0.1:7878\"".to_owned(),
+        };
+        self.wrong(
+            path,
+            format!("`{path}` is `{}`, which is not an address and port", text.escape_debug()),
+            &hint,
+        );
+        None
+    }
+
+    fn path(&mut self, path: &str) -> Option<PathBuf> {
+        let text = self.text(path)?;
+        let place = self.place(path);
+        self.resolve(path, &text, &place)
+    }
+
+    /// `~` is the home folder; what is relative in the file starts at the file's folder, elsewhere where we stand.
+    pub(super) fn resolve(&mut self, path: &str, text: &str, place: &Place) -> Option<PathBuf> {
+        if let Some(rest) = text.strip_prefix('~') {
+            let Some(rest) =
+                rest.strip_prefix(['/', '\\']).or_else(|| rest.is_empty().then_some(""))
+            else {
+                let message = format!(
+                    "`{path}` is `{}`: homes of other users are not known",
+                    text.escape_debug()
+                );
+                self.problems
+                    .push(Problem::new(place.clone(), message).hint("write the whole path"));
+                return None;
+            };
+            let Some(home) = &self.source.places.home else {
+                let message = format!("`{path}` begins with `~`, but this user has no home folder");
+                self.problems
+                    .push(Problem::new(place.clone(), message).hint("write the whole path"));
+                return None;
+            };
+            return Some(if rest.is_empty() { home.clone() } else { home.join(rest) });
+        }
+        let relative = Path::new(text);
+        let base = match place {
+            Place::Line { file, .. } => file.parent().unwrap_or(Path::new("")).to_owned(),
+            _ => PathBuf::new(),
+        };
+        let joined = base.join(relative);
+        Some(std::path::absolute(&joined).unwrap_or(joined))
+    }
+}

@@ -1,0 +1,376 @@
+//! Every setting, once: the file, the environment, the checks and `docs/config.md` all read this table.
+
+use std::fmt::Write as _;
+
+/// What a setting accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// A string, or `{ env = … }`, `{ file = … }`, `{ keychain = … }`; never printed.
+    Secret,
+    Choice(&'static [&'static str]),
+    /// A base address: `https`, or `http` to this computer.
+    Url,
+    /// Address and port to listen on.
+    Listen,
+    Path,
+    /// An open table: any name, each with a list of staff ids.
+    Roles,
+}
+
+impl Kind {
+    /// How the reference and the error messages call it.
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "a string",
+            Self::Secret => "a string, or { env = \"NAME\" }, or { file = \"PATH\" }",
+            Self::Choice(_) => "one of the listed words",
+            Self::Url => "an address such as \"https://api.dingtalk.com\"",
+            Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
+            Self::Path => "a path",
+            Self::Roles => "a list of staff ids",
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Dotted, as in the file: `dingtalk.client_id`.
+    pub(crate) path: &'static str,
+    pub(crate) kind: Kind,
+    /// Written as in the file.
+    pub(crate) default: &'static str,
+    pub(crate) doc: &'static str,
+}
+
+/// In the order of the reference.
+pub(crate) const KEYS: &[Key] = &[
+    Key {
+        path: "dingtalk.client_id",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "Client ID (AppKey) of your DingTalk app. `run` needs it, `dev` does not.",
+    },
+    Key {
+        path: "dingtalk.client_secret",
+        kind: Kind::Secret,
+        default: "\"\"",
+        doc: "Client secret (AppSecret) of the same app. Better a reference than the secret itself; a `file` must be \
+              readable by you alone (mode 0600).",
+    },
+    Key {
+        path: "dingtalk.mode",
+        kind: Kind::Choice(&["stream", "http"]),
+        default: "\"stream\"",
+        doc: "`stream`: moonbell dials out over a WebSocket, nothing of yours is reachable from outside. `http`: DingTalk \
+              calls the address in `[http]`.",
+    },
+    Key {
+        path: "dingtalk.api_base",
+        kind: Kind::Url,
+        default: "\"https://api.dingtalk.com\"",
+        doc: "Base of DingTalk's API. With another base, only endpoints on that same host are accepted.",
+    },
+    Key {
+        path: "dingtalk.oapi_base",
+        kind: Kind::Url,
+        default: "\"https://oapi.dingtalk.com\"",
+        doc: "Base of DingTalk's older API (session webhooks, media).",
+    },
+    Key {
+        path: "dingtalk.card_template",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "Template id of the AI card that streams. Empty: the same output as Markdown messages.",
+    },
+    Key {
+        path: "dingtalk.card_key",
+        kind: Kind::Text,
+        default: "\"content\"",
+        doc: "The variable of that template that receives the text.",
+    },
+    Key {
+        path: "http.listen",
+        kind: Kind::Listen,
+        default: "\"127.0.0.1:8787\"",
+        doc: "Where the callbacks of `mode = \"http\"` are received.",
+    },
+    Key {
+        path: "http.path",
+        kind: Kind::Text,
+        default: "\"/dingtalk\"",
+        doc: "Messages are expected at `{path}/robot`, events at `{path}/event`, cards at `{path}/card`.",
+    },
+    Key {
+        path: "http.token",
+        kind: Kind::Secret,
+        default: "\"\"",
+        doc: "Token of the event subscription. Empty: that door stays shut.",
+    },
+    Key {
+        path: "http.aes_key",
+        kind: Kind::Secret,
+        default: "\"\"",
+        doc: "AES key of the event subscription, 43 characters. Empty: that door stays shut.",
+    },
+    Key {
+        path: "http.card_secret",
+        kind: Kind::Secret,
+        default: "\"\"",
+        doc: "`apiSecret` given when the card callback was registered. Empty: that door stays shut.",
+    },
+    Key {
+        path: "http.tls.cert",
+        kind: Kind::Path,
+        default: "\"\"",
+        doc: "Certificate chain (PEM). Empty: plain HTTP, behind a proxy or tunnel.",
+    },
+    Key {
+        path: "http.tls.key",
+        kind: Kind::Path,
+        default: "\"\"",
+        doc: "Private key of that certificate (PEM).",
+    },
+    Key {
+        path: "scripts.dir",
+        kind: Kind::Path,
+        default: "\"~/moonbell/scripts\"",
+        doc: "The folder of your handlers. Created and filled with the starter handlers on the first start.",
+    },
+    Key {
+        path: "state.dir",
+        kind: Kind::Path,
+        default: "\"\"",
+        doc: "Journal, run history, lock. Empty: the platform's data directory. One running moonbell per folder.",
+    },
+    Key {
+        path: "access.owner",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "Staff id of the person this computer belongs to: may run everything. `run` needs it.",
+    },
+    Key {
+        path: "access.roles",
+        kind: Kind::Roles,
+        default: "{}",
+        doc: "Role = staff ids, for example `admin = [\"manager4220\"]`. `\"*\"` is everyone in the organisation: moonbell \
+              warns about it at every start. A handler without `role` serves anyone who has some role.",
+    },
+    Key {
+        path: "console.listen",
+        kind: Kind::Listen,
+        default: "\"127.0.0.1:7878\"",
+        doc: "Where the local pages are served: this computer only.",
+    },
+];
+
+/// Variables that are not settings, so not typing mistakes either.
+const OTHER_VARIABLES: [&str; 2] = ["MOONBELL_CONFIG", "MOONBELL_LOG"];
+
+impl Key {
+    /// The variable that sets this key: `MOONBELL_DINGTALK_CLIENT_ID`.
+    pub(crate) fn variable(&self) -> String {
+        let mut name = String::from("MOONBELL_");
+        name.extend(self.path.chars().map(|c| if c == '.' { '_' } else { c.to_ascii_uppercase() }));
+        name
+    }
+
+    fn table(&self) -> &'static str {
+        match self.kind {
+            Kind::Roles => self.path,
+            _ => self.path.rsplit_once('.').map_or("", |(table, _)| table),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
+    }
+}
+
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether `path` is a table of the file (`dingtalk`, `http.tls`).
+pub(crate) fn is_table(path: &str) -> bool {
+    KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// The names that may stand in a table; `""` is the top level.
+pub(crate) fn names_in(table: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for key in KEYS {
+        let rest = if table.is_empty() {
+            key.path
+        } else {
+            match key.path.strip_prefix(table).and_then(|rest| rest.strip_prefix('.')) {
+                Some(rest) => rest,
+                None => continue,
+            }
+        };
+        let name = rest.split('.').next().unwrap_or(rest);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// What an environment variable with our prefix means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// Sets this path.
+    Sets(String),
+    /// Ours, but not a setting.
+    Other,
+    Unknown,
+}
+
+pub(crate) fn variable(name: &str) -> Variable {
+    if let Some(key) = KEYS.iter().find(|key| key.kind != Kind::Roles && key.variable() == name) {
+        return Variable::Sets(key.path.to_owned());
+    }
+    if let Some(role) = name.strip_prefix("MOONBELL_ACCESS_ROLES_").filter(|role| !role.is_empty())
+    {
+        return Variable::Sets(format!("access.roles.{}", role.to_ascii_lowercase()));
+    }
+    if OTHER_VARIABLES.contains(&name) || name.starts_with("MOONBELL_TEST_") {
+        Variable::Other
+    } else {
+        Variable::Unknown
+    }
+}
+
+/// The candidate that was probably meant, if any is close enough to be worth offering.
+pub(crate) fn nearest<'a>(
+    wrong: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // A third of the word may differ: `cliend_id` finds `client_id`, `port` does not find `path`.
+    let most = (wrong.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&wrong.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The hint for an unknown name in `table`.
+pub(crate) fn suggest(table: &str, wrong: &str) -> String {
+    let names = names_in(table);
+    if let Some(name) = nearest(wrong, names.iter().copied()) {
+        return format!("did you mean `{name}`?");
+    }
+    if let Some(key) = KEYS.iter().find(|key| key.name() == wrong) {
+        return format!("did you mean `{}`, in the table [{}]?", key.name(), key.table());
+    }
+    let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if table.is_empty() {
+        format!("the tables are {listed}")
+    } else {
+        format!("[{table}] takes {listed}")
+    }
+}
+
+/// The hint for an unknown variable.
+pub(crate) fn suggest_variable(wrong: &str) -> String {
+    let names: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    match nearest(wrong, names.iter().map(String::as_str).chain(OTHER_VARIABLES)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "variables that start with MOONBELL_ are settings, listed in docs/config.md: unset this one".to_owned(),
+    }
+}
+
+/// `docs/config.md`.
+pub fn reference() -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut table = None;
+    for key in KEYS {
+        if table != Some(key.table()) {
+            table = Some(key.table());
+            let _ = write!(page, "\n## `[{}]`\n\n", key.table());
+            page.push_str("| key | default | environment | meaning |\n|---|---|---|---|\n");
+        }
+        let (name, variable) = match key.kind {
+            Kind::Roles => ("*any role name*", "MOONBELL_ACCESS_ROLES_<NAME>=id,id".to_owned()),
+            _ => (key.name(), key.variable()),
+        };
+        let name = if name.starts_with('*') { name.to_owned() } else { format!("`{name}`") };
+        let takes = match key.kind {
+            Kind::Choice(words) => {
+                format!(
+                    " Takes {}.",
+                    words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or ")
+                )
+            }
+            kind => format!(" Takes {}.", kind.expected().replace('|', "\\|")),
+        };
+        let _ =
+            writeln!(page, "| {name} | `{}` | `{variable}` | {}{takes} |", key.default, key.doc);
+    }
+    page
+}
+
+const INTRODUCTION: &str = r#"# Settings
+
+<!-- Generated from src/config/keys.rs; a test holds it current: MOONBELL_TEST_UPDATE=1 tests/run config:: -->
+
+`moonbell` reads one TOML file: `config.toml` in the platform's config directory (`~/.config/moonbell` on Linux,
+`~/Library/Application Support/moonbell` on macOS, `%APPDATA%\moonbell\config` on Windows), or the one named by
+`--config FILE` or `MOONBELL_CONFIG`. Then come environment variables, then flags; the later one wins. `moonbell dev`
+needs no file at all; it never uses `[dingtalk]`, `[http]` or `[access]`.
+
+An unknown key or variable is an error, and all mistakes are reported at once, each with file, line and column.
+
+A path may begin with `~`; a relative path in the file starts at the file's own folder. A secret is a string, or better a
+reference to one:
+
+```toml
+[dingtalk]
+client_id = "dingxxxxxxxxxxxxxxxx"
+client_secret = { env = "DINGTALK_CLIENT_SECRET" }   # an environment variable
+# client_secret = { file = "secret" }                # a file that you alone can read: chmod 600 secret
+
+[access]
+owner = "manager4220"
+```
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_the_nearest_and_a_misplaced_one_its_table() {
+        assert_eq!(suggest("dingtalk", "cliend_id"), "did you mean `client_id`?");
+        assert_eq!(suggest("", "dingtlak"), "did you mean `dingtalk`?");
+        assert_eq!(suggest("", "owner"), "did you mean `owner`, in the table [access]?");
+        assert_eq!(suggest("console", "colour"), "[console] takes `listen`");
+        assert_eq!(
+            suggest_variable("MOONBELL_DINGTALK_CLIENTID"),
+            "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?"
+        );
+    }
+
+    #[test]
+    fn every_key_has_its_own_variable() {
+        let mut names: Vec<String> = KEYS.iter().map(Key::variable).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), KEYS.len());
+        assert_eq!(variable("MOONBELL_HTTP_TLS_CERT"), Variable::Sets("http.tls.cert".to_owned()));
+        assert_eq!(
+            variable("MOONBELL_ACCESS_ROLES_ADMIN"),
+            Variable::Sets("access.roles.admin".to_owned())
+        );
+        assert_eq!(variable("MOONBELL_ACCESS_ROLES"), Variable::Unknown);
+        assert_eq!(variable("MOONBELL_TEST_PYTHON"), Variable::Other);
+    }
+}

@@ -1,0 +1,230 @@
+//! Finds the file, lays environment and flags over it, and hands everything to the checks.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use super::check::Check;
+use super::file::{self, Contents};
+use super::problem::{Place, Problem, Problems};
+
+/// Far above any real file; a device or a log named by mistake is not read to its end.
+const FILE_LIMIT_BYTES: u64 = 1 << 20;
+
+/// What the command at hand needs to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Folders and addresses; secrets are not even looked up.
+    Settings,
+    /// Also the account at DingTalk and an owner.
+    Account,
+}
+
+/// The folders that defaults stand on; `None` when this user has no home.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    pub home: Option<PathBuf>,
+    pub config: Option<PathBuf>,
+    pub data: Option<PathBuf>,
+}
+
+impl Places {
+    pub fn of_this_user() -> Self {
+        let project = directories::ProjectDirs::from("", "", "moonbell");
+        Self {
+            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+            config: project.as_ref().map(|dirs| dirs.config_dir().to_owned()),
+            data: project.as_ref().map(|dirs| dirs.data_dir().to_owned()),
+        }
+    }
+
+    /// Where the file is when nobody says otherwise.
+    pub fn default_file(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|folder| folder.join("config.toml"))
+    }
+}
+
+/// Where settings come from, weakest first. Flags are the commands' own: they are put into the [`Config`] afterwards.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    pub places: Places,
+    /// Named by the user, so it must exist; otherwise the default file, if there is one.
+    pub file: Option<PathBuf>,
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// Settings, and what they were read from.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// The file that was read; `None`: there is none.
+    pub file: Option<PathBuf>,
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads and checks all settings.
+///
+/// # Errors
+///
+/// Every mistake at once, each with its place.
+pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
+    let mut problems = Vec::new();
+    let default = source.places.default_file();
+    let wanted = source.file.clone().or_else(|| default.clone());
+    let (text, read) = match &wanted {
+        None => (String::new(), None),
+        Some(path) => match read(path) {
+            Ok(text) => (text, Some(path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && source.file.is_none() => {
+                (String::new(), None)
+            }
+            Err(error) => return Err(unreadable(path, &error)),
+        },
+    };
+    let file = read.clone().or(wanted).unwrap_or_else(|| PathBuf::from("config.toml"));
+    let Contents { mut entries, tables } = file::read(&file, &text, &mut problems);
+    file::read_environment(&source.environment, &mut entries, &mut problems);
+    let check = Check::new(source, &file, entries, tables, problems);
+    let (config, warnings, mut problems, missing) = check.run(need);
+    if problems.is_empty() {
+        return Ok(Loaded { config, file: read, warnings });
+    }
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    let hint = match (missing, &read) {
+        (true, None) => {
+            Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display()))
+        }
+        (true, Some(_)) => Some(format!("a complete file looks like this:\n\n{MINIMAL}")),
+        (false, _) => None,
+    };
+    Err(Problems { list: problems, hint })
+}
+
+/// The least that `run` can work with, ready to paste.
+const MINIMAL: &str = r#"[dingtalk]
+client_id = "dingxxxxxxxxxxxxxxxx"                    # open-dev.dingtalk.com: your app, "Credentials"
+client_secret = { env = "DINGTALK_CLIENT_SECRET" }    # or { file = "secret" }, chmod 600
+
+[access]
+owner = "manager4220"                                 # your staff id (userId) in the organisation
+"#;
+
+fn read(path: &Path) -> io::Result<String> {
+    let size = fs::metadata(path)?;
+    if size.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    if size.len() > FILE_LIMIT_BYTES {
+        let message =
+            format!("it has {} bytes; settings have at most {FILE_LIMIT_BYTES}", size.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    let bytes = fs::read(path)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
+        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not valid UTF-8"))
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problems {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "check the name, or leave `--config` out for the default file",
+        io::ErrorKind::PermissionDenied => "make the file readable by you: chmod 600",
+        io::ErrorKind::InvalidData => "save the file as UTF-8",
+        _ => "name a TOML file",
+    };
+    let problem =
+        Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
+    Problems { list: vec![problem], hint: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::{KEYS, Kind};
+    use super::*;
+
+    fn problems(text: &str) -> Vec<Problem> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, text).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let source = Source { places, file: Some(file), ..Source::default() };
+        load(&source, Need::Settings).map_or_else(|problems| problems.list, |_| Vec::new())
+    }
+
+    #[test]
+    fn every_key_with_one_letter_wrong_is_found_and_the_right_one_offered() {
+        for key in KEYS.iter().filter(|key| key.kind != Kind::Roles) {
+            let (table, name) = key.path.rsplit_once('.').unwrap();
+            for wrong in [format!("{name}x"), name[1..].to_owned(), name.replace('_', "-")] {
+                if wrong == name {
+                    continue;
+                }
+                let found = problems(&format!("# first line\n[{table}]\n{wrong} = \"\"\n"));
+                assert_eq!(found.len(), 1, "{key:?}: {found:?}");
+                assert!(
+                    matches!(found[0].place, Place::Line { line: 3, column: 1, .. }),
+                    "{:?}",
+                    found[0].place
+                );
+                assert_eq!(found[0].message, format!("unknown key `{table}.{wrong}`"));
+                let hint = found[0].hint.as_deref().unwrap();
+                assert!(hint.contains(&format!("`{name}`")), "`{wrong}`: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_refuses_a_value_of_another_type() {
+        for key in KEYS.iter().filter(|key| key.kind != Kind::Roles) {
+            for wrong in ["1", "true", "[\"a\"]", "1979-05-27"] {
+                let found = problems(&format!("{} = {wrong}\n", key.path));
+                assert_eq!(found.len(), 1, "{} = {wrong}: {found:?}", key.path);
+                assert!(
+                    found[0].message.starts_with(&format!("`{}` must be ", key.path)),
+                    "{}",
+                    found[0]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_of_the_table_are_the_defaults_of_the_settings() {
+        let text: String = KEYS
+            .iter()
+            .filter(|key| key.kind != Kind::Roles)
+            .map(|key| format!("{} = {}\n", key.path, key.default))
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, text).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let written = Source { places: places.clone(), file: Some(file), ..Source::default() };
+        let absent = Source { places, ..Source::default() };
+        let config = |source| format!("{:?}", load(&source, Need::Settings).unwrap().config);
+        assert_eq!(config(written), config(absent));
+    }
+
+    #[test]
+    fn the_minimal_file_is_enough_for_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, MINIMAL).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let environment = vec![("DINGTALK_CLIENT_SECRET".into(), "s3cret".into())];
+        let loaded =
+            load(&Source { places, file: Some(file), environment }, Need::Account).unwrap();
+        assert_eq!(loaded.config.dingtalk.client_secret.expose(), "s3cret");
+        assert!(!format!("{loaded:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,50 @@
+//! Clicks on cards.
+
+use serde_json::{Map, Value};
+
+use super::content::staff_id;
+use super::frame::Frame;
+use super::inbound::{ParseError, Received, parse_object};
+use super::lenient::{self, field};
+use crate::message::{CardAction, ConversationId, Inbound};
+
+/// Reads the callback of a card. Anything but a click is ignored.
+pub(super) fn read(frame: &Frame) -> Result<Received, ParseError> {
+    let data = parse_object(&frame.data)?;
+    if field(&data, "type").is_some_and(|kind| kind != "actionCallback") {
+        return Ok(Received::Ignored);
+    }
+    let card_id = field(&data, "outTrackId").ok_or(ParseError::Missing("outTrackId"))?;
+    let payload = ["content", "value"].iter().find_map(|name| {
+        data.get(*name).and_then(lenient::object).filter(|payload| !payload.is_empty())
+    });
+    let payload = payload.unwrap_or_default();
+    let private = payload.get("cardPrivateData").and_then(lenient::object).unwrap_or_default();
+    let action_ids: Vec<String> = private
+        .get("actionIds")
+        .and_then(lenient::list)
+        .map(|ids| ids.iter().filter_map(lenient::text).collect())
+        .unwrap_or_default();
+    // A documented variant has the parameters beside the private data.
+    let params: Map<String, Value> = [&private, &payload]
+        .iter()
+        .find_map(|place| place.get("params").and_then(lenient::object))
+        .unwrap_or_default();
+    let user = data.get("userId").and_then(staff_id);
+    // The data itself does not tell two clicks apart, so the delivery's id is part of the key.
+    let id = [
+        card_id.as_str(),
+        user.as_ref().map_or("", |user| user.as_str()),
+        &action_ids.join(","),
+        frame.headers.message_id().unwrap_or_default(),
+    ]
+    .join("\u{1f}");
+    Ok(Received::Inbound(Inbound::CardAction(CardAction {
+        id,
+        card_id,
+        staff_id: user,
+        conversation_id: field(&data, "spaceId").map(ConversationId::new),
+        action_ids,
+        params,
+    })))
+}

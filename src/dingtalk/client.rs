@@ -1,0 +1,240 @@
+//! The HTTP client: one try of one call, with token, deadline, size cap and a classified answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Method, redirect};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::error::{ApiError, Class, classify};
+use super::redact::redact;
+use super::token::{Fetched, TokenCache};
+use crate::config::{DingTalk, Secret};
+
+/// DingTalk's own server-side limit is 3 s; this leaves room for a slow line.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Answers are a few hundred bytes; anything near this is not an answer of DingTalk's.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
+
+/// Calls DingTalk. Cheap to clone; clones share connections and the access token.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    http: reqwest::Client,
+    api_base: Url,
+    oapi_base: Url,
+    client_id: String,
+    client_secret: Secret,
+    token: TokenCache,
+}
+
+/// Why no client could be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("cannot prepare HTTPS: {0}")]
+    Tls(#[source] reqwest::Error),
+    #[error("`{setting}` is `{url}`; expected an http or https address")]
+    Base { setting: &'static str, url: Url },
+}
+
+impl Client {
+    /// Returns a client for the app that `config` names. Environment proxies are ignored: they break the socket.
+    ///
+    /// # Errors
+    /// [`ClientError`] when a base address cannot carry HTTP or TLS cannot be set up.
+    pub fn new(config: &DingTalk) -> Result<Self, ClientError> {
+        install_crypto();
+        for (setting, url) in [("api_base", &config.api_base), ("oapi_base", &config.oapi_base)] {
+            if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+                return Err(ClientError::Base { setting, url: url.clone() });
+            }
+        }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .user_agent(concat!("moonbell/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(ClientError::Tls)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                http,
+                api_base: config.api_base.clone(),
+                oapi_base: config.oapi_base.clone(),
+                client_id: config.client_id.clone(),
+                client_secret: config.client_secret.clone(),
+                token: TokenCache::new(),
+            }),
+        })
+    }
+
+    /// The id of the app, which is also the code of its robot.
+    pub fn client_id(&self) -> &str {
+        &self.inner.client_id
+    }
+
+    pub(super) fn client_secret(&self) -> &Secret {
+        &self.inner.client_secret
+    }
+
+    pub(super) fn api_base(&self) -> &Url {
+        &self.inner.api_base
+    }
+
+    pub(super) fn oapi_base(&self) -> &Url {
+        &self.inner.oapi_base
+    }
+
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.inner.http
+    }
+
+    /// The robot to speak as: the one that received the message, else the app's own.
+    pub(super) fn robot_code<'a>(&'a self, received_by: Option<&'a str>) -> &'a str {
+        received_by.filter(|code| !code.is_empty()).unwrap_or(&self.inner.client_id)
+    }
+
+    /// Calls `path` of the current API with the access token; once more with a new one if the first is disowned.
+    pub(super) async fn api(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
+        let url = join(self.api_base(), path);
+        self.with_token(|token| {
+            let mut header = HeaderValue::from_str(token.expose())
+                .unwrap_or_else(|_| HeaderValue::from_static(""));
+            header.set_sensitive(true);
+            let request = self
+                .http()
+                .request(method.clone(), url.clone())
+                .header(TOKEN_HEADER, header)
+                .json(body);
+            self.send(path, request)
+        })
+        .await
+    }
+
+    /// Runs `call` with a token and, if DingTalk calls that token invalid, once more with a fresh one.
+    pub(super) async fn with_token<F>(
+        &self,
+        mut call: impl FnMut(Secret) -> F,
+    ) -> Result<Value, ApiError>
+    where
+        F: Future<Output = Result<Value, ApiError>>,
+    {
+        let token = self.token().await?;
+        match call(token.clone()).await {
+            Err(error) if error.class == Class::Token => {
+                tracing::info!(endpoint = error.endpoint, code = %error.code, "access token is not accepted; fetching a new one");
+                self.inner.token.drop_token(&token);
+                let fresh = self.token().await?;
+                call(fresh).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Returns a valid access token.
+    pub(super) async fn token(&self) -> Result<Secret, ApiError> {
+        self.inner.token.get(|| self.fetch_token()).await
+    }
+
+    async fn fetch_token(&self) -> Result<Fetched, ApiError> {
+        const PATH: &str = "/v1.0/oauth2/accessToken";
+        let body =
+            json!({ "appKey": self.client_id(), "appSecret": self.client_secret().expose() });
+        let answer =
+            self.send(PATH, self.http().post(join(self.api_base(), PATH)).json(&body)).await?;
+        let token = answer.get("accessToken").and_then(Value::as_str).unwrap_or_default();
+        if token.is_empty() {
+            return Err(ApiError::local(
+                PATH,
+                Class::Transient,
+                "no-token",
+                "expected an access token in the answer",
+            ));
+        }
+        let expires_in_secs = answer.get("expireIn").and_then(super::lenient::integer).unwrap_or(0);
+        Ok(Fetched { token: Secret::new(token), expires_in_secs })
+    }
+
+    /// Sends one request and classifies the answer. Nothing of the URL gets into the error.
+    pub(super) async fn send(
+        &self,
+        endpoint: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Value, ApiError> {
+        let mut headers = HeaderMap::new();
+        // Without it the gateway answers in XML.
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut response =
+            request.headers(headers).send().await.map_err(|error| network(endpoint, error))?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| network(endpoint, error))? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                let message = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
+                return Err(ApiError::local(endpoint, Class::Transient, "gateway", message));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        classify(endpoint, status, &body).map_err(|error| ApiError {
+            message: redact(&error.message, &[self.client_secret().expose()]),
+            retry_after: retry_after.or(error.retry_after),
+            ..error
+        })
+    }
+}
+
+/// Joins a constant path to a base that may itself have one (a reverse proxy's prefix).
+pub(super) fn join(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+/// rustls needs one process-wide provider; whoever comes first installs it, a second call changes nothing.
+pub(super) fn install_crypto() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+fn network(endpoint: &'static str, error: reqwest::Error) -> ApiError {
+    let code = if error.is_connect() {
+        "connect"
+    } else if error.is_timeout() {
+        "timeout"
+    } else {
+        "broken"
+    };
+    // The URL can be a webhook: it must not be part of the text. The causes below it name hosts at most.
+    let error = error.without_url();
+    let mut message = match code {
+        "connect" => "no connection".to_owned(),
+        "timeout" => format!("no answer within {CALL_TIMEOUT:?}"),
+        _ => "the connection broke during the call".to_owned(),
+    };
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        if inner.source().is_none() {
+            message = format!("{message}: {}", redact(&inner.to_string(), &[]));
+        }
+        cause = inner.source();
+    }
+    ApiError::local(endpoint, Class::Transient, code, message)
+}

@@ -1,0 +1,325 @@
+//! What a host tells its operator: log lines on stderr, and the status file that `moonbell status` reads.
+//!
+//! A log line reads alone and cannot lie: control characters, terminal escapes and invisible or direction-changing
+//! characters of logged values appear as `\u{…}`, so what a person in a chat typed can neither colour, move nor forge a
+//! line. A message of several lines keeps them, each marked as a continuation. Known secrets never appear: see [`hide`].
+
+pub mod status;
+
+use std::fmt::{self, Write as _};
+use std::io::IsTerminal as _;
+use std::sync::{PoisonError, RwLock};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Our own lines from `info`, those of libraries from `warn`.
+const DEFAULT_FILTER: &str = "warn,moonbell=info";
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("`{filter}` is not a log filter: {reason}")]
+    Filter { filter: String, reason: String },
+    #[error("logging is already set up in this process")]
+    Twice,
+}
+
+impl LogError {
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Filter { .. } => Some(
+                "it takes `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,moonbell::sim=debug`",
+            ),
+            Self::Twice => None,
+        }
+    }
+}
+
+/// Sends log lines to stderr: human, coloured only on a terminal and without `NO_COLOR`.
+///
+/// A bare level means our own lines and leaves libraries at `warn`.
+///
+/// # Errors
+///
+/// When the filter cannot be read, or logging was already set up.
+pub fn init(filter: Option<&str>) -> Result<(), LogError> {
+    let terminal = std::io::stderr().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(parse(filter)?)
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal && !no_color)
+        .event_format(Lines { dates: !terminal })
+        .try_init()
+        .map_err(|_| LogError::Twice)
+}
+
+fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
+    let given = filter.map(str::trim).filter(|filter| !filter.is_empty());
+    let directives = match given {
+        None => DEFAULT_FILTER.to_owned(),
+        Some(level @ ("error" | "off")) => level.to_owned(),
+        Some(level @ ("warn" | "info" | "debug" | "trace")) => format!("warn,moonbell={level}"),
+        Some(list) => list.to_owned(),
+    };
+    // `inof` would be read as the name of a module, and everything would fall silent.
+    if let Some(bare) = directives.split(',').map(str::trim).find(|word| {
+        !word.contains(['=', '[', ':'])
+            && !matches!(*word, "error" | "warn" | "info" | "debug" | "trace" | "off")
+    }) {
+        let reason = format!("`{}` is not a level", escape(bare));
+        return Err(LogError::Filter { filter: escape(&directives), reason });
+    }
+    EnvFilter::try_new(&directives).map_err(|error| LogError::Filter {
+        filter: escape(&directives),
+        reason: error.to_string(),
+    })
+}
+
+/// Secrets of this process, for [`redact`]. Global, because whoever logs (a library, an error of the system) does not
+/// know that what it holds is one.
+static HIDDEN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Shorter ones are no secrets, and replacing them would shred the log.
+const SHORTEST_SECRET: usize = 6;
+
+/// From now on `secret` is written as `***`, whoever logs it.
+pub fn hide(secret: &str) {
+    let mut hidden = HIDDEN.write().unwrap_or_else(PoisonError::into_inner);
+    if secret.len() >= SHORTEST_SECRET && !hidden.iter().any(|known| known == secret) {
+        hidden.push(secret.to_owned());
+    }
+}
+
+/// `text` with hidden secrets as `***`.
+pub fn redact(text: &str) -> String {
+    let hidden = HIDDEN.read().unwrap_or_else(PoisonError::into_inner);
+    hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+}
+
+/// `text` with everything that could act on a terminal, or hide in it, written out.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        push_escaped(&mut out, c);
+    }
+    out
+}
+
+fn push_escaped(out: &mut String, c: char) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c if acts_or_hides(c) => {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        }
+        c => out.push(c),
+    }
+}
+
+fn acts_or_hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// One event as one line: time, level, what happened, then its fields.
+struct Lines {
+    /// A terminal shows today; a file needs the date and the offset.
+    dates: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let color = out.has_ansi_escapes();
+        let (dim, reset) = if color { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        let now = chrono::Local::now();
+        let time = if self.dates {
+            now.format("%Y-%m-%dT%H:%M:%S%.3f%:z")
+        } else {
+            now.format("%H:%M:%S")
+        };
+        write!(out, "{dim}{time}{reset} ")?;
+        let level = *event.metadata().level();
+        let (word, paint) = match level {
+            Level::ERROR => ("error", "\x1b[31;1m"),
+            Level::WARN => (" warn", "\x1b[33m"),
+            Level::INFO => (" info", "\x1b[32m"),
+            Level::DEBUG => ("debug", "\x1b[34m"),
+            Level::TRACE => ("trace", "\x1b[35m"),
+        };
+        if color {
+            write!(out, "{paint}{word}{reset} ")?
+        } else {
+            write!(out, "{word} ")?
+        }
+        let target = event.metadata().target();
+        if !target.starts_with("moonbell") || level >= Level::DEBUG {
+            write!(out, "{dim}{target}:{reset} ")?;
+        }
+        let mut line = Line::default();
+        event.record(&mut line);
+        out.write_str(&line.message)?;
+        if !line.fields.is_empty() {
+            write!(out, "{dim}{}{reset}", line.fields)?;
+        }
+        writeln!(out)
+    }
+}
+
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Line {
+    fn add(&mut self, field: &Field, value: &str) {
+        let value = &redact(value);
+        if field.name() == "message" {
+            for c in value.chars() {
+                if c == '\n' {
+                    self.message.push_str("\n    | ")
+                } else {
+                    push_escaped(&mut self.message, c)
+                }
+            }
+        } else {
+            let shown = escape(value);
+            let quote = if shown.is_empty() || shown.contains([' ', '=', '"']) { "\"" } else { "" };
+            let _ = write!(
+                self.fields,
+                " {}={quote}{}{quote}",
+                field.name(),
+                shown.replace('"', "\\\"")
+            );
+        }
+    }
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, &format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Page {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn logged(filter: Option<&str>, act: impl FnOnce()) -> String {
+        let page = Page::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(parse(filter).unwrap())
+            .with_writer(page.clone())
+            .with_ansi(false)
+            .event_format(Lines { dates: false })
+            .finish();
+        tracing::subscriber::with_default(subscriber, act);
+        let bytes = page.0.lock().unwrap().clone();
+        // Without the time of the first line; the others have none.
+        let line = |line: &str| {
+            if line.starts_with("    | ") {
+                format!("{line}\n")
+            } else {
+                format!("{}\n", &line[9..])
+            }
+        };
+        String::from_utf8(bytes).unwrap().lines().map(line).collect()
+    }
+
+    #[test]
+    fn what_a_person_typed_cannot_colour_move_or_forge_a_line() {
+        let nick = "eve\x1b[2J\r\n12:00:00  info all is well \u{202e}gpj.exe";
+        let log = logged(
+            None,
+            || tracing::info!(target: "moonbell", person = nick, at = %"\u{9b}31m", "refused `{}`", "a\u{7}"),
+        );
+        assert_eq!(
+            log,
+            " info refused `a\\u{7}` person=\"eve\\u{1b}[2J\\r\\n12:00:00  info all is well \\u{202e}gpj.exe\" at=\\u{9b}31m\n"
+        );
+    }
+
+    #[test]
+    fn a_hidden_secret_is_not_logged_by_anybody() {
+        hide("s3cret-of-the-app");
+        hide("ok"); // too short to be one
+        let log = logged(
+            None,
+            || tracing::warn!(target: "hyper", url = "/?t=s3cret-of-the-app", "ok: {:?}", "s3cret-of-the-app"),
+        );
+        assert_eq!(log, " warn hyper: ok: \"***\" url=\"/?t=***\"\n");
+    }
+
+    #[test]
+    fn a_message_of_several_lines_keeps_them_marked_as_its_own() {
+        let log = logged(None, || tracing::warn!(target: "moonbell", "not loaded\nping.luau:3:1"));
+        assert_eq!(log, " warn not loaded\n    | ping.luau:3:1\n");
+    }
+
+    #[test]
+    fn libraries_stay_quiet_until_they_are_asked_for() {
+        let speak = || {
+            tracing::info!(target: "hyper", "pooling");
+            tracing::debug!(target: "moonbell::inbox", "claimed");
+        };
+        assert_eq!(logged(None, speak), "");
+        assert_eq!(logged(Some("debug"), speak), "debug moonbell::inbox: claimed\n");
+        assert_eq!(logged(Some("off,hyper=info"), speak), " info hyper: pooling\n");
+    }
+
+    #[test]
+    fn a_misspelt_level_is_refused_instead_of_silencing_everything() {
+        let error = parse(Some("inof")).unwrap_err();
+        assert_eq!(error.to_string(), "`inof` is not a log filter: `inof` is not a level");
+        assert!(parse(Some("moonbell=loud")).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! The status file: what the running host last said about itself, for `moonbell status` and service managers.
+//!
+//! Written whole and moved into place, so a reader sees one moment. Whether that host still lives is not in the file
+//! but in the lock of the state folder, which the operating system releases with the process. Readers accept unknown
+//! and missing fields: an older `status` reads what a newer host wrote.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "status.json";
+
+/// One moment of a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    /// `dev` or `run`.
+    pub command: String,
+    /// Unix time, UTC.
+    pub started_at_ms: i64,
+    pub updated_at_ms: i64,
+    /// `connecting`, `connected`, `waiting` (before the next attempt), `refused` (credentials), `listening` (HTTP mode).
+    pub connection: String,
+    /// The last thing that went wrong with the connection, while it is down.
+    pub connection_error: Option<String>,
+    pub scripts_dir: PathBuf,
+    pub scripts: Vec<Script>,
+    pub runs: Runs,
+    /// Replies not yet accepted by DingTalk.
+    pub outbox: u64,
+    /// The local page, for `dev`.
+    pub url: Option<String>,
+}
+
+/// Counts of runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Runs {
+    /// Waiting for their turn, now.
+    pub queued: u64,
+    pub running: u64,
+    /// Ended since the start.
+    pub done: u64,
+    pub failed: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Script {
+    /// Path inside the scripts folder.
+    pub name: String,
+    pub generation: u64,
+    pub handlers: usize,
+    /// When the serving generation was loaded; `None`: none ever loaded.
+    pub loaded_at_ms: Option<i64>,
+    /// Why the newest version of the file is not the one that serves.
+    pub error: Option<String>,
+}
+
+impl Status {
+    /// Writes this moment into the state folder, readable by its owner only. Blocks for a small file.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written.
+    pub fn write(&self, state: &Path) -> io::Result<()> {
+        // One writer per folder (the instance lock), so one name for the half-written file is enough.
+        let fresh = state.join("status.json.new");
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&fresh)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        drop(file);
+        fs::rename(fresh, state.join(FILE))
+    }
+
+    /// The last moment that was written into the state folder, if a host ever ran there.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there but cannot be read.
+    pub fn read(state: &Path) -> io::Result<Option<Self>> {
+        match fs::read(state.join(FILE)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the file away: the host ended in order.
+    pub fn remove(state: &Path) {
+        let _ = fs::remove_file(state.join(FILE));
+    }
+}
