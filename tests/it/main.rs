@@ -9,5 +9,7 @@ mod shell;
 mod stream;
 mod sim;
 mod screenshots;
+mod engine;
+mod runaways;
 mod watch;
 mod wire;
