@@ -27,7 +27,6 @@
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
 pub mod bot;
-pub mod clean;
 pub mod ctx;
 pub mod failure;
 pub mod json;

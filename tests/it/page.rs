@@ -221,7 +221,8 @@ async fn a_reader_who_scrolled_up_stays_there_and_is_told_of_what_is_new() {
     let at_end = "const log = document.querySelector('#log'); return log.scrollTop + log.clientHeight > log.scrollHeight - 4";
     page.until("the newest line is in view", at_end).await;
     page.run("document.querySelector('#log').scrollTop = 0").await;
-    page.until("the page took notice", "return !document.querySelector('#log').matches('.at-end')").await;
+    page.until("the page took notice", "return !document.querySelector('#log').matches('.at-end')")
+        .await;
     bot.answer(&heard, "news").await;
     page.click("[data-test=to-bottom]").await;
     page.until("the newest line is in view", at_end).await;
@@ -234,11 +235,20 @@ async fn a_simulator_that_ends_is_missed_and_its_successor_asks_for_its_own_key(
     let page = Browser::open(&first.page_url()).await;
     let port = url::Url::parse(first.url()).unwrap().port().unwrap();
     first.stop().await;
-    page.until("the loss is told", "return !document.querySelector('[data-test=lost]').hidden").await;
+    page.until("the loss is told", "return !document.querySelector('[data-test=lost]').hidden")
+        .await;
     let second = Sim::start(Options { port, ..Options::default() }).await.unwrap();
-    page.until("the old key is refused", "return !document.querySelector('[data-test=locked]').hidden").await;
+    page.until(
+        "the old key is refused",
+        "return !document.querySelector('[data-test=locked]').hidden",
+    )
+    .await;
     page.go(&second.page_url()).await;
-    page.until("the new key opens it", "return document.querySelector('[data-test=locked]').hidden").await;
+    page.until(
+        "the new key opens it",
+        "return document.querySelector('[data-test=locked]').hidden",
+    )
+    .await;
     page.close().await;
 }
 
