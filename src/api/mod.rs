@@ -28,6 +28,7 @@
 
 pub mod bot;
 pub mod ctx;
+pub mod clean;
 pub mod failure;
 pub mod json;
 pub mod kv;
