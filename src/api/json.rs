@@ -4,7 +4,7 @@ use mlua::{Lua, LuaSerdeExt as _, Result as LuaResult, Table, Value};
 use serde_json::{Map, Number};
 
 use crate::api::Host;
-use crate::api::failure::{Failure, Outcome, misuse, type_name};
+use crate::api::failure::{Failure, Outcome, misuse, number_of, type_name};
 use crate::api::module::Module;
 use crate::api::options::Options;
 
@@ -111,7 +111,7 @@ impl Encoder {
             let mut items = Vec::new();
             for pair in table.pairs::<Value, Value>() {
                 let (key, _) = pair?;
-                let index = key.as_number().filter(|index| index.fract() == 0.0 && *index >= 1.0);
+                let index = number_of(&key).filter(|index| index.fract() == 0.0 && *index >= 1.0);
                 #[expect(clippy::cast_precision_loss, reason = "a table has fewer than 2^53 items")]
                 if index.is_none_or(|index| index > length as f64) {
                     return Err(self.fail("it has both a list part and other keys, or holes"));

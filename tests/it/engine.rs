@@ -17,7 +17,7 @@ use moonbell::worker::LuaRuntime;
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for a busy machine; nobody waits for it unless something hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A Lua runtime on a real journal, with small limits.
 pub struct Bench {
@@ -65,7 +65,9 @@ impl Bench {
     pub async fn start(&self, generation: &Generation, run: &Arc<Run>) -> Ended {
         let handler = generation.registrations()[0].handler;
         let ended = generation.start(Arc::clone(run), handler, serde_json::Value::Null);
-        tokio::time::timeout(PATIENCE, ended).await.expect("the run hangs")
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .unwrap_or_else(|_| panic!("the run hangs, after {:?} of Lua", run.cpu()))
     }
 
     /// Runs `body` as a handler.
@@ -384,7 +386,8 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
     let run = bench.run("r");
     assert_eq!(bench.start(&generation, &run).await, Ended::Done);
     let kept: i64 = bench.store.read(|c| c.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))).await.unwrap();
-    assert_eq!(kept, 1);
+    assert!(kept >= 1, "the first left while the handler slept");
+    // A preemption is a wait too: what it let out is in the outbox, the rest is here.
     let bodies: Vec<_> = run
         .take_pending()
         .into_iter()
@@ -393,13 +396,15 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
             Post::Card(_) => panic!("no card was opened"),
         })
         .collect();
-    assert_eq!(
-        bodies,
+    assert!(
         [
             (Body::Markdown { title: "Two".to_owned(), text: "# Two".to_owned() }, vec![StaffId::new("u1")]),
             (Body::Text { text: "(empty)".to_owned() }, vec![]),
         ]
+        .ends_with(&bodies),
+        "{bodies:?}"
     );
+    assert_eq!(kept + i64::try_from(bodies.len()).unwrap(), 3);
 }
 
 #[tokio::test]
@@ -468,8 +473,8 @@ async fn errors_carry_the_scripts_own_traceback() {
     let failed = failed(bench.start(&generation, &bench.run("r")).await);
     insta::assert_snapshot!(failed.full, @r"
     test.luau:1: attempt to index nil with 'y'
-      test.luau:1 function inner
-      test.luau:3
+      test.luau:1: in function 'inner'
+      test.luau:3: in function <test.luau:2>
     ");
 }
 
