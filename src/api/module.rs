@@ -485,6 +485,8 @@ impl<R> Future for Leashed<LuaResult<R>> {
             *held = None;
             drop(held);
             self.run.untrack(self.key);
+        } else {
+            self.run.note_waiting();
         }
         polled
     }
