@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use mlua::{Lua, Result as LuaResult, Table, Value};
 
-use crate::api::failure::{misuse, type_name};
+use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::json::{Null, to_lua};
 use crate::api::module::Class;
 use crate::api::options::{Options, text_of};
 use crate::api::run::Run;
+use crate::api::shell;
+use crate::api::time::format_duration;
 use crate::api::{Call, strict};
 use crate::message::Address;
 use crate::message::Body;
@@ -44,6 +46,10 @@ impl Classes {
             .method("card", &["options"], |lua, call, this: Owned<()>, options: Options| {
                 this.check(call, "ctx")?;
                 card(lua, call, options)
+            })?
+            .async_method("stream", &["command"], async |call: Call, this: Owned<()>, options: Options| {
+                this.check(&call, "ctx")?;
+                stream(&call, options).await
             })?
             .build()?;
         let card = Class::new(lua, "card")?
@@ -212,6 +218,61 @@ fn card(lua: &Lua, call: &Call, mut options: Options) -> LuaResult<Table> {
     let card = call.run.open_card(call.host.outbox()?, address(call)?, title)?;
     let behind = Owned { run: Arc::clone(&call.run), value: card };
     classes(lua)?.card.instance(lua, lua.create_table()?, &[], behind)
+}
+
+/// `ctx:stream`: a program whose output is a live card. Cancel safe: the program ends with the run.
+async fn stream(call: &Call, mut options: Options) -> LuaResult<Outcome<Table>> {
+    let argv = shell::arguments(&options.items()?, "item")?;
+    let title = options.string("title")?;
+    let command = shell::read_command(argv, options)?;
+    let words: Vec<_> = command.argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
+    let title = title.unwrap_or_else(|| words.join(" ").chars().take(MAX_TITLE_CHARS).collect());
+    let to = address(call)?;
+    let open = match shell::Open::start(call, command).await? {
+        Ok(open) => open,
+        Err(error) => return Ok(Failure::from(error).into()),
+    };
+    let card = call.run.open_card(call.host.outbox()?, to, title)?;
+    let fence = "`".repeat(FENCE);
+    card.append(&format!("{fence}\n"));
+    let mut at_line_start = true;
+    let result = open
+        .watch(call, |text| {
+            let text = plain(text);
+            if !text.is_empty() {
+                at_line_start = text.ends_with('\n');
+                card.append(&text);
+            }
+        })
+        .await?;
+    card.append(&format!("{}{fence}\n\n{}", if at_line_start { "" } else { "\n" }, exit_line(&result)?));
+    card.finish();
+    Ok(Outcome::Value(result))
+}
+
+/// Longer than any fence that output is likely to hold.
+const FENCE: usize = 5;
+
+/// What fits a card's head.
+const MAX_TITLE_CHARS: usize = 60;
+
+/// Output as it may stand in a card: no terminal controls, and nothing that closes the fence.
+fn plain(text: &str) -> String {
+    let text: String = text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+    text.replace(&"`".repeat(FENCE), &format!("{}\u{200b}`", "`".repeat(FENCE - 1)))
+}
+
+fn exit_line(result: &Table) -> LuaResult<String> {
+    let took = std::time::Duration::try_from_secs_f64(result.raw_get("took")?).unwrap_or_default();
+    let took = format_duration(took);
+    if result.raw_get("timed_out")? {
+        return Ok(format!("timed out after {took}"));
+    }
+    Ok(match (result.raw_get::<Option<i64>>("code")?, result.raw_get::<Option<String>>("signal")?) {
+        (Some(code), _) => format!("exit {code} · {took}"),
+        (None, Some(signal)) => format!("ended by {signal} · {took}"),
+        (None, None) => format!("ended · {took}"),
+    })
 }
 
 fn address(call: &Call) -> LuaResult<Address> {

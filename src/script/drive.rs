@@ -61,6 +61,10 @@ pub(super) async fn drive(vm: &Vm, run: &Arc<Run>, function: &Function, args: &s
         Ended::Failed(failed) => Some(&failed.short),
         Ended::Cancelled => Some("stopped"),
     });
+    if matches!(run.limit_hit(), Some(Limit::Memory(_))) {
+        // Now that its coroutine is gone: the garbage of this run must not fail the next one.
+        let _ = vm.lua.gc_collect();
+    }
     // What is on its way to the journal arrives before what the dispatcher commits.
     match flush {
         Some(flush) => match flush.await {
@@ -192,8 +196,6 @@ fn failed(vm: &Vm, run: &Run, error: &mlua::Error) -> Ended {
             None => limit.to_string(),
         };
         full = full.replace(&raised.short(), &short);
-        // The garbage of this run must not fail the next one.
-        let _ = vm.lua.gc_collect();
     }
     Ended::Failed(Failed { short, full, limit: run.limit_hit() })
 }

@@ -112,9 +112,7 @@ async fn sixteen_spinning_scripts_leave_another_its_turn() {
     let other = bench.handler("for i = 1, 20 do time.sleep('1ms') end kv.set('x', 1) ctx:reply('here')");
     let answer = async {
         for _ in 0..5 {
-            let run = bench.run("other");
-            assert_eq!(bench.start(&other, &run).await, Ended::Done);
-            assert!(run.has_pending());
+            assert_eq!(bench.start(&other, &bench.run("other")).await, Ended::Done);
         }
         runs.iter().for_each(|run| run.cancel().cancel());
     };

@@ -189,7 +189,7 @@ impl From<SpawnError> for Failure {
 }
 
 /// Strings and numbers as the bytes of arguments; anything else is the script's mistake.
-fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>> {
+pub(super) fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>> {
     let bytes = |(index, value): (usize, &Value)| match value {
         Value::String(text) => Ok(text.as_bytes().to_vec()),
         Value::Integer(_) | Value::Number(_) => Ok(text_of(value).unwrap_or_default().into_bytes()),
@@ -201,7 +201,7 @@ fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>> {
     values.iter().enumerate().map(bytes).collect()
 }
 
-fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {
+pub(super) fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {
     let cwd = options.string("cwd")?;
     let timeout = options.duration("timeout")?;
     let stdin = options.bytes("stdin")?.map_or(Stdin::Null, Stdin::Bytes);
@@ -257,7 +257,7 @@ fn from_option(mut options: Options) -> LuaResult<Option<Stream>> {
 }
 
 /// A process with what was read of it and not yet handed to the script.
-struct Open {
+pub(super) struct Open {
     process: Process,
     // An asynchronous lock: whoever reads keeps the turn while waiting.
     reader: Mutex<Reader>,
@@ -274,7 +274,7 @@ struct Reader {
 
 impl Open {
     /// Starts it for the run of `call`. Raises when the run may not open any more.
-    async fn start(call: &Call, command: Command) -> LuaResult<Result<Self, SpawnError>> {
+    pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Self, SpawnError>> {
         let slot = call.run.open_process()?;
         let started = call.host.processes().spawn(command, call.run.over(), slot).await;
         Ok(started.map(|process| Self {
@@ -340,9 +340,16 @@ impl Open {
 
     /// Waits for the end; the output that nobody has read goes into the result.
     async fn finish(&self, call: &Call) -> LuaResult<Table> {
+        self.watch(call, |_| {}).await
+    }
+
+    /// As `finish`, and shows all output as it comes.
+    pub(super) async fn watch(&self, call: &Call, mut show: impl FnMut(&str)) -> LuaResult<Table> {
         let mut reader = self.reader.lock().await;
         while let Some(chunk) = self.process.chunk().await {
             call.run.count_output(chunk.bytes.len() as u64)?;
+            let text = reader.decoders[chunk.stream as usize].push(&chunk.bytes);
+            show(&text);
             reader.tails[chunk.stream as usize].push(&chunk.bytes);
         }
         let exit = self.process.exit().await;
