@@ -20,19 +20,19 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A Lua runtime on a real journal, with small limits.
-pub struct Bench {
-    pub runtime: LuaRuntime,
-    pub host: Host,
-    pub store: Store,
-    pub dir: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) runtime: LuaRuntime,
+    pub(crate) host: Host,
+    pub(crate) store: Store,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Bench {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Limits { wall: PATIENCE, cpu: Duration::from_secs(30), ..Limits::default() }, 64 << 20).await
     }
 
-    pub async fn with(limits: Limits, memory_bytes: usize) -> Self {
+    pub(crate) async fn with(limits: Limits, memory_bytes: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let outbox = Outbox::open(store.clone()).await.unwrap();
@@ -40,60 +40,62 @@ impl Bench {
         Self { runtime: LuaRuntime::start(2).unwrap(), host, store, dir }
     }
 
-    pub fn vm(&self, path: &str, text: &str) -> Result<Vm, LoadError> {
+    pub(crate) fn vm(&self, path: &str, text: &str) -> Result<Vm, LoadError> {
         let source = Source { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
         Vm::load(&source, &self.host, Arc::new(Folder::new(self.dir.path())))
     }
 
     #[track_caller]
-    pub fn load(&self, text: &str) -> Arc<Generation> {
+    pub(crate) fn load(&self, text: &str) -> Arc<Generation> {
         let vm = self.vm("test.luau", text).unwrap_or_else(|error| panic!("{error}"));
         Generation::spawn(vm, self.runtime.engine())
     }
 
     /// A generation whose one handler is `body`.
     #[track_caller]
-    pub fn handler(&self, body: &str) -> Arc<Generation> {
+    pub(crate) fn handler(&self, body: &str) -> Arc<Generation> {
         self.load(&format!("bot.fallback(function(ctx)\n{body}\nend)"))
     }
 
-    pub fn run(&self, id: &str) -> Arc<Run> {
+    pub(crate) fn run(&self, id: &str) -> Arc<Run> {
         Run::new(id, Some(Arc::new(message("hi"))), Some("owner".to_owned()), self.host.limits(), CancellationToken::new())
     }
 
     /// Runs the first handler of `generation`; fails when that takes for ever.
-    pub async fn start(&self, generation: &Generation, run: &Arc<Run>) -> Ended {
+    pub(crate) async fn start(&self, generation: &Generation, run: &Arc<Run>) -> Ended {
         let handler = generation.registrations()[0].handler;
         let ended = generation.start(Arc::clone(run), handler, serde_json::Value::Null);
-        tokio::time::timeout(PATIENCE, ended).await.expect("the run hangs")
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .unwrap_or_else(|_| panic!("the run hangs, after {:?} of Lua", run.cpu()))
     }
 
     /// Runs `body` as a handler.
-    pub async fn ends(&self, body: &str) -> Ended {
+    pub(crate) async fn ends(&self, body: &str) -> Ended {
         let generation = self.handler(body);
         self.start(&generation, &self.run("r")).await
     }
 
     /// Runs `body`, which asserts, and fails with what it raised.
-    pub async fn passes(&self, body: &str) {
+    pub(crate) async fn passes(&self, body: &str) {
         assert_eq!(self.ends(body).await, Ended::Done, "{body}");
     }
 
     /// The short error of a handler.
-    pub async fn raises(&self, body: &str) -> String {
+    pub(crate) async fn raises(&self, body: &str) -> String {
         failed(self.ends(body).await).short
     }
 }
 
 #[track_caller]
-pub fn failed(ended: Ended) -> Failed {
+pub(crate) fn failed(ended: Ended) -> Failed {
     match ended {
         Ended::Failed(failed) => failed,
         other => panic!("expected a failure, got {other:?}"),
     }
 }
 
-pub fn message(text: &str) -> Message {
+pub(crate) fn message(text: &str) -> Message {
     Message {
         id: MessageId::new("m1"),
         chat: Chat { id: ConversationId::new("c1"), kind: ChatKind::Group, title: Some("team".to_owned()) },
@@ -384,7 +386,8 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
     let run = bench.run("r");
     assert_eq!(bench.start(&generation, &run).await, Ended::Done);
     let kept: i64 = bench.store.read(|c| c.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))).await.unwrap();
-    assert_eq!(kept, 1);
+    assert!(kept >= 1, "the first left while the handler slept");
+    // A preemption is a wait too: what it let out is in the outbox, the rest is here.
     let bodies: Vec<_> = run
         .take_pending()
         .into_iter()
@@ -393,26 +396,33 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
             Post::Card(_) => panic!("no card was opened"),
         })
         .collect();
-    assert_eq!(
-        bodies,
+    assert!(
         [
             (Body::Markdown { title: "Two".to_owned(), text: "# Two".to_owned() }, vec![StaffId::new("u1")]),
             (Body::Text { text: "(empty)".to_owned() }, vec![]),
         ]
+        .ends_with(&bodies),
+        "{bodies:?}"
     );
+    assert_eq!(kept + i64::try_from(bodies.len()).unwrap(), 3);
 }
 
 #[tokio::test]
 async fn cards_close_with_their_run() {
     let bench = Bench::new().await;
-    for (body, open) in [("local c = ctx:card{ title = 't' } c:append('x') c:progress(0.5, 'half')", false), ("ctx:card() error('x')", false)] {
+    for body in ["local c = ctx:card{ title = 't' } c:append('x') c:progress(0.5, 'half')", "ctx:card() error('x')"] {
         let run = bench.run("r");
         let generation = bench.handler(body);
         bench.start(&generation, &run).await;
-        let posts = run.take_pending();
-        let Some(Post::Card(card)) = posts.first() else { panic!("a card is posted") };
-        assert_eq!(card.is_open(), open);
+        // After a preemption it is in the outbox already.
+        if let Some(Post::Card(card)) = run.take_pending().first() {
+            assert!(!card.is_open());
+        }
     }
+    let kept = bench.load("local kept\nbot.fallback(function(ctx)\nif kept then kept:append('x') end\nkept = ctx:card()\nend)");
+    assert_eq!(bench.start(&kept, &bench.run("first")).await, Ended::Done);
+    let short = failed(bench.start(&kept, &bench.run("second")).await).short;
+    assert!(short.contains("this `card` belongs to run `first`, which has ended"), "{short}");
     bench.passes("local c = ctx:card() assert(c:finish('done')) assert(not c:append('more'))").await;
 }
 
@@ -468,8 +478,8 @@ async fn errors_carry_the_scripts_own_traceback() {
     let failed = failed(bench.start(&generation, &bench.run("r")).await);
     insta::assert_snapshot!(failed.full, @r"
     test.luau:1: attempt to index nil with 'y'
-      test.luau:1 function inner
-      test.luau:3
+      test.luau:1: in function 'inner'
+      test.luau:3: in function <test.luau:2>
     ");
 }
 
@@ -730,4 +740,20 @@ async fn a_limit_of_replies_stops_a_loop() {
     let bench = Bench::with(Limits { replies: 5, ..Limits::default() }, 64 << 20).await;
     let failed = failed(bench.ends("while true do pcall(function() ctx:reply('x') end) end").await);
     assert_eq!(failed.limit, Some(Limit::Replies(5)));
+}
+
+#[tokio::test]
+async fn a_streamed_program_shows_its_output_and_its_exit_code() {
+    let bench = Bench::new().await;
+    bench
+        .passes(
+            r#"
+        local r = ctx:stream{ "sh", "-c", "printf 'a\\nb'; echo c >&2; exit 3", title = "t", timeout = "10s" }
+        assert(r.code == 3 and not r.ok and r.out == "a\nb" and r.err == "c\n", r.out)
+        local none, err = ctx:stream{ "no-such-program-here" }
+        assert(none == nil and err.kind == "not_found", tostring(err))
+        assert(not pcall(function() ctx:stream{ "true", tiemout = 1 } end))
+        "#,
+        )
+        .await;
 }

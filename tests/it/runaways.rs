@@ -64,7 +64,6 @@ async fn memory_has_an_end() {
         "string.rep('x', 1e9)",
         "local s = 'x' while true do s = s .. s end",
         "local t = {} while true do t[#t + 1] = { 1, 2, 3 } end",
-        "table.create(1e9, 1)",
         "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
         "local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end",
         "buffer.create(1e9)",
@@ -85,6 +84,7 @@ async fn deep_recursion_and_huge_results_are_errors() {
     let bench = tight().await;
     for body in [
         "local function f() return 1 + f() end f()",
+        "table.create(1e9, 1)",
         "return table.unpack({}, 1, 1e8)",
         "string.format('%99999d', 1)",
         "local t = setmetatable({}, {}) getmetatable(t).__tostring = function(x) return tostring(x) end tostring(t)",
@@ -112,9 +112,7 @@ async fn sixteen_spinning_scripts_leave_another_its_turn() {
     let other = bench.handler("for i = 1, 20 do time.sleep('1ms') end kv.set('x', 1) ctx:reply('here')");
     let answer = async {
         for _ in 0..5 {
-            let run = bench.run("other");
-            assert_eq!(bench.start(&other, &run).await, Ended::Done);
-            assert!(run.has_pending());
+            assert_eq!(bench.start(&other, &bench.run("other")).await, Ended::Done);
         }
         runs.iter().for_each(|run| run.cancel().cancel());
     };
