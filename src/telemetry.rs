@@ -31,9 +31,9 @@ pub enum LogError {
 impl LogError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Filter { .. } => {
-                Some("it takes `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,moonbell::sim=debug`")
-            }
+            Self::Filter { .. } => Some(
+                "it takes `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,moonbell::sim=debug`",
+            ),
             Self::Twice => None,
         }
     }
@@ -68,13 +68,16 @@ fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
     };
     // `inof` would be read as the name of a module, and everything would fall silent.
     if let Some(bare) = directives.split(',').map(str::trim).find(|word| {
-        !word.contains(['=', '[', ':']) && !matches!(*word, "error" | "warn" | "info" | "debug" | "trace" | "off")
+        !word.contains(['=', '[', ':'])
+            && !matches!(*word, "error" | "warn" | "info" | "debug" | "trace" | "off")
     }) {
         let reason = format!("`{}` is not a level", escape(bare));
         return Err(LogError::Filter { filter: escape(&directives), reason });
     }
-    EnvFilter::try_new(&directives)
-        .map_err(|error| LogError::Filter { filter: escape(&directives), reason: error.to_string() })
+    EnvFilter::try_new(&directives).map_err(|error| LogError::Filter {
+        filter: escape(&directives),
+        reason: error.to_string(),
+    })
 }
 
 /// `text` with everything that could act on a terminal, or hide in it, written out.
@@ -116,11 +119,20 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let color = out.has_ansi_escapes();
         let (dim, reset) = if color { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         let now = chrono::Local::now();
-        let time = if self.dates { now.format("%Y-%m-%dT%H:%M:%S%.3f%:z") } else { now.format("%H:%M:%S") };
+        let time = if self.dates {
+            now.format("%Y-%m-%dT%H:%M:%S%.3f%:z")
+        } else {
+            now.format("%H:%M:%S")
+        };
         write!(out, "{dim}{time}{reset} ")?;
         let level = *event.metadata().level();
         let (word, paint) = match level {
@@ -130,7 +142,11 @@ where
             Level::DEBUG => ("debug", "\x1b[34m"),
             Level::TRACE => ("trace", "\x1b[35m"),
         };
-        if color { write!(out, "{paint}{word}{reset} ")? } else { write!(out, "{word} ")? }
+        if color {
+            write!(out, "{paint}{word}{reset} ")?
+        } else {
+            write!(out, "{word} ")?
+        }
         let target = event.metadata().target();
         if !target.starts_with("moonbell") || level >= Level::DEBUG {
             write!(out, "{dim}{target}:{reset} ")?;
@@ -155,12 +171,21 @@ impl Line {
     fn add(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
             for c in value.chars() {
-                if c == '\n' { self.message.push_str("\n    | ") } else { push_escaped(&mut self.message, c) }
+                if c == '\n' {
+                    self.message.push_str("\n    | ")
+                } else {
+                    push_escaped(&mut self.message, c)
+                }
             }
         } else {
             let shown = escape(value);
             let quote = if shown.is_empty() || shown.contains([' ', '=', '"']) { "\"" } else { "" };
-            let _ = write!(self.fields, " {}={quote}{}{quote}", field.name(), shown.replace('"', "\\\""));
+            let _ = write!(
+                self.fields,
+                " {}={quote}{}{quote}",
+                field.name(),
+                shown.replace('"', "\\\"")
+            );
         }
     }
 }
@@ -216,13 +241,20 @@ mod tests {
             .finish();
         tracing::subscriber::with_default(subscriber, act);
         let bytes = page.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(|line| format!("{}\n", line.get(9..).unwrap_or(line))).collect()
+        String::from_utf8(bytes)
+            .unwrap()
+            .lines()
+            .map(|line| format!("{}\n", line.get(9..).unwrap_or(line)))
+            .collect()
     }
 
     #[test]
     fn what_a_person_typed_cannot_colour_move_or_forge_a_line() {
         let nick = "eve\x1b[2J\r\n12:00:00  info all is well \u{202e}gpj.exe";
-        let log = logged(None, || tracing::info!(target: "moonbell", person = nick, at = %"\u{9b}31m", "refused `{}`", "a\u{7}"));
+        let log = logged(
+            None,
+            || tracing::info!(target: "moonbell", person = nick, at = %"\u{9b}31m", "refused `{}`", "a\u{7}"),
+        );
         assert_eq!(
             log,
             " info refused `a\\u{7}` person=\"eve\\u{1b}[2J\\r\\n12:00:00  info all is well \\u{202e}gpj.exe\" at=\\u{9b}31m\n"
@@ -232,7 +264,10 @@ mod tests {
     #[test]
     fn a_message_of_several_lines_keeps_them_marked_as_its_own() {
         let log = logged(None, || tracing::warn!(target: "moonbell", "not loaded\nping.luau:3:1"));
-        assert_eq!(log.replace("    | ", ""), " warn not loaded\nping.luau:3:1\n".replace("ping.luau:3:1", "luau:3:1"));
+        assert_eq!(
+            log.replace("    | ", ""),
+            " warn not loaded\nping.luau:3:1\n".replace("ping.luau:3:1", "luau:3:1")
+        );
     }
 
     #[test]

@@ -27,7 +27,11 @@
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
 pub mod bot;
+pub mod ctx;
 pub mod failure;
+pub mod json;
+pub mod kv;
+pub mod log;
 pub mod module;
 pub mod options;
 pub mod run;
@@ -38,6 +42,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
+
+use crate::outbox::Outbox;
+use crate::store::kv::Kv;
 
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
@@ -56,8 +63,14 @@ pub struct Registration {
 /// Every module that a script has: the only registration.
 pub const MODULES: &[Registration] = &[
     Registration { name: "bot", build: bot::module, definition: include_str!("bot.d.luau") },
+    Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
+    Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
+    Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
+
+/// Definitions of what handlers are given: `ctx` and its objects.
+pub const CONTEXT: &str = include_str!("ctx.d.luau");
 
 /// Services of the process that modules use. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,15 +78,31 @@ pub struct Host {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     limits: Limits,
     memory_bytes: usize,
+    journal: Option<Journal>,
+}
+
+#[derive(Clone, Debug)]
+struct Journal {
+    outbox: Outbox,
+    kv: Kv,
 }
 
 impl Host {
+    /// A host without a journal: it loads and checks scripts, and runs what neither replies nor stores.
     pub fn new(limits: Limits, memory_bytes: usize) -> Self {
-        Self { inner: Arc::new(Inner { limits, memory_bytes }) }
+        Self { inner: Arc::new(Inner { limits, memory_bytes, journal: None }) }
+    }
+
+    /// The same host with the journal that replies, cards and `kv` go to.
+    #[must_use]
+    pub fn with_journal(&self, outbox: Outbox, kv: Kv) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.journal = Some(Journal { outbox, kv });
+        Self { inner: Arc::new(inner) }
     }
 
     /// Limits of a run, unless its handler says less.
@@ -84,6 +113,28 @@ impl Host {
     /// What one VM may allocate.
     pub fn memory_bytes(&self) -> usize {
         self.inner.memory_bytes
+    }
+
+    /// Where replies go.
+    ///
+    /// # Errors
+    ///
+    /// When this host has no journal, as in `check`.
+    pub fn outbox(&self) -> LuaResult<&Outbox> {
+        self.journal().map(|journal| &journal.outbox)
+    }
+
+    /// What scripts keep.
+    ///
+    /// # Errors
+    ///
+    /// When this host has no journal, as in `check`.
+    pub fn kv(&self) -> LuaResult<&Kv> {
+        self.journal().map(|journal| &journal.kv)
+    }
+
+    fn journal(&self) -> LuaResult<&Journal> {
+        self.inner.journal.as_ref().ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
     }
 }
 
@@ -172,5 +223,23 @@ pub(crate) fn install(lua: &Lua, host: &Host) -> LuaResult<()> {
     for module in MODULES {
         lua.globals().raw_set(module.name, (module.build)(lua, host)?)?;
     }
+    log::install_print(lua)?;
+    lua.set_app_data(ctx::Classes::new(lua)?);
     Ok(())
+}
+
+/// Makes a plain table strict: reading a name that is not in `names` raises with the nearest. All tables of one `kind`
+/// share a metatable.
+pub(crate) fn strict(lua: &Lua, kind: &'static str, names: &[&str], table: &Table) -> LuaResult<()> {
+    let key = format!("moonbell.strict.{kind}");
+    let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
+        Some(metatable) => metatable,
+        None => {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let metatable = module::strict_metatable(lua, kind, names)?;
+            lua.set_named_registry_value(&key, &metatable)?;
+            metatable
+        }
+    };
+    table.set_metatable(Some(metatable))
 }

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 
 use mlua::chunk::ChunkMode;
@@ -151,10 +151,7 @@ impl<'lua> Module<'lua> {
     pub fn build(self) -> LuaResult<Table> {
         let name = self.prefix.trim_end_matches(['.', ':']).to_owned();
         let names = names_of(&self.table)?;
-        let metatable = self.lua.create_table()?;
-        metatable.raw_set("__index", unknown_field(self.lua, name, names)?)?;
-        metatable.raw_set("__metatable", "locked")?;
-        metatable.set_readonly(true);
+        let metatable = strict_metatable(self.lua, &name, names)?;
         self.table.set_metatable(Some(metatable))?;
         self.table.set_readonly(true);
         Ok(self.table)
@@ -215,7 +212,7 @@ impl<'lua> ClassBuilder<'lua> {
         let name = self.0.prefix.trim_end_matches(':').to_owned();
         let methods = self.0.table;
         methods.set_readonly(true);
-        Ok(Class { name, methods })
+        Ok(Class { name, methods, index: Arc::default() })
     }
 }
 
@@ -224,6 +221,8 @@ impl<'lua> ClassBuilder<'lua> {
 pub struct Class {
     name: String,
     methods: Table,
+    /// `__index` of all instances, made with the first.
+    index: Arc<OnceLock<Function>>,
 }
 
 /// Where an object's metatable keeps what is behind it.
@@ -251,24 +250,14 @@ impl Class {
     where
         T: Any + Clone + Send + Sync,
     {
-        let mut names = names_of(&self.methods)?;
-        names.extend(names_of(&fields)?);
-        names.extend(optional.iter().map(|name| (*name).to_owned()));
-        let raise = unknown_field(lua, self.name.clone(), names)?;
-        let methods = self.methods.clone();
-        let metatable = lua.create_table()?;
-        let index = lua.create_function(move |_, (this, key): (Value, Value)| {
-            let method: Value = methods.raw_get(&key)?;
-            if !method.is_nil() {
-                return Ok(method);
+        let index = match self.index.get() {
+            Some(index) => index.clone(),
+            None => {
+                let index = self.index(lua, &fields, optional)?;
+                self.index.get_or_init(|| index).clone()
             }
-            if let Value::String(name) = &key
-                && optional.iter().any(|field| name == *field)
-            {
-                return Ok(Value::Nil);
-            }
-            raise.call((this, key))
-        })?;
+        };
+        let metatable = lua.create_table_with_capacity(0, 3)?;
         metatable.raw_set("__index", index)?;
         metatable.raw_set("__metatable", "locked")?;
         metatable.raw_set(BEHIND, lua.create_any_userdata(behind)?)?;
@@ -276,6 +265,56 @@ impl Class {
         fields.set_metatable(Some(metatable))?;
         Ok(fields)
     }
+
+    fn index(&self, lua: &Lua, fields: &Table, optional: &'static [&'static str]) -> LuaResult<Function> {
+        let mut names = names_of(&self.methods)?;
+        names.extend(names_of(fields)?);
+        names.extend(optional.iter().map(|name| (*name).to_owned()));
+        let raise = raise_unknown(lua, self.name.clone(), names)?;
+        let known = lua.create_table()?;
+        for pair in self.methods.pairs::<Value, Value>() {
+            let (name, method) = pair?;
+            known.raw_set(name, method)?;
+        }
+        // Luau, not Rust: a method call costs no crossing.
+        lua.load(INDEX).set_name(GLUE).set_mode(ChunkMode::Text).call((known, optional.to_vec(), raise))
+    }
+}
+
+const INDEX: &str = r"
+local methods, optional, raise = ...
+local rawget, error = rawget, error
+local fields = {}
+for _, name in optional do fields[name] = true end
+return function(_, name)
+	local method = rawget(methods, name)
+	if method ~= nil then return method end
+	if rawget(fields, name) then return nil end
+	error(raise(name), 2)
+end
+";
+
+/// `__index` of a table that must not be read by a wrong name.
+const STRICT: &str = r"
+local names, raise = ...
+local rawget, error = rawget, error
+local fields = {}
+for _, name in names do fields[name] = true end
+return function(_, name)
+	if rawget(fields, name) then return nil end
+	error(raise(name), 2)
+end
+";
+
+/// The metatable of strict tables that have (at most) `names`.
+pub(crate) fn strict_metatable(lua: &Lua, kind: &str, names: Vec<String>) -> LuaResult<Table> {
+    let raise = raise_unknown(lua, kind.to_owned(), names.clone())?;
+    let index: Function = lua.load(STRICT).set_name(GLUE).set_mode(ChunkMode::Text).call((names, raise))?;
+    let metatable = lua.create_table()?;
+    metatable.raw_set("__index", index)?;
+    metatable.raw_set("__metatable", "locked")?;
+    metatable.set_readonly(true);
+    Ok(metatable)
 }
 
 fn this<T: Any + Clone>(prefix: &str, method: &str, value: Option<Value>) -> LuaResult<T> {
@@ -302,14 +341,14 @@ fn names_of(table: &Table) -> LuaResult<Vec<String>> {
     table.pairs::<Value, Value>().filter_map(|pair| pair.map(|(key, _)| key.to_string().ok()).transpose()).collect()
 }
 
-fn unknown_field(lua: &Lua, owner: String, names: Vec<String>) -> LuaResult<Function> {
-    let raw = lua.create_function(move |lua, (_, key): (Value, Value)| {
+/// A function from a wrong name to the message about it.
+fn raise_unknown(lua: &Lua, owner: String, names: Vec<String>) -> LuaResult<Function> {
+    lua.create_function(move |_, key: Value| {
         let key = key.to_string()?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let hint = suggestion(&key, &names).replace("it takes", "it has");
-        (false, format!("`{owner}` has no `{key}`{hint}")).into_lua_multi(lua)
-    })?;
-    wrapper(lua)?.call(raw)
+        Ok(format!("`{owner}` has no `{key}`{hint}"))
+    })
 }
 
 /// Runs a host function; a panic ends the run that called it, and nothing else.

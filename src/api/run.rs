@@ -14,7 +14,12 @@ use mlua::Result as LuaResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
-use crate::message::{Address, Message, Reply};
+use crate::message::Address;
+use crate::message::Message;
+use crate::message::Reply;
+use crate::outbox::Card;
+use crate::outbox::Outbox;
+use crate::outbox::Post;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +92,10 @@ pub struct Run {
 #[derive(Default)]
 struct State {
     /// Pushed by `ctx:reply`; emptied by the driver or, at the end, handed out with the outcome.
-    pending: Vec<Reply>,
+    pending: Vec<Post>,
     replied: usize,
+    /// Cards of the run; those still open are closed when it ends.
+    cards: Vec<Card>,
     /// Dropped, newest first, when the run ends. `None` once it has.
     guards: Vec<(u64, Box<dyn Any + Send>)>,
     next_guard: u64,
@@ -248,6 +255,23 @@ impl Run {
     ///
     /// The limit of replies, or why the run was stopped.
     pub fn reply(&self, reply: Reply) -> LuaResult<()> {
+        self.post(Post::Reply(reply))
+    }
+
+    /// Opens a card; it is shown in its place among the replies, and closed with the run at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::reply`].
+    pub fn open_card(&self, outbox: &Outbox, to: Address, title: String) -> LuaResult<Card> {
+        self.check()?;
+        let card = outbox.card(to, title, &self.id);
+        self.state().cards.push(card.clone());
+        self.post(Post::Card(card.clone()))?;
+        Ok(card)
+    }
+
+    fn post(&self, post: Post) -> LuaResult<()> {
         self.check()?;
         let mut state = self.state();
         if state.replied >= self.limits.replies {
@@ -256,12 +280,12 @@ impl Run {
             return self.check();
         }
         state.replied += 1;
-        state.pending.push(reply);
+        state.pending.push(post);
         Ok(())
     }
 
     /// Takes what was said and not yet handed on, oldest first.
-    pub fn take_pending(&self) -> Vec<Reply> {
+    pub fn take_pending(&self) -> Vec<Post> {
         std::mem::take(&mut self.state().pending)
     }
 
@@ -293,16 +317,24 @@ impl Run {
         drop(guard);
     }
 
-    /// Ends the run: drops what it tracks. Called once, by the driver; later calls do nothing.
-    pub fn end(&self) {
-        let guards = {
+    /// Ends the run: drops what it tracks, finishes its open cards or, given why it failed, fails them. Called once, by
+    /// the driver; later calls do nothing.
+    pub fn end(&self, failed: Option<&str>) {
+        let (guards, cards) = {
             let mut state = self.state();
             state.ended = true;
-            std::mem::take(&mut state.guards)
+            (std::mem::take(&mut state.guards), std::mem::take(&mut state.cards))
         };
         self.over.cancel();
+        // First what writes into cards, then the cards.
         for (_, guard) in guards.into_iter().rev() {
             drop(guard);
+        }
+        for card in cards.iter().filter(|card| card.is_open()) {
+            match failed {
+                Some(why) => card.fail(why),
+                None => card.finish(),
+            };
         }
     }
 

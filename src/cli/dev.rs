@@ -44,7 +44,11 @@ impl Dev {
             config.console.listen.set_port(port);
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
-        let what = if fresh { "created with the starter handlers" } else { "save a file there to change an answer" };
+        let what = if fresh {
+            "created with the starter handlers"
+        } else {
+            "save a file there to change an answer"
+        };
         talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
         // MERGE: `app::App::start_dev(config, self.open)` goes here.
         let _ = self.open;

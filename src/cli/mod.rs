@@ -44,10 +44,22 @@ Exit codes: 0 done, 1 failed, 2 misuse.";
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Read settings from this file instead of the default one
-    #[arg(long, global = true, value_name = "FILE", env = "MOONBELL_CONFIG", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MOONBELL_CONFIG",
+        hide_env_values = true
+    )]
     config: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, off, or a list such as `info,moonbell::sim=debug`
-    #[arg(long, global = true, value_name = "FILTER", env = "MOONBELL_LOG", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "MOONBELL_LOG",
+        hide_env_values = true
+    )]
     log: Option<String>,
 }
 

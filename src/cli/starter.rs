@@ -57,7 +57,11 @@ fn unusable(dir: &Path, what: &str, error: &io::Error) -> Failed {
 /// The folder that `dev` serves: the one that was named, else `./scripts`, else the one of the settings.
 pub(super) fn dev_folder(named: bool, configured: &Path) -> PathBuf {
     let here = Path::new("scripts");
-    if !named && here.is_dir() { std::path::absolute(here).unwrap_or_else(|_| here.to_owned()) } else { configured.to_owned() }
+    if !named && here.is_dir() {
+        std::path::absolute(here).unwrap_or_else(|_| here.to_owned())
+    } else {
+        configured.to_owned()
+    }
 }
 
 #[cfg(test)]

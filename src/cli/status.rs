@@ -36,18 +36,29 @@ impl Status {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let state = global.load(Need::Settings, Vec::new())?.config.state.dir;
         let dev = state.join("dev");
-        let folder =
-            if self.dev || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some()) { dev } else { state };
+        let folder = if self.dev
+            || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some())
+        {
+            dev
+        } else {
+            state
+        };
         let holder = Instance::holder(&folder);
-        let moment = Moment::read(&folder)
-            .with_context(|| format!("cannot read the status of the host in `{}`", folder.display()))?;
+        let moment = Moment::read(&folder).with_context(|| {
+            format!("cannot read the status of the host in `{}`", folder.display())
+        })?;
         // What an earlier host left behind says nothing about this one.
         let live = holder.is_some();
-        let current = moment.filter(|moment| holder.as_deref() == Some(moment.pid.to_string().as_str()) || !live);
+        let current = moment
+            .filter(|moment| holder.as_deref() == Some(moment.pid.to_string().as_str()) || !live);
         if self.json {
             talk::data(as_json(live, &folder, current.as_ref())?);
         } else if live {
-            talk::data(as_text(holder.as_deref().unwrap_or_default(), current.as_ref(), Utc::now()));
+            talk::data(as_text(
+                holder.as_deref().unwrap_or_default(),
+                current.as_ref(),
+                Utc::now(),
+            ));
         } else {
             talk::say(gone(&folder, current.as_ref()));
         }
@@ -70,7 +81,12 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
         return format!("starting, process {pid}");
     };
     let up = since(moment.started_at_ms, now);
-    let mut text = format!("{} (moonbell {} {}, process {pid}, up {up})", escape(&moment.connection), moment.version, moment.command);
+    let mut text = format!(
+        "{} (moonbell {} {}, process {pid}, up {up})",
+        escape(&moment.connection),
+        moment.version,
+        moment.command
+    );
     if let Some(error) = &moment.connection_error {
         let _ = write!(text, "\n  last error: {}", escape(error));
     }
@@ -91,7 +107,13 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     for script in &moment.scripts {
         let loaded = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis).map_or_else(
             || "not loaded".to_owned(),
-            |at| format!("{} handlers, loaded {}", script.handlers, at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")),
+            |at| {
+                format!(
+                    "{} handlers, loaded {}",
+                    script.handlers,
+                    at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
+                )
+            },
         );
         let _ = write!(text, "\n  {}  {loaded}", escape(&script.name));
         if let Some(error) = &script.error {
@@ -104,7 +126,9 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
 
 fn gone(folder: &Path, moment: Option<&Moment>) -> String {
     let mut text = format!("no moonbell runs on `{}`", folder.display());
-    if let Some(at) = moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms)) {
+    if let Some(at) =
+        moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms))
+    {
         // A host that ends in order takes its file away.
         let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S");
         let _ = write!(text, "; the last one ended without saying so, some time after {at}");
@@ -114,7 +138,8 @@ fn gone(folder: &Path, moment: Option<&Moment>) -> String {
 }
 
 fn since(started_at_ms: i64, now: DateTime<Utc>) -> String {
-    let up = DateTime::from_timestamp_millis(started_at_ms).map_or(TimeDelta::zero(), |at| now - at);
+    let up =
+        DateTime::from_timestamp_millis(started_at_ms).map_or(TimeDelta::zero(), |at| now - at);
     let minutes = up.num_minutes().max(0);
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
         (0, 0, 0) => format!("{} s", up.num_seconds().max(0)),

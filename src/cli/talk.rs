@@ -71,7 +71,9 @@ pub(super) fn error(error: &anyhow::Error) -> ExitCode {
         let _ = writeln!(err, "{} {}", label("hint:", "\x1b[36;1m"), safe(&hint));
     }
     let failed = error.downcast_ref::<Failed>();
-    let misuse = failed.is_some_and(|failed| failed.misuse) || error.is::<Problems>() || error.is::<LogError>();
+    let misuse = failed.is_some_and(|failed| failed.misuse)
+        || error.is::<Problems>()
+        || error.is::<LogError>();
     ExitCode::from(if misuse { MISUSE } else { 1 })
 }
 
@@ -104,6 +106,7 @@ fn safe(text: &str) -> String {
 }
 
 fn label(word: &str, color: &str) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !io::stderr().is_terminal();
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || !io::stderr().is_terminal();
     if plain { word.to_owned() } else { format!("{color}{word}\x1b[0m") }
 }

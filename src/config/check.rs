@@ -47,8 +47,11 @@ impl<'a> Check<'a> {
             if !listen.ip().is_loopback() {
                 let place = self.place("console.listen");
                 self.problems.push(
-                    Problem::new(place, format!("`console.listen` is {listen}, which other computers can reach"))
-                        .hint("the local pages are for this computer: listen on 127.0.0.1 or [::1]"),
+                    Problem::new(
+                        place,
+                        format!("`console.listen` is {listen}, which other computers can reach"),
+                    )
+                    .hint("the local pages are for this computer: listen on 127.0.0.1 or [::1]"),
                 );
             }
             config.console.listen = listen;
@@ -64,7 +67,9 @@ impl<'a> Check<'a> {
         }
         match self.secret("dingtalk.client_secret", need) {
             Some(secret) => config.dingtalk.client_secret = secret,
-            None if need == Need::Account && !self.entries.contains_key("dingtalk.client_secret") => {
+            None if need == Need::Account
+                && !self.entries.contains_key("dingtalk.client_secret") =>
+            {
                 self.lacks("dingtalk.client_secret", "the client secret (AppSecret) of your app");
             }
             None => {}
@@ -91,7 +96,8 @@ impl<'a> Check<'a> {
         if let Some(path) = self.text("http.path") {
             let trimmed = path.trim_end_matches('/');
             if !path.starts_with('/') || path.contains(['?', '#', ' ', '{', '}', '*']) {
-                let message = format!("`http.path` is `{}`, which is not a path", path.escape_debug());
+                let message =
+                    format!("`http.path` is `{}`, which is not a path", path.escape_debug());
                 self.wrong("http.path", message, "begin with a slash, for example \"/dingtalk\"");
             }
             trimmed.clone_into(&mut config.http.path);
@@ -104,23 +110,40 @@ impl<'a> Check<'a> {
         let (token, aes_key) =
             (self.entries.contains_key("http.token"), self.entries.contains_key("http.aes_key"));
         if token != aes_key {
-            let (there, gone) = if token { ("http.token", "http.aes_key") } else { ("http.aes_key", "http.token") };
-            self.wrong(there, format!("`{there}` is set but `{gone}` is not"), "events need both, or neither");
+            let (there, gone) =
+                if token { ("http.token", "http.aes_key") } else { ("http.aes_key", "http.token") };
+            self.wrong(
+                there,
+                format!("`{there}` is set but `{gone}` is not"),
+                "events need both, or neither",
+            );
         }
         if let Some(key) = &config.http.aes_key
             && key.expose().len() != 43
         {
-            let message = format!("`http.aes_key` has {} characters; DingTalk's have 43", key.expose().len());
+            let message =
+                format!("`http.aes_key` has {} characters; DingTalk's have 43", key.expose().len());
             self.wrong("http.aes_key", message, "copy the AES key of the event subscription again");
         }
         let (cert, key) = (self.path("http.tls.cert"), self.path("http.tls.key"));
         match (cert, key) {
             (Some(cert), Some(key)) => config.http.tls = Some(Tls { cert, key }),
             (None, None) => {}
-            (Some(_), None) => self.wrong("http.tls.cert", "`http.tls.key` is missing".to_owned(), "set both, or none"),
-            (None, Some(_)) => self.wrong("http.tls.key", "`http.tls.cert` is missing".to_owned(), "set both, or none"),
+            (Some(_), None) => self.wrong(
+                "http.tls.cert",
+                "`http.tls.key` is missing".to_owned(),
+                "set both, or none",
+            ),
+            (None, Some(_)) => self.wrong(
+                "http.tls.key",
+                "`http.tls.cert` is missing".to_owned(),
+                "set both, or none",
+            ),
         }
-        if used == Need::Account && config.http.tls.is_none() && !config.http.listen.ip().is_loopback() {
+        if used == Need::Account
+            && config.http.tls.is_none()
+            && !config.http.listen.ip().is_loopback()
+        {
             let message = format!("callbacks are received on {} without TLS", config.http.listen);
             let hint = "set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS";
             self.warnings.push(Problem::new(self.place("http.listen"), message).hint(hint));
@@ -147,17 +170,26 @@ impl<'a> Check<'a> {
     fn access(&mut self, config: &mut Config, need: Need) {
         match self.text("access.owner") {
             Some(id) if id == "*" || id.chars().any(char::is_whitespace) => {
-                let message = format!("`access.owner` is `{}`, which is not a staff id", id.escape_debug());
-                self.wrong("access.owner", message, "exactly one person owns this computer: write their staff id");
+                let message =
+                    format!("`access.owner` is `{}`, which is not a staff id", id.escape_debug());
+                self.wrong(
+                    "access.owner",
+                    message,
+                    "exactly one person owns this computer: write their staff id",
+                );
             }
             Some(id) => config.access.owner = Some(StaffId::new(id)),
-            None if need == Need::Account => self.lacks("access.owner", "your staff id: nobody else may run anything"),
+            None if need == Need::Account => {
+                self.lacks("access.owner", "your staff id: nobody else may run anything")
+            }
             None => {}
         }
         let roles: Vec<(String, Entry)> = self
             .entries
             .iter()
-            .filter_map(|(path, entry)| Some((path.strip_prefix("access.roles.")?.to_owned(), entry.clone())))
+            .filter_map(|(path, entry)| {
+                Some((path.strip_prefix("access.roles.")?.to_owned(), entry.clone()))
+            })
             .collect();
         for (role, Entry { value, place }) in roles {
             let Raw::List(ids) = value else { continue };
@@ -166,9 +198,18 @@ impl<'a> Check<'a> {
                 self.problems.push(Problem::new(place, message).hint("set `access.owner`"));
                 continue;
             }
-            if let Some(bad) = ids.iter().find(|id| id.is_empty() || id.chars().any(char::is_whitespace)) {
-                let message = format!("`{}` in role `{}` is not a staff id", bad.escape_debug(), role.escape_debug());
-                self.problems.push(Problem::new(place, message).hint("ids have no spaces; names of people do not work"));
+            if let Some(bad) =
+                ids.iter().find(|id| id.is_empty() || id.chars().any(char::is_whitespace))
+            {
+                let message = format!(
+                    "`{}` in role `{}` is not a staff id",
+                    bad.escape_debug(),
+                    role.escape_debug()
+                );
+                self.problems.push(
+                    Problem::new(place, message)
+                        .hint("ids have no spaces; names of people do not work"),
+                );
                 continue;
             }
             if ids.iter().any(|id| id == "*") {
@@ -223,7 +264,12 @@ impl<'a> Check<'a> {
             return Some(text);
         }
         let hint = keys::nearest(&text, words.iter().copied()).map_or_else(
-            || format!("it takes {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
+            || {
+                format!(
+                    "it takes {}",
+                    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+                )
+            },
             |word| format!("did you mean \"{word}\"?"),
         );
         self.wrong(path, format!("`{path}` cannot be `{}`", text.escape_debug()), &hint);
@@ -241,9 +287,17 @@ impl<'a> Check<'a> {
                 return None;
             }
         };
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
             // Not shown: it may hold a password.
-            self.wrong(path, format!("`{path}` must be a plain base address"), "leave out user, `?…` and `#…`");
+            self.wrong(
+                path,
+                format!("`{path}` must be a plain base address"),
+                "leave out user, `?…` and `#…`",
+            );
             return None;
         }
         let local = match url.host() {
@@ -261,7 +315,11 @@ impl<'a> Check<'a> {
                 None
             }
             _ => {
-                self.wrong(path, format!("`{path}` is `{shown}`, which is not a web address"), "write https://…");
+                self.wrong(
+                    path,
+                    format!("`{path}` is `{shown}`, which is not a web address"),
+                    "write https://…",
+                );
                 None
             }
         }
@@ -275,10 +333,16 @@ impl<'a> Check<'a> {
         let port = text.rsplit_once(':').map_or(text.as_str(), |(_, port)| port);
         let hint = match port.parse::<u64>() {
             Ok(port) if port > u64::from(u16::MAX) => "ports go up to 65535".to_owned(),
-            Ok(port) if text == port.to_string() => format!("write the address too: \"127.0.0.1:{port}\""),
+            Ok(port) if text == port.to_string() => {
+                format!("write the address too: \"127.0.0.1:{port}\"")
+            }
             _ => "write an address and a port, for example \"127.0.0.1:7878\"".to_owned(),
         };
-        self.wrong(path, format!("`{path}` is `{}`, which is not an address and port", text.escape_debug()), &hint);
+        self.wrong(
+            path,
+            format!("`{path}` is `{}`, which is not an address and port", text.escape_debug()),
+            &hint,
+        );
         None
     }
 
@@ -291,14 +355,21 @@ impl<'a> Check<'a> {
     /// `~` is the home folder; what is relative in the file starts at the file's folder, elsewhere where we stand.
     fn resolve(&mut self, path: &str, text: &str, place: &Place) -> Option<PathBuf> {
         if let Some(rest) = text.strip_prefix('~') {
-            let Some(rest) = rest.strip_prefix(['/', '\\']).or_else(|| rest.is_empty().then_some("")) else {
-                let message = format!("`{path}` is `{}`: homes of other users are not known", text.escape_debug());
-                self.problems.push(Problem::new(place.clone(), message).hint("write the whole path"));
+            let Some(rest) =
+                rest.strip_prefix(['/', '\\']).or_else(|| rest.is_empty().then_some(""))
+            else {
+                let message = format!(
+                    "`{path}` is `{}`: homes of other users are not known",
+                    text.escape_debug()
+                );
+                self.problems
+                    .push(Problem::new(place.clone(), message).hint("write the whole path"));
                 return None;
             };
             let Some(home) = &self.source.places.home else {
                 let message = format!("`{path}` begins with `~`, but this user has no home folder");
-                self.problems.push(Problem::new(place.clone(), message).hint("write the whole path"));
+                self.problems
+                    .push(Problem::new(place.clone(), message).hint("write the whole path"));
                 return None;
             };
             return Some(if rest.is_empty() { home.clone() } else { home.join(rest) });
@@ -324,9 +395,12 @@ impl<'a> Check<'a> {
                     && !text.is_empty()
                     && readable_by_others(file)
                 {
-                    let message = format!("`{path}` is written in a file that other users of this computer can read");
+                    let message = format!(
+                        "`{path}` is written in a file that other users of this computer can read"
+                    );
                     self.warnings.push(
-                        Problem::new(place.clone(), message).hint(format!("chmod 600 {}", file.display())),
+                        Problem::new(place.clone(), message)
+                            .hint(format!("chmod 600 {}", file.display())),
                     );
                 }
                 text
@@ -334,7 +408,8 @@ impl<'a> Check<'a> {
             Raw::Reference(Reference::Env, name) => self.variable(path, &place, &name)?,
             Raw::Reference(Reference::File, name) => self.secret_file(path, &place, &name)?,
             Raw::Reference(Reference::Keychain, _) => {
-                let message = format!("`{path}` points to the keychain, which moonbell cannot read yet");
+                let message =
+                    format!("`{path}` points to the keychain, which moonbell cannot read yet");
                 let hint = "use { env = \"NAME\" }, or { file = \"PATH\" } with mode 0600";
                 self.problems.push(Problem::new(place, message).hint(hint));
                 return None;
@@ -353,17 +428,27 @@ impl<'a> Check<'a> {
     }
 
     fn variable(&mut self, path: &str, place: &Place, name: &str) -> Option<String> {
-        let value = self.source.environment.iter().find(|(key, _)| key == OsStr::new(name)).map(|(_, value)| value);
+        let value = self
+            .source
+            .environment
+            .iter()
+            .find(|(key, _)| key == OsStr::new(name))
+            .map(|(_, value)| value);
         let name = name.escape_debug();
         let message = match value {
             Some(value) => match value.to_str() {
                 Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
-                Some(_) => format!("`{path}` names the environment variable `{name}`, which is empty"),
-                None => format!("`{path}` names the environment variable `{name}`, which is not valid UTF-8"),
+                Some(_) => {
+                    format!("`{path}` names the environment variable `{name}`, which is empty")
+                }
+                None => format!(
+                    "`{path}` names the environment variable `{name}`, which is not valid UTF-8"
+                ),
             },
             None => format!("`{path}` names the environment variable `{name}`, which is not set"),
         };
-        self.problems.push(Problem::new(place.clone(), message).hint("set it where moonbell is started"));
+        self.problems
+            .push(Problem::new(place.clone(), message).hint("set it where moonbell is started"));
         None
     }
 
@@ -374,12 +459,16 @@ impl<'a> Check<'a> {
                 format!("`{path}`: other users of this computer can read {}", file.display()),
                 format!("chmod 600 {}", file.display()),
             ),
-            Ok(meta) if meta.len() > 64 * 1024 => {
-                (format!("`{path}`: {} is too large for a secret", file.display()), "name another file".to_owned())
-            }
+            Ok(meta) if meta.len() > 64 * 1024 => (
+                format!("`{path}`: {} is too large for a secret", file.display()),
+                "name another file".to_owned(),
+            ),
             Ok(_) => match fs::read_to_string(&file) {
                 Ok(text) if !text.trim().is_empty() => return Some(text),
-                Ok(_) => (format!("`{path}`: {} is empty", file.display()), "write the secret into it".to_owned()),
+                Ok(_) => (
+                    format!("`{path}`: {} is empty", file.display()),
+                    "write the secret into it".to_owned(),
+                ),
                 Err(error) => (
                     format!("`{path}`: {} cannot be read: {error}", file.display()),
                     "it must hold the secret as text, readable by you".to_owned(),

@@ -49,7 +49,10 @@ pub(super) fn read(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Cont
     for error in errors {
         let place = reader.place(&error.span().unwrap_or(0..0));
         // The parser's long form quotes the line, which may hold a secret: only its message is used.
-        reader.problems.push(Problem::new(place, format!("not valid TOML: {}", error.message().replace('\n', ", "))));
+        reader.problems.push(Problem::new(
+            place,
+            format!("not valid TOML: {}", error.message().replace('\n', ", ")),
+        ));
     }
     reader.table("", root.get_ref());
     reader.contents
@@ -77,7 +80,11 @@ impl Reader<'_> {
 
     fn table(&mut self, table: &str, values: &DeTable<'_>) {
         for (name, value) in values {
-            let path = if table.is_empty() { name.get_ref().to_string() } else { format!("{table}.{}", name.get_ref()) };
+            let path = if table.is_empty() {
+                name.get_ref().to_string()
+            } else {
+                format!("{table}.{}", name.get_ref())
+            };
             let span = name.span();
             if table == "access.roles" {
                 self.role(&path, &span, value);
@@ -109,13 +116,23 @@ impl Reader<'_> {
         self.contents.entries.insert(path.to_owned(), Entry { value, place });
     }
 
-    fn setting(&mut self, path: &str, kind: Kind, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
+    fn setting(
+        &mut self,
+        path: &str,
+        kind: Kind,
+        span: &Range<usize>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
         match value.get_ref() {
             DeValue::String(text) => self.keep(path, span, Raw::Text(text.to_string())),
             DeValue::Table(table) if kind == Kind::Secret => self.reference(path, span, table),
             other => {
                 let found = name_of(other);
-                self.wrong(&value.span(), format!("`{path}` must be {}, not {found}", kind.expected()), quote_hint(other));
+                self.wrong(
+                    &value.span(),
+                    format!("`{path}` must be {}, not {found}", kind.expected()),
+                    quote_hint(other),
+                );
             }
         }
     }
@@ -129,28 +146,47 @@ impl Reader<'_> {
                 "keychain" => Reference::Keychain,
                 other => {
                     let hint = keys::nearest(other, ["env", "file", "keychain"]).map_or_else(
-                        || "a secret is a string, { env = \"NAME\" } or { file = \"PATH\" }".to_owned(),
+                        || {
+                            "a secret is a string, { env = \"NAME\" } or { file = \"PATH\" }"
+                                .to_owned()
+                        },
                         |name| format!("did you mean `{name}`?"),
                     );
-                    self.wrong(&name.span(), format!("unknown key `{}` in `{path}`", other.escape_debug()), Some(hint));
+                    self.wrong(
+                        &name.span(),
+                        format!("unknown key `{}` in `{path}`", other.escape_debug()),
+                        Some(hint),
+                    );
                     return;
                 }
             };
             match value.get_ref() {
-                DeValue::String(text) if !text.trim().is_empty() => found.push((reference, text.to_string())),
+                DeValue::String(text) if !text.trim().is_empty() => {
+                    found.push((reference, text.to_string()))
+                }
                 DeValue::String(_) => {
-                    self.wrong(&value.span(), format!("`{path}.{}` is empty", name.get_ref()), None);
+                    self.wrong(
+                        &value.span(),
+                        format!("`{path}.{}` is empty", name.get_ref()),
+                        None,
+                    );
                     return;
                 }
                 other => {
-                    let message = format!("`{path}.{}` must be a string, not {}", name.get_ref(), name_of(other));
+                    let message = format!(
+                        "`{path}.{}` must be a string, not {}",
+                        name.get_ref(),
+                        name_of(other)
+                    );
                     self.wrong(&value.span(), message, None);
                     return;
                 }
             }
         }
         match found.pop() {
-            Some((reference, text)) if found.is_empty() => self.keep(path, span, Raw::Reference(reference, text)),
+            Some((reference, text)) if found.is_empty() => {
+                self.keep(path, span, Raw::Reference(reference, text))
+            }
             _ => self.wrong(
                 span,
                 format!("`{path}` must name exactly one source"),
@@ -161,7 +197,8 @@ impl Reader<'_> {
 
     fn role(&mut self, path: &str, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
         let DeValue::Array(items) = value.get_ref() else {
-            let message = format!("`{path}` must be a list of staff ids, not {}", name_of(value.get_ref()));
+            let message =
+                format!("`{path}` must be a list of staff ids, not {}", name_of(value.get_ref()));
             self.wrong(&value.span(), message, Some("write [\"id\", \"id\"]".to_owned()));
             return;
         };
@@ -170,7 +207,8 @@ impl Reader<'_> {
             match item.get_ref() {
                 DeValue::String(id) => ids.push(id.to_string()),
                 other => {
-                    let message = format!("`{path}` must hold staff ids as strings, not {}", name_of(other));
+                    let message =
+                        format!("`{path}` must hold staff ids as strings, not {}", name_of(other));
                     self.wrong(&item.span(), message, quote_hint(other));
                 }
             }
@@ -191,20 +229,31 @@ fn name_of(value: &DeValue<'_>) -> &'static str {
 }
 
 fn quote_hint(value: &DeValue<'_>) -> Option<String> {
-    matches!(value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_))
-        .then(|| "put it in quotation marks".to_owned())
+    matches!(
+        value,
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
+    )
+    .then(|| "put it in quotation marks".to_owned())
 }
 
 /// Adds what `MOONBELL_*` variables say; an empty variable says nothing.
-pub(super) fn read_environment(environment: &[(OsString, OsString)], entries: &mut Entries, problems: &mut Vec<Problem>) {
+pub(super) fn read_environment(
+    environment: &[(OsString, OsString)],
+    entries: &mut Entries,
+    problems: &mut Vec<Problem>,
+) {
     for (name, value) in environment {
-        let Some(name) = name.to_str().filter(|name| name.starts_with("MOONBELL_")) else { continue };
+        let Some(name) = name.to_str().filter(|name| name.starts_with("MOONBELL_")) else {
+            continue;
+        };
         let place = || Place::Variable(name.to_owned());
         let path = match keys::variable(name) {
             Variable::Sets(path) => path,
             Variable::Other => continue,
             Variable::Unknown => {
-                problems.push(Problem::new(place(), "unknown setting").hint(keys::suggest_variable(name)));
+                problems.push(
+                    Problem::new(place(), "unknown setting").hint(keys::suggest_variable(name)),
+                );
                 continue;
             }
         };
@@ -216,7 +265,13 @@ pub(super) fn read_environment(environment: &[(OsString, OsString)], entries: &m
             continue;
         }
         let value = if path.starts_with("access.roles.") {
-            Raw::List(value.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect())
+            Raw::List(
+                value
+                    .split(',')
+                    .map(|id| id.trim().to_owned())
+                    .filter(|id| !id.is_empty())
+                    .collect(),
+            )
         } else {
             Raw::Text(value.to_owned())
         };

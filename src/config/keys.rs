@@ -126,7 +126,12 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"\"",
         doc: "Certificate chain (PEM). Empty: plain HTTP, behind a proxy or tunnel.",
     },
-    Key { path: "http.tls.key", kind: Kind::Path, default: "\"\"", doc: "Private key of that certificate (PEM)." },
+    Key {
+        path: "http.tls.key",
+        kind: Kind::Path,
+        default: "\"\"",
+        doc: "Private key of that certificate (PEM).",
+    },
     Key {
         path: "scripts.dir",
         kind: Kind::Path,
@@ -226,14 +231,22 @@ pub(crate) fn variable(name: &str) -> Variable {
     if let Some(key) = KEYS.iter().find(|key| key.kind != Kind::Roles && key.variable() == name) {
         return Variable::Sets(key.path.to_owned());
     }
-    if let Some(role) = name.strip_prefix("MOONBELL_ACCESS_ROLES_").filter(|role| !role.is_empty()) {
+    if let Some(role) = name.strip_prefix("MOONBELL_ACCESS_ROLES_").filter(|role| !role.is_empty())
+    {
         return Variable::Sets(format!("access.roles.{}", role.to_ascii_lowercase()));
     }
-    if OTHER_VARIABLES.contains(&name) || name.starts_with("MOONBELL_TEST_") { Variable::Other } else { Variable::Unknown }
+    if OTHER_VARIABLES.contains(&name) || name.starts_with("MOONBELL_TEST_") {
+        Variable::Other
+    } else {
+        Variable::Unknown
+    }
 }
 
 /// The candidate that was probably meant, if any is close enough to be worth offering.
-pub(crate) fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    wrong: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     // A third of the word may differ: `cliend_id` finds `client_id`, `port` does not find `path`.
     let most = (wrong.chars().count() / 3).max(1);
     candidates
@@ -254,7 +267,11 @@ pub(crate) fn suggest(table: &str, wrong: &str) -> String {
         return format!("did you mean `{}`, in the table [{}]?", key.name(), key.table());
     }
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if table.is_empty() { format!("the tables are {listed}") } else { format!("[{table}] takes {listed}") }
+    if table.is_empty() {
+        format!("the tables are {listed}")
+    } else {
+        format!("[{table}] takes {listed}")
+    }
 }
 
 /// The hint for an unknown variable.
@@ -283,11 +300,15 @@ pub fn reference() -> String {
         let name = if name.starts_with('*') { name.to_owned() } else { format!("`{name}`") };
         let takes = match key.kind {
             Kind::Choice(words) => {
-                format!(" Takes {}.", words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or "))
+                format!(
+                    " Takes {}.",
+                    words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or ")
+                )
             }
             kind => format!(" Takes {}.", kind.expected().replace('|', "\\|")),
         };
-        let _ = writeln!(page, "| {name} | `{}` | `{variable}` | {}{takes} |", key.default, key.doc);
+        let _ =
+            writeln!(page, "| {name} | `{}` | `{variable}` | {}{takes} |", key.default, key.doc);
     }
     page
 }
@@ -327,7 +348,10 @@ mod tests {
         assert_eq!(suggest("", "dingtlak"), "did you mean `dingtalk`?");
         assert_eq!(suggest("", "owner"), "did you mean `owner`, in the table [access]?");
         assert_eq!(suggest("console", "colour"), "[console] takes `listen`");
-        assert_eq!(suggest_variable("MOONBELL_DINGTALK_CLIENTID"), "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?");
+        assert_eq!(
+            suggest_variable("MOONBELL_DINGTALK_CLIENTID"),
+            "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?"
+        );
     }
 
     #[test]
@@ -337,7 +361,10 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), KEYS.len());
         assert_eq!(variable("MOONBELL_HTTP_TLS_CERT"), Variable::Sets("http.tls.cert".to_owned()));
-        assert_eq!(variable("MOONBELL_ACCESS_ROLES_ADMIN"), Variable::Sets("access.roles.admin".to_owned()));
+        assert_eq!(
+            variable("MOONBELL_ACCESS_ROLES_ADMIN"),
+            Variable::Sets("access.roles.admin".to_owned())
+        );
         assert_eq!(variable("MOONBELL_ACCESS_ROLES"), Variable::Unknown);
         assert_eq!(variable("MOONBELL_TEST_PYTHON"), Variable::Other);
     }

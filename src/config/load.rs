@@ -90,7 +90,9 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         None => (String::new(), None),
         Some(path) => match read(path) {
             Ok(text) => (text, Some(path.clone())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && source.file.is_none() => (String::new(), None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && source.file.is_none() => {
+                (String::new(), None)
+            }
             Err(error) => return Err(unreadable(path, &error)),
         },
     };
@@ -98,7 +100,10 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     let Contents { mut entries, tables } = file::read(&file, &text, &mut problems);
     file::read_environment(&source.environment, &mut entries, &mut problems);
     for (name, value) in &source.flags {
-        let flag = FLAGS.iter().find(|flag| flag.name == *name).expect("commands pass only flags of the table");
+        let flag = FLAGS
+            .iter()
+            .find(|flag| flag.name == *name)
+            .expect("commands pass only flags of the table");
         let entry = Entry { value: Raw::Text(value.clone()), place: Place::Flag(flag.name) };
         entries.insert(flag.path.to_owned(), entry);
     }
@@ -109,7 +114,9 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let hint = match (missing, &read) {
-        (true, None) => Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display())),
+        (true, None) => {
+            Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display()))
+        }
         (true, Some(_)) => Some(format!("a complete file looks like this:\n\n{MINIMAL}")),
         (false, _) => None,
     };
@@ -131,12 +138,17 @@ fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     if size.len() > FILE_LIMIT_BYTES {
-        let message = format!("it has {} bytes; settings have at most {FILE_LIMIT_BYTES}", size.len());
+        let message =
+            format!("it has {} bytes; settings have at most {FILE_LIMIT_BYTES}", size.len());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     let bytes = fs::read(path)?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not valid UTF-8"))
     })
 }
@@ -148,6 +160,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
         io::ErrorKind::InvalidData => "save the file as UTF-8",
         _ => "name a TOML file",
     };
-    let problem = Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
+    let problem =
+        Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
     Problems { list: vec![problem], hint: None }
 }

@@ -26,8 +26,10 @@ pub(super) fn read(frame: &Frame) -> Result<Received, ParseError> {
         .map(|ids| ids.iter().filter_map(lenient::text).collect())
         .unwrap_or_default();
     // A documented variant has the parameters beside the private data.
-    let params: Map<String, Value> =
-        [&private, &payload].iter().find_map(|place| place.get("params").and_then(lenient::object)).unwrap_or_default();
+    let params: Map<String, Value> = [&private, &payload]
+        .iter()
+        .find_map(|place| place.get("params").and_then(lenient::object))
+        .unwrap_or_default();
     let user = data.get("userId").and_then(staff_id);
     // The data itself does not tell two clicks apart, so the delivery's id is part of the key.
     let id = [

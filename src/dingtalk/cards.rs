@@ -65,7 +65,12 @@ impl Client {
     ///
     /// # Errors
     /// Also when the card was created but not delivered, which DingTalk reports as a success.
-    pub async fn create_and_deliver(&self, card: &Card, to: &Address, text: &str) -> Result<(), ApiError> {
+    pub async fn create_and_deliver(
+        &self,
+        card: &Card,
+        to: &Address,
+        text: &str,
+    ) -> Result<(), ApiError> {
         let space = Space::of(card, to)?;
         // A family B card without text is blank until its first update.
         let text = if card.family() == Family::B && text.trim().is_empty() { "…" } else { text };
@@ -89,16 +94,30 @@ impl Client {
     ///
     /// # Errors
     /// As classified from the answer.
-    pub async fn stream_card(&self, card: &Card, guid: &str, text: &str, phase: Phase) -> Result<(), ApiError> {
+    pub async fn stream_card(
+        &self,
+        card: &Card,
+        guid: &str,
+        text: &str,
+        phase: Phase,
+    ) -> Result<(), ApiError> {
         if text.len() > CARD_LIMIT_BYTES {
-            let message = format!("the text of the card is {} bytes; at most {CARD_LIMIT_BYTES} work", text.len());
+            let message = format!(
+                "the text of the card is {} bytes; at most {CARD_LIMIT_BYTES} work",
+                text.len()
+            );
             return Err(ApiError::local(STREAM, Class::TooLarge, "too-large", message));
         }
         self.put_card(STREAM, stream_request(card, guid, text, phase)).await.map_err(|error| {
             if error.code == "unknownError" {
                 // What DingTalk says of a variable that the template does not have.
                 let message = format!("the template has no streaming variable `{}`", card.key);
-                return ApiError { class: Class::Permanent, code: "template-key".to_owned(), message, ..error };
+                return ApiError {
+                    class: Class::Permanent,
+                    code: "template-key".to_owned(),
+                    message,
+                    ..error
+                };
             }
             error
         })
@@ -111,8 +130,12 @@ impl Client {
     pub async fn end_card(&self, card: &Card, text: &str, phase: Phase) -> Result<(), ApiError> {
         match (card.family(), phase) {
             (Family::A, _) | (Family::B, Phase::Typing) => Ok(()),
-            (Family::B, Phase::Done) => self.put_card(UPDATE, update_request(card, "3", text)).await,
-            (Family::B, Phase::Failed) => self.put_card(UPDATE, update_request(card, "5", text)).await,
+            (Family::B, Phase::Done) => {
+                self.put_card(UPDATE, update_request(card, "3", text)).await
+            }
+            (Family::B, Phase::Failed) => {
+                self.put_card(UPDATE, update_request(card, "5", text)).await
+            }
         }
     }
 
@@ -120,7 +143,13 @@ impl Client {
     ///
     /// # Errors
     /// As classified from the answer of the call that failed.
-    pub async fn finish_card(&self, card: &Card, guid: &str, text: &str, phase: Phase) -> Result<(), ApiError> {
+    pub async fn finish_card(
+        &self,
+        card: &Card,
+        guid: &str,
+        text: &str,
+        phase: Phase,
+    ) -> Result<(), ApiError> {
         self.stream_card(card, guid, text, phase).await?;
         self.end_card(card, text, phase).await
     }
@@ -129,7 +158,11 @@ impl Client {
     ///
     /// # Errors
     /// As classified from the answer.
-    pub async fn update_card(&self, card: &Card, variables: &Map<String, Value>) -> Result<(), ApiError> {
+    pub async fn update_card(
+        &self,
+        card: &Card,
+        variables: &Map<String, Value>,
+    ) -> Result<(), ApiError> {
         let request = json!({
             "outTrackId": card.id,
             "cardData": { "cardParamMap": strings(variables) },
@@ -158,9 +191,13 @@ struct Space {
 
 impl Space {
     fn of(card: &Card, to: &Address) -> Result<Self, ApiError> {
-        let refuse = |code, message: String| ApiError::local(CREATE, Class::Permanent, code, message);
+        let refuse =
+            |code, message: String| ApiError::local(CREATE, Class::Permanent, code, message);
         if card.id.is_empty() || card.id.chars().count() > 64 {
-            return Err(refuse("card-id", format!("the card id `{}` has not 1 to 64 characters", card.id)));
+            return Err(refuse(
+                "card-id",
+                format!("the card id `{}` has not 1 to 64 characters", card.id),
+            ));
         }
         let owner = to.staff_id.as_ref().map(ToString::to_string);
         let id = match (to.kind, &owner) {
@@ -168,7 +205,8 @@ impl Space {
             // The conversation id is not accepted here.
             (ChatKind::Direct, Some(person)) => format!("dtv1.card//IM_ROBOT.{person}"),
             (ChatKind::Direct, None) => {
-                let message = "a card in a direct chat needs the person's staff id, and this person has none";
+                let message =
+                    "a card in a direct chat needs the person's staff id, and this person has none";
                 return Err(refuse("no-staff-id", message.to_owned()));
             }
         };
@@ -264,10 +302,16 @@ fn strings(variables: &Map<String, Value>) -> Map<String, Value> {
 /// A failed delivery is reported inside of a success.
 fn check_delivery(answer: &Value) -> Result<(), ApiError> {
     let results = answer.pointer("/result/deliverResults").and_then(Value::as_array);
-    let Some(failed) = results.into_iter().flatten().find(|one| one.get("success") != Some(&Value::Bool(true))) else {
+    let Some(failed) =
+        results.into_iter().flatten().find(|one| one.get("success") != Some(&Value::Bool(true)))
+    else {
         return Ok(());
     };
-    let why = failed.get("errorMsg").and_then(Value::as_str).filter(|why| !why.is_empty()).unwrap_or("no reason given");
+    let why = failed
+        .get("errorMsg")
+        .and_then(Value::as_str)
+        .filter(|why| !why.is_empty())
+        .unwrap_or("no reason given");
     let message = format!("the card was not delivered: {}", super::redact::redact(why, &[]));
     Err(ApiError::local(CREATE, Class::Permanent, "not-delivered", message))
 }
@@ -283,7 +327,11 @@ mod tests {
     }
 
     fn card(id: &str) -> Card {
-        Card { id: id.to_owned(), template: FLOW_STATUS_TEMPLATES[1].to_owned(), key: "msgContent".to_owned() }
+        Card {
+            id: id.to_owned(),
+            template: FLOW_STATUS_TEMPLATES[1].to_owned(),
+            key: "msgContent".to_owned(),
+        }
     }
 
     fn address(kind: ChatKind) -> Address {
@@ -308,7 +356,10 @@ mod tests {
         let mut robot = create(&card("fixture_1767852000000_a1b2c3d4p"), ChatKind::Direct);
         // The sample leaves out two variables that the group's one has; they do no harm.
         let variables = robot["cardData"]["cardParamMap"].as_object_mut().unwrap();
-        assert!(variables.remove("staticMsgContent").is_some() && variables.remove("sys_full_json_obj").is_some());
+        assert!(
+            variables.remove("staticMsgContent").is_some()
+                && variables.remove("sys_full_json_obj").is_some()
+        );
         assert_eq!(robot, fixture("api_card_create_and_deliver_robot_request"));
     }
 
@@ -316,7 +367,10 @@ mod tests {
     fn frames_and_updates_are_as_documented() {
         let card = card("fixture_1767852000000_a1b2c3d4");
         let guid = "5c1f2a7e-0001-4a51-8b62-000000000001";
-        assert_eq!(stream_request(&card, guid, "正在分析\n", Phase::Typing), fixture("api_card_streaming_request"));
+        assert_eq!(
+            stream_request(&card, guid, "正在分析\n", Phase::Typing),
+            fixture("api_card_streaming_request")
+        );
         let guid = "5c1f2a7e-0001-4a51-8b62-000000000009";
         let last = stream_request(&card, guid, "正在分析……完成", Phase::Done);
         assert_eq!(last, fixture("api_card_streaming_finalize_request"));
@@ -350,7 +404,8 @@ mod tests {
     #[test]
     fn a_card_that_was_not_delivered_is_a_failure() {
         assert_eq!(check_delivery(&fixture("api_card_create_and_deliver_response")), Ok(()));
-        let error = check_delivery(&fixture("api_card_create_and_deliver_response_failed")).unwrap_err();
+        let error =
+            check_delivery(&fixture("api_card_create_and_deliver_response_failed")).unwrap_err();
         assert!(error.to_string().contains("spaceId is illegal"), "{error}");
         assert!(!error.is_transient());
     }

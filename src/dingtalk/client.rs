@@ -104,19 +104,32 @@ impl Client {
     }
 
     /// Calls `path` of the current API with the access token; once more with a new one if the first is disowned.
-    pub(super) async fn api(&self, method: Method, path: &'static str, body: &Value) -> Result<Value, ApiError> {
+    pub(super) async fn api(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
         let url = join(self.api_base(), path);
         self.with_token(|token| {
-            let mut header = HeaderValue::from_str(token.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
+            let mut header = HeaderValue::from_str(token.expose())
+                .unwrap_or_else(|_| HeaderValue::from_static(""));
             header.set_sensitive(true);
-            let request = self.http().request(method.clone(), url.clone()).header(TOKEN_HEADER, header).json(body);
+            let request = self
+                .http()
+                .request(method.clone(), url.clone())
+                .header(TOKEN_HEADER, header)
+                .json(body);
             self.send(path, request)
         })
         .await
     }
 
     /// Runs `call` with a token and, if DingTalk calls that token invalid, once more with a fresh one.
-    pub(super) async fn with_token<F>(&self, mut call: impl FnMut(Secret) -> F) -> Result<Value, ApiError>
+    pub(super) async fn with_token<F>(
+        &self,
+        mut call: impl FnMut(Secret) -> F,
+    ) -> Result<Value, ApiError>
     where
         F: Future<Output = Result<Value, ApiError>>,
     {
@@ -139,11 +152,18 @@ impl Client {
 
     async fn fetch_token(&self) -> Result<Fetched, ApiError> {
         const PATH: &str = "/v1.0/oauth2/accessToken";
-        let body = json!({ "appKey": self.client_id(), "appSecret": self.client_secret().expose() });
-        let answer = self.send(PATH, self.http().post(join(self.api_base(), PATH)).json(&body)).await?;
+        let body =
+            json!({ "appKey": self.client_id(), "appSecret": self.client_secret().expose() });
+        let answer =
+            self.send(PATH, self.http().post(join(self.api_base(), PATH)).json(&body)).await?;
         let token = answer.get("accessToken").and_then(Value::as_str).unwrap_or_default();
         if token.is_empty() {
-            return Err(ApiError::local(PATH, Class::Transient, "no-token", "expected an access token in the answer"));
+            return Err(ApiError::local(
+                PATH,
+                Class::Transient,
+                "no-token",
+                "expected an access token in the answer",
+            ));
         }
         let expires_in_secs = answer.get("expireIn").and_then(super::lenient::integer).unwrap_or(0);
         Ok(Fetched { token: Secret::new(token), expires_in_secs })
@@ -158,7 +178,8 @@ impl Client {
         let mut headers = HeaderMap::new();
         // Without it the gateway answers in XML.
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut response = request.headers(headers).send().await.map_err(|error| network(endpoint, error))?;
+        let mut response =
+            request.headers(headers).send().await.map_err(|error| network(endpoint, error))?;
         let status = response.status().as_u16();
         let retry_after = response
             .headers()

@@ -29,7 +29,13 @@ impl Content {
     /// The forwarded part as the shape that scripts know for other people's words.
     pub(super) fn take_forwarded(&mut self) -> Option<Quoted> {
         let text = self.forwarded.take().filter(|text| !text.is_empty())?;
-        Some(Quoted { id: None, kind: self.kind, text: tidy(&text), files: Vec::new(), from_bot: false })
+        Some(Quoted {
+            id: None,
+            kind: self.kind,
+            text: tidy(&text),
+            files: Vec::new(),
+            from_bot: false,
+        })
     }
 }
 
@@ -57,12 +63,16 @@ pub(super) fn read(message: &Map<String, Value>) -> Content {
         "file" => attachment(Kind::File, &content),
         "markdown" | "link" => {
             let text = field(&content, "text").or_else(|| field(&part("text"), "content"));
-            Content::forwarded(Kind::Card, text.or_else(|| field(&content, "title")).unwrap_or_default())
+            Content::forwarded(
+                Kind::Card,
+                text.or_else(|| field(&content, "title")).unwrap_or_default(),
+            )
         }
         "actionCard" => Content::forwarded(Kind::Card, action_card(&content)),
-        "interactiveCard" => {
-            Content::forwarded(Kind::Card, field(&content, "biz_custom_action_url").unwrap_or_default())
-        }
+        "interactiveCard" => Content::forwarded(
+            Kind::Card,
+            field(&content, "biz_custom_action_url").unwrap_or_default(),
+        ),
         "chatRecord" => Content::forwarded(Kind::ChatRecord, chat_record(&mut content)),
         _ => Content::new(Kind::Unknown),
     }
@@ -70,7 +80,10 @@ pub(super) fn read(message: &Map<String, Value>) -> Content {
 
 /// A string that is text itself, not an object sent as text.
 fn plain_string(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| lenient::object(value).is_none() && !text.is_empty()).map(str::to_owned)
+    value
+        .as_str()
+        .filter(|text| lenient::object(value).is_none() && !text.is_empty())
+        .map(str::to_owned)
 }
 
 fn attachment(kind: Kind, content: &Map<String, Value>) -> Content {
@@ -115,7 +128,11 @@ pub(super) fn rich_element(read: &mut Content, element: &Map<String, Value>) {
                 read.text.push_str(&format!("@{} ", name.trim_start_matches('@')));
             }
             if let Some(id) = element.get("atUserId").and_then(staff_id) {
-                read.mentions.push(Mention { staff_id: Some(id), opaque_id: String::new(), is_bot: false });
+                read.mentions.push(Mention {
+                    staff_id: Some(id),
+                    opaque_id: String::new(),
+                    is_bot: false,
+                });
             }
         }
         Some("picture" | "image") => read.files.extend(file(Kind::Picture, element)),
@@ -130,7 +147,10 @@ fn action_card(content: &Map<String, Value>) -> String {
     let mut lines = Vec::new();
     let text = field(content, "text");
     // The text usually repeats the title as its heading.
-    lines.extend(field(content, "title").filter(|title| text.as_ref().is_none_or(|text| !text.contains(title.as_str()))));
+    lines.extend(
+        field(content, "title")
+            .filter(|title| text.as_ref().is_none_or(|text| !text.contains(title.as_str()))),
+    );
     lines.extend(text);
     for action in content.get("actionUrlItemList").and_then(lenient::list).unwrap_or_default() {
         lines.extend(action.get("actionUrl").and_then(lenient::text));
@@ -143,7 +163,8 @@ fn chat_record(content: &mut Map<String, Value>) -> String {
         .iter()
         .find_map(|name| content.remove(*name).as_ref().and_then(lenient::list))
         .unwrap_or_default();
-    let lines: Vec<String> = records.iter().filter_map(Value::as_object).filter_map(record).collect();
+    let lines: Vec<String> =
+        records.iter().filter_map(Value::as_object).filter_map(record).collect();
     if lines.is_empty() {
         return field(content, "summary").or_else(|| field(content, "title")).unwrap_or_default();
     }
@@ -174,13 +195,20 @@ pub(super) fn tidy(text: &str) -> String {
     let folded: String = text
         .chars()
         .map(|c| match c {
-            '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => ' ',
+            '\u{a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{3000}' => ' ',
             '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
             c => c,
         })
         .collect();
     // Invisible marks that some clients leave beside a mention.
-    folded.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}')).to_owned()
+    folded
+        .trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'))
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -200,6 +228,10 @@ mod tests {
             assert_eq!(staff_id(&serde_json::from_str(none).unwrap()), None, "{none}");
         }
         assert_eq!(staff_id(&Value::from("x".repeat(10_000))), None);
-        assert_eq!(staff_id(&Value::from(" manager")).unwrap().as_str(), " manager", "ids are not trimmed");
+        assert_eq!(
+            staff_id(&Value::from(" manager")).unwrap().as_str(),
+            " manager",
+            "ids are not trimmed"
+        );
     }
 }

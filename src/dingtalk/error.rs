@@ -75,8 +75,20 @@ impl fmt::Display for ApiError {
 
 impl ApiError {
     /// A failure that this side noticed, without an answer to classify.
-    pub(super) fn local(endpoint: &'static str, class: Class, code: &str, message: impl Into<String>) -> Self {
-        Self { endpoint, class, code: code.to_owned(), message: message.into(), request_id: None, retry_after: None }
+    pub fn local(
+        endpoint: &'static str,
+        class: Class,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            endpoint,
+            class,
+            code: code.to_owned(),
+            message: message.into(),
+            request_id: None,
+            retry_after: None,
+        }
     }
 
     /// Whether the same call may succeed later.
@@ -155,8 +167,13 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
 /// A proxy, the edge or nobody answered, not the API.
 fn not_json(endpoint: &'static str, status: u16) -> ApiError {
     let class = if status == 429 { Class::Throttled } else { Class::Transient };
-    let message = format!("expected JSON, got something else with HTTP status {status}: a proxy or gateway answered");
-    ApiError { retry_after: Some(Duration::from_secs(2)), ..ApiError::local(endpoint, class, "gateway", message) }
+    let message = format!(
+        "expected JSON, got something else with HTTP status {status}: a proxy or gateway answered"
+    );
+    ApiError {
+        retry_after: Some(Duration::from_secs(2)),
+        ..ApiError::local(endpoint, class, "gateway", message)
+    }
 }
 
 /// The parts of an answer that decide, read without regard to upper and lower case of their keys.
@@ -173,7 +190,10 @@ struct Answer {
 impl Answer {
     fn read(object: &Map<String, Value>) -> Self {
         let get = |names: &[&str]| {
-            object.iter().find(|(key, _)| names.iter().any(|name| key.eq_ignore_ascii_case(name))).map(|(_, v)| v)
+            object
+                .iter()
+                .find(|(key, _)| names.iter().any(|name| key.eq_ignore_ascii_case(name)))
+                .map(|(_, v)| v)
         };
         let errcode = get(&["errcode"]).and_then(integer);
         let sub_code = get(&["sub_code"]).and_then(text).filter(|code| !code.is_empty());
@@ -203,7 +223,9 @@ impl Answer {
         Self {
             code,
             message,
-            request_id: get(&["requestid", "request_id"]).and_then(text).filter(|id| !id.is_empty()),
+            request_id: get(&["requestid", "request_id"])
+                .and_then(text)
+                .filter(|id| !id.is_empty()),
             scopes,
             errcode,
             success: get(&["success"]).and_then(Value::as_bool),
@@ -234,26 +256,62 @@ fn class_of(status: u16, answer: &Answer) -> Class {
         return Class::Quota;
     }
     match code {
-        "90002" | "90018" | "130101" | "660026" | "410100" | "send.too.fast" | "send.bytoken.toofast" => {
-            Class::Throttled
-        }
+        "90002"
+        | "90018"
+        | "130101"
+        | "660026"
+        | "410100"
+        | "send.too.fast"
+        | "send.bytoken.toofast" => Class::Throttled,
         "90020" => Class::Quota,
-        "invalidauthentication" | "invalidaccesstoken" | "accesstoken.expired" | "40000" | "40001" | "40014"
-        | "42001" | "authenticationfailed.missingparameter" => Class::Token,
-        "authfailed" | "invalidclientidorsecret" | "40089" | "40096" | "invalid.client" | "unauthorized.client" => {
-            Class::Credentials
-        }
+        "invalidauthentication"
+        | "invalidaccesstoken"
+        | "accesstoken.expired"
+        | "40000"
+        | "40001"
+        | "40014"
+        | "42001"
+        | "authenticationfailed.missingparameter" => Class::Token,
+        "authfailed"
+        | "invalidclientidorsecret"
+        | "40089"
+        | "40096"
+        | "invalid.client"
+        | "unauthorized.client" => Class::Credentials,
         "60011" => Class::Scope(answer.scopes.clone()),
         "60020" => Class::IpNotAllowed,
-        "300001" | "300005" | "400013" | "400101" | "400102" | "400106" | "session.notexisted" | "session.expired"
-        | "group.disbanded" | "bot.stopped" | "resource.not.found" | "staffid.notexisted" | "robot.oto.notexist"
-        | "param.cardnotexist" | "param.stream.outtrackid" | "invalidparameter.robotcode.downloadcode"
+        "300001"
+        | "300005"
+        | "400013"
+        | "400101"
+        | "400102"
+        | "400106"
+        | "session.notexisted"
+        | "session.expired"
+        | "group.disbanded"
+        | "bot.stopped"
+        | "resource.not.found"
+        | "staffid.notexisted"
+        | "robot.oto.notexist"
+        | "param.cardnotexist"
+        | "param.stream.outtrackid"
+        | "invalidparameter.robotcode.downloadcode"
         | "invalidparameter.robotcode.notexsit" => Class::Gone,
-        "460101" | "101002" | "40006" | "invalidparameter.msgparam.toolong" | "param.stream.content" => Class::TooLarge,
-        "param.contentunsafe" | "bot.forbidden.sendmessage" | "310000" | "430101" | "430102" | "430103" | "430104" => {
-            Class::Rejected
+        "460101"
+        | "101002"
+        | "40006"
+        | "invalidparameter.msgparam.toolong"
+        | "param.stream.content" => Class::TooLarge,
+        "param.contentunsafe"
+        | "bot.forbidden.sendmessage"
+        | "310000"
+        | "430101"
+        | "430102"
+        | "430103"
+        | "430104" => Class::Rejected,
+        "-1" | "15" | "88" | "system.busy" | "systembusy" | "system.error" | "servicetimeout" => {
+            Class::Transient
         }
-        "-1" | "15" | "88" | "system.busy" | "systembusy" | "system.error" | "servicetimeout" => Class::Transient,
         _ if code.starts_with("isp.") || code.starts_with("system.") => Class::Transient,
         _ if code.starts_with("contain.notallowed") => Class::Rejected,
         _ if code.contains("accesstokenpermissiondenied") => Class::Scope(answer.scopes.clone()),

@@ -11,10 +11,15 @@ pub(super) fn read(frame: &Frame) -> Result<Received, ParseError> {
         return Ok(quota);
     }
     let headers = &frame.headers;
-    let id = headers.get("eventId").or_else(|| headers.message_id()).ok_or(ParseError::Missing("eventId"))?;
+    let id = headers
+        .get("eventId")
+        .or_else(|| headers.message_id())
+        .ok_or(ParseError::Missing("eventId"))?;
     let kind = headers.get("eventType").ok_or(ParseError::Missing("eventType"))?;
-    let born_at_ms =
-        headers.get("eventBornTime").and_then(|time| time.trim().parse().ok()).or_else(|| headers.time_ms());
+    let born_at_ms = headers
+        .get("eventBornTime")
+        .and_then(|time| time.trim().parse().ok())
+        .or_else(|| headers.time_ms());
     Ok(Received::Inbound(Inbound::Event(Event {
         id: id.to_owned(),
         kind: kind.to_owned(),

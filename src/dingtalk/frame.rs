@@ -106,7 +106,10 @@ impl Frame {
 
     pub fn topic(&self) -> Topic {
         match (&self.kind, self.headers.topic()) {
-            (FrameKind::Callback, "/v1.0/im/bot/messages/get" | "/v1.0/im/bot/messages/delegate") => Topic::Robot,
+            (
+                FrameKind::Callback,
+                "/v1.0/im/bot/messages/get" | "/v1.0/im/bot/messages/delegate",
+            ) => Topic::Robot,
             (FrameKind::Callback, "/v1.0/card/instances/callback") => Topic::Card,
             (FrameKind::Event, _) => Topic::Event,
             (FrameKind::System, "ping") => Topic::Ping,
@@ -139,7 +142,8 @@ struct AckHeaders {
 
 impl Ack {
     fn new(message_id: &str, code: u16, message: &'static str, data: impl Into<String>) -> Self {
-        let headers = AckHeaders { content_type: "application/json", message_id: message_id.to_owned() };
+        let headers =
+            AckHeaders { content_type: "application/json", message_id: message_id.to_owned() };
         Self { code, headers, message, data: data.into() }
     }
 
@@ -230,7 +234,12 @@ mod tests {
             (Ack::unknown_topic("213d841d_972_1898bb26001_70a8"), "stream_ack_topic_not_found"),
             (Ack::internal_error("213d841d_972_1898bb26001_70a8"), "stream_ack_internal_error"),
             (
-                Ack::new("213d841d_972_1898bb26006_70ad", 200, "OK", format!("{{\"response\":{response}}}")),
+                Ack::new(
+                    "213d841d_972_1898bb26006_70ad",
+                    200,
+                    "OK",
+                    format!("{{\"response\":{response}}}"),
+                ),
                 "stream_ack_card_callback",
             ),
         ] {
@@ -262,13 +271,25 @@ mod tests {
 
     #[test]
     fn a_frame_with_missing_or_odd_parts_is_still_a_frame() {
-        let frame = Frame::parse(r#"{"type":"SYSTEM","header":{"topic":"ping","time":1690362102194,"x":[]}}"#).unwrap();
-        assert_eq!((frame.topic(), frame.headers.time_ms()), (Topic::Ping, Some(1_690_362_102_194)));
+        let frame = Frame::parse(
+            r#"{"type":"SYSTEM","header":{"topic":"ping","time":1690362102194,"x":[]}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (frame.topic(), frame.headers.time_ms()),
+            (Topic::Ping, Some(1_690_362_102_194))
+        );
         assert_eq!(frame.data, "");
-        for odd in ["{}", r#"{"type":7,"headers":"x","data":{"a":1}}"#, r#"{"type":null,"headers":null,"data":null}"#] {
+        for odd in [
+            "{}",
+            r#"{"type":7,"headers":"x","data":{"a":1}}"#,
+            r#"{"type":null,"headers":null,"data":null}"#,
+        ] {
             assert_eq!(Frame::parse(odd).unwrap().topic(), Topic::Unknown, "{odd}");
         }
-        for none in ["", "[]", "7", "{\"type\":", "\u{0}", &"[".repeat(10_000), &r#"{"a":"#.repeat(10_000)] {
+        for none in
+            ["", "[]", "7", "{\"type\":", "\u{0}", &"[".repeat(10_000), &r#"{"a":"#.repeat(10_000)]
+        {
             assert!(Frame::parse(none).is_err());
         }
     }

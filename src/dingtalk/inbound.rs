@@ -83,7 +83,11 @@ pub fn robot_message(data: &str) -> Result<Received, ParseError> {
         "2" => ChatKind::Group,
         other => {
             let found = other.chars().take(20).collect();
-            return Err(ParseError::Unexpected { field: "conversationType", found, expected: "`1` or `2`" });
+            return Err(ParseError::Unexpected {
+                field: "conversationType",
+                found,
+                expected: "`1` or `2`",
+            });
         }
     };
     let sender = person(&message);
@@ -154,7 +158,8 @@ fn webhook(message: &Map<String, Value>, sent_at_ms: i64) -> Option<Webhook> {
 /// In text the server removes mentions; in rich text the one that addresses the bot can stay in front as `@name`.
 fn without_leading_mention(text: &str) -> String {
     let Some(rest) = text.strip_prefix('@') else { return text.to_owned() };
-    rest.split_once(char::is_whitespace).map_or_else(String::new, |(_, rest)| rest.trim_start().to_owned())
+    rest.split_once(char::is_whitespace)
+        .map_or_else(String::new, |(_, rest)| rest.trim_start().to_owned())
 }
 
 pub(super) fn now_ms() -> i64 {

@@ -20,7 +20,10 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the range is checked, and a fraction is not whole")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range is checked, and a fraction is not whole"
+)]
 fn whole(float: f64) -> Option<i64> {
     (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
 }

@@ -65,7 +65,12 @@ impl Client {
     ///
     /// # Errors
     /// [`Class::TooLarge`] before anything is sent, otherwise as classified from the answer.
-    pub async fn upload_media(&self, kind: MediaKind, name: &str, content: Bytes) -> Result<MediaId, ApiError> {
+    pub async fn upload_media(
+        &self,
+        kind: MediaKind,
+        name: &str,
+        content: Bytes,
+    ) -> Result<MediaId, ApiError> {
         if content.len() > kind.limit_bytes() {
             let message = format!(
                 "the {} is {} bytes; DingTalk accepts at most {}",
@@ -78,15 +83,23 @@ impl Client {
         let answer = self
             .with_token(|token| {
                 let mut url = join(self.oapi_base(), UPLOAD);
-                url.query_pairs_mut().append_pair("access_token", token.expose()).append_pair("type", kind.as_str());
+                url.query_pairs_mut()
+                    .append_pair("access_token", token.expose())
+                    .append_pair("type", kind.as_str());
                 let length = content.len() as u64;
-                let part = Part::stream_with_length(Body::from(content.clone()), length).file_name(name.to_owned());
+                let part = Part::stream_with_length(Body::from(content.clone()), length)
+                    .file_name(name.to_owned());
                 self.send(UPLOAD, self.http().post(url).multipart(Form::new().part("media", part)))
             })
             .await?;
         match answer.as_object().and_then(|answer| lenient::field(answer, "media_id")) {
             Some(id) => Ok(MediaId(id)),
-            None => Err(ApiError::local(UPLOAD, Class::Transient, "no-media-id", "expected a media id in the answer")),
+            None => Err(ApiError::local(
+                UPLOAD,
+                Class::Transient,
+                "no-media-id",
+                "expected a media id in the answer",
+            )),
         }
     }
 
@@ -95,13 +108,23 @@ impl Client {
     ///
     /// # Errors
     /// [`Class::Gone`] for an expired code.
-    pub async fn download_url(&self, robot_code: Option<&str>, download_code: &str) -> Result<Url, ApiError> {
-        let request = json!({ "downloadCode": download_code, "robotCode": self.robot_code(robot_code) });
+    pub async fn download_url(
+        &self,
+        robot_code: Option<&str>,
+        download_code: &str,
+    ) -> Result<Url, ApiError> {
+        let request =
+            json!({ "downloadCode": download_code, "robotCode": self.robot_code(robot_code) });
         let answer = self.api(Method::POST, DOWNLOAD, &request).await?;
         let address = answer.get("downloadUrl").and_then(Value::as_str).unwrap_or_default();
         match Url::parse(address) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-            _ => Err(ApiError::local(DOWNLOAD, Class::Permanent, "no-url", "expected an http address in the answer")),
+            _ => Err(ApiError::local(
+                DOWNLOAD,
+                Class::Permanent,
+                "no-url",
+                "expected an http address in the answer",
+            )),
         }
     }
 }

@@ -51,10 +51,16 @@ impl Client {
         let part = |name| answer.get(name).and_then(Value::as_str).unwrap_or_default();
         let (endpoint, ticket) = (part("endpoint"), part("ticket"));
         if ticket.is_empty() {
-            return Err(ApiError::local(PATH, Class::Transient, "no-ticket", "expected a ticket in the answer"));
+            return Err(ApiError::local(
+                PATH,
+                Class::Transient,
+                "no-ticket",
+                "expected a ticket in the answer",
+            ));
         }
-        let mut url = check_endpoint(self.api_base(), endpoint)
-            .map_err(|reason| ApiError::local(PATH, Class::Permanent, "foreign-endpoint", reason))?;
+        let mut url = check_endpoint(self.api_base(), endpoint).map_err(|reason| {
+            ApiError::local(PATH, Class::Permanent, "foreign-endpoint", reason)
+        })?;
         url.query_pairs_mut().append_pair("ticket", ticket);
         Ok(Connection { url })
     }
@@ -76,7 +82,8 @@ fn request(client_id: &str, client_secret: &str) -> Value {
 
 /// Whether `endpoint` may be connected to: the answer that named it is not reason enough to send it messages' acks.
 fn check_endpoint(api_base: &Url, endpoint: &str) -> Result<Url, String> {
-    let url = Url::parse(endpoint).map_err(|error| format!("the endpoint is not an address: {error}"))?;
+    let url =
+        Url::parse(endpoint).map_err(|error| format!("the endpoint is not an address: {error}"))?;
     let host = url.host_str().unwrap_or_default();
     let (scheme, host_fits, expected) = if is_dingtalk(api_base) {
         ("wss", is_dingtalk(&url), "`wss://` at `*.dingtalk.com` or `*.dingtalk.io`".to_owned())
@@ -85,8 +92,15 @@ fn check_endpoint(api_base: &Url, endpoint: &str) -> Result<Url, String> {
         let base = api_base.host_str().unwrap_or_default();
         (scheme, host == base, format!("`{scheme}://` at `{base}`"))
     };
-    if url.scheme() != scheme || !host_fits || !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("refused the endpoint `{}://{host}`; expected {expected}", url.scheme()));
+    if url.scheme() != scheme
+        || !host_fits
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(format!(
+            "refused the endpoint `{}://{host}`; expected {expected}",
+            url.scheme()
+        ));
     }
     Ok(url)
 }
@@ -133,7 +147,11 @@ mod tests {
     fn another_base_may_only_name_itself() {
         let own = Url::parse("http://127.0.0.1:4000").unwrap();
         assert!(check_endpoint(&own, "ws://127.0.0.1:4001/connect").is_ok());
-        for bad in ["wss://127.0.0.1:4000/c", "ws://127.0.0.2:4000/c", "wss://wss-open-connection.dingtalk.com/connect"] {
+        for bad in [
+            "wss://127.0.0.1:4000/c",
+            "ws://127.0.0.2:4000/c",
+            "wss://wss-open-connection.dingtalk.com/connect",
+        ] {
             assert!(check_endpoint(&own, bad).is_err(), "{bad}");
         }
     }
@@ -141,7 +159,8 @@ mod tests {
     #[test]
     fn the_registration_asks_for_messages_clicks_and_events() {
         let sample: Value =
-            serde_json::from_str(include_str!("../../tests/fixtures/stream_open_request.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/fixtures/stream_open_request.json"))
+                .unwrap();
         let ours = request("dingfixturebot000001", "fixture-client-secret");
         assert_eq!(ours["clientId"], sample["clientId"]);
         assert_eq!(ours["clientSecret"], sample["clientSecret"]);

@@ -10,10 +10,13 @@ use crate::message::{Kind, MessageId, Quoted};
 pub(super) fn read(message: &Map<String, Value>) -> Option<Quoted> {
     let bot = field(message, "chatbotUserId");
     // Text messages carry the quote under `text`, rich text under `content`.
-    let places: Vec<Map<String, Value>> =
-        ["text", "content"].iter().filter_map(|name| message.get(*name).and_then(lenient::object)).collect();
+    let places: Vec<Map<String, Value>> = ["text", "content"]
+        .iter()
+        .filter_map(|name| message.get(*name).and_then(lenient::object))
+        .collect();
     let replied = places.iter().find_map(|place| place.get("repliedMsg").and_then(lenient::object));
-    let is_reply = places.iter().any(|place| place.get("isReplyMsg").and_then(lenient::boolean) == Some(true));
+    let is_reply =
+        places.iter().any(|place| place.get("isReplyMsg").and_then(lenient::boolean) == Some(true));
     let original = field(message, "originalMsgId").map(MessageId::new);
     if let Some(replied) = replied {
         let mut quoted = quoted(&replied, bot.as_deref());
@@ -24,7 +27,10 @@ pub(super) fn read(message: &Map<String, Value>) -> Option<Quoted> {
         // Quotes of rich media come without their content. The id alone, without the flag, is a thread's coordinate.
         return Some(Quoted { id: original, ..empty(Kind::Unknown) });
     }
-    message.get("quoteMessage").and_then(lenient::object).map(|legacy| quoted(&legacy, bot.as_deref()))
+    message
+        .get("quoteMessage")
+        .and_then(lenient::object)
+        .map(|legacy| quoted(&legacy, bot.as_deref()))
 }
 
 fn empty(kind: Kind) -> Quoted {

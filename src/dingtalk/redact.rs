@@ -34,7 +34,10 @@ mod tests {
     #[test]
     fn values_that_open_doors_are_taken_out() {
         for (raw, clean) in [
-            ("POST https://oapi.dingtalk.com/robot/sendBySession?session=abc123 failed", "session=***"),
+            (
+                "POST https://oapi.dingtalk.com/robot/sendBySession?session=abc123 failed",
+                "session=***",
+            ),
             ("bad access_token=tok-1&type=image", "access_token=***&type=image"),
             (r#"{"clientSecret":"hunter2hunter2"}"#, r#"{"clientSecret":"***"}"#),
             (r#"{\"ticket\":\"t-1\"}"#, r#"\"ticket\":\"***"#),

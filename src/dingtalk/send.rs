@@ -29,7 +29,12 @@ impl Client {
     /// # Errors
     /// [`Class::Gone`] once the webhook has expired; [`Class::Permanent`] for an address that is not DingTalk's: it
     /// came in a message, so it is not trusted.
-    pub async fn send_webhook(&self, webhook: &Webhook, body: &Body, at: &[StaffId]) -> Result<(), ApiError> {
+    pub async fn send_webhook(
+        &self,
+        webhook: &Webhook,
+        body: &Body,
+        at: &[StaffId],
+    ) -> Result<(), ApiError> {
         let url = self.check_webhook(&webhook.url)?;
         let body = webhook_body(body, at);
         check_size(WEBHOOK, body.to_string().len(), WEBHOOK_LIMIT_BYTES)?;
@@ -57,9 +62,24 @@ impl Client {
         });
         let answer = self.api(Method::POST, TO_PERSON, &request).await?;
         for (list, class, code, why) in [
-            ("flowControlledStaffIdList", Class::Throttled, "flow-controlled", "too many messages to this person"),
-            ("invalidStaffIdList", Class::Gone, "invalid-person", "DingTalk does not know this staff id"),
-            ("filteredStaffIdList", Class::Rejected, "filtered-person", "DingTalk filtered the message to this person"),
+            (
+                "flowControlledStaffIdList",
+                Class::Throttled,
+                "flow-controlled",
+                "too many messages to this person",
+            ),
+            (
+                "invalidStaffIdList",
+                Class::Gone,
+                "invalid-person",
+                "DingTalk does not know this staff id",
+            ),
+            (
+                "filteredStaffIdList",
+                Class::Rejected,
+                "filtered-person",
+                "DingTalk filtered the message to this person",
+            ),
         ] {
             if answer.get(list).and_then(lenient::list).is_some_and(|list| !list.is_empty()) {
                 return Err(ApiError::local(TO_PERSON, class, code, why));
@@ -92,8 +112,11 @@ impl Client {
 
     /// A webhook is posted to only over https at DingTalk, or at the host that the settings name.
     fn check_webhook(&self, address: &str) -> Result<Url, ApiError> {
-        let refuse = |message: String| ApiError::local(WEBHOOK, Class::Permanent, "foreign-webhook", message);
-        let url = Url::parse(address).map_err(|error| refuse(format!("the webhook is not an address: {error}")))?;
+        let refuse = |message: String| {
+            ApiError::local(WEBHOOK, Class::Permanent, "foreign-webhook", message)
+        };
+        let url = Url::parse(address)
+            .map_err(|error| refuse(format!("the webhook is not an address: {error}")))?;
         let base = self.oapi_base();
         let own = url.scheme() == base.scheme()
             && url.host_str() == base.host_str()
@@ -105,19 +128,30 @@ impl Client {
             return Ok(url);
         }
         let host = url.host_str().unwrap_or_default();
-        Err(refuse(format!("refused the webhook at `{}://{host}`; expected `https://*.dingtalk.com`", url.scheme())))
+        Err(refuse(format!(
+            "refused the webhook at `{}://{host}`; expected `https://*.dingtalk.com`",
+            url.scheme()
+        )))
     }
 }
 
 fn sent(answer: &Value) -> Sent {
-    Sent { query_key: answer.as_object().and_then(|answer| lenient::field(answer, "processQueryKey")) }
+    Sent {
+        query_key: answer.as_object().and_then(|answer| lenient::field(answer, "processQueryKey")),
+    }
 }
 
-fn check_size(endpoint: &'static str, size_bytes: usize, limit_bytes: usize) -> Result<(), ApiError> {
+fn check_size(
+    endpoint: &'static str,
+    size_bytes: usize,
+    limit_bytes: usize,
+) -> Result<(), ApiError> {
     if size_bytes < limit_bytes {
         return Ok(());
     }
-    let message = format!("the message is {size_bytes} bytes as JSON; DingTalk accepts less than {limit_bytes}");
+    let message = format!(
+        "the message is {size_bytes} bytes as JSON; DingTalk accepts less than {limit_bytes}"
+    );
     Err(ApiError::local(endpoint, Class::TooLarge, "too-large", message))
 }
 
@@ -125,7 +159,9 @@ fn check_size(endpoint: &'static str, size_bytes: usize, limit_bytes: usize) -> 
 fn webhook_body(body: &Body, at: &[StaffId]) -> Value {
     let (kind, mut content, text_key) = match body {
         Body::Text { text } => ("text", json!({ "content": text }), "content"),
-        Body::Markdown { title, text } => ("markdown", json!({ "title": title_of(title, text), "text": text }), "text"),
+        Body::Markdown { title, text } => {
+            ("markdown", json!({ "title": title_of(title, text), "text": text }), "text")
+        }
     };
     if let Some(Value::String(text)) = content.get_mut(text_key) {
         let mut missing = String::new();
@@ -151,7 +187,8 @@ fn webhook_body(body: &Body, at: &[StaffId]) -> Value {
 fn mentions(text: &str, id: &str) -> bool {
     let wanted = format!("@{id}");
     text.match_indices(&wanted).any(|(start, _)| {
-        !text[start + wanted.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        !text[start + wanted.len()..]
+            .starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     })
 }
 
@@ -188,7 +225,11 @@ mod tests {
             title: "构建结果".to_owned(),
             text: "### 构建结果\n\n| 项 | 值 |\n| :--- | :--- |\n| 状态 | 成功 |".to_owned(),
         };
-        assert_eq!(webhook_body(&markdown, &alice), fixture("api_webhook_markdown_request"), "the mention is appended");
+        assert_eq!(
+            webhook_body(&markdown, &alice),
+            fixture("api_webhook_markdown_request"),
+            "the mention is appended"
+        );
     }
 
     #[test]
@@ -204,9 +245,16 @@ mod tests {
         assert_eq!((key, param.as_str()), ("sampleText", group["msgParam"].as_str().unwrap()));
 
         let person = fixture("api_oto_send_request");
-        let (key, param) = message(&Body::Markdown { title: String::new(), text: "### 构建结果\n成功".to_owned() });
+        let (key, param) = message(&Body::Markdown {
+            title: String::new(),
+            text: "### 构建结果\n成功".to_owned(),
+        });
         assert_eq!(key, person["msgKey"]);
         let wanted: Value = serde_json::from_str(person["msgParam"].as_str().unwrap()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&param).unwrap(), wanted, "an empty title is derived");
+        assert_eq!(
+            serde_json::from_str::<Value>(&param).unwrap(),
+            wanted,
+            "an empty title is derived"
+        );
     }
 }

@@ -67,8 +67,12 @@ impl TokenCache {
                     _ => DEFAULT_LIFETIME,
                 };
                 // A short-lived token is used for half of its life rather than fetched for every call.
-                let usable = lifetime.checked_sub(RENEW_EARLY).filter(|left| !left.is_zero()).unwrap_or(lifetime / 2);
-                *state = State { current: Some((fetched.token.clone(), now + usable)), failure: None };
+                let usable = lifetime
+                    .checked_sub(RENEW_EARLY)
+                    .filter(|left| !left.is_zero())
+                    .unwrap_or(lifetime / 2);
+                *state =
+                    State { current: Some((fetched.token.clone(), now + usable)), failure: None };
                 Ok(fetched.token)
             }
             Err(error) => {
@@ -88,12 +92,20 @@ impl TokenCache {
 
     fn cached(&self) -> Option<Secret> {
         let state = self.lock();
-        state.current.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(token, _)| token.clone())
+        state
+            .current
+            .as_ref()
+            .filter(|(_, until)| Instant::now() < *until)
+            .map(|(token, _)| token.clone())
     }
 
     fn recent_failure(&self) -> Option<ApiError> {
         let state = self.lock();
-        state.failure.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(error, _)| error.clone())
+        state
+            .failure
+            .as_ref()
+            .filter(|(_, until)| Instant::now() < *until)
+            .map(|(error, _)| error.clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

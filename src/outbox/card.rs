@@ -52,7 +52,17 @@ pub(super) enum Ending {
 impl Card {
     pub(super) fn new(id: String, to: Address, title: String, run: String) -> Self {
         let version = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { id, run, to, title, content: Mutex::default(), version, shown: AtomicBool::new(false) }) }
+        Self {
+            shared: Arc::new(Shared {
+                id,
+                run,
+                to,
+                title,
+                content: Mutex::default(),
+                version,
+                shown: AtomicBool::new(false),
+            }),
+        }
     }
 
     pub fn id(&self) -> &str {

@@ -51,7 +51,8 @@ impl Cards {
     }
 
     fn broken(&self) {
-        *self.broken_until.lock().expect("nobody panics holding this") = Some(Instant::now() + CIRCUIT);
+        *self.broken_until.lock().expect("nobody panics holding this") =
+            Some(Instant::now() + CIRCUIT);
     }
 }
 
@@ -92,7 +93,9 @@ impl Sender {
     fn refused(&self, error: &ApiError) {
         let hint = error.hint().unwrap_or_default();
         tracing::error!(%error, hint, "DingTalk refused a card; its text is sent as Markdown");
-        if matches!(error.class, Class::Scope(_) | Class::Quota) || error.code.starts_with("param.template") {
+        if matches!(error.class, Class::Scope(_) | Class::Quota)
+            || error.code.starts_with("param.template")
+        {
             self.cards.broken();
         }
     }
@@ -149,7 +152,12 @@ impl Sender {
                 Ok(()) => {
                     failures = 0;
                     sent = Some(frame.version);
-                    self.note("UPDATE cards SET shown = ?2 WHERE id = ?1", card.id().to_owned(), Some(text)).await;
+                    self.note(
+                        "UPDATE cards SET shown = ?2 WHERE id = ?1",
+                        card.id().to_owned(),
+                        Some(text),
+                    )
+                    .await;
                     next = Instant::now() + self.pace(started.elapsed());
                 }
                 Err(error) => {
@@ -180,7 +188,12 @@ impl Sender {
         self.finish_with_retries(wire, &text, phase).await
     }
 
-    async fn finish_with_retries(&self, wire: &dingtalk::Card, text: &str, phase: Phase) -> Result<(), ApiError> {
+    async fn finish_with_retries(
+        &self,
+        wire: &dingtalk::Card,
+        text: &str,
+        phase: Phase,
+    ) -> Result<(), ApiError> {
         let guid = Uuid::new_v4().to_string();
         let mut attempt = 0;
         loop {
@@ -217,7 +230,8 @@ impl Sender {
         if frame.text.trim().is_empty() {
             return;
         }
-        let body = Body::Markdown { title: card.title().to_owned(), text: headed(card, &frame.text) };
+        let body =
+            Body::Markdown { title: card.title().to_owned(), text: headed(card, &frame.text) };
         let reply = Reply { to: card.to().clone(), body, at: Vec::new() };
         if let Err(error) = self.outbox.post(card.run(), vec![Post::Reply(reply)]).await {
             tracing::error!(%error, "the text of a card could not be queued");
@@ -225,7 +239,8 @@ impl Sender {
     }
 
     async fn close(&self, card: &Card) {
-        self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id().to_owned(), None).await;
+        self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id().to_owned(), None)
+            .await;
         self.outbox.cards().remove(card.id());
     }
 
@@ -237,9 +252,11 @@ impl Sender {
             .write(|c| {
                 // What never reached its chat needs no end; its run is reported as interrupted.
                 c.execute("UPDATE cards SET state = 'closed' WHERE state = 'new'", [])?;
-                c.prepare("SELECT id, shown FROM cards WHERE state = 'open' ORDER BY created_at_ms")?
-                    .query_map([], |row| Ok(CutShort { id: row.get(0)?, shown: row.get(1)? }))?
-                    .collect()
+                c.prepare(
+                    "SELECT id, shown FROM cards WHERE state = 'open' ORDER BY created_at_ms",
+                )?
+                .query_map([], |row| Ok(CutShort { id: row.get(0)?, shown: row.get(1)? }))?
+                .collect()
             })
             .await;
         found.unwrap_or_else(|error| {
@@ -255,19 +272,34 @@ impl Sender {
         match self.finish_with_retries(&wire, text.trim_start(), Phase::Failed).await {
             // A refusal that repeating does not mend is an end too: the card is gone.
             Err(error) if error.is_transient() => {}
-            Ok(()) | Err(_) => self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await,
+            Ok(()) | Err(_) => {
+                self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await
+            }
         }
     }
 
     fn wire(&self, id: &str) -> Option<dingtalk::Card> {
         let template = self.cards.usable()?;
-        Some(dingtalk::Card { id: id.to_owned(), template: template.id.clone(), key: template.key.clone() })
+        Some(dingtalk::Card {
+            id: id.to_owned(),
+            template: template.id.clone(),
+            key: template.key.clone(),
+        })
     }
 
     fn wire_of(&self, id: &str) -> Result<dingtalk::Card, ApiError> {
         // A card that was shown is streamed even while new ones are not tried.
-        let template = self.cards.template.as_ref().ok_or_else(|| ApiError::unreachable("no card template is set"))?;
-        Ok(dingtalk::Card { id: id.to_owned(), template: template.id.clone(), key: template.key.clone() })
+        let why = "`dingtalk.card_template` is not set";
+        let template = self
+            .cards
+            .template
+            .as_ref()
+            .ok_or_else(|| ApiError::local("card", Class::Gone, "no-template", why))?;
+        Ok(dingtalk::Card {
+            id: id.to_owned(),
+            template: template.id.clone(),
+            key: template.key.clone(),
+        })
     }
 
     async fn note(&self, sql: &'static str, id: String, text: Option<String>) {

@@ -95,7 +95,10 @@ impl Outbox {
         }
         let left = outbox.waiting() + deliveries.len();
         if left > 0 {
-            tracing::warn!(left, "stopped with replies not sent yet; they go out after the next start");
+            tracing::warn!(
+                left,
+                "stopped with replies not sent yet; they go out after the next start"
+            );
         }
     }
 }
@@ -123,7 +126,8 @@ impl Sender {
     }
 
     async fn item(&self, id: i64) -> Result<(Item, i64), String> {
-        let fresh = self.outbox.shared.fresh.lock().expect("nobody panics holding this").remove(&id);
+        let fresh =
+            self.outbox.shared.fresh.lock().expect("nobody panics holding this").remove(&id);
         if let Some(item) = fresh {
             return Ok((item, now_ms()));
         }
@@ -131,9 +135,11 @@ impl Sender {
             .outbox
             .store
             .read(move |c| {
-                c.query_row("SELECT payload, created_at_ms FROM outbox WHERE id = ?1", [id], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })
+                c.query_row(
+                    "SELECT payload, created_at_ms FROM outbox WHERE id = ?1",
+                    [id],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
             })
             .await
             .map_err(|error| error.to_string())?;
@@ -159,7 +165,8 @@ impl Sender {
                 let card = self.outbox.cards().get(&card_id).cloned();
                 let Some(card) = card else {
                     // Its run ended with the host that started it, and the person was told.
-                    self.ended(id, "parked", Some("the run of this card was cut short".to_owned())).await;
+                    self.ended(id, "parked", Some("the run of this card was cut short".to_owned()))
+                        .await;
                     return None;
                 };
                 self.show(&card).await;
@@ -169,7 +176,12 @@ impl Sender {
         }
     }
 
-    async fn send_until_settled(&self, id: i64, reply: &Reply, created_at_ms: i64) -> Result<(), ApiError> {
+    async fn send_until_settled(
+        &self,
+        id: i64,
+        reply: &Reply,
+        created_at_ms: i64,
+    ) -> Result<(), ApiError> {
         let mut attempt = 0;
         loop {
             let error = match self.send(reply).await {
@@ -221,8 +233,12 @@ impl Sender {
         let to = &reply.to;
         let robot = to.robot_code.as_deref();
         let sent = match to.kind {
-            ChatKind::Group => self.client.send_to_group(robot, &to.conversation_id, &reply.body).await,
-            ChatKind::Direct => self.client.send_to_person(robot, to.staff_id.as_ref()?, &reply.body).await,
+            ChatKind::Group => {
+                self.client.send_to_group(robot, &to.conversation_id, &reply.body).await
+            }
+            ChatKind::Direct => {
+                self.client.send_to_person(robot, to.staff_id.as_ref()?, &reply.body).await
+            }
         };
         Some(sent.map(drop))
     }
@@ -245,8 +261,10 @@ impl Sender {
             .outbox
             .store
             .write(move |c| {
-                c.prepare_cached("UPDATE outbox SET state = ?2, sent_at_ms = ?3, error = ?4 WHERE id = ?1")?
-                    .execute(params![id, state, now_ms(), error])
+                c.prepare_cached(
+                    "UPDATE outbox SET state = ?2, sent_at_ms = ?3, error = ?4 WHERE id = ?1",
+                )?
+                .execute(params![id, state, now_ms(), error])
             })
             .await;
         if let Err(error) = written {
@@ -257,11 +275,13 @@ impl Sender {
 
 /// A wait that doubles from a second to a minute, with jitter, and is never shorter than DingTalk asks for.
 pub(super) fn wait_before(attempt: u32, error: &ApiError) -> Duration {
-    let doubled = Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_mins(1));
+    let doubled =
+        Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_mins(1));
     let jittered = doubled.mul_f64(rand::random_range(0.5..1.0));
     error.retry_after.map_or(jittered, |asked| asked.max(jittered))
 }
 
 fn unreachable_person() -> ApiError {
-    ApiError::unreachable("the webhook has expired and DingTalk sent no staff id to send to")
+    let why = "the webhook has expired and DingTalk sent no staff id to send to";
+    ApiError::local("reply", Class::Gone, "no-way", why)
 }

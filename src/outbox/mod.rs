@@ -19,6 +19,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::dingtalk::text;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
@@ -177,16 +178,9 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
-    let texts = match &reply.body {
-        Body::Text { text } | Body::Markdown { text, .. } => crate::dingtalk::split(text),
-    };
-    let piece = |(n, text): (usize, String)| {
-        let body = match &reply.body {
-            Body::Text { .. } => Body::Text { text },
-            Body::Markdown { title, .. } => Body::Markdown { title: title.clone(), text },
-        };
+    let piece = |(n, body): (usize, Body)| {
         let at = if n == 0 { reply.at.clone() } else { Vec::new() };
         Item::Reply(Reply { to: reply.to.clone(), body, at })
     };
-    texts.into_iter().enumerate().map(piece).collect()
+    text::split(&reply.body).into_iter().enumerate().map(piece).collect()
 }

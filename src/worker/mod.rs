@@ -1,1 +1,5 @@
+//! The Lua runtime, and the runs on it.
 
+mod runtime;
+
+pub use runtime::LuaRuntime;

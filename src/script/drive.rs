@@ -1,0 +1,214 @@
+//! Drives one run: its coroutine, its clock, its cancellation, and what it says on the way.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use mlua::thread::AsyncThread;
+use mlua::{Function, MultiValue, Result as LuaResult};
+
+use crate::api::bot;
+use crate::api::ctx;
+use crate::api::run::{Limit, Run};
+use crate::script::diagnostic::Raised;
+use crate::script::vm::Vm;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Done,
+    /// It returned `bot.pass`: the message is for the next handler.
+    Passed,
+    Failed(Failed),
+    Cancelled,
+}
+
+/// Why a run failed: one line for the person, the rest for the owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// `ping.luau:3: message`.
+    pub short: String,
+    /// With the frames of the script.
+    pub full: String,
+    /// The limit that was hit, if one was.
+    pub limit: Option<Limit>,
+}
+
+impl Failed {
+    pub(super) fn new(short: impl Into<String>) -> Self {
+        let short = short.into();
+        Self { full: short.clone(), short, limit: None }
+    }
+}
+
+type Flush = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Runs `function` as a coroutine to its end, whatever that is, and ends `run` with it.
+///
+/// What the run said and nobody took yet stays in [`Run::take_pending`]: the dispatcher commits it with the run.
+pub(super) async fn drive(vm: &Vm, run: &Arc<Run>, function: &Function, args: &serde_json::Value) -> Ended {
+    let mut flush: Option<Flush> = None;
+    let ended = match begin(vm, run, function, args) {
+        Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
+        Err(error) => failed(vm, run, &error),
+    };
+    // The coroutine is gone; now what its host functions hold goes, and its cards close.
+    run.end(match &ended {
+        Ended::Done | Ended::Passed => None,
+        Ended::Failed(failed) => Some(&failed.short),
+        Ended::Cancelled => Some("stopped"),
+    });
+    // What is on its way to the journal arrives before what the dispatcher commits.
+    match flush {
+        Some(flush) => match flush.await {
+            Err(why) if !matches!(ended, Ended::Failed(_)) => Ended::Failed(Failed::new(why)),
+            _ => ended,
+        },
+        None => ended,
+    }
+}
+
+fn begin(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    args: &serde_json::Value,
+) -> LuaResult<AsyncThread<MultiValue>> {
+    let thread = vm.lua.create_thread(function.clone())?;
+    match run.message() {
+        Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
+        None => thread.into_async(()),
+    }
+}
+
+async fn poll_to_end(
+    vm: &Vm,
+    run: &Arc<Run>,
+    mut thread: AsyncThread<MultiValue>,
+    flush: &mut Option<Flush>,
+) -> Ended {
+    let mut deadline = pin!(tokio::time::sleep_until(run.deadline().into()));
+    let mut cancelled = pin!(run.cancel().cancelled());
+    let mut preempted_before = false;
+    poll_fn(move |context| {
+        if deadline.as_mut().poll(context).is_ready() {
+            run.hit(Limit::Wall(run.limits().wall));
+        }
+        let _ = cancelled.as_mut().poll(context); // registers; `is_stopped` asks the token
+        if run.is_stopped() {
+            return Poll::Ready(stopped(vm, run));
+        }
+        if let Some(Err(why)) = poll_flush(flush, context) {
+            return Poll::Ready(Ended::Failed(Failed::new(why)));
+        }
+
+        let (polled, took, preempted) = vm.slice.run(|| {
+            let outer = vm.scope.enter(Some(Arc::clone(run)));
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut thread).poll(context)));
+            vm.scope.enter(outer);
+            polled
+        });
+        let stopped_inside = run.is_stopped();
+        run.spend(took);
+
+        match polled {
+            Err(panic) => {
+                run.hit(Limit::Panic);
+                tracing::error!(run.id = run.id(), panic = text_of(&*panic), "the engine panicked");
+                Poll::Ready(stopped(vm, run))
+            }
+            Ok(Poll::Ready(_)) if stopped_inside => Poll::Ready(stopped(vm, run)),
+            Ok(Poll::Ready(Ok(values))) => {
+                Poll::Ready(if bot::is_pass(&vm.lua, values.front()) { Ended::Passed } else { Ended::Done })
+            }
+            Ok(Poll::Ready(Err(error))) => Poll::Ready(failed(vm, run, &error)),
+            Ok(Poll::Pending) if run.is_stopped() => Poll::Ready(stopped(vm, run)),
+            Ok(Poll::Pending) => {
+                // mlua's wrapper polls the future of a host function and *then* yields, in Lua. A preemption between the
+                // two spends the future's wake-up on the poll that only yields: nobody would poll the future again. So a
+                // preempted poll, and the one after it, ask for another.
+                if preempted || preempted_before {
+                    context.waker().wake_by_ref();
+                }
+                preempted_before = preempted;
+                if flush.is_none() && run.has_pending() {
+                    let (outbox, id, posts) = (vm.scope.host().outbox().cloned(), run.id().to_owned(), run.take_pending());
+                    *flush = Some(Box::pin(async move {
+                        let outbox = outbox.map_err(|error| error.to_string())?;
+                        outbox.post(&id, posts).await.map_err(|error| format!("the reply was not kept: {error}"))
+                    }));
+                    if let Some(Err(why)) = poll_flush(flush, context) {
+                        return Poll::Ready(Ended::Failed(Failed::new(why)));
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+fn poll_flush(flush: &mut Option<Flush>, context: &mut Context<'_>) -> Option<Result<(), String>> {
+    match flush.as_mut()?.as_mut().poll(context) {
+        Poll::Ready(result) => {
+            *flush = None;
+            Some(result)
+        }
+        Poll::Pending => None,
+    }
+}
+
+/// The end of a run that may not go on. Its coroutine is never resumed: no `pcall` can keep it.
+fn stopped(vm: &Vm, run: &Run) -> Ended {
+    let Some(limit) = run.limit_hit() else { return Ended::Cancelled };
+    let frames = vm.slice.take_stopped_at().unwrap_or_default();
+    let raised = Raised::from_error(&mlua::Error::RuntimeError(format!("{limit}\nstack traceback:\n{frames}")));
+    let place = raised.traceback.first().and_then(|frame| frame.split_whitespace().next()).map(str::to_owned);
+    let short = match place {
+        Some(place) => format!("{place}: {limit}"),
+        None => limit.to_string(),
+    };
+    let mut full = short.clone();
+    for frame in &raised.traceback {
+        full.push_str("\n  ");
+        full.push_str(frame);
+    }
+    Ended::Failed(Failed { short, full, limit: Some(limit) })
+}
+
+fn failed(vm: &Vm, run: &Run, error: &mlua::Error) -> Ended {
+    let raised = Raised::from_error(error);
+    let mut short = raised.short();
+    let mut full = raised.full();
+    if is_memory(error) || raised.message.contains("not enough memory") {
+        let limit = Limit::Memory(vm.scope.host().memory_bytes());
+        run.hit(limit);
+        short = match &raised.at {
+            Some((path, line)) => format!("{path}:{line}: {limit}"),
+            None => limit.to_string(),
+        };
+        full = full.replace(&raised.short(), &short);
+        // The garbage of this run must not fail the next one.
+        let _ = vm.lua.gc_collect();
+    }
+    Ended::Failed(Failed { short, full, limit: run.limit_hit() })
+}
+
+fn is_memory(error: &mlua::Error) -> bool {
+    match error {
+        mlua::Error::MemoryError(_) => true,
+        mlua::Error::CallbackError { cause, .. } => is_memory(cause),
+        _ => false,
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
