@@ -271,6 +271,14 @@ impl<I> Routes<I> {
         if faults.is_empty() { Ok(routes) } else { Err(faults) }
     }
 
+    /// Looks for faults without compiling patterns: what a reload asks first, for each script by itself.
+    pub fn check(handlers: impl IntoIterator<Item = Arc<Handler<I>>>) -> Vec<Fault> {
+        let mut routes = Self { handlers: handlers.into_iter().collect(), ..Self::default() };
+        let mut faults = Vec::new();
+        routes.index_commands(&mut faults);
+        faults
+    }
+
     fn index_commands(&mut self, faults: &mut Vec<Fault>) {
         for (index, handler) in self.handlers.iter().enumerate() {
             for name in handler.names() {

@@ -29,6 +29,10 @@ pub enum LoadErrorKind {
     Unreadable,
     /// A `bot.…` declaration that makes no sense.
     Declaration,
+    /// Its declarations clash with those of another script.
+    Conflict,
+    /// The file was emptied, which removing it would say better.
+    Empty,
 }
 
 impl LoadErrorKind {
@@ -42,6 +46,8 @@ impl LoadErrorKind {
             Self::NotUtf8 => "not_utf8",
             Self::Unreadable => "unreadable",
             Self::Declaration => "declaration",
+            Self::Conflict => "conflict",
+            Self::Empty => "empty",
         }
     }
 }

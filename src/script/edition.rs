@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local};
-use tokio_util::sync::CancellationToken;
 
 use crate::router::Command;
 use crate::router::Handler;
@@ -16,6 +14,7 @@ use crate::router::Pattern;
 use crate::router::Place;
 
 use super::diagnostic::{LoadError, LoadErrorKind};
+use super::generation::{Engine, Generation};
 use super::registration::{Declared, HandlerKey, Registration};
 use super::vm::Vm;
 
@@ -27,30 +26,30 @@ pub struct Target {
     pub handler: HandlerKey,
 }
 
-/// A loaded version of a script. Whoever runs one of its handlers holds it; the VM goes with the last holder.
+/// A loaded version of a script. Whoever runs one of its handlers holds it, or its [`Generation`].
 pub struct Edition {
     id: u64,
-    script: Arc<str>,
     number: u64,
     loaded_at: DateTime<Local>,
-    vm: Vm,
-    pub(super) handlers: Vec<Arc<Handler<Target>>>,
-    retired: CancellationToken,
-    _counted: Counted,
+    generation: Arc<Generation>,
+    handlers: Vec<Arc<Handler<Target>>>,
+    /// Whether another one, or none, serves in its place.
+    replaced: AtomicBool,
 }
 
-impl Edition {
+/// A loaded script whose handlers may yet conflict with those of others. Dropping it leaves nothing behind.
+pub(super) struct Candidate {
+    id: u64,
+    vm: Vm,
+    handlers: Vec<Arc<Handler<Target>>>,
+}
+
+impl Candidate {
     /// Turns what `vm` declared into routes.
     ///
     /// # Errors
     /// The first declaration or pattern that makes no sense, at its line; `text` finds the source of a file.
-    pub(super) fn new(
-        id: u64,
-        number: u64,
-        vm: Vm,
-        live: &Arc<AtomicUsize>,
-        text: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, LoadError> {
+    pub(super) fn new(id: u64, vm: Vm, text: impl Fn(&str) -> Option<String>) -> Result<Self, LoadError> {
         let mut handlers = Vec::new();
         for registration in vm.registrations() {
             routes_of(id, registration, &mut handlers).map_err(|message| {
@@ -58,19 +57,39 @@ impl Edition {
                 error.at(registration.line, text(&registration.path).as_deref())
             })?;
         }
-        let script = Arc::clone(vm.path());
-        let retired = CancellationToken::new();
-        Ok(Self { id, script, number, loaded_at: Local::now(), vm, handlers, retired, _counted: Counted::new(live) })
+        Ok(Self { id, vm, handlers })
     }
 
-    /// Unlike any other edition of this process.
+    pub(super) fn script(&self) -> &Arc<str> {
+        self.vm.path()
+    }
+
+    pub(super) fn handlers(&self) -> &[Arc<Handler<Target>>] {
+        &self.handlers
+    }
+
+    /// Gives it a task of its own: from now on it can run.
+    pub(super) fn serve(self, number: u64, engine: &Engine) -> Arc<Edition> {
+        Arc::new(Edition {
+            id: self.id,
+            number,
+            loaded_at: Local::now(),
+            generation: Generation::spawn(self.vm, engine),
+            handlers: self.handlers,
+            replaced: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Edition {
+    /// Unlike that of any other edition in this library.
     pub fn id(&self) -> u64 {
         self.id
     }
 
     /// Path below the scripts folder.
     pub fn script(&self) -> &Arc<str> {
-        &self.script
+        self.generation.path()
     }
 
     /// Counts the versions of this script that have served, from 1.
@@ -82,37 +101,31 @@ impl Edition {
         self.loaded_at
     }
 
-    pub fn vm(&self) -> &Vm {
-        &self.vm
+    /// What runs its handlers.
+    pub fn generation(&self) -> &Arc<Generation> {
+        &self.generation
     }
 
-    /// Cancelled when a newer version serves, or none: its timers end, runs that began go on.
-    pub fn retired(&self) -> &CancellationToken {
-        &self.retired
+    pub fn handlers(&self) -> &[Arc<Handler<Target>>] {
+        &self.handlers
     }
 
     pub fn registration(&self, handler: HandlerKey) -> Option<&Registration> {
-        self.vm.registrations().iter().find(|registration| registration.handler == handler)
+        self.generation.registrations().iter().find(|registration| registration.handler == handler)
     }
 
-    pub(super) fn hooks(&self, wanted: &Declared) -> Vec<HandlerKey> {
-        let all = self.vm.registrations().iter();
-        all.filter(|one| one.declared == *wanted).map(|one| one.handler).collect()
+    pub(super) fn replace(&self) {
+        self.replaced.store(true, Ordering::SeqCst);
     }
 
-    pub(super) fn timers(&self) -> Vec<(Duration, HandlerKey)> {
-        let all = self.vm.registrations().iter();
-        all.filter_map(|one| match one.declared {
-            Declared::Every { interval } => Some((interval, one.handler)),
-            _ => None,
-        })
-        .collect()
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::SeqCst)
     }
 }
 
 impl fmt::Debug for Edition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Edition").field("script", &self.script).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Edition").field("script", self.script()).field("number", &self.number).finish_non_exhaustive()
     }
 }
 
@@ -148,20 +161,4 @@ fn routes_of(edition: u64, registration: &Registration, handlers: &mut Vec<Arc<H
         }));
     }
     Ok(())
-}
-
-/// Counts the editions that are alive, so that a leak shows.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(live))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
