@@ -26,7 +26,7 @@ use crate::router::Routes;
 use super::diagnostic::LoadError;
 use super::edition::{Edition, Target};
 use super::generation::Engine;
-use super::loader::{Applied, Loader, Touched, Turn};
+use super::loader::{Alive, Applied, Loader, Touched, Turn};
 use super::report::{Outcome, Report};
 use super::scan::FolderError;
 use super::watch::{Changes, Watch, WatchError};
@@ -85,7 +85,7 @@ pub struct Library {
     current: watch::Receiver<Arc<Snapshot>>,
     reports: broadcast::Sender<Arc<Report>>,
     rescan: Arc<Notify>,
-    loader: Arc<Mutex<Loader>>,
+    alive: Alive,
 }
 
 impl Library {
@@ -100,9 +100,8 @@ impl Library {
         let first = loader.open()?;
         let (publish, current) = watch::channel(first.snapshot.clone().unwrap_or_default());
         let (reports, _) = broadcast::channel(REPORTS);
+        let library = Self { current, reports: reports.clone(), rescan: Arc::default(), alive: loader.alive() };
         let loader = Arc::new(Mutex::new(loader));
-        let library =
-            Self { current, reports: reports.clone(), rescan: Arc::default(), loader: Arc::clone(&loader) };
         let rescan = Arc::clone(&library.rescan);
         let turns = Turns::default();
         Ok((library, Keeper { loader, watch, publish, reports, rescan, first, turns }))
@@ -130,7 +129,7 @@ impl Library {
 
     /// VMs that are alive: those that serve, and replaced ones whose runs have not ended.
     pub fn live(&self) -> usize {
-        self.loader.lock().unwrap_or_else(PoisonError::into_inner).live()
+        self.alive.count()
     }
 }
 

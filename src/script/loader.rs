@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
@@ -47,6 +47,8 @@ pub(super) struct Applied {
     pub(super) reports: Vec<Report>,
     /// When to look again, though nothing changes.
     pub(super) again: Option<Instant>,
+    /// A script that never served went.
+    forgot: bool,
 }
 
 /// One version hands over to another.
@@ -56,14 +58,32 @@ pub(super) struct Turn {
     pub(super) new: Option<Arc<Edition>>,
 }
 
+/// Ends of the VMs that were served and may still be there. Apart from the loader, which is busy while it loads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alive(Arc<Mutex<Vec<CancellationToken>>>);
+
+impl Alive {
+    fn insert(&self, closed: CancellationToken) {
+        self.count();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(closed);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        let mut alive = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        alive.retain(|closed| !closed.is_cancelled());
+        alive.len()
+    }
+}
+
 pub(super) struct Loader {
     dir: PathBuf,
     host: Host,
     engine: Engine,
     scripts: BTreeMap<String, Script>,
     next_id: u64,
-    /// Ends of the VMs that were ever served and may still be there.
-    alive: Vec<CancellationToken>,
+    alive: Alive,
+    /// Warnings that were reported and still hold.
+    warned: BTreeSet<String>,
     /// What was last reported about the folder itself.
     folder_problem: Option<String>,
 }
@@ -109,8 +129,8 @@ impl Loader {
     pub(super) fn new(dir: &Path, host: Host, engine: Engine) -> Self {
         // The watcher names absolute paths.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let (scripts, alive) = (BTreeMap::new(), Vec::new());
-        Self { dir, host, engine, scripts, next_id: 1, alive, folder_problem: None }
+        let (scripts, alive, warned) = (BTreeMap::new(), Alive::default(), BTreeSet::new());
+        Self { dir, host, engine, scripts, next_id: 1, alive, warned, folder_problem: None }
     }
 
     /// The first look.
@@ -119,9 +139,8 @@ impl Loader {
         Ok(self.apply(&Touched { rescan: true, ..Touched::default() }))
     }
 
-    pub(super) fn live(&mut self) -> usize {
-        self.alive.retain(|closed| !closed.is_cancelled());
-        self.alive.len()
+    pub(super) fn alive(&self) -> Alive {
+        self.alive.clone()
     }
 
     /// Looks at what was touched, loads what has to be, and swaps what can be.
@@ -156,7 +175,7 @@ impl Loader {
             self.add_waiting(&on_disk, &mut candidates, &mut applied);
         }
         self.commit(candidates, &mut applied);
-        if !applied.turns.is_empty() || applied.reports.iter().any(Report::is_failure) {
+        if applied.forgot || !applied.turns.is_empty() || applied.reports.iter().any(Report::is_failure) {
             self.publish(&mut applied);
         }
         applied
@@ -302,6 +321,12 @@ impl Loader {
                 break;
             }
         }
+        // What is left may still fit together, as two that exchange a name do.
+        if !candidates.is_empty() && self.conflicts(&candidates.iter().collect::<Vec<_>>(), true).is_empty() {
+            for candidate in candidates.drain(..) {
+                self.swap(candidate, applied);
+            }
+        }
         for candidate in candidates {
             let faults = self.conflicts(&[&candidate], false);
             if let Some(fault) = faults.first() {
@@ -329,8 +354,7 @@ impl Loader {
         let script = self.scripts.entry(name.clone()).or_default();
         script.count += 1;
         let new = candidate.serve(script.count, &self.engine);
-        self.alive.push(new.generation().closed().clone());
-        self.alive.retain(|closed| !closed.is_cancelled());
+        self.alive.insert(new.generation().closed().clone());
         script.failure = None;
         let outcome = Outcome::Loaded { number: new.number(), handlers: new.handlers().len() };
         let old = script.serving.replace(Arc::clone(&new));
@@ -342,6 +366,7 @@ impl Loader {
     }
 
     fn remove(&mut self, name: &str, applied: &mut Applied) {
+        applied.forgot = true;
         let Some(old) = self.scripts.remove(name).and_then(|script| script.serving) else { return };
         old.replace();
         applied.turns.push(Turn { old: Some(old), new: None });
@@ -360,7 +385,7 @@ impl Loader {
     }
 
     /// Makes the snapshot of what serves now.
-    fn publish(&self, applied: &mut Applied) {
+    fn publish(&mut self, applied: &mut Applied) {
         let serving = || self.scripts.values().filter_map(|script| script.serving.as_ref());
         let handlers = serving().flat_map(|edition| edition.handlers()).cloned();
         let routes: Routes<Target> = match Routes::compile(handlers.collect::<Vec<Arc<Handler<Target>>>>()) {
@@ -373,10 +398,9 @@ impl Loader {
                 return;
             }
         };
-        if applied.turns.iter().any(|turn| turn.new.is_some()) {
-            for warning in routes.warnings() {
-                applied.reports.push(Report::new("", Outcome::Warning { message: warning.to_string() }));
-            }
+        let warnings: BTreeSet<String> = routes.warnings().iter().map(ToString::to_string).collect();
+        for message in warnings.difference(&self.warned) {
+            applied.reports.push(Report::new("", Outcome::Warning { message: message.clone() }));
         }
         let editions: HashMap<u64, Arc<Edition>> =
             serving().map(|edition| (edition.id(), Arc::clone(edition))).collect();
@@ -390,6 +414,7 @@ impl Loader {
             failure: script.failure.clone(),
         });
         applied.snapshot = Some(Arc::new(Snapshot { routes, editions, scripts: scripts.collect() }));
+        self.warned = warnings;
     }
 }
 
