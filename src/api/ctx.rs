@@ -53,12 +53,18 @@ impl Classes {
             .method("set", &["text"], |_, call, this: Owned<Card>, text: Value| {
                 Ok(this.check(call, "card")?.set(&shown(&text)?))
             })?
-            .method("progress", &["fraction", "label"], |_, call, this: Owned<Card>, (part, label): (f64, Option<String>)| {
-                if part.is_nan() {
-                    return Err(misuse("argument #1 (`fraction`): expected a number from 0 to 1, got nan"));
-                }
-                Ok(this.check(call, "card")?.progress(part, label.as_deref()))
-            })?
+            .method(
+                "progress",
+                &["fraction", "label"],
+                |_, call, this: Owned<Card>, (part, label): (f64, Option<String>)| {
+                    if part.is_nan() {
+                        return Err(misuse(
+                            "argument #1 (`fraction`): expected a number from 0 to 1, got nan",
+                        ));
+                    }
+                    Ok(this.check(call, "card")?.progress(part, label.as_deref()))
+                },
+            )?
             .method("finish", &["text"], |_, call, this: Owned<Card>, text: Option<Value>| {
                 let card = this.check(call, "card")?;
                 if let Some(text) = text.filter(|text| !text.is_nil()) {
@@ -67,7 +73,10 @@ impl Classes {
                 Ok(card.finish())
             })?
             .method("fail", &["reason"], |_, call, this: Owned<Card>, reason: Option<Value>| {
-                let reason = reason.filter(|reason| !reason.is_nil()).map(|reason| shown(&reason)).transpose()?;
+                let reason = reason
+                    .filter(|reason| !reason.is_nil())
+                    .map(|reason| shown(&reason))
+                    .transpose()?;
                 Ok(this.check(call, "card")?.fail(reason.as_deref().unwrap_or("failed")))
             })?
             .build()?;
@@ -98,7 +107,12 @@ impl<T> Owned<T> {
 }
 
 /// The `ctx` of a run.
-pub(crate) fn create(lua: &Lua, run: &Arc<Run>, message: &Message, args: &serde_json::Value) -> LuaResult<Table> {
+pub(crate) fn create(
+    lua: &Lua,
+    run: &Arc<Run>,
+    message: &Message,
+    args: &serde_json::Value,
+) -> LuaResult<Table> {
     let ctx = lua.create_table_with_capacity(0, 6)?;
     ctx.raw_set("text", message.text.as_str())?;
     let args = match args {
@@ -128,10 +142,15 @@ pub(crate) fn create(lua: &Lua, run: &Arc<Run>, message: &Message, args: &serde_
 }
 
 pub(crate) fn classes(lua: &Lua) -> LuaResult<Classes> {
-    lua.app_data_ref::<Classes>().map(|classes| classes.clone()).ok_or_else(|| misuse("this VM has no classes"))
+    lua.app_data_ref::<Classes>()
+        .map(|classes| classes.clone())
+        .ok_or_else(|| misuse("this VM has no classes"))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit the 53 bits of a number")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 fit the 53 bits of a number"
+)]
 fn message_table(lua: &Lua, message: &Message) -> LuaResult<Table> {
     const NAMES: &[&str] = &["id", "kind", "files", "quoted", "mentions", "sent_at"];
     let table = lua.create_table_with_capacity(0, NAMES.len())?;
@@ -215,7 +234,9 @@ fn card(lua: &Lua, call: &Call, mut options: Options) -> LuaResult<Table> {
 }
 
 fn address(call: &Call) -> LuaResult<Address> {
-    call.run.address().ok_or_else(|| misuse("no message started this run, so there is nobody to answer"))
+    call.run
+        .address()
+        .ok_or_else(|| misuse("no message started this run, so there is nobody to answer"))
 }
 
 /// Text of a reply; never empty.
@@ -234,13 +255,18 @@ fn said(value: &Value) -> LuaResult<String> {
 fn shown(value: &Value) -> LuaResult<String> {
     match value {
         Value::String(text) => Ok(text.to_string_lossy()),
-        other => text_of(other).ok_or_else(|| misuse(format!("expected text, got {}", type_name(other)))),
+        other => {
+            text_of(other).ok_or_else(|| misuse(format!("expected text, got {}", type_name(other))))
+        }
     }
 }
 
 /// The first line without Markdown signs: what the list of chats shows.
 fn title_of(markdown: &str) -> String {
-    let line = markdown.lines().map(|line| line.trim_matches(['#', '*', '>', '`', ' ', '-', '_'])).find(|line| !line.is_empty());
+    let line = markdown
+        .lines()
+        .map(|line| line.trim_matches(['#', '*', '>', '`', ' ', '-', '_']))
+        .find(|line| !line.is_empty());
     line.unwrap_or("message").chars().take(40).collect()
 }
 
@@ -252,9 +278,12 @@ fn mentioned(call: &Call, at: &Value) -> LuaResult<Vec<StaffId>> {
     };
     match at {
         Value::Nil | Value::Boolean(false) => Ok(Vec::new()),
-        Value::Boolean(true) => {
-            Ok(call.run.message().and_then(|message| message.sender.staff_id.clone()).into_iter().collect())
-        }
+        Value::Boolean(true) => Ok(call
+            .run
+            .message()
+            .and_then(|message| message.sender.staff_id.clone())
+            .into_iter()
+            .collect()),
         Value::Table(list) => list.sequence_values::<Value>().map(|value| one(&value?)).collect(),
         other => one(other).map(|id| vec![id]),
     }

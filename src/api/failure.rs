@@ -2,7 +2,9 @@
 //!
 //! Misuse by the script raises instead ([`misuse`]); a limit or a cancelled run raises too and cannot be survived.
 
-use mlua::{Error, IntoLua, IntoLuaMulti, Lua, MetaMethod, MultiValue, Result as LuaResult, Table, Value};
+use mlua::{
+    Error, IntoLua, IntoLuaMulti, Lua, MetaMethod, MultiValue, Result as LuaResult, Table, Value,
+};
 
 /// A refusal of the outside world: a table with `kind`, `message`, `hint` that prints as its message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +42,9 @@ impl IntoLua for Failure {
             Some(metatable) => metatable,
             None => {
                 let metatable = lua.create_table()?;
-                let text =
-                    lua.create_function(|_, failure: Table| failure.raw_get::<Option<mlua::LuaString>>("message"))?;
+                let text = lua.create_function(|_, failure: Table| {
+                    failure.raw_get::<Option<mlua::LuaString>>("message")
+                })?;
                 metatable.raw_set(MetaMethod::ToString.name(), text)?;
                 metatable.raw_set("__metatable", "failure")?;
                 metatable.set_readonly(true);
@@ -102,8 +105,12 @@ pub fn type_name(value: &Value) -> &'static str {
 pub fn suggestion(wrong: &str, right: &[&str]) -> String {
     let nearest = right
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= 2.max(name.chars().count() / 3) && *distance < name.chars().count())
+        .map(|name| {
+            (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name)
+        })
+        .filter(|(distance, name)| {
+            *distance <= 2.max(name.chars().count() / 3) && *distance < name.chars().count()
+        })
         .min()
         .map(|(_, name)| format!("; did you mean `{name}`?"));
     let mut names: Vec<String> = right.iter().map(|name| format!("`{name}`")).collect();

@@ -50,6 +50,7 @@ pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
 pub use options::Options;
 pub use run::{Limit, Limits, Run};
+pub use shell::process::Processes;
 
 /// A module: its global name, its table, and its definition.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,7 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
     Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
     Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
+    Registration { name: "shell", build: shell::module, definition: include_str!("shell/shell.d.luau") },
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
@@ -83,6 +85,7 @@ struct Inner {
     limits: Limits,
     memory_bytes: usize,
     journal: Option<Journal>,
+    processes: Processes,
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +97,7 @@ struct Journal {
 impl Host {
     /// A host without a journal: it loads and checks scripts, and runs what neither replies nor stores.
     pub fn new(limits: Limits, memory_bytes: usize) -> Self {
-        Self { inner: Arc::new(Inner { limits, memory_bytes, journal: None }) }
+        Self { inner: Arc::new(Inner { limits, memory_bytes, journal: None, processes: Processes::new() }) }
     }
 
     /// The same host with the journal that replies, cards and `kv` go to.
@@ -108,6 +111,12 @@ impl Host {
     /// Limits of a run, unless its handler says less.
     pub fn limits(&self) -> Limits {
         self.inner.limits
+    }
+
+    /// Owner of every process that a script starts; supervised on the runtime that the host was made in. To be closed
+    /// when the host shuts down.
+    pub fn processes(&self) -> &Processes {
+        &self.inner.processes
     }
 
     /// What one VM may allocate.
@@ -164,7 +173,9 @@ impl Scope {
 
     /// The scope of the VM that calls.
     pub fn of(lua: &Lua) -> LuaResult<Self> {
-        lua.app_data_ref::<Self>().map(|scope| scope.clone()).ok_or_else(|| misuse("this VM has no scope"))
+        lua.app_data_ref::<Self>()
+            .map(|scope| scope.clone())
+            .ok_or_else(|| misuse("this VM has no scope"))
     }
 
     pub fn host(&self) -> &Host {
@@ -194,13 +205,17 @@ impl Scope {
     pub(crate) fn call(&self, lua: &Lua) -> LuaResult<Call> {
         let run = self.run().ok_or_else(|| misuse(TOP_LEVEL))?;
         run.check()?;
-        Ok(Call { lua: lua.clone(), host: self.0.host.clone(), script: Arc::clone(&self.0.script), run })
+        Ok(Call {
+            lua: lua.clone(),
+            host: self.0.host.clone(),
+            script: Arc::clone(&self.0.script),
+            run,
+        })
     }
 }
 
 /// Ends the message of every call that is refused at the top level; a load failure of this kind is recognised by it.
-pub(crate) const TOP_LEVEL: &str =
-    "cannot be called while the script loads: put it into a handler, or into `bot.on(\"start\", function() … end)`";
+pub(crate) const TOP_LEVEL: &str = "cannot be called while the script loads: put it into a handler, or into `bot.on(\"start\", function() … end)`";
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,8 +13,8 @@ use std::task::Poll;
 
 use mlua::chunk::ChunkMode;
 use mlua::{
-    AnyUserData, Error, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, MultiValue, Result as LuaResult,
-    Table, Value,
+    AnyUserData, Error, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, MultiValue,
+    Result as LuaResult, Table, Value,
 };
 
 use crate::api::failure::{misuse, suggestion};
@@ -266,7 +266,12 @@ impl Class {
         Ok(fields)
     }
 
-    fn index(&self, lua: &Lua, fields: &Table, optional: &'static [&'static str]) -> LuaResult<Function> {
+    fn index(
+        &self,
+        lua: &Lua,
+        fields: &Table,
+        optional: &'static [&'static str],
+    ) -> LuaResult<Function> {
         let mut names = names_of(&self.methods)?;
         names.extend(names_of(fields)?);
         names.extend(optional.iter().map(|name| (*name).to_owned()));
@@ -277,7 +282,11 @@ impl Class {
             known.raw_set(name, method)?;
         }
         // Luau, not Rust: a method call costs no crossing.
-        lua.load(INDEX).set_name(GLUE).set_mode(ChunkMode::Text).call((known, optional.to_vec(), raise))
+        lua.load(INDEX).set_name(GLUE).set_mode(ChunkMode::Text).call((
+            known,
+            optional.to_vec(),
+            raise,
+        ))
     }
 }
 
@@ -309,7 +318,8 @@ end
 /// The metatable of strict tables that have (at most) `names`.
 pub(crate) fn strict_metatable(lua: &Lua, kind: &str, names: Vec<String>) -> LuaResult<Table> {
     let raise = raise_unknown(lua, kind.to_owned(), names.clone())?;
-    let index: Function = lua.load(STRICT).set_name(GLUE).set_mode(ChunkMode::Text).call((names, raise))?;
+    let index: Function =
+        lua.load(STRICT).set_name(GLUE).set_mode(ChunkMode::Text).call((names, raise))?;
     let metatable = lua.create_table()?;
     metatable.raw_set("__index", index)?;
     metatable.raw_set("__metatable", "locked")?;
@@ -338,7 +348,10 @@ fn wrapper(lua: &Lua) -> LuaResult<Function> {
 }
 
 fn names_of(table: &Table) -> LuaResult<Vec<String>> {
-    table.pairs::<Value, Value>().filter_map(|pair| pair.map(|(key, _)| key.to_string().ok()).transpose()).collect()
+    table
+        .pairs::<Value, Value>()
+        .filter_map(|pair| pair.map(|(key, _)| key.to_string().ok()).transpose())
+        .collect()
 }
 
 /// A function from a wrong name to the message about it.
@@ -353,7 +366,8 @@ fn raise_unknown(lua: &Lua, owner: String, names: Vec<String>) -> LuaResult<Func
 
 /// Runs a host function; a panic ends the run that called it, and nothing else.
 fn guarded<T>(scope: &Scope, function: impl FnOnce() -> LuaResult<T>) -> LuaResult<T> {
-    catch_unwind(AssertUnwindSafe(function)).unwrap_or_else(|panic| Err(panicked(scope.run().as_deref(), &*panic)))
+    catch_unwind(AssertUnwindSafe(function))
+        .unwrap_or_else(|panic| Err(panicked(scope.run().as_deref(), &*panic)))
 }
 
 fn panicked(run: Option<&Run>, panic: &(dyn Any + Send)) -> Error {
@@ -370,7 +384,12 @@ fn panicked(run: Option<&Run>, panic: &(dyn Any + Send)) -> Error {
 }
 
 /// Converts the arguments; a wrong one is named.
-fn arguments<A: FromLuaMulti>(lua: &Lua, full: &str, params: &[&str], args: MultiValue) -> LuaResult<A> {
+fn arguments<A: FromLuaMulti>(
+    lua: &Lua,
+    full: &str,
+    params: &[&str],
+    args: MultiValue,
+) -> LuaResult<A> {
     let got: Vec<&'static str> = args.iter().map(crate::api::failure::type_name).collect();
     A::from_lua_args(args, 1, Some(full), lua).map_err(|error| match &error {
         Error::BadArgument { pos, cause, .. } => {
@@ -379,7 +398,9 @@ fn arguments<A: FromLuaMulti>(lua: &Lua, full: &str, params: &[&str], args: Mult
             let got = got.get(index).copied().unwrap_or("nothing");
             misuse(match cause.as_ref() {
                 Error::FromLuaConversionError { to, message, .. } => {
-                    let why = message.as_deref().filter(|why| why.contains("utf-8") || why.contains("range"));
+                    let why = message
+                        .as_deref()
+                        .filter(|why| why.contains("utf-8") || why.contains("range"));
                     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
                     format!("argument #{pos}{name}: expected {}, got {got}{why}", luau_type(to))
                 }
@@ -397,7 +418,9 @@ fn luau_type(rust: &str) -> String {
     match lower.as_str() {
         "string" | "&str" | "luastring" | "bstring" => "string".to_owned(),
         "bool" => "boolean".to_owned(),
-        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => "whole number".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => {
+            "whole number".to_owned()
+        }
         "f32" | "f64" => "number".to_owned(),
         _ => lower,
     }
@@ -417,7 +440,11 @@ fn crossed(lua: &Lua, full: &str, result: LuaResult<MultiValue>) -> LuaResult<Mu
                 Error::RuntimeError(text) => text.clone(),
                 other => other.to_string(),
             };
-            let text = if text.starts_with("is a method") { format!("`{full}` {text}") } else { format!("`{full}`: {text}") };
+            let text = if text.starts_with("is a method") {
+                format!("`{full}` {text}")
+            } else {
+                format!("`{full}`: {text}")
+            };
             (false, text).into_lua_multi(lua)
         }
     }
@@ -456,7 +483,11 @@ impl<R> Future for Leashed<LuaResult<R>> {
     fn poll(self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(future) = held.as_mut() else {
-            return Poll::Ready(Err(self.run.check().err().unwrap_or_else(|| misuse("this run has ended"))));
+            return Poll::Ready(Err(self
+                .run
+                .check()
+                .err()
+                .unwrap_or_else(|| misuse("this run has ended"))));
         };
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
             .unwrap_or_else(|panic| Poll::Ready(Err(panicked(Some(&self.run), &*panic))));

@@ -56,7 +56,9 @@ impl Options {
     /// Text; must be UTF-8.
     pub fn string(&mut self, name: &'static str) -> LuaResult<Option<String>> {
         self.typed(name, "a string (UTF-8)", |value| match &value {
-            Value::String(text) => text.to_str().map(|text| text.to_owned()).map_err(|_| value.clone()),
+            Value::String(text) => {
+                text.to_str().map(|text| text.to_owned()).map_err(|_| value.clone())
+            }
             _ => Err(value),
         })
     }
@@ -71,7 +73,9 @@ impl Options {
 
     /// A finite number.
     pub fn number(&mut self, name: &'static str) -> LuaResult<Option<f64>> {
-        self.typed(name, "a number", |value| value.as_number().filter(|number| number.is_finite()).ok_or(value))
+        self.typed(name, "a number", |value| {
+            value.as_number().filter(|number| number.is_finite()).ok_or(value)
+        })
     }
 
     /// A whole number that is not negative.
@@ -87,7 +91,9 @@ impl Options {
     pub fn duration(&mut self, name: &'static str) -> LuaResult<Option<Duration>> {
         match self.value(name)? {
             Value::Nil => Ok(None),
-            value => duration(&value).map(Some).map_err(|why| misuse(format!("option `{name}`: {why}"))),
+            value => {
+                duration(&value).map(Some).map_err(|why| misuse(format!("option `{name}`: {why}")))
+            }
         }
     }
 
@@ -106,11 +112,17 @@ impl Options {
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair?;
             let Value::String(key) = &key else {
-                return Err(misuse(format!("option `{name}`: expected names as keys, got a {}", type_name(&key))));
+                return Err(misuse(format!(
+                    "option `{name}`: expected names as keys, got a {}",
+                    type_name(&key)
+                )));
             };
             let key = key.to_string_lossy();
             let text = text_of(&value).ok_or_else(|| {
-                misuse(format!("option `{name}`: `{key}`: expected a string (UTF-8), got {}", type_name(&value)))
+                misuse(format!(
+                    "option `{name}`: `{key}`: expected a string (UTF-8), got {}",
+                    type_name(&value)
+                ))
             })?;
             strings.insert(key, text);
         }
@@ -138,10 +150,14 @@ impl Options {
                 Value::String(name) => {
                     let name = name.to_string_lossy();
                     if !self.known.contains(&name.as_str()) {
-                        return Err(misuse(format!("unknown option `{name}`{}", suggestion(&name, &self.known))));
+                        return Err(misuse(format!(
+                            "unknown option `{name}`{}",
+                            suggestion(&name, &self.known)
+                        )));
                     }
                 }
-                key if self.takes_items && whole(key).is_some_and(|index| (1..=length as u64).contains(&index)) => {}
+                key if self.takes_items
+                    && whole(key).is_some_and(|index| (1..=length as u64).contains(&index)) => {}
                 _ => {
                     return Err(misuse(format!(
                         "unexpected {} in the options: write `name = value`{}",
@@ -183,7 +199,11 @@ pub fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be whole and in range"
+)]
 fn whole(value: &Value) -> Option<u64> {
     value
         .as_number()

@@ -67,8 +67,12 @@ impl fmt::Display for Limit {
             Self::Cpu(limit) => write!(f, "the CPU limit of {limit:?} was reached"),
             Self::Memory(limit) => write!(f, "the memory limit of {} MiB was reached", limit >> 20),
             Self::Output(limit) => write!(f, "the output limit of {} KiB was reached", limit >> 10),
-            Self::Replies(limit) => write!(f, "the limit of {limit} replies in one run was reached"),
-            Self::Panic => f.write_str("a host function failed inside moonbell; please report it with the log"),
+            Self::Replies(limit) => {
+                write!(f, "the limit of {limit} replies in one run was reached")
+            }
+            Self::Panic => {
+                f.write_str("a host function failed inside moonbell; please report it with the log")
+            }
         }
     }
 }
@@ -228,7 +232,9 @@ impl Run {
     ///
     /// The limit, named.
     pub fn count_output(&self, bytes: u64) -> LuaResult<()> {
-        if self.output_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > self.limits.output_bytes {
+        if self.output_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes)
+            > self.limits.output_bytes
+        {
             self.hit(Limit::Output(self.limits.output_bytes));
         }
         self.check()
@@ -244,7 +250,9 @@ impl Run {
         let taken = self.processes.fetch_add(1, Ordering::Relaxed);
         let slot = ProcessSlot(Arc::clone(self)); // gives back also when refused below
         if taken >= self.limits.processes {
-            return Err(misuse(format!("{taken} processes of this run are open already; wait for one or kill it")));
+            return Err(misuse(format!(
+                "{taken} processes of this run are open already; wait for one or kill it"
+            )));
         }
         Ok(slot)
     }

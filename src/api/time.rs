@@ -13,9 +13,13 @@ use crate::api::{Call, Host};
 pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     Module::new(lua, "time")?
         .function("now", &[], |_, _, ()| Ok(now()))?
-        .function("format", &["when", "format"], |_, _, (when, format): (Option<f64>, Option<String>)| {
-            format_time(when, format.as_deref())
-        })?
+        .function(
+            "format",
+            &["when", "format"],
+            |_, _, (when, format): (Option<f64>, Option<String>)| {
+                format_time(when, format.as_deref())
+            },
+        )?
         .function("parse_duration", &["text"], |_, _, text: Value| {
             duration(&text).map(|duration| duration.as_secs_f64()).map_err(misuse)
         })?
@@ -27,25 +31,34 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 }
 
 /// Seconds since 1970, with a fraction.
-#[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 fit the 53 bits of a number until 2255")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds since 1970 fit the 53 bits of a number until 2255"
+)]
 fn now() -> f64 {
     Utc::now().timestamp_micros() as f64 / 1e6
 }
 
 /// `time.sleep`: hours are fine, a wait holds no thread.
 async fn sleep(_: Call, value: Value) -> LuaResult<()> {
-    let duration = duration(&value).map_err(|why| misuse(format!("argument #1 (`duration`): {why}")))?;
+    let duration =
+        duration(&value).map_err(|why| misuse(format!("argument #1 (`duration`): {why}")))?;
     tokio::time::sleep(duration).await;
     Ok(())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "out of range is refused by `from_timestamp_millis`")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "out of range is refused by `from_timestamp_millis`"
+)]
 fn format_time(when: Option<f64>, format: Option<&str>) -> LuaResult<String> {
     use std::fmt::Write;
     let when = when.unwrap_or_else(now);
     let time = DateTime::from_timestamp_millis((when * 1000.0).round() as i64)
         .filter(|_| when.is_finite())
-        .ok_or_else(|| misuse(format!("argument #1 (`when`): expected seconds since 1970, got {when}")))?;
+        .ok_or_else(|| {
+            misuse(format!("argument #1 (`when`): expected seconds since 1970, got {when}"))
+        })?;
     let local = time.with_timezone(&Local);
     let format = format.unwrap_or("%Y-%m-%d %H:%M:%S");
     let mut text = String::new();
@@ -72,7 +85,11 @@ const UNITS: &[(&str, f64)] = &[
 ///
 /// Says what was expected and what was found.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let fail = || format!("expected a duration such as \"10s\" or \"1h30m\" (units ms, s, m, h, d, w), got {text:?}");
+    let fail = || {
+        format!(
+            "expected a duration such as \"10s\" or \"1h30m\" (units ms, s, m, h, d, w), got {text:?}"
+        )
+    };
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(fail());
@@ -97,9 +114,17 @@ pub fn format_duration(duration: Duration) -> String {
         return format!("{}ms", duration.as_millis());
     }
     let seconds = duration.as_secs();
-    let parts = [("d", seconds / 86400), ("h", seconds / 3600 % 24), ("m", seconds / 60 % 60), ("s", seconds % 60)];
-    let said: Vec<String> =
-        parts.iter().filter(|(_, count)| *count > 0).map(|(unit, count)| format!("{count}{unit}")).collect();
+    let parts = [
+        ("d", seconds / 86400),
+        ("h", seconds / 3600 % 24),
+        ("m", seconds / 60 % 60),
+        ("s", seconds % 60),
+    ];
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(unit, count)| format!("{count}{unit}"))
+        .collect();
     said.join(" ")
 }
 
@@ -109,12 +134,19 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        for (text, seconds) in
-            [("10s", 10.0), ("1h30m", 5400.0), ("250ms", 0.25), ("1.5h", 5400.0), (" 2 d ", 172_800.0), ("5min", 300.0)]
-        {
+        for (text, seconds) in [
+            ("10s", 10.0),
+            ("1h30m", 5400.0),
+            ("250ms", 0.25),
+            ("1.5h", 5400.0),
+            (" 2 d ", 172_800.0),
+            ("5min", 300.0),
+        ] {
             assert_eq!(parse_duration(text).unwrap().as_secs_f64(), seconds, "{text}");
         }
-        for text in ["", "10", "s", "10x", "1h30", "-5s", "1..5s", "9e9s", "99999999999999999999w", "十秒"] {
+        for text in
+            ["", "10", "s", "10x", "1h30", "-5s", "1..5s", "9e9s", "99999999999999999999w", "十秒"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

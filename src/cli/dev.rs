@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, starter, talk};
+use super::{Failed, Global, browser, starter, talk};
 use crate::config::Need;
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
@@ -32,7 +32,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let loaded = global.load(Need::Settings, Vec::new())?;
+        let loaded = global.load(Need::Settings)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;
@@ -51,7 +51,7 @@ impl Dev {
         };
         talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
         // MERGE: `app::App::start_dev(config, self.open)` goes here.
-        let _ = self.open;
+        let _page = self.open.then(|| browser::open("http://127.0.0.1"));
         Err(Failed::new("`moonbell dev` is not wired to the host yet").into())
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let loaded = global.load(Need::Account, Vec::new())?;
+        let loaded = global.load(Need::Account)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::config::{Problem, Problems};
 use crate::store;
-use crate::telemetry::{LogError, escape};
+use crate::telemetry::{LogError, escape, redact};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;
@@ -100,9 +100,10 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(MISUSE) } else { ExitCode::SUCCESS }
 }
 
-/// Errors may quote what others wrote; lines stay lines, nothing else acts on the terminal.
+/// Errors may quote what others wrote; lines stay lines, nothing else acts on the terminal, and
+/// no secret of ours is repeated.
 fn safe(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+    redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
 fn label(word: &str, color: &str) -> String {

@@ -17,6 +17,11 @@ pub enum Control {
     Help(Option<String>),
 }
 
+/// Whether a message with this text is the host's own business, to be answered while its sender's other messages wait.
+pub fn is_control(text: &str) -> bool {
+    read(&words::split(text)).is_some()
+}
+
 /// Reads `typed` as a control word; a whole sentence that happens to begin with one is not.
 pub(super) fn read(words: &[Word]) -> Option<Control> {
     let (first, rest) = words.split_first()?;

@@ -21,7 +21,7 @@ mod words;
 mod tests;
 
 pub use arguments::Args;
-pub use control::Control;
+pub use control::{Control, is_control};
 pub use declaration::{Command, DeclarationError, Option_, Parameter};
 pub use help::Help;
 pub use lang::Lang;

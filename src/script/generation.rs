@@ -58,7 +58,12 @@ pub struct Generation {
 
 #[derive(Debug)]
 enum Order {
-    Start { run: Arc<Run>, handler: HandlerKey, args: serde_json::Value, ended: oneshot::Sender<Ended> },
+    Start {
+        run: Arc<Run>,
+        handler: HandlerKey,
+        args: serde_json::Value,
+        ended: oneshot::Sender<Ended>,
+    },
     Activate,
     /// The guard is dropped when the last `bot.on("stop")` has ended.
     Retire(Arc<DropGuard>),
@@ -107,7 +112,12 @@ impl Generation {
     ///
     /// `args` become `ctx.args`: an object of typed values, or a list. Afterwards [`Run::take_pending`] holds what was
     /// said and is not in the outbox yet.
-    pub async fn start(&self, run: Arc<Run>, handler: HandlerKey, args: serde_json::Value) -> Ended {
+    pub async fn start(
+        &self,
+        run: Arc<Run>,
+        handler: HandlerKey,
+        args: serde_json::Value,
+    ) -> Ended {
         let (ended, outcome) = oneshot::channel();
         let order = Order::Start { run: Arc::clone(&run), handler, args, ended };
         let gone = || {
@@ -232,7 +242,9 @@ fn hooks(
     wall: Option<Duration>,
     guard: Option<&Arc<DropGuard>>,
 ) {
-    for registration in vm.registrations().iter().filter(|registration| wanted(&registration.declared)) {
+    for registration in
+        vm.registrations().iter().filter(|registration| wanted(&registration.declared))
+    {
         let (vm, index) = (Arc::clone(vm), registration.handler.0);
         let what = if wall.is_some() { "stop" } else { "start" };
         let guard = guard.cloned();

@@ -121,7 +121,11 @@ impl Slice {
         let (shared, scope) = (Arc::clone(&slice), scope.clone());
         lua.set_interrupt(move |lua| {
             let epoch = EPOCH.load(Ordering::Relaxed);
-            if shared.seen.load(Ordering::Relaxed) == epoch { Ok(VmState::Continue) } else { shared.moved(lua, &scope, epoch) }
+            if shared.seen.load(Ordering::Relaxed) == epoch {
+                Ok(VmState::Continue)
+            } else {
+                shared.moved(lua, &scope, epoch)
+            }
         });
         slice
     }
@@ -134,7 +138,9 @@ impl Slice {
             // The top level: nobody to yield to.
             if elapsed > LOAD_TIME {
                 self.seen.store(ALWAYS, Ordering::Relaxed);
-                return Err(misuse(format!("the top level ran for {LOAD_TIME:?}: it may only declare handlers")));
+                return Err(misuse(format!(
+                    "the top level ran for {LOAD_TIME:?}: it may only declare handlers"
+                )));
             }
             return Ok(VmState::Continue);
         };
@@ -143,7 +149,8 @@ impl Slice {
             self.seen.store(ALWAYS, Ordering::Relaxed);
             let tries = self.stops.fetch_add(1, Ordering::Relaxed);
             if tries == 0 {
-                self.detail().stopped_at = lua.traceback(None, 0).ok().map(|text| text.to_string_lossy());
+                self.detail().stopped_at =
+                    lua.traceback(None, 0).ok().map(|text| text.to_string_lossy());
             }
             // Where it can, it yields for good; where it cannot, mlua ignores that, and the next interrupt raises.
             if tries % 2 == 0 {

@@ -1,6 +1,10 @@
 //! One integration binary; a module per area of behaviour.
 
+mod architecture;
 mod browser;
+mod cli;
+mod config;
 mod page;
+mod shell;
 mod watch;
 mod wire;

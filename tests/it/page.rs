@@ -38,11 +38,18 @@ async fn two_people_talk_to_the_bot_and_each_sees_the_own_answer() {
     assert_eq!(heard.text, "你好\nsecond line");
     bot.answer_markdown(&heard, "**hello** Alice\n\n| a | b |\n|--:|---|\n| 1 | 2 |").await;
     page.until_answer("hello Alice").await;
-    assert_eq!(page.run("return getComputedStyle(document.querySelector('.rich td')).textAlign").await, "right");
+    assert_eq!(
+        page.run("return getComputedStyle(document.querySelector('.rich td')).textAlign").await,
+        "right"
+    );
 
     page.act_as(OWNER).await;
     page.until_text("pong for the owner").await;
-    assert_eq!(page.console().await, Vec::<String>::new(), "the policy of the page refuses nothing that it needs");
+    assert_eq!(
+        page.console().await,
+        Vec::<String>::new(),
+        "the policy of the page refuses nothing that it needs"
+    );
     page.close().await;
 }
 
@@ -127,7 +134,10 @@ async fn nothing_from_a_chat_is_ever_run_as_markup() {
     bot.stream("card-x", evil, Some(Ok(()))).await;
     page.until_card("finished").await;
     assert_eq!(page.run("return window.broken ?? null").await, json!(null));
-    assert_eq!(page.run("return document.querySelectorAll('#messages script').length").await, json!(0));
+    assert_eq!(
+        page.run("return document.querySelectorAll('#messages script').length").await,
+        json!(0)
+    );
     page.close().await;
 }
 
@@ -140,7 +150,11 @@ async fn the_key_leaves_the_address_bar_and_without_it_the_page_is_locked() {
     page.go(&format!("{}/sim/", sim.url())).await;
     page.find("[data-test=locked]").await;
     page.go(&format!("{}/sim/#token=wrong", sim.url())).await;
-    page.until("it says what to do", "return document.querySelector('#locked').innerText.includes('moonbell dev')").await;
+    page.until(
+        "it says what to do",
+        "return document.querySelector('#locked').innerText.includes('moonbell dev')",
+    )
+    .await;
     page.close().await;
 }
 
@@ -156,7 +170,11 @@ async fn the_wire_panel_shows_every_frame_and_call_as_json() {
     bot.answer(&heard, "pong").await;
     page.until_answer("pong").await;
     page.find("[data-test=wire-filter]").await.send_keys("over the wire").await.unwrap();
-    page.until("one frame matches", "return document.querySelectorAll('[data-test=wire-row]').length === 1").await;
+    page.until(
+        "one frame matches",
+        "return document.querySelectorAll('[data-test=wire-row]').length === 1",
+    )
+    .await;
     page.click("[data-test=wire-row] summary").await;
     page.until("its JSON is unfolded", "return document.querySelector('[data-test=wire-json]')?.innerText.includes('\"senderStaffId\": \"manager4220\"')").await;
     page.close().await;
@@ -166,12 +184,24 @@ async fn the_wire_panel_shows_every_frame_and_call_as_json() {
 async fn the_connection_is_told_in_words_and_a_fault_from_the_menu_is_felt() {
     let sim = sim().await;
     let page = Browser::open(&sim.page_url()).await;
-    page.until("it says that nobody is there", "return document.querySelector('[data-test=connection]').innerText === 'Bot not connected'").await;
+    page.until(
+        "it says that nobody is there",
+        "return document.querySelector('[data-test=connection]').innerText === 'Bot not connected'",
+    )
+    .await;
     let bot = Bot::connect(&sim).await;
-    page.until("it says that the bot is there", "return document.querySelector('[data-test=connection]').innerText === 'Bot connected'").await;
+    page.until(
+        "it says that the bot is there",
+        "return document.querySelector('[data-test=connection]').innerText === 'Bot connected'",
+    )
+    .await;
     page.click("[data-test=faults]").await;
     page.click("[data-test=fault][data-id=close]").await;
-    page.until("the bot is gone", "return document.querySelector('[data-test=connection]').innerText === 'Bot not connected'").await;
+    page.until(
+        "the bot is gone",
+        "return document.querySelector('[data-test=connection]').innerText === 'Bot not connected'",
+    )
+    .await;
     sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
     drop(bot);
     page.close().await;
@@ -182,11 +212,16 @@ async fn on_a_phone_the_columns_are_drawers_and_nothing_is_cut_off() {
     let sim = sim().await;
     let page = Browser::open(&sim.page_url()).await;
     page.size(360, 740).await;
-    page.until("the sidebar is out of reach", "return document.querySelector('#sidebar').inert").await;
+    page.until("the sidebar is out of reach", "return document.querySelector('#sidebar').inert")
+        .await;
     page.click("[data-test=menu]").await;
     page.act_as(ALICE).await;
     page.open_chat(&sim.group(0)).await;
-    page.until("choosing a chat closes the drawer", "return document.querySelector('#sidebar').inert").await;
+    page.until(
+        "choosing a chat closes the drawer",
+        "return document.querySelector('#sidebar').inert",
+    )
+    .await;
     page.say("from a phone").await;
     page.until_text("from a phone").await;
     assert_eq!(page.run("return document.documentElement.scrollWidth").await, json!(360));
@@ -209,7 +244,11 @@ async fn files_and_pictures_are_attached_and_shown() {
     bot.hear().await;
     page.attach(&dot).await;
     page.type_keys("\u{e007}").await;
-    page.until("the picture is shown", "return document.querySelector('[data-test=picture] img')?.naturalWidth === 1").await;
+    page.until(
+        "the picture is shown",
+        "return document.querySelector('[data-test=picture] img')?.naturalWidth === 1",
+    )
+    .await;
     bot.hear().await;
     page.close().await;
 }

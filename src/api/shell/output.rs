@@ -97,8 +97,8 @@ impl Tail {
         self.dropped
     }
 
-    pub fn into_text(self) -> String {
-        let bytes: Vec<u8> = self.bytes.into();
+    pub fn text(&self) -> String {
+        let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         let begun = if self.dropped == 0 {
             0
         } else {
@@ -179,13 +179,13 @@ mod tests {
             tail.push(bytes);
             assert_eq!(tail.dropped(), dropped);
         }
-        assert_eq!(tail.into_text(), "56789");
+        assert_eq!(tail.text(), "56789");
         let mut tail = Tail::new(5);
         tail.push("你好".as_bytes());
-        assert_eq!(tail.into_text(), "好", "half a character at the cut is not shown");
+        assert_eq!(tail.text(), "好", "half a character at the cut is not shown");
         let mut tail = Tail::new(5);
         tail.push(b"\x80x");
-        assert_eq!(tail.into_text(), "\u{FFFD}x", "uncut output is shown as it is");
+        assert_eq!(tail.text(), "\u{FFFD}x", "uncut output is shown as it is");
     }
 
     proptest::proptest! {

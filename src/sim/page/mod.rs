@@ -243,9 +243,13 @@ mod tests {
         let html = page().into_string();
         for (_, text) in SCRIPTS {
             for line in text.lines().filter(|line| line.starts_with("import ")) {
-                let (_, from) = line.split_once("from \"./").expect("scripts import only their neighbours");
+                let (_, from) =
+                    line.split_once("from \"./").expect("scripts import only their neighbours");
                 let path = format!("/sim/{}", from.trim_end_matches("\";"));
-                assert!(SCRIPTS.iter().any(|(served, _)| *served == path), "{line}: {path} is not served");
+                assert!(
+                    SCRIPTS.iter().any(|(served, _)| *served == path),
+                    "{line}: {path} is not served"
+                );
             }
         }
         for attribute in ["src=\"", "href=\""] {
@@ -268,7 +272,8 @@ mod tests {
 
     #[test]
     fn every_text_of_the_page_is_in_both_languages() {
-        let catalogue = SCRIPTS.iter().find(|(path, _)| path.ends_with("strings.js")).expect("the catalogue").1;
+        let catalogue =
+            SCRIPTS.iter().find(|(path, _)| path.ends_with("strings.js")).expect("the catalogue").1;
         let (english, chinese) = catalogue.split_once("\n  zh: {").expect("two languages");
         let keys = |part: &str| -> Vec<String> {
             let lines = part.lines().filter_map(|line| line.strip_prefix("    "));
@@ -286,4 +291,6 @@ mod tests {
 }
 #[cfg(test)]
 #[test]
-fn zz_dump() { std::fs::write("/tmp/page.html", page().into_string()).unwrap(); }
+fn zz_dump() {
+    std::fs::write("/tmp/page.html", page().into_string()).unwrap();
+}

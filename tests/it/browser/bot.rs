@@ -35,7 +35,8 @@ impl Bot {
         let http = reqwest::Client::new();
         let (id, secret) = (sim.client_id(), sim.client_secret());
         let post = async |path: &str, body: Value| -> Value {
-            let request = http.post(format!("{}{path}", sim.api_base())).header("accept", "application/json");
+            let request =
+                http.post(format!("{}{path}", sim.api_base())).header("accept", "application/json");
             request.json(&body).send().await.unwrap().json().await.unwrap()
         };
         let topics = json!([
@@ -44,10 +45,13 @@ impl Bot {
         ]);
         let order = json!({ "clientId": id, "clientSecret": secret, "subscriptions": topics, "ua": "moonbell-test/1" });
         let opened = post("/v1.0/gateway/connections/open", order).await;
-        let (endpoint, ticket) = (opened["endpoint"].as_str().unwrap(), opened["ticket"].as_str().unwrap());
+        let (endpoint, ticket) =
+            (opened["endpoint"].as_str().unwrap(), opened["ticket"].as_str().unwrap());
         let ticket: String = url::form_urlencoded::byte_serialize(ticket.as_bytes()).collect();
-        let (socket, _) = tokio_tungstenite::connect_async(format!("{endpoint}?ticket={ticket}")).await.unwrap();
-        let token = post("/v1.0/oauth2/accessToken", json!({ "appKey": id, "appSecret": secret })).await;
+        let (socket, _) =
+            tokio_tungstenite::connect_async(format!("{endpoint}?ticket={ticket}")).await.unwrap();
+        let token =
+            post("/v1.0/oauth2/accessToken", json!({ "appKey": id, "appSecret": secret })).await;
         let token = token["accessToken"].as_str().unwrap().to_owned();
         Self { http, base: sim.api_base().to_owned(), token, client_id: id, socket }
     }
@@ -74,11 +78,16 @@ impl Bot {
     async fn next(&mut self, topic: &str) -> Value {
         let reading = async {
             loop {
-                let message = self.socket.next().await.expect("the simulator closed the socket").unwrap();
+                let message =
+                    self.socket.next().await.expect("the simulator closed the socket").unwrap();
                 let Message::Text(text) = message else { continue };
                 let frame: Value = serde_json::from_str(&text).unwrap();
                 let headers = json!({ "messageId": frame["headers"]["messageId"], "contentType": "application/json" });
-                let data = if frame["headers"]["topic"] == "ping" { frame["data"].clone() } else { json!("{\"response\":{}}") };
+                let data = if frame["headers"]["topic"] == "ping" {
+                    frame["data"].clone()
+                } else {
+                    json!("{\"response\":{}}")
+                };
                 let ack = json!({ "code": 200, "headers": headers, "message": "OK", "data": data });
                 self.socket.send(Message::text(ack.to_string())).await.unwrap();
                 if frame["headers"]["topic"] == topic {
@@ -86,7 +95,9 @@ impl Bot {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap_or_else(|_| panic!("no {topic} for the bot"))
+        tokio::time::timeout(Duration::from_secs(20), reading)
+            .await
+            .unwrap_or_else(|_| panic!("no {topic} for the bot"))
     }
 
     pub(crate) async fn answer(&self, heard: &Heard, text: &str) {
@@ -94,11 +105,16 @@ impl Bot {
     }
 
     pub(crate) async fn answer_markdown(&self, heard: &Heard, text: &str) {
-        self.webhook(heard, json!({ "msgtype": "markdown", "markdown": { "title": "answer", "text": text } })).await;
+        self.webhook(
+            heard,
+            json!({ "msgtype": "markdown", "markdown": { "title": "answer", "text": text } }),
+        )
+        .await;
     }
 
     async fn webhook(&self, heard: &Heard, body: Value) {
-        let answer: Value = self.http.post(&heard.webhook).json(&body).send().await.unwrap().json().await.unwrap();
+        let answer: Value =
+            self.http.post(&heard.webhook).json(&body).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["errcode"], 0, "{answer}");
     }
 
@@ -126,7 +142,12 @@ impl Bot {
 
     async fn call(&self, method: reqwest::Method, path: &str, body: Value) {
         let request = self.http.request(method, format!("{}{path}", self.base));
-        let answer = request.header("x-acs-dingtalk-access-token", &self.token).json(&body).send().await.unwrap();
+        let answer = request
+            .header("x-acs-dingtalk-access-token", &self.token)
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{path}: {status} {text}");
     }

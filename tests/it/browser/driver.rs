@@ -82,7 +82,8 @@ impl Browser {
         let connecting = builder.capabilities(capabilities);
         let address = format!("http://127.0.0.1:{port}");
         let client = tokio::time::timeout(START, connecting.connect(&address)).await;
-        let client = client.expect("chromium did not start in time").expect("chromium did not start");
+        let client =
+            client.expect("chromium did not start in time").expect("chromium did not start");
         Self { client, driver, _profile: profile }
     }
 
@@ -100,7 +101,12 @@ impl Browser {
     pub(super) async fn console(&self) -> Vec<String> {
         let body = json!({ "type": "browser" });
         let lines = self.client.issue_cmd(Vendor { path: "se/log", body }).await.unwrap();
-        lines.as_array().unwrap().iter().map(|line| format!("{} {}", line["level"], line["message"])).collect()
+        lines
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| format!("{} {}", line["level"], line["message"]))
+            .collect()
     }
 
     /// Ends the browser and waits for it; without this the driver is only killed.
@@ -115,7 +121,9 @@ fn driver_path() -> PathBuf {
         return path.into();
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join("chromedriver")).find(|path| path.is_file());
+    let found = env::split_paths(&path)
+        .map(|folder| folder.join("chromedriver"))
+        .find(|path| path.is_file());
     found.expect(
         "chromedriver is not in PATH; run `tests/run`, it installs chromium and chromium-driver, \
          or name it in MOONBELL_TEST_CHROMEDRIVER",
@@ -130,7 +138,11 @@ struct Vendor {
 }
 
 impl WebDriverCompatibleCommand for Vendor {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
     }
 

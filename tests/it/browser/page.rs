@@ -70,7 +70,8 @@ impl Page {
 
     /// Attaches a file of this computer and waits until it is uploaded.
     pub(crate) async fn attach(&self, file: &Path) {
-        let input = self.browser.client().find(Locator::Css("[data-test=file-input]")).await.unwrap();
+        let input =
+            self.browser.client().find(Locator::Css("[data-test=file-input]")).await.unwrap();
         input.send_keys(file.to_str().unwrap()).await.unwrap();
         self.until("the file is uploaded", "const all = [...document.querySelectorAll('[data-test=attached]')]; return all.length > 0 && all.every((one) => one.dataset.ready === 'true')").await;
     }
@@ -78,7 +79,10 @@ impl Page {
     /// Waits until the open conversation shows this text anywhere.
     #[track_caller]
     pub(crate) fn until_text(&self, text: &str) -> impl Future<Output = ()> {
-        let script = format!("return document.querySelector('[data-test=messages]').innerText.includes({})", json!(text));
+        let script = format!(
+            "return document.querySelector('[data-test=messages]').innerText.includes({})",
+            json!(text)
+        );
         self.until_owned(format!("the conversation shows {text:?}"), script)
     }
 
@@ -109,7 +113,11 @@ impl Page {
 
     /// Returns all that the open conversation shows.
     pub(crate) async fn text(&self) -> String {
-        self.run("return document.querySelector('[data-test=messages]').innerText").await.as_str().unwrap().to_owned()
+        self.run("return document.querySelector('[data-test=messages]').innerText")
+            .await
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Waits until `script` returns true; past the deadline it fails with all that the page shows.
@@ -128,7 +136,10 @@ impl Page {
             if start.elapsed() > UNTIL {
                 let shown = self.run("return document.body.innerText").await;
                 let console = self.console().await;
-                panic!("not within {UNTIL:?}: {what}\n--- the page shows:\n{}\n--- console:\n{console:#?}", shown.as_str().unwrap_or_default());
+                panic!(
+                    "not within {UNTIL:?}: {what}\n--- the page shows:\n{}\n--- console:\n{console:#?}",
+                    shown.as_str().unwrap_or_default()
+                );
             }
         }
     }
@@ -144,7 +155,10 @@ impl Page {
             Ok(element) => element,
             Err(error) => {
                 let shown = self.run("return document.body.innerText").await;
-                panic!("no {selector} on the page: {error}\n--- the page shows:\n{}", shown.as_str().unwrap_or_default());
+                panic!(
+                    "no {selector} on the page: {error}\n--- the page shows:\n{}",
+                    shown.as_str().unwrap_or_default()
+                );
             }
         }
     }
