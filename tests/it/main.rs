@@ -5,6 +5,7 @@ mod browser;
 mod cli;
 mod config;
 mod page;
+mod reload;
 mod shell;
 mod watch;
 mod wire;
