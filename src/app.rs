@@ -29,6 +29,9 @@ use crate::outbox::Post;
 use crate::outbox::Template;
 use crate::router::Lang;
 use crate::router::is_control;
+use crate::script;
+use crate::script::FolderError;
+use crate::script::Keeper;
 use crate::script::Library;
 use crate::store;
 use crate::store::Instance;
@@ -70,6 +73,10 @@ pub enum Fatal {
     Client(#[from] ClientError),
     #[error(transparent)]
     Transport(#[from] transport::Fatal),
+    #[error(transparent)]
+    Scripts(#[from] FolderError),
+    #[error("loading the scripts failed inside moonbell: {0}")]
+    Load(String),
     #[error("cannot start the Lua runtime: {0}")]
     Lua(std::io::Error),
     #[error("`dingtalk.mode = \"http\"` is not built yet")]
@@ -83,7 +90,8 @@ impl Fatal {
             Self::Instance(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::HttpMode => Some("use `mode = \"stream\"`, which needs no public address"),
-            Self::Client(_) | Self::Transport(_) | Self::Lua(_) => None,
+            Self::Scripts(error) => Some(error.hint()),
+            Self::Client(_) | Self::Transport(_) | Self::Lua(_) | Self::Load(_) => None,
         }
     }
 }
@@ -101,6 +109,7 @@ pub struct App {
     inbox: Inbox,
     client: Client,
     library: Library,
+    keeper: Keeper,
     stream: Stream,
     lua: LuaRuntime,
     _instance: Instance,
@@ -112,7 +121,11 @@ impl App {
     ///
     /// # Errors
     /// When another host has the folder, the journal cannot be used, or a setting cannot be served.
-    pub async fn open(config: Config, command: &'static str, url: Option<String>) -> Result<Self, Fatal> {
+    pub async fn open(
+        config: Config,
+        command: &'static str,
+        url: Option<String>,
+    ) -> Result<Self, Fatal> {
         if config.dingtalk.mode == Mode::Http {
             return Err(Fatal::HttpMode);
         }
@@ -121,14 +134,21 @@ impl App {
         let inbox = Inbox::open(store.clone(), is_control).await?;
         let cut = inbox.interrupted(tell_interrupted).await?;
         if !cut.is_empty() {
-            tracing::warn!(runs = cut.len(), "the last host died with runs under way; they are marked interrupted and their people are told");
+            tracing::warn!(
+                runs = cut.len(),
+                "the last host died with runs under way; they are marked interrupted and their people are told"
+            );
         }
         let outbox = Outbox::open(store.clone()).await?;
         let client = Client::new(&config.dingtalk)?;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES).with_journal(outbox.clone(), Kv::new(store.clone()));
-        let library = Library::open(&config.scripts.dir, host, lua.engine().clone()).await;
+        let dir = config.scripts.dir.clone();
+        let engine = lua.engine().clone();
+        // Loading runs the top level of every script.
+        let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
+        let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
             store,
             inbox: inbox.clone(),
@@ -150,6 +170,7 @@ impl App {
             inbox,
             client,
             library,
+            keeper,
             stream,
             lua,
             _instance: instance,
@@ -199,7 +220,7 @@ impl App {
         downstream.spawn(report.run(stages.aside.clone()));
         downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
         let mut watching = JoinSet::new();
-        watching.spawn(self.library.clone().run(stages.scripts.clone()));
+        watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();
         working.spawn(self.dispatch.run(stages.dispatch.clone()));
 
@@ -301,7 +322,14 @@ impl Report {
             connection: connection.to_owned(),
             connection_error,
             scripts_dir: self.scripts_dir.clone(),
-            scripts: self.dispatch.library.status(),
+            scripts: self
+                .dispatch
+                .library
+                .snapshot()
+                .scripts()
+                .iter()
+                .map(describe_script)
+                .collect(),
             runs: status::Runs {
                 queued: count(self.dispatch.inbox.waiting()),
                 running: count(self.dispatch.running.list().len()),
@@ -311,6 +339,16 @@ impl Report {
             outbox: count(self.dispatch.outbox.waiting()),
             url: self.url.clone(),
         }
+    }
+}
+
+fn describe_script(script: &script::Status) -> status::Script {
+    status::Script {
+        name: script.script.clone(),
+        generation: script.serving.map_or(0, |serving| serving.number),
+        handlers: script.serving.map_or(0, |serving| serving.handlers),
+        loaded_at_ms: script.serving.map(|serving| serving.loaded_at.timestamp_millis()),
+        error: script.failure.as_ref().map(|(error, _)| error.to_string()),
     }
 }
 

@@ -103,6 +103,7 @@ impl Inbox {
         }
         Ok(Self {
             store,
+            bypass,
             shared: Arc::new(Shared { lanes: Mutex::new(lanes), ready: Notify::new() }),
         })
     }

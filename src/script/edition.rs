@@ -49,11 +49,16 @@ impl Candidate {
     ///
     /// # Errors
     /// The first declaration or pattern that makes no sense, at its line; `text` finds the source of a file.
-    pub(super) fn new(id: u64, vm: Vm, text: impl Fn(&str) -> Option<String>) -> Result<Self, LoadError> {
+    pub(super) fn new(
+        id: u64,
+        vm: Vm,
+        text: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, LoadError> {
         let mut handlers = Vec::new();
         for registration in vm.registrations() {
             routes_of(id, registration, &mut handlers).map_err(|message| {
-                let error = LoadError::new(LoadErrorKind::Declaration, registration.path.clone(), message);
+                let error =
+                    LoadError::new(LoadErrorKind::Declaration, registration.path.clone(), message);
                 error.at(registration.line, text(&registration.path).as_deref())
             })?;
         }
@@ -125,15 +130,24 @@ impl Edition {
 
 impl fmt::Debug for Edition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Edition").field("script", self.script()).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Edition")
+            .field("script", self.script())
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 
-fn routes_of(edition: u64, registration: &Registration, handlers: &mut Vec<Arc<Handler<Target>>>) -> Result<(), String> {
+fn routes_of(
+    edition: u64,
+    registration: &Registration,
+    handlers: &mut Vec<Arc<Handler<Target>>>,
+) -> Result<(), String> {
     let kinds = match &registration.declared {
         Declared::Command { declaration } => {
             let command = Command::parse(declaration);
-            vec![Kind::Command(command.map_err(|error| format!("the command is declared wrongly: {error}\n{}", error.caret()))?)]
+            vec![Kind::Command(command.map_err(|error| {
+                format!("the command is declared wrongly: {error}\n{}", error.caret())
+            })?)]
         }
         Declared::Match { patterns } => {
             let patterns = patterns.iter().map(|pattern| Pattern::new(pattern).map(Kind::Match));

@@ -100,7 +100,12 @@ impl Library {
         let first = loader.open()?;
         let (publish, current) = watch::channel(first.snapshot.clone().unwrap_or_default());
         let (reports, _) = broadcast::channel(REPORTS);
-        let library = Self { current, reports: reports.clone(), rescan: Arc::default(), alive: loader.alive() };
+        let library = Self {
+            current,
+            reports: reports.clone(),
+            rescan: Arc::default(),
+            alive: loader.alive(),
+        };
         let loader = Arc::new(Mutex::new(loader));
         let rescan = Arc::clone(&library.rescan);
         let turns = Turns::default();
@@ -174,12 +179,15 @@ impl Keeper {
                 () = at(again) => Touched::default(),
             };
             let loader = Arc::clone(&self.loader);
-            let work = move || loader.lock().unwrap_or_else(PoisonError::into_inner).apply(&touched);
+            let work =
+                move || loader.lock().unwrap_or_else(PoisonError::into_inner).apply(&touched);
             // Loading blocks: it runs the scripts' top level.
             again = match tokio::task::spawn_blocking(work).await {
                 Ok(applied) => self.adopt(Some(applied)),
                 Err(panic) => {
-                    error!("a reload failed inside moonbell, what was served is served on: {panic}");
+                    error!(
+                        "a reload failed inside moonbell, what was served is served on: {panic}"
+                    );
                     None
                 }
             };
@@ -228,7 +236,9 @@ struct Turns {
 
 impl Turns {
     fn take(&mut self, turn: Turn) {
-        let Some(script) = turn.old.as_ref().or(turn.new.as_ref()).map(|edition| Arc::clone(edition.script())) else {
+        let Some(script) =
+            turn.old.as_ref().or(turn.new.as_ref()).map(|edition| Arc::clone(edition.script()))
+        else {
             return;
         };
         let done = CancellationToken::new();

@@ -160,7 +160,8 @@ impl Loader {
             }
         };
         let rescan = touched.rescan || self.folder_problem.take().is_some();
-        let touched: BTreeSet<String> = touched.paths.iter().filter_map(|path| self.relative(path)).collect();
+        let touched: BTreeSet<String> =
+            touched.paths.iter().filter_map(|path| self.relative(path)).collect();
 
         let names: BTreeSet<String> = on_disk.keys().chain(self.scripts.keys()).cloned().collect();
         let mut candidates = Vec::new();
@@ -175,7 +176,10 @@ impl Loader {
             self.add_waiting(&on_disk, &mut candidates, &mut applied);
         }
         self.commit(candidates, &mut applied);
-        if applied.forgot || !applied.turns.is_empty() || applied.reports.iter().any(Report::is_failure) {
+        if applied.forgot
+            || !applied.turns.is_empty()
+            || applied.reports.iter().any(Report::is_failure)
+        {
             self.publish(&mut applied);
         }
         applied
@@ -183,24 +187,36 @@ impl Loader {
 
     fn relative(&self, path: &Path) -> Option<String> {
         let below = path.strip_prefix(&self.dir).ok()?;
-        let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let parts: Vec<_> =
+            below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         Some(parts.join("/"))
     }
 
     fn is_concerned(&self, name: &str, touched: &BTreeSet<String>) -> bool {
         let Some(script) = self.scripts.get(name) else { return true };
-        let below_touched = |path: &str| path.match_indices('/').any(|(at, _)| touched.contains(&path[..at]));
+        let below_touched =
+            |path: &str| path.match_indices('/').any(|(at, _)| touched.contains(&path[..at]));
         touched.contains(name)
             || script.absent.is_some()
             || script.dependencies.keys().any(|path| touched.contains(path) || below_touched(path))
     }
 
     /// Looks at one script and does what needs no agreement with the others.
-    fn look(&mut self, name: &str, path: Option<&PathBuf>, candidates: &mut Vec<Candidate>, applied: &mut Applied) {
+    fn look(
+        &mut self,
+        name: &str,
+        path: Option<&PathBuf>,
+        candidates: &mut Vec<Candidate>,
+        applied: &mut Applied,
+    ) {
         match self.step(name, path) {
             Step::Nothing => {}
             Step::Wait => {
-                let due = self.scripts.get(name).and_then(|script| script.absent).map(|since| since + GRACE);
+                let due = self
+                    .scripts
+                    .get(name)
+                    .and_then(|script| script.absent)
+                    .map(|since| since + GRACE);
                 applied.again = applied.again.into_iter().chain(due).min();
             }
             Step::Remove => self.remove(name, applied),
@@ -218,7 +234,8 @@ impl Loader {
         let script = self.scripts.entry(name.to_owned()).or_default();
         let found = scan::fingerprint(&look);
         script.gone = matches!(look, Look::Gone);
-        let is_empty = matches!(&look, Look::Bytes(bytes) if bytes.iter().all(u8::is_ascii_whitespace));
+        let is_empty =
+            matches!(&look, Look::Bytes(bytes) if bytes.iter().all(u8::is_ascii_whitespace));
         if script.gone || (is_empty && script.serving.is_some() && script.tried != Some(found)) {
             if script.serving.is_none() {
                 return Step::Remove;
@@ -236,7 +253,8 @@ impl Loader {
             return Step::Fail(LoadError::new(LoadErrorKind::Empty, name, message));
         }
         script.absent = None;
-        let known = script.dependencies.iter().all(|(path, then)| scan::module(&folder, path) == *then);
+        let known =
+            script.dependencies.iter().all(|(path, then)| scan::module(&folder, path) == *then);
         if script.tried == Some(found) && known { Step::Nothing } else { Step::Load(look) }
     }
 
@@ -250,12 +268,15 @@ impl Loader {
                 Vm::load(&source, &self.host, Arc::clone(&recorder) as Arc<dyn Resolver>)
             }
             Look::TooLarge { size_bytes } => {
-                let message = format!("the file has {size_bytes} bytes; a script has 1 MiB at most");
+                let message =
+                    format!("the file has {size_bytes} bytes; a script has 1 MiB at most");
                 Err(LoadError::new(LoadErrorKind::TooLarge, name, message))
             }
-            Look::Unreadable { reason } => {
-                Err(LoadError::new(LoadErrorKind::Unreadable, name, format!("the file cannot be read: {reason}")))
-            }
+            Look::Unreadable { reason } => Err(LoadError::new(
+                LoadErrorKind::Unreadable,
+                name,
+                format!("the file cannot be read: {reason}"),
+            )),
             Look::Gone => Err(LoadError::new(LoadErrorKind::Unreadable, name, "the file is gone")),
         };
         let script = self.scripts.entry(name.to_owned()).or_default();
@@ -277,7 +298,8 @@ impl Loader {
             .scripts
             .iter()
             .filter(|(name, script)| {
-                script.failed_by_conflict() && candidates.iter().all(|one| **one.script() != ***name)
+                script.failed_by_conflict()
+                    && candidates.iter().all(|one| **one.script() != ***name)
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -307,7 +329,10 @@ impl Loader {
                     self.swap(candidate, applied);
                 } else if self.conflicts(&[&candidate], false).is_empty() {
                     // Only a file that has just gone stands in the way: this is its new name.
-                    let gone = self.scripts.iter().filter(|(_, script)| script.gone && script.serving.is_some());
+                    let gone = self
+                        .scripts
+                        .iter()
+                        .filter(|(_, script)| script.gone && script.serving.is_some());
                     for name in gone.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
                         self.remove(&name, applied);
                     }
@@ -322,7 +347,9 @@ impl Loader {
             }
         }
         // What is left may still fit together, as two that exchange a name do.
-        if !candidates.is_empty() && self.conflicts(&candidates.iter().collect::<Vec<_>>(), true).is_empty() {
+        if !candidates.is_empty()
+            && self.conflicts(&candidates.iter().collect::<Vec<_>>(), true).is_empty()
+        {
             for candidate in candidates.drain(..) {
                 self.swap(candidate, applied);
             }
@@ -343,7 +370,9 @@ impl Loader {
         let others = self.scripts.iter().filter(|(name, script)| {
             (with_gone || !script.gone) && candidates.iter().all(|one| **one.script() != ***name)
         });
-        let others = others.filter_map(|(_, script)| script.serving.as_ref()).flat_map(|edition| edition.handlers());
+        let others = others
+            .filter_map(|(_, script)| script.serving.as_ref())
+            .flat_map(|edition| edition.handlers());
         let new = candidates.iter().flat_map(|candidate| candidate.handlers());
         // Candidates last: what a fault names second is theirs.
         Routes::check(others.chain(new).cloned())
@@ -388,17 +417,21 @@ impl Loader {
     fn publish(&mut self, applied: &mut Applied) {
         let serving = || self.scripts.values().filter_map(|script| script.serving.as_ref());
         let handlers = serving().flat_map(|edition| edition.handlers()).cloned();
-        let routes: Routes<Target> = match Routes::compile(handlers.collect::<Vec<Arc<Handler<Target>>>>()) {
-            Ok(routes) => routes,
-            Err(faults) => {
-                // Conflicts were ruled out, so this is the size of all patterns together.
-                let problem = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-                let hint = "use fewer or simpler patterns; until then the routes of before are served";
-                applied.reports.push(Report::new("", Outcome::Folder { problem, hint }));
-                return;
-            }
-        };
-        let warnings: BTreeSet<String> = routes.warnings().iter().map(ToString::to_string).collect();
+        let routes: Routes<Target> =
+            match Routes::compile(handlers.collect::<Vec<Arc<Handler<Target>>>>()) {
+                Ok(routes) => routes,
+                Err(faults) => {
+                    // Conflicts were ruled out, so this is the size of all patterns together.
+                    let problem =
+                        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+                    let hint =
+                        "use fewer or simpler patterns; until then the routes of before are served";
+                    applied.reports.push(Report::new("", Outcome::Folder { problem, hint }));
+                    return;
+                }
+            };
+        let warnings: BTreeSet<String> =
+            routes.warnings().iter().map(ToString::to_string).collect();
         for message in warnings.difference(&self.warned) {
             applied.reports.push(Report::new("", Outcome::Warning { message: message.clone() }));
         }
@@ -413,7 +446,8 @@ impl Loader {
             }),
             failure: script.failure.clone(),
         });
-        applied.snapshot = Some(Arc::new(Snapshot { routes, editions, scripts: scripts.collect() }));
+        applied.snapshot =
+            Some(Arc::new(Snapshot { routes, editions, scripts: scripts.collect() }));
         self.warned = warnings;
     }
 }
@@ -431,7 +465,9 @@ fn conflict_error(fault: &Fault, script: &str, text: impl Fn(&str) -> Option<Str
         }
         Fault::Reserved { name, place } => (
             Some(place),
-            format!("`{name}` is a word of moonbell's own and would never reach a script; choose another name"),
+            format!(
+                "`{name}` is a word of moonbell's own and would never reach a script; choose another name"
+            ),
         ),
         Fault::Alias { message, place } => (Some(place), message.clone()),
         Fault::TooLarge { .. } => (None, fault.to_string()),

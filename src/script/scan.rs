@@ -54,7 +54,12 @@ pub(super) fn scripts(dir: &Path) -> Result<BTreeMap<String, PathBuf>, FolderErr
 
 fn is_script(name: &str) -> bool {
     let stem = name.strip_suffix(".luau").or_else(|| name.strip_suffix(".lua"));
-    stem.is_some_and(|stem| !name.starts_with('.') && !stem.is_empty() && !stem.ends_with(".test") && !stem.ends_with(".d"))
+    stem.is_some_and(|stem| {
+        !name.starts_with('.')
+            && !stem.is_empty()
+            && !stem.ends_with(".test")
+            && !stem.ends_with(".d")
+    })
 }
 
 /// What a look at a file found.

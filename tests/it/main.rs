@@ -7,5 +7,7 @@ mod config;
 mod page;
 mod reload;
 mod shell;
+mod stream;
+mod sim;
 mod watch;
 mod wire;

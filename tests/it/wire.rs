@@ -74,7 +74,44 @@ fn every_kind_of_message_is_read() {
             format!("{}: {}\n", name.trim_start_matches("robot_"), summary(&parse(&fixture(name))))
         })
         .collect();
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r##"
+    action_card: card "" [- card "### 审批提醒\n请尽快处理\nhttps://example.com/a/1"]
+    audio: audio "钉钉机器人语音识别文本" <audio:dlcode-fixture-audio-0001 4000>
+    audio_no_recognition: audio "" <audio:dlcode-fixture-audio-0002 1200>
+    chat_record: chat_record "" [- chat_record "Alice: 早\nBob: 早"]
+    chat_record_empty: chat_record "" [- chat_record "Alice: 早"]
+    content_as_json_string: picture "" <picture:dlcode-fixture-pic-0002|pdlcode-fixture-pic-0002>
+    file: file "" <file:dlcode-fixture-file-0001 季度报告 v2.pdf>
+    interactive_card_alidocs: card "" [- card "https://alidocs.dingtalk.com/i/nodes/FixtureNodeId0001"]
+    interactive_card_file_share: card "" [- card "dingtalk://dingtalkclient/page/yunpan?route=previewDentry&spaceId=22300000573&fileId=117000000849&type=file"]
+    markdown: card "" [- card "# 周报\n- 完成 A"]
+    picture: picture "" <picture:dlcode-fixture-pic-0001|pdlcode-fixture-pic-0001>
+    reply_audio: text "这是什么意思？" [msgQuoted0005 audio "" <audio:dlcode-fixture-q-0004 2000>]
+    reply_bot_card: text "这是什么意思？" [msgQuoted0007 card bot "构建成功，详情见 https://example.com/build/42"]
+    reply_bot_card_no_content: text "这是什么意思？" [msgQuoted0008 card bot ""]
+    reply_chat_record: text "这是什么意思？" [msgQuoted0010 chat_record "Alice: 早"]
+    reply_file: text "这是什么意思？" [msgQuoted0004 file "" <file:dlcode-fixture-q-0003 设计.docx>]
+    reply_inside_rich_text: rich_text "为什么还没完成" <picture:dlcode-fixture-rich-0009> [msgQuoted0011 text "任务进度 80%"]
+    reply_legacy_quote_message: text "老客户端引用" [msgQuoted0013 text "被引用的旧消息"]
+    reply_original_id_only: text "接着上面说" [msgQuoted0012 unknown ""]
+    reply_picture: text "这是什么意思？" [msgQuoted0002 picture "" <picture:dlcode-fixture-q-0001|pdlcode-fixture-q-0001>]
+    reply_rich_text: text "这是什么意思？" [msgQuoted0003 rich_text "看图：@Alice [OK]" <picture:dlcode-fixture-q-0002>]
+    reply_text: text "这是什么意思？" [msgQuoted0001 text "昨天的构建失败了"]
+    reply_unknown: text "这是什么意思？" [msgQuoted0009 unknown ""]
+    reply_video: text "这是什么意思？" [msgQuoted0006 video "" <video:dlcode-fixture-q-0005 3000>]
+    rich_text: rich_text "这个报错怎么解决？\n截图如上" <picture:dlcode-fixture-rich-0001|pdlcode-fixture-rich-0001>
+    rich_text_all_elements: rich_text "@Bob 请看 加粗重点[微笑]" <picture:dlcode-fixture-rich-0002|pdlcode-fixture-rich-0002> <file:dlcode-fixture-rich-0003 log.txt>
+    rich_text_legacy_list: rich_text "旧版结构"
+    text_empty: text ""
+    text_group: text "帮我查一下今天的构建"
+    text_group_external_sender: text "你好"
+    text_group_multi_at: text "和  一起看下这个问题"
+    text_hosting_context: text "代发"
+    text_p2p: text "hello DingTalk"
+    unknown: unknown ""
+    video: video "" <video:dlcode-fixture-video-0001 4000>
+    video_duration_string: video "" <video:dlcode-fixture-video-0002 5>
+    "##);
 }
 
 #[test]
@@ -215,7 +252,18 @@ fn every_event_is_read() {
             format!("{} {} {}\n", event.kind, event.id, event.born_at_ms)
         })
         .collect();
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r#"
+    chat_add_member c7c7120f2c07419ea1b2ebdba0319002 1767852000002
+    chat_disband c7c7120f2c07419ea1b2ebdba0319007 1767852000007
+    chat_quit c7c7120f2c07419ea1b2ebdba0319004 1767852000004
+    chat_remove_member c7c7120f2c07419ea1b2ebdba0319003 1767852000003
+    chat_update_owner c7c7120f2c07419ea1b2ebdba0319005 1767852000005
+    chat_update_title c7c7120f2c07419ea1b2ebdba0319006 1767852000006
+    robot_msg_read c7c7120f2c07419ea1b2ebdba0319008 1767852000008
+    robot_msg_recall c7c7120f2c07419ea1b2ebdba0319009 1767852000009
+    user_add_org c7c7120f2c07419ea1b2ebdba0319000 1767852000000
+    user_leave_org c7c7120f2c07419ea1b2ebdba0319001 1767852000001
+    "#);
 }
 
 #[test]
@@ -341,7 +389,38 @@ fn every_answer_has_one_meaning() {
         format!("{name} {status}: {:?} transient={}\n", error.class, error.is_transient())
     })
     .collect();
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r#"
+    api_token_error_400 400: Credentials transient=false
+    api_token_legacy_error 200: Credentials transient=false
+    stream_open_error_401 401: Credentials transient=false
+    stream_open_error_400 400: Permanent transient=false
+    api_error_invalid_token 400: Token transient=true
+    api_error_missing_token 400: Token transient=true
+    api_error_permission_403 403: Scope(["Card.Streaming.Write"]) transient=false
+    api_error_qps_403 403: Throttled transient=true
+    api_error_ip_403 403: IpNotAllowed transient=false
+    api_error_ip_banned 200: Throttled transient=true
+    api_error_system_busy 500: Transient transient=true
+    api_error_gateway_timeout 504: Transient transient=true
+    api_error_legacy_invalid_token 200: Token transient=true
+    api_error_legacy_permission 200: Scope(["qyapi_get_member"]) transient=false
+    api_error_legacy_timeout 200: Transient transient=true
+    api_webhook_response_session_expired 200: Gone transient=false
+    api_webhook_response_rate_limited 200: Throttled transient=true
+    api_webhook_response_too_long 200: TooLarge transient=false
+    api_webhook_response_token_missing 200: Gone transient=false
+    api_webhook_response_markdown_title_missing 200: Permanent transient=false
+    api_webhook_response_sign_mismatch 200: Rejected transient=false
+    api_send_error_robot_missing 400: Gone transient=false
+    api_message_file_download_error 400: Permanent transient=false
+    api_message_file_download_error_expired 400: Gone transient=false
+    api_media_upload_error_size 200: TooLarge transient=false
+    api_card_error_not_exist 400: Gone transient=false
+    api_card_error_update_not_exist 400: Gone transient=false
+    api_card_error_already_exist 400: Permanent transient=false
+    api_card_error_content_unsafe 400: Rejected transient=false
+    api_card_error_template_key 500: Transient transient=true
+    "#);
 }
 
 #[test]
@@ -387,5 +466,8 @@ fn an_error_reads_well_and_says_what_to_do() {
     let error =
         classify("/v1.0/card/streaming", 403, fixture("api_error_permission_403").as_bytes())
             .unwrap_err();
-    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint().unwrap()), @"");
+    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint().unwrap()), @r#"
+    /v1.0/card/streaming: the app lacks the permission `Card.Streaming.Write` (`Forbidden.AccessDenied.AccessTokenPermissionDenied`, request `e64a36ef-2fb4-4bc5-bbd8-80e0f54218f9`)
+    hint: grant the app `Card.Streaming.Write` on open-dev.dingtalk.com, Permissions
+    "#);
 }
