@@ -165,9 +165,9 @@ where
             Level::TRACE => ("trace", "\x1b[35m"),
         };
         if color {
-            write!(out, "{paint}{word}{reset} ")?
+            write!(out, "{paint}{word}{reset} ")?;
         } else {
-            write!(out, "{word} ")?
+            write!(out, "{word} ")?;
         }
         let target = event.metadata().target();
         if !target.starts_with("moonbell") || level >= Level::DEBUG {
@@ -195,9 +195,9 @@ impl Line {
         if field.name() == "message" {
             for c in value.chars() {
                 if c == '\n' {
-                    self.message.push_str("\n    | ")
+                    self.message.push_str("\n    | ");
                 } else {
-                    push_escaped(&mut self.message, c)
+                    push_escaped(&mut self.message, c);
                 }
             }
         } else {

@@ -132,7 +132,8 @@ impl Encoder {
             let mut items = Vec::new();
             for pair in table.pairs::<Value, Value>() {
                 let (key, _) = pair?;
-                let index = key.as_number().filter(|index| index.fract() == 0.0 && *index >= 1.0);
+                let index = crate::api::options::number(&key)
+                    .filter(|index| index.fract() == 0.0 && *index >= 1.0);
                 #[expect(clippy::cast_precision_loss, reason = "a table has fewer than 2^53 items")]
                 if index.is_none_or(|index| index > length as f64) {
                     return Err(self.fail("it has both a list part and other keys, or holes"));

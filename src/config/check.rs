@@ -178,7 +178,7 @@ impl<'a> Check<'a> {
             }
             Some(id) => config.access.owner = Some(StaffId::new(id)),
             None if need == Need::Account => {
-                self.lacks("access.owner", "your staff id: nobody else may run anything")
+                self.lacks("access.owner", "your staff id: nobody else may run anything");
             }
             None => {}
         }

@@ -123,11 +123,8 @@ fn read(path: &Path) -> io::Result<String> {
     }
     let bytes = fs::read(path)?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = String::from_utf8_lossy(valid).matches('\n').count() + 1;
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not valid UTF-8"))
     })
 }
@@ -164,7 +161,8 @@ mod tests {
         for key in KEYS.iter().filter(|key| key.kind != Kind::Roles) {
             let (table, name) = key.path.rsplit_once('.').unwrap();
             for wrong in [format!("{name}x"), name[1..].to_owned(), name.replace('_', "-")] {
-                if wrong == name {
+                // `oapi_base` without its first letter is a key of its own.
+                if KEYS.iter().any(|key| key.path == format!("{table}.{wrong}")) {
                     continue;
                 }
                 let found = problems(&format!("# first line\n[{table}]\n{wrong} = \"\"\n"));
@@ -198,14 +196,14 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_table_are_the_defaults_of_the_settings() {
-        let text: String = KEYS
+        let lines: Vec<String> = KEYS
             .iter()
             .filter(|key| key.kind != Kind::Roles)
-            .map(|key| format!("{} = {}\n", key.path, key.default))
+            .map(|key| format!("{} = {}", key.path, key.default))
             .collect();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
-        fs::write(&file, text).unwrap();
+        fs::write(&file, lines.join("\n")).unwrap();
         let places =
             Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
         let written = Source { places: places.clone(), file: Some(file), ..Source::default() };

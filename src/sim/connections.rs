@@ -19,7 +19,7 @@ use super::now_ms;
 
 /// Frames that may wait for a socket; past that a frame is left to redelivery. Enough for a burst of a benchmark.
 pub(super) const OUTGOING_FRAMES: usize = 16_384;
-/// MessageIds whose acknowledgement is still understood.
+/// Frames whose acknowledgement is still understood.
 const REMEMBERED_FRAMES: usize = 65_536;
 
 pub(super) const TOPIC_BOT: &str = "/v1.0/im/bot/messages/get";
@@ -149,6 +149,11 @@ impl Connections {
         let able: Vec<&Connection> =
             self.open.iter().filter(|connection| connection.takes(kind, topic)).collect();
         able.choose(&mut rand::rng()).copied()
+    }
+
+    /// Lets go of clicks that nobody waits for any more.
+    pub(super) fn forget_given_up(&mut self) {
+        self.pushes.retain(|_, push| !push.answer.as_ref().is_some_and(oneshot::Sender::is_closed));
     }
 
     pub(super) fn takes_messages(&self) -> bool {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 /// An order to misbehave: the body of `POST /sim/api/faults`. Everything that is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent order of the JSON, not a state"
+)]
 pub struct FaultOrder {
     /// Disarms everything first.
     pub clear: bool,

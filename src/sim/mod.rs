@@ -141,7 +141,10 @@ impl Shared {
                 self.world().take_card_answer(&click.card, &click.from, &response);
                 Ok(Clicked::Answered { response })
             }
-            Ok(Err(_)) | Err(_) => Ok(Clicked::TimedOut),
+            Ok(Err(_)) | Err(_) => {
+                self.world().connections.forget_given_up();
+                Ok(Clicked::TimedOut)
+            }
         }
     }
 }

@@ -135,12 +135,12 @@ impl Default for Options {
 impl Default for Clocks {
     fn default() -> Self {
         Self {
-            token: Duration::from_secs(7200),
+            token: Duration::from_hours(2),
             ticket: Duration::from_secs(90),
             webhook: Duration::from_millis(5_400_180),
             ping: Duration::from_secs(20),
             disconnect: Duration::from_secs(10),
-            redelivery: Some(Duration::from_secs(60)),
+            redelivery: Some(Duration::from_mins(1)),
             redelivery_attempts: 3,
             card_answer: Duration::from_secs(2),
         }

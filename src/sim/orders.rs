@@ -156,6 +156,8 @@ impl World {
         let at_bot = chat.kind == ChatKind::Dm || say.at_bot.unwrap_or(true);
         let mentioned = self.mentioned(&chat, &say.text);
         let body = self.body(say, &files, &chat, &mentioned);
+        // In a direct chat everything is for the bot: there is no mention to show.
+        let bot = (at_bot && chat.kind == ChatKind::Group).then(|| view::BOT.to_owned());
         let quote = match &say.quote {
             Some(quoted) => Some(self.quoted(quoted, &chat.id)?),
             None => None,
@@ -170,7 +172,10 @@ impl World {
                 title: None,
                 text: body.shown.clone(),
                 html: render::plain(&body.shown),
-                at: mentioned.iter().map(|person| person.staff_id.clone()).collect(),
+                at: bot
+                    .into_iter()
+                    .chain(mentioned.iter().map(|person| person.staff_id.clone()))
+                    .collect(),
                 files: files.iter().map(StoredFile::view).collect(),
                 card: None,
                 quote: quote.as_ref().map(|(quote, _)| quote.clone()),

@@ -61,14 +61,23 @@ pub(super) async fn connect(
         return Refusal::api(401, "authFailed", "the ticket is unknown, used or expired")
             .into_response();
     };
-    upgrade.on_upgrade(move |socket| {
-        let sockets = shared.sockets.clone();
-        sockets.track_future(serve(shared, socket, ticket))
-    })
+    // Known before the client hears that it is connected: what is said from then on waits for this socket.
+    let (id, outgoing) = shared.world().open_connection(ticket);
+    let failed = (Arc::clone(&shared), id.clone());
+    upgrade.on_failed_upgrade(move |_| failed.0.world().close_connection(&failed.1)).on_upgrade(
+        move |socket| {
+            let sockets = shared.sockets.clone();
+            sockets.track_future(serve(shared, socket, id, outgoing))
+        },
+    )
 }
 
-async fn serve(shared: Arc<Shared>, mut socket: WebSocket, ticket: Ticket) {
-    let (id, mut outgoing) = shared.world().open_connection(ticket);
+async fn serve(
+    shared: Arc<Shared>,
+    mut socket: WebSocket,
+    id: String,
+    mut outgoing: mpsc::Receiver<Outgoing>,
+) {
     let ping_every = shared.world().options.clocks.ping;
     let mut ping = tokio::time::interval_at(Instant::now() + ping_every, ping_every);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -119,7 +128,7 @@ async fn until(deadline: Option<Instant>) {
 /// Pushes again what is due, until the simulator stops.
 pub(super) async fn redeliver(shared: Arc<Shared>) {
     /// With nothing to wait for, look again this often.
-    const IDLE: Duration = Duration::from_secs(60);
+    const IDLE: Duration = Duration::from_mins(1);
     loop {
         // Registered before looking, or a push in between would be missed.
         let woken = shared.redelivery.notified();

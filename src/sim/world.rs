@@ -191,10 +191,10 @@ impl World {
         }
         let twice =
             faults::take(&mut self.faults.duplicate) || (is_click && self.faults.duplicate_clicks);
-        self.deliver(id);
         if twice {
-            self.deliver(id);
+            self.send_push(id);
         }
+        self.deliver(id);
     }
 
     /// Sends what has not been answered in time once more, under a new messageId.
@@ -206,6 +206,12 @@ impl World {
     }
 
     fn deliver(&mut self, id: u64) {
+        self.send_push(id);
+        self.forget_if_over(id);
+        self.redelivery.notify_one();
+    }
+
+    fn send_push(&mut self, id: u64) {
         let clocks = &self.options.clocks;
         let Some(push) = self.connections.pushes.get_mut(&id) else { return };
         push.attempts += 1;
@@ -215,11 +221,7 @@ impl World {
             && push.attempts <= clocks.redelivery_attempts;
         push.due_ms = clocks.redelivery.filter(|_| again).map(|delay| now_ms() + millis(delay));
         let push = &self.connections.pushes[&id];
-        let Some(connection) = self.connections.choose(push.kind, &push.topic) else {
-            self.forget_if_over(id);
-            self.redelivery.notify_one();
-            return;
-        };
+        let Some(connection) = self.connections.choose(push.kind, &push.topic) else { return };
         let message_id = connections::new_message_id();
         let frame = connections::frame(push, &connection.id, &message_id);
         let sent = Sent {
@@ -237,9 +239,7 @@ impl World {
         };
         let lost = if self.faults.zombie { " (swallowed)" } else { "" };
         self.connections.remember(message_id, sent);
-        self.forget_if_over(id);
         self.log(Entry::frame(Direction::Out, WireKind::Frame, format!("{summary}{lost}"), frame));
-        self.redelivery.notify_one();
     }
 
     /// A push that will not be repeated, and that nobody waits for, is done with.

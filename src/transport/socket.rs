@@ -189,7 +189,11 @@ impl Socket {
                     Some(Ok(WsMessage::Pong(_))) => watch.ponged(),
                     // tungstenite answers pings and close frames by itself.
                     Some(Ok(WsMessage::Ping(_))) => watch.heard(),
-                    Some(Ok(WsMessage::Close(_))) => {}
+                    // The TCP connection may stay open for long after it.
+                    Some(Ok(WsMessage::Close(close))) => {
+                        let why = close.map(|close| format!(" ({} {})", u16::from(close.code), short(&close.reason)));
+                        break Ending::Closed(format!("the server closed it{}", why.unwrap_or_default()));
+                    }
                     Some(Ok(WsMessage::Binary(_) | WsMessage::Frame(_))) => {
                         add(&self.counters.malformed);
                         tracing::warn!("dropped a binary frame; expected text");
@@ -493,7 +497,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_late_tick_means_that_the_computer_slept() {
         let mut watch = watch();
-        tokio::time::advance(Duration::from_secs(3_600)).await;
+        tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(watch.check(false), Some(Ending::Slept));
     }
 

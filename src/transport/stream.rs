@@ -63,8 +63,8 @@ impl Default for Timing {
             silence: Duration::from_secs(90),
             jump: Duration::from_secs(15),
             backoff: Duration::from_secs(1),
-            backoff_cap: Duration::from_secs(60),
-            refused: Duration::from_secs(5 * 60),
+            backoff_cap: Duration::from_mins(1),
+            refused: Duration::from_mins(5),
             healthy: Duration::from_secs(30),
             leave: Duration::from_secs(30),
             write: Duration::from_secs(10),
@@ -293,7 +293,8 @@ impl Stream {
                 | Class::Permanent
         );
         if !refused {
-            let wait = backoff.next().max(error.retry_after.unwrap_or_default());
+            let asked = error.retry_after.filter(|_| error.class == Class::Throttled);
+            let wait = backoff.next().max(asked.unwrap_or_default());
             return self.back_off(wait, error.to_string());
         }
         let wait = self.timing.refused;

@@ -96,7 +96,11 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+                let code = if path.ends_with("tests.rs") {
+                    "" // tests in a file of their own, beside the code
+                } else {
+                    text.split("#[cfg(test)]\nmod tests {").next().unwrap()
+                };
                 // Good enough for finding names: `//` in a string cuts the line short, and an address holds no module.
                 let code = code
                     .lines()
@@ -192,7 +196,7 @@ fn only_one_module_knows_each_of_these() {
     ));
     complaints.extend(only(
         &["cli", "main"],
-        r"\be?print(ln)?!|\bstdout\(\)|\bstderr\(\)\.(write|lock)",
+        r"\be?print(ln)?!|io::stdout\(\)|io::stderr\(\)\.(write|lock)",
         "only cli/ and main.rs print",
     ));
     none(&complaints);
@@ -216,7 +220,7 @@ fn files_stay_short_and_modules_say_what_they_are_for() {
     let mut complaints = Vec::new();
     for source in sources() {
         let lines = source.text.lines().count();
-        if lines > LINES {
+        if lines > LINES && !source.code.is_empty() {
             complaints
                 .push(format!("src/{} has {lines} lines: look for the second noun", source.path));
         }

@@ -208,6 +208,51 @@ async fn the_connection_is_told_in_words_and_a_fault_from_the_menu_is_felt() {
 }
 
 #[tokio::test]
+async fn a_reader_who_scrolled_up_stays_there_and_is_told_of_what_is_new() {
+    let sim = sim().await;
+    let mut bot = Bot::connect(&sim).await;
+    let page = Browser::open(&sim.page_url()).await;
+    page.act_as(OWNER).await;
+    for n in 1..=40 {
+        sim.say(&Say::direct(OWNER, format!("line {n}"))).unwrap();
+    }
+    page.until_text("line 40").await;
+    let heard = bot.hear().await;
+    let at_end = "const log = document.querySelector('#log'); return log.scrollTop + log.clientHeight > log.scrollHeight - 4";
+    page.until("the newest line is in view", at_end).await;
+    page.run("document.querySelector('#log').scrollTop = 0").await;
+    page.until("the page took notice", "return !document.querySelector('#log').matches('.at-end')")
+        .await;
+    bot.answer(&heard, "news").await;
+    page.click("[data-test=to-bottom]").await;
+    page.until("the newest line is in view", at_end).await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn a_simulator_that_ends_is_missed_and_its_successor_asks_for_its_own_key() {
+    let first = sim().await;
+    let page = Browser::open(&first.page_url()).await;
+    let port = url::Url::parse(first.url()).unwrap().port().unwrap();
+    first.stop().await;
+    page.until("the loss is told", "return !document.querySelector('[data-test=lost]').hidden")
+        .await;
+    let second = Sim::start(Options { port, ..Options::default() }).await.unwrap();
+    page.until(
+        "the old key is refused",
+        "return !document.querySelector('[data-test=locked]').hidden",
+    )
+    .await;
+    page.go(&second.page_url()).await;
+    page.until(
+        "the new key opens it",
+        "return document.querySelector('[data-test=locked]').hidden",
+    )
+    .await;
+    page.close().await;
+}
+
+#[tokio::test]
 async fn on_a_phone_the_columns_are_drawers_and_nothing_is_cut_off() {
     let sim = sim().await;
     let page = Browser::open(&sim.page_url()).await;

@@ -1,5 +1,7 @@
 //! The Stream over real sockets: a gateway of our own gives out tickets and lets the test hold the server's end.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
 use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +70,7 @@ fn quick() -> Timing {
         open: Duration::from_secs(5),
         backoff: Duration::from_millis(10),
         backoff_cap: Duration::from_millis(100),
-        healthy: Duration::from_secs(3600),
+        healthy: Duration::from_hours(1),
         drain: Duration::from_secs(5),
         write: Duration::from_secs(2),
         commit_retry: Duration::from_millis(20),
@@ -83,7 +85,8 @@ impl Host {
 
     async fn with(timing: Timing, refusals: Vec<(u16, String)>) -> Self {
         let ws_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("ws://127.0.0.1:{}/connect", ws_listener.local_addr().unwrap().port());
+        let endpoint =
+            format!("ws://127.0.0.1:{}/connect", ws_listener.local_addr().unwrap().port());
         let desk = Desk {
             opens: Arc::default(),
             refusals: Arc::new(Mutex::new(refusals.into())),
@@ -102,17 +105,19 @@ impl Host {
             loop {
                 let (stream, _) = ws_listener.accept().await.unwrap();
                 let mut path = String::new();
-                let note = |request: &tokio_tungstenite::tungstenite::handshake::server::Request, response| {
-                    path = request.uri().to_string();
-                    Ok(response)
-                };
+                let note =
+                    |request: &tokio_tungstenite::tungstenite::handshake::server::Request,
+                     response| {
+                        path = request.uri().to_string();
+                        Ok(response)
+                    };
                 if let Ok(ws) = tokio_tungstenite::accept_hdr_async(stream, note).await {
                     accepted.send(Server { ws, path }).await.unwrap();
                 }
             }
         });
         let dir = tempfile::tempdir().unwrap();
-        let inbox = Inbox::open(Store::open(dir.path()).unwrap()).await.unwrap();
+        let inbox = Inbox::open(Store::open(dir.path()).unwrap(), |_| false).await.unwrap();
         let client = Client::new(&DingTalk {
             client_id: "dingfixturebot000001".to_owned(),
             client_secret: Secret::new("fixture-client-secret"),
@@ -139,7 +144,8 @@ impl Host {
     }
 
     async fn until_state(&mut self, what: &str, wanted: impl Fn(&State) -> bool) -> State {
-        let reached = tokio::time::timeout(PATIENCE, self.state.wait_for(|state| wanted(state))).await;
+        let reached =
+            tokio::time::timeout(PATIENCE, self.state.wait_for(|state| wanted(state))).await;
         reached.unwrap_or_else(|_| panic!("never {what}")).unwrap().clone()
     }
 
@@ -164,8 +170,13 @@ impl Server {
     /// The next acknowledgement, decoded.
     async fn ack(&mut self) -> Value {
         loop {
-            match tokio::time::timeout(PATIENCE, self.ws.next()).await.expect("an acknowledgement in time") {
-                Some(Ok(WsMessage::Text(text))) => return serde_json::from_str(text.as_str()).unwrap(),
+            match tokio::time::timeout(PATIENCE, self.ws.next())
+                .await
+                .expect("an acknowledgement in time")
+            {
+                Some(Ok(WsMessage::Text(text))) => {
+                    return serde_json::from_str(text.as_str()).unwrap();
+                }
                 Some(Ok(_)) => {}
                 other => panic!("expected an acknowledgement, got {other:?}"),
             }
@@ -251,22 +262,35 @@ async fn every_kind_of_frame_gets_its_answer() {
     let mut event = frame("EVENT", "*", "event", r#"{"userId":["u"]}"#);
     event["headers"]["eventId"] = "e1".into();
     event["headers"]["eventType"] = "user_add_org".into();
-    let card = json!({ "type": "actionCallback", "outTrackId": "c", "userId": "alice" }).to_string();
+    let card =
+        json!({ "type": "actionCallback", "outTrackId": "c", "userId": "alice" }).to_string();
     let robot = "/v1.0/im/bot/messages/get";
     for (sent, code, data) in [
         (ping("ping"), 200, r#"{"opaque":"x"}"#),
         (event, 200, r#"{"status":"SUCCESS","message":"success"}"#),
-        (frame("CALLBACK", "/v1.0/card/instances/callback", "card", &card), 200, r#"{"response":{}}"#),
+        (
+            frame("CALLBACK", "/v1.0/card/instances/callback", "card", &card),
+            200,
+            r#"{"response":{}}"#,
+        ),
         (frame("CALLBACK", "/v1.0/graph/api/invoke", "graph", "{}"), 404, ""),
         (frame("NEWS", "x", "type", "{}"), 404, ""),
         (frame("CALLBACK", robot, "odd", "[1]"), 200, r#"{"response":null}"#),
         (frame("CALLBACK", robot, "deep", &"[".repeat(10_000)), 200, r#"{"response":null}"#),
-        (frame("CALLBACK", robot, "quota", r#"{"errorCode":"20001"}"#), 200, r#"{"response":null}"#),
+        (
+            frame("CALLBACK", robot, "quota", r#"{"errorCode":"20001"}"#),
+            200,
+            r#"{"response":null}"#,
+        ),
         (frame("CALLBACK", robot, "own", &own.to_string()), 200, r#"{"response":null}"#),
     ] {
         server.send(&sent).await;
         let ack = server.ack().await;
-        assert_eq!((ack["code"].as_u64(), ack["data"].as_str()), (Some(code), Some(data)), "{sent}");
+        assert_eq!(
+            (ack["code"].as_u64(), ack["data"].as_str()),
+            (Some(code), Some(data)),
+            "{sent}"
+        );
         assert_eq!(ack["headers"]["messageId"], sent["headers"]["messageId"]);
     }
     // Nothing of this can be answered, and nothing of it does harm.
@@ -340,7 +364,11 @@ async fn on_disconnect_the_next_socket_opens_while_the_old_one_is_served() {
         let id = id_of(&new.ack().await);
         assert!(acked.insert(id), "{n}");
     }
-    assert_eq!((acked.len(), host.inbox.waiting()), (100, 100), "nothing is lost, nothing is doubled");
+    assert_eq!(
+        (acked.len(), host.inbox.waiting()),
+        (100, 100),
+        "nothing is lost, nothing is doubled"
+    );
     drop(old);
     new.send(&ping("still here")).await;
     assert_eq!(id_of(&new.ack().await), "still here");
@@ -376,21 +404,26 @@ async fn it_comes_back_after_every_kind_of_fault() {
 
 #[tokio::test]
 async fn a_deaf_socket_is_replaced() {
-    let timing = Timing {
-        ping: Duration::from_millis(50),
-        silence: Duration::from_millis(400),
-        ..quick()
-    };
+    let timing =
+        Timing { ping: Duration::from_millis(50), silence: Duration::from_millis(400), ..quick() };
     let mut host = Host::with(timing, Vec::new()).await;
     let mut deaf = host.socket().await;
     // It answers pings as long as it is read, but sends nothing.
     let mut served = JoinSet::new();
     served.spawn(async move { deaf.acked_until_end().await });
-    host.until_state("deaf", |state| matches!(state, State::Deaf { reason } if reason.starts_with("no frame"))).await;
+    host.until_state(
+        "deaf",
+        |state| matches!(state, State::Deaf { reason } if reason.starts_with("no frame")),
+    )
+    .await;
     // This one is not even read, so no pong comes.
     let _frozen = host.socket().await;
     host.until_state("connected", |state| matches!(state, State::Connected { .. })).await;
-    host.until_state("deaf", |state| matches!(state, State::Deaf { reason } if reason.contains("pings"))).await;
+    host.until_state(
+        "deaf",
+        |state| matches!(state, State::Deaf { reason } if reason.contains("pings")),
+    )
+    .await;
     let mut fresh = host.socket().await;
     fresh.send(&say("d1", "m1")).await;
     assert_eq!(id_of(&fresh.ack().await), "d1");
@@ -399,10 +432,14 @@ async fn a_deaf_socket_is_replaced() {
 
 #[tokio::test]
 async fn an_endpoint_on_a_foreign_host_is_refused() {
-    let foreign = |endpoint: &str| json!({ "endpoint": endpoint, "ticket": "secret-ticket" }).to_string();
-    for endpoint in ["wss://evil.example/connect", "ws://127.0.0.2:1/connect", "http://127.0.0.1/connect", ""] {
+    let foreign =
+        |endpoint: &str| json!({ "endpoint": endpoint, "ticket": "secret-ticket" }).to_string();
+    for endpoint in
+        ["wss://evil.example/connect", "ws://127.0.0.2:1/connect", "http://127.0.0.1/connect", ""]
+    {
         let mut host = Host::with(quick(), vec![(200, foreign(endpoint))]).await;
-        let refused = host.until_state("refused", |state| matches!(state, State::Refused { .. })).await;
+        let refused =
+            host.until_state("refused", |state| matches!(state, State::Refused { .. })).await;
         let State::Refused { reason, .. } = refused else { unreachable!() };
         assert!(reason.contains("endpoint") && !reason.contains("secret-ticket"), "{reason}");
         host.stop().await;
@@ -411,7 +448,8 @@ async fn an_endpoint_on_a_foreign_host_is_refused() {
 
 #[tokio::test]
 async fn refused_credentials_are_said_and_tried_again_slowly() {
-    let answer = r#"{"code":"authFailed","message":"鉴权失败 fixture-client-secret","requestid":"r1"}"#;
+    let answer =
+        r#"{"code":"authFailed","message":"鉴权失败 fixture-client-secret","requestid":"r1"}"#;
     let timing = Timing { refused: Duration::from_millis(100), ..quick() };
     let mut host = Host::with(timing, vec![(401, answer.to_owned())]).await;
     let refused = host.until_state("refused", |state| matches!(state, State::Refused { .. })).await;
@@ -424,7 +462,8 @@ async fn refused_credentials_are_said_and_tried_again_slowly() {
 
 #[tokio::test]
 async fn gateway_faults_are_survived_with_a_wait() {
-    let refusals = [(503, "<html>busy</html>"), (200, "<xml/>"), (500, "{}"), (400, "<html/>"), (200, "{}")];
+    let refusals =
+        [(503, "<html>busy</html>"), (200, "<xml/>"), (500, "{}"), (400, "<html/>"), (200, "{}")];
     let refusals = refusals.map(|(status, body)| (status, body.to_owned())).to_vec();
     let timing = Timing { backoff: Duration::from_millis(1), ..quick() };
     let mut host = Host::with(timing, refusals).await;
@@ -448,5 +487,10 @@ async fn stopping_finishes_the_commits_under_way() {
     served.spawn(async move { server.acked_until_end().await });
     host.stop().await;
     let acked = served.join_next().await.unwrap().unwrap();
-    assert!(inbox.waiting() > acked.len(), "each acknowledged message is stored ({} of {})", acked.len(), inbox.waiting());
+    assert!(
+        inbox.waiting() > acked.len(),
+        "each acknowledged message is stored ({} of {})",
+        acked.len(),
+        inbox.waiting()
+    );
 }

@@ -1,5 +1,7 @@
 //! What DingTalk sends, read into the host's nouns; what its answers mean. Every fixture of the protocol is here.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
 use std::path::Path;
 
 use moonbell::dingtalk::{Class, Frame, Received, Topic, classify, receive, robot_message};
@@ -74,7 +76,7 @@ fn every_kind_of_message_is_read() {
             format!("{}: {}\n", name.trim_start_matches("robot_"), summary(&parse(&fixture(name))))
         })
         .collect();
-    insta::assert_snapshot!(table, @r##"
+    insta::assert_snapshot!(table, @r####"
     action_card: card "" [- card "### 审批提醒\n请尽快处理\nhttps://example.com/a/1"]
     audio: audio "钉钉机器人语音识别文本" <audio:dlcode-fixture-audio-0001 4000>
     audio_no_recognition: audio "" <audio:dlcode-fixture-audio-0002 1200>
@@ -111,7 +113,7 @@ fn every_kind_of_message_is_read() {
     unknown: unknown ""
     video: video "" <video:dlcode-fixture-video-0001 4000>
     video_duration_string: video "" <video:dlcode-fixture-video-0002 5>
-    "##);
+    "####);
 }
 
 #[test]

@@ -360,3 +360,6 @@ impl Open {
         Ok(result)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

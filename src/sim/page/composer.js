@@ -12,6 +12,8 @@ const mentionButton = find("#mention");
 const drop = find("#drop");
 
 const KEPT = 50;
+// Eight lines, in pixels; the same number stands in app.css.
+const MAX_HEIGHT = 180;
 const PICTURE = /\.(png|jpe?g|gif|webp|bmp)$/i;
 let actions;
 let files = [];
@@ -41,6 +43,7 @@ export function start(given) {
       attach(event.clipboardData.files);
     }
   });
+  window.addEventListener("resize", grow);
   mentionButton.addEventListener("click", () => {
     if (silent.has(state.chat)) silent.delete(state.chat);
     else silent.add(state.chat);
@@ -223,7 +226,8 @@ function recall(at, lines) {
 
 function grow() {
   box.style.setProperty("height", "auto");
-  box.style.setProperty("height", `${Math.min(box.scrollHeight, 180)}px`);
+  box.style.setProperty("height", `${Math.min(box.scrollHeight, MAX_HEIGHT)}px`);
+  box.style.setProperty("overflow-y", box.scrollHeight > MAX_HEIGHT ? "auto" : "hidden");
 }
 
 function dropping(area) {

@@ -18,6 +18,7 @@ const below = find("#below");
 let shown = PAGE;
 let nodes = new Map();
 let stick = true;
+let lastTop = 0;
 let actions;
 
 export function start(given) {
@@ -29,8 +30,15 @@ export function start(given) {
   on("message", ({ message, isNew }) => arrive(message, isNew));
   on("card", ({ card, before }) => progress(card, before));
   log.addEventListener("scroll", () => {
-    stick = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
-    if (stick) below.hidden = true;
+    // Content that grows under a reader at the end moves nothing up: only going up is a wish to stay there.
+    if (log.scrollHeight - log.scrollTop - log.clientHeight < 48) {
+      stick = true;
+      below.hidden = true;
+    } else if (log.scrollTop < lastTop - 1) {
+      stick = false;
+    }
+    lastTop = log.scrollTop;
+    log.classList.toggle("at-end", stick);
   }, { passive: true });
   below.addEventListener("click", toBottom);
   // Pictures that load late and cards that grow keep the newest line in view, but only for a reader who is there.
@@ -188,10 +196,11 @@ function contents(message) {
   if (message.quote) bubble.append(quote(message.quote));
   if (message.kind === "card") {
     const card = state.cards.get(message.card);
-    parts.push(card ? cardElement(card, actions) : h("div", { class: "bubble faint", "data-card": message.card }, t("card_missing")));
+    parts.push(card ? cardElement(card, actions) : h("div", { class: "bubble faint", "data-card": message.card }, t("card_processing")));
     return parts;
   }
-  if (message.title && message.title !== message.text) bubble.append(h("div", { class: "title" }, message.title));
+  // As in DingTalk: the title of Markdown is for the list of chats, that of a link for the message.
+  if (message.kind === "link" && message.title) bubble.append(h("div", { class: "title" }, message.title));
   const asHtml = ["markdown", "rich_text", "action_card", "link"].includes(message.kind);
   if (asHtml && message.html) bubble.append(rich(message.html, actions));
   else if (message.text || message.at?.length) bubble.append(plain(message));

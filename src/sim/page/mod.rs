@@ -289,8 +289,3 @@ mod tests {
         }
     }
 }
-#[cfg(test)]
-#[test]
-fn zz_dump() {
-    std::fs::write("/tmp/page.html", page().into_string()).unwrap();
-}

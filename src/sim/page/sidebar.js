@@ -11,6 +11,7 @@ export function start({ chosen }) {
     drawChats(chosen);
   };
   on("all place message seen language", draw);
+  on("card", ({ before }) => !before && draw());
 }
 
 function drawPeople() {

@@ -10,13 +10,16 @@ use fantoccini::ClientBuilder;
 use fantoccini::wd::Capabilities;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use hyper_util::client::legacy::connect::HttpConnector;
+use process_wrap::tokio::ChildWrapper;
+use process_wrap::tokio::CommandWrap;
+use process_wrap::tokio::ProcessGroup;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
-use tokio::process::Child;
-use tokio::process::Command;
+use tokio::io::Lines;
+use tokio::process::ChildStdout;
 
 use super::Page;
 
@@ -26,9 +29,22 @@ const START: Duration = Duration::from_secs(60);
 /// A running browser. Dropping it ends the driver and with it the browser.
 pub(crate) struct Browser {
     client: Client,
-    driver: Child,
+    driver: Driver,
     // Dropped last: the browser writes into it until it ends.
     _profile: TempDir,
+}
+
+/// The driver leads a process group: killed alone, by a test that fails, it would leave the browser behind.
+struct Driver {
+    group: Box<dyn ChildWrapper>,
+    // Kept open: a driver whose output is closed dies of its next line.
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.group.start_kill());
+    }
 }
 
 impl Browser {
@@ -45,21 +61,22 @@ impl Browser {
     async fn start() -> Self {
         let profile = TempDir::with_prefix("moonbell-browser-").unwrap();
         // Port 0: the driver takes a free one and says which, so parallel tests cannot collide.
-        let mut driver = Command::new(driver_path())
-            .arg("--port=0")
-            .env("LANG", "C.UTF-8")
-            // The browser's own helpers and sockets go where they are cleaned up.
-            .env("TMPDIR", profile.path())
-            .env("HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let mut command = CommandWrap::with_new(driver_path(), |command| {
+            command
+                .arg("--port=0")
+                .env("LANG", "C.UTF-8")
+                // The browser's own helpers and sockets go where they are cleaned up.
+                .env("TMPDIR", profile.path())
+                .env("HOME", profile.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
+        });
+        let mut group = command.wrap(ProcessGroup::leader()).spawn().unwrap();
+        let lines = BufReader::new(group.stdout().take().unwrap()).lines();
+        let mut driver = Driver { group, lines };
         let said = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
+            while let Some(line) = driver.lines.next_line().await.unwrap() {
                 if let Some((_, port)) = line.split_once("started successfully on port ") {
                     return port.trim_end_matches('.').parse::<u16>().unwrap();
                 }
@@ -112,7 +129,8 @@ impl Browser {
     /// Ends the browser and waits for it; without this the driver is only killed.
     pub(super) async fn close(mut self) {
         drop(self.client.clone().close().await);
-        drop(self.driver.kill().await);
+        drop(self.driver.group.start_kill());
+        drop(self.driver.group.wait().await);
     }
 }
 

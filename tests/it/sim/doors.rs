@@ -1,6 +1,5 @@
 //! Who may come in: the token, the name of the host, the origin; and which credentials are served.
 
-use futures_util::StreamExt;
 use moonbell::sim::Options;
 use moonbell::sim::Say;
 use moonbell::sim::Sim;
@@ -107,7 +106,7 @@ async fn people_talk_through_the_control_api_and_every_change_is_an_event() {
     let (sim, bot) = start().await;
     let http = http();
     let url = format!("{}/sim/api/events?token={}", sim.url(), sim.token());
-    let mut events = http.get(url).send().await.unwrap().bytes_stream();
+    let mut events = http.get(url).send().await.unwrap();
     let mut seen = String::new();
     let say = json!({ "chat": sim.direct_chat(OWNER), "from": OWNER, "text": "hello <b>" });
     let say = http.post(format!("{}/sim/api/say", sim.url())).bearer_auth(sim.token()).json(&say);
@@ -118,7 +117,7 @@ async fn people_talk_through_the_control_api_and_every_change_is_an_event() {
         && seen.contains("event: message")
         && seen.contains("event: wire"))
     {
-        seen.push_str(std::str::from_utf8(&events.next().await.unwrap().unwrap()).unwrap());
+        seen.push_str(std::str::from_utf8(&events.chunk().await.unwrap().unwrap()).unwrap());
     }
     assert!(seen.contains("&lt;b&gt;"), "{seen}");
     let wire = sim.wire(0);
