@@ -12,6 +12,7 @@ use crate::api::json::{Null, to_lua};
 use crate::api::module::Class;
 use crate::api::options::{Options, text_of};
 use crate::api::run::Run;
+use crate::api::stream::stream;
 use crate::api::{Call, strict};
 use crate::message::Address;
 use crate::message::Body;
@@ -45,6 +46,14 @@ impl Classes {
                 this.check(call, "ctx")?;
                 card(lua, call, options)
             })?
+            .async_method(
+                "stream",
+                &["command"],
+                async |call, this: Owned<()>, options: Options| {
+                    this.check(&call, "ctx")?;
+                    stream(call, options).await
+                },
+            )?
             .build()?;
         let card = Class::new(lua, "card")?
             .method("append", &["text"], |_, call, this: Owned<Card>, text: Value| {
@@ -233,7 +242,7 @@ fn card(lua: &Lua, call: &Call, mut options: Options) -> LuaResult<Table> {
     classes(lua)?.card.instance(lua, lua.create_table()?, &[], behind)
 }
 
-fn address(call: &Call) -> LuaResult<Address> {
+pub(super) fn address(call: &Call) -> LuaResult<Address> {
     call.run
         .address()
         .ok_or_else(|| misuse("no message started this run, so there is nobody to answer"))

@@ -28,6 +28,7 @@
 
 pub mod bot;
 pub mod ctx;
+pub mod clean;
 pub mod failure;
 pub mod json;
 pub mod kv;
@@ -36,6 +37,7 @@ pub mod module;
 pub mod options;
 pub mod run;
 pub mod shell;
+mod stream;
 pub mod time;
 
 use std::fmt;

@@ -6,6 +6,7 @@
 mod browser;
 mod completions;
 mod dev;
+mod host;
 mod run;
 mod starter;
 mod status;

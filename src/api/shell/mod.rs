@@ -60,9 +60,8 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 }
 
 /// `shell.run`. Cancel safe: dropped with the run, and the program with it.
-async fn run(call: Call, mut options: Options) -> LuaResult<Outcome<Table>> {
-    let argv = arguments(&options.items()?, "item")?;
-    run_to_end(call, read_command(argv, options)?).await
+async fn run(call: Call, options: Options) -> LuaResult<Outcome<Table>> {
+    run_to_end(call, command(options)?).await
 }
 
 /// `shell.sh`. Cancel safe, as `shell.run`.
@@ -97,9 +96,8 @@ async fn run_to_end(call: Call, command: Command) -> LuaResult<Outcome<Table>> {
 }
 
 /// `shell.spawn`. The process lives until its run ends.
-async fn spawn(call: Call, mut options: Options, class: Class) -> LuaResult<Outcome<Table>> {
-    let argv = arguments(&options.items()?, "item")?;
-    let mut command = read_command(argv, options)?;
+async fn spawn(call: Call, options: Options, class: Class) -> LuaResult<Outcome<Table>> {
+    let mut command = command(options)?;
     if matches!(command.stdin, Stdin::Null) {
         command.stdin = Stdin::Pipe;
     }
@@ -170,7 +168,7 @@ fn signal_number(name: &str) -> i32 {
     }
 }
 
-fn signal_name(signal: i32) -> String {
+pub(super) fn signal_name(signal: i32) -> String {
     #[cfg(unix)]
     if let Ok(signal) = nix::sys::signal::Signal::try_from(signal) {
         return signal.as_str().to_owned();
@@ -199,6 +197,18 @@ fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>> {
         }
     };
     values.iter().enumerate().map(bytes).collect()
+}
+
+/// The command of `{ "git", "pull", cwd = … }`; every option of it must have been taken.
+pub(super) fn command(mut options: Options) -> LuaResult<Command> {
+    let argv = arguments(&options.items()?, "item")?;
+    read_command(argv, options)
+}
+
+/// Starts it for the run of `call`. Raises when the run may not open any more.
+pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Process, SpawnError>> {
+    let slot = call.run.open_process()?;
+    Ok(call.host.processes().spawn(command, call.run.over(), slot).await)
 }
 
 fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {
@@ -273,11 +283,8 @@ struct Reader {
 }
 
 impl Open {
-    /// Starts it for the run of `call`. Raises when the run may not open any more.
     async fn start(call: &Call, command: Command) -> LuaResult<Result<Self, SpawnError>> {
-        let slot = call.run.open_process()?;
-        let started = call.host.processes().spawn(command, call.run.over(), slot).await;
-        Ok(started.map(|process| Self {
+        Ok(start(call, command).await?.map(|process| Self {
             process,
             reader: Mutex::new(Reader {
                 lines: Default::default(),
