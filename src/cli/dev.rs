@@ -6,17 +6,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, browser, host, starter, talk};
+use super::{Global, browser, host, news, starter, talk};
 use crate::app::App;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::DingTalk;
-use crate::config::Mode;
-use crate::config::Need;
-use crate::config::Secret;
+use crate::config::{Access, Config, Mode, Need, Secret};
 use crate::message::StaffId;
-use crate::sim;
-use crate::sim::Sim;
+use crate::sim::{CARD_TEMPLATE, Options, Sim};
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -59,41 +53,43 @@ impl Dev {
             "save a file there to change an answer"
         };
         talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
-        host::runtime()?.block_on(self.serve(config))
-    }
-
-    async fn serve(self, mut config: Config) -> Result<ExitCode> {
-        let sim = Sim::start(sim::Options { port: config.console.listen.port(), ..sim::Options::default() }).await?;
-        simulate(&mut config, &sim);
-        let url = sim.page_url();
-        let app = App::open(config, "dev", Some(url.clone())).await?;
-        talk::say("chat page (it works on this computer only):");
-        talk::data(&url);
-        if self.open {
-            browser::open(&url);
-        }
-        let ended = host::serve(app).await;
-        sim.stop().await;
-        ended
+        host::serve(async |stop| {
+            let options = Options { port: config.console.listen.port(), ..Options::default() };
+            config.access = access(&options);
+            let sim = Sim::start(options).await?;
+            point_at(&mut config, &sim)?;
+            let app = App::open(config, "dev", Some(sim.page_url())).await?;
+            talk::data(sim.page_url());
+            let _page = self.open.then(|| browser::open(&sim.page_url()));
+            let news = news::tell(app.library().clone(), app.connection());
+            tokio::select! {
+                ended = app.run(stop) => ended?,
+                () = news => {}
+            }
+            sim.stop().await;
+            Ok(())
+        })
     }
 }
 
-/// Points the host at the simulator: its app, its card template, and a made-up organisation in which everybody may try
-/// what needs no role, and the first person owns the bot.
-fn simulate(config: &mut Config, sim: &Sim) {
-    let base = |url: &str| url.parse().expect("the simulator's own address is a URL");
-    config.dingtalk = DingTalk {
-        client_id: sim.client_id(),
-        client_secret: Secret::new(sim.client_secret()),
-        mode: Mode::Stream,
-        api_base: base(sim.api_base()),
-        oapi_base: base(sim.oapi_base()),
-        card_template: Some(sim::CARD_TEMPLATE.to_owned()),
-        card_key: "content".to_owned(),
-    };
-    let owner = sim.state().people.iter().find(|person| person.role_hint == "owner").map(|person| person.staff_id.clone());
-    config.access = Access {
-        owner: owner.map(StaffId::new),
-        roles: std::iter::once(("guest".to_owned(), vec!["*".to_owned()])).collect(),
-    };
+/// The simulated owner owns; everybody else there is a guest, so that refusals can be seen too.
+fn access(options: &Options) -> Access {
+    let owner = options.people.iter().find(|person| person.owner);
+    Access {
+        owner: owner.map(|person| StaffId::new(&person.staff_id)),
+        roles: [("guest".to_owned(), vec!["*".to_owned()])].into(),
+    }
+}
+
+/// Everything that would reach the real DingTalk now reaches `sim`, credentials included.
+fn point_at(config: &mut Config, sim: &Sim) -> Result<()> {
+    let account = &mut config.dingtalk;
+    account.client_id = sim.client_id();
+    account.client_secret = Secret::new(sim.client_secret());
+    account.mode = Mode::Stream;
+    account.api_base = sim.api_base().parse()?;
+    account.oapi_base = sim.oapi_base().parse()?;
+    account.card_template = Some(CARD_TEMPLATE.to_owned());
+    account.card_key = "content".to_owned();
+    Ok(())
 }
