@@ -56,6 +56,10 @@ async fn walk(page: &Page, folder: Option<&PathBuf>, name: &str) {
     for (view, width, height, dark) in VIEWS {
         page.size(width, height).await;
         page.dark(dark).await;
+        if width < 760 {
+            let out = "return document.querySelector('#sidebar').getBoundingClientRect().right <= 0";
+            page.until("the drawer is out", out).await;
+        }
         page.run("const log = document.querySelector('#log'); log.scrollTop = log.scrollHeight")
             .await;
         look(page, folder, &format!("{name}-{view}"), width).await;
