@@ -1,4 +1,4 @@
-//! Starting and ending ChromeDriver, and the browser commands that go beyond WebDriver.
+//! Starting and ending ChromeDriver, and the commands of a browser that reach further than the standard ones.
 
 use std::env;
 use std::path::PathBuf;
