@@ -6,6 +6,8 @@
 mod browser;
 mod completions;
 mod dev;
+mod host;
+mod news;
 mod run;
 mod starter;
 mod status;

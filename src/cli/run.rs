@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, starter, talk};
+use super::{Global, host, news, starter, talk};
+use crate::app::App;
 use crate::config::Need;
 
 /// Answer DingTalk with your handlers, until Ctrl-C
@@ -36,7 +37,14 @@ impl Run {
         let fresh = starter::prepare(&config.scripts.dir)?;
         let what = if fresh { " (created with the starter handlers)" } else { "" };
         talk::say(format_args!("scripts: {}{what}", config.scripts.dir.display()));
-        // MERGE: `app::App::start(config)` goes here.
-        Err(Failed::new("`moonbell run` is not wired to the host yet").into())
+        host::serve(async |stop| {
+            let app = App::open(config, "run", None).await?;
+            let news = news::tell(app.library().clone(), app.connection());
+            tokio::select! {
+                ended = app.run(stop) => ended?,
+                () = news => {}
+            }
+            Ok(())
+        })
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
+use crate::app;
 use crate::config::{Problem, Problems};
-use crate::store;
+use crate::sim;
 use crate::telemetry::{LogError, escape, redact};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
@@ -56,6 +57,11 @@ pub(super) fn say(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Prints something that went wrong while the host runs on.
+pub(super) fn failure(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{} {text}", label("error:", "\x1b[31;1m"));
+}
+
 pub(super) fn warning(problem: &Problem) {
     let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
 }
@@ -86,8 +92,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             problems.hint().map(str::to_owned)
         } else if let Some(log) = cause.downcast_ref::<LogError>() {
             log.hint().map(str::to_owned)
-        } else if let Some(instance) = cause.downcast_ref::<store::InstanceError>() {
-            instance.hint().map(str::to_owned)
+        } else if let Some(fatal) = cause.downcast_ref::<app::Fatal>() {
+            fatal.hint().map(str::to_owned)
+        } else if let Some(sim::StartError::Bind { .. }) = cause.downcast_ref() {
+            Some("take another port with `--port N`; `--port 0` finds a free one".to_owned())
         } else {
             None
         }

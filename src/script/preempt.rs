@@ -97,6 +97,8 @@ pub(super) struct Slice {
     /// The epoch that the slice started in.
     seen: AtomicU64,
     preempted: AtomicBool,
+    /// Whether a slice is under way. Outside of one the collector interrupts too, and there is nothing to judge.
+    within: AtomicBool,
     /// Interrupts since the run was stopped, within this slice.
     stops: AtomicU64,
     detail: Mutex<Detail>,
@@ -115,6 +117,7 @@ impl Slice {
         let slice = Arc::new(Self {
             seen: AtomicU64::new(0),
             preempted: AtomicBool::new(false),
+            within: AtomicBool::new(false),
             stops: AtomicU64::new(0),
             detail: Mutex::new(Detail { started: Instant::now(), stopped_at: None }),
         });
@@ -136,7 +139,7 @@ impl Slice {
         let elapsed = self.detail().started.elapsed();
         let Some(run) = scope.run() else {
             // The top level: nobody to yield to.
-            if elapsed > LOAD_TIME {
+            if elapsed > LOAD_TIME && self.within.load(Ordering::Relaxed) {
                 self.seen.store(ALWAYS, Ordering::Relaxed);
                 return Err(misuse(format!(
                     "the top level ran for {LOAD_TIME:?}: it may only declare handlers"
@@ -170,7 +173,9 @@ impl Slice {
         self.preempted.store(false, Ordering::Relaxed);
         self.stops.store(0, Ordering::Relaxed);
         self.seen.store(EPOCH.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.within.store(true, Ordering::Relaxed);
         let result = work();
+        self.within.store(false, Ordering::Relaxed);
         (result, started.elapsed(), self.preempted.load(Ordering::Relaxed))
     }
 

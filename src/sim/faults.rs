@@ -42,9 +42,8 @@ pub struct FaultOrder {
     pub duplicate_clicks: Option<bool>,
 }
 
-/// One armed rule for calls of the bot.
+/// One armed rule for calls of the bot. (`deny_unknown_fields` does not go together with `flatten`.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct HttpFault {
     /// Prefix of the path; empty is every path.
     #[serde(default)]

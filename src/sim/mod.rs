@@ -136,16 +136,12 @@ impl Shared {
             PendingClick::Sent(answered) => answered,
         };
         let deadline = self.world().options.clocks.card_answer;
-        match tokio::time::timeout(deadline, answered).await {
-            Ok(Ok(response)) => {
-                self.world().take_card_answer(&click.card, &click.from, &response);
-                Ok(Clicked::Answered { response })
-            }
-            Ok(Err(_)) | Err(_) => {
-                self.world().connections.forget_given_up();
-                Ok(Clicked::TimedOut)
-            }
+        if let Ok(Ok(response)) = tokio::time::timeout(deadline, answered).await {
+            self.world().take_card_answer(&click.card, &click.from, &response);
+            return Ok(Clicked::Answered { response });
         }
+        self.world().connections.forget_given_up();
+        Ok(Clicked::TimedOut)
     }
 }
 

@@ -56,7 +56,8 @@ async fn walk(page: &Page, folder: Option<&PathBuf>, name: &str) {
     for (view, width, height, dark) in VIEWS {
         page.size(width, height).await;
         page.dark(dark).await;
-        page.run("const log = document.querySelector('#log'); log.scrollTop = log.scrollHeight").await;
+        page.run("const log = document.querySelector('#log'); log.scrollTop = log.scrollHeight")
+            .await;
         look(page, folder, &format!("{name}-{view}"), width).await;
         page.run("document.querySelector('#log').scrollTop = 0").await;
         look(page, folder, &format!("{name}-{view}-top"), width).await;

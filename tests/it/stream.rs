@@ -1,5 +1,6 @@
 //! The Stream over real sockets: a gateway of our own gives out tickets and lets the test hold the server's end.
 
+#![allow(clippy::result_large_err, reason = "tungstenite's handshake callback asks for it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
 use std::collections::HashSet;

@@ -1,11 +1,12 @@
 //! What DingTalk sends, read into the host's nouns; what its answers mean. Every fixture of the protocol is here.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+#![allow(clippy::format_collect, reason = "a table of a few lines reads best as what it prints")]
 
 use std::path::Path;
 
 use moonbell::dingtalk::{Class, Frame, Received, Topic, classify, receive, robot_message};
-use moonbell::message::{ChatKind, Inbound, Kind, Message};
+use moonbell::message::{ChatKind, Inbound, Kind, Message, StaffId};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -50,11 +51,7 @@ fn summary(message: &Message) -> String {
         files.iter().map(one).collect::<String>()
     };
     let quoted = message.quoted.as_ref().map(|quoted| {
-        let id = quoted
-            .id
-            .as_ref()
-            .map(|id| id.as_str().trim_end_matches("AAAAAAAAAAA=="))
-            .unwrap_or("-");
+        let id = quoted.id.as_ref().map_or("-", |id| id.as_str().trim_end_matches("AAAAAAAAAAA=="));
         let bot = if quoted.from_bot { " bot" } else { "" };
         format!(" [{id} {}{bot} {:?}{}]", quoted.kind.as_str(), quoted.text, files(&quoted.files))
     });
@@ -128,7 +125,7 @@ fn a_group_message_names_its_people_and_its_way_back() {
     let mentions: Vec<_> = message
         .mentions
         .iter()
-        .map(|m| (m.staff_id.as_ref().map(|id| id.as_str()), m.is_bot))
+        .map(|m| (m.staff_id.as_ref().map(StaffId::as_str), m.is_bot))
         .collect();
     assert_eq!(mentions, [(None, true), (Some("manager4220"), false), (None, false)]);
     let webhook = message.webhook.unwrap();
@@ -150,7 +147,7 @@ fn rich_text_mentions_are_known_people_not_the_bot() {
     let ids: Vec<_> = message
         .mentions
         .iter()
-        .map(|m| (m.staff_id.as_ref().map(|id| id.as_str()), m.is_bot))
+        .map(|m| (m.staff_id.as_ref().map(StaffId::as_str), m.is_bot))
         .collect();
     assert_eq!(ids, [(None, true), (Some("015412345678901234"), false)]);
 }

@@ -185,6 +185,7 @@ impl Bot {
     }
 }
 
+#[derive(Debug)]
 pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {

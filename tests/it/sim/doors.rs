@@ -129,6 +129,22 @@ async fn people_talk_through_the_control_api_and_every_change_is_an_event() {
 }
 
 #[tokio::test]
+async fn faults_are_ordered_over_http_and_show_in_the_state() {
+    let (sim, bot) = start().await;
+    let http = http();
+    let order = json!({ "http": [{ "path": "/v1.0/card", "calls": 1, "kind": "throttle" }], "duplicate": 2 });
+    let post = http.post(format!("{}/sim/api/faults", sim.url())).bearer_auth(sim.token());
+    let armed = post.json(&order).send().await.unwrap();
+    assert_eq!(armed.status(), 200, "{}", armed.text().await.unwrap());
+    assert_eq!((sim.state().faults.http.len(), sim.state().faults.duplicate), (1, 2));
+    let code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi";
+    bot.put("/v1.0/card/instances", &json!({})).await.is(403, code);
+    let unknown = http.post(format!("{}/sim/api/faults", sim.url())).bearer_auth(sim.token());
+    let unknown = unknown.json(&json!({ "dublicate": 1 })).send().await.unwrap();
+    assert!(unknown.text().await.unwrap().contains("unknown field `dublicate`"));
+}
+
+#[tokio::test]
 async fn an_order_that_cannot_be_carried_out_says_what_there_is() {
     let (sim, _bot) = start().await;
     let error = sim.say(&Say::in_chat("nowhere", OWNER, "hi")).unwrap_err().to_string();

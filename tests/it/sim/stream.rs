@@ -217,7 +217,7 @@ async fn a_ticket_opens_one_connection_and_not_for_long() {
 
     let (_sim, bot) = start().await;
     let opened = bot.open(bot.registration()).await;
-    let _first = Socket::open(&url(&opened.body)).await.ok().expect("a fresh ticket is good");
+    let _first = Socket::open(&url(&opened.body)).await.unwrap();
     assert_eq!(Socket::open(&url(&opened.body)).await.err(), Some(401), "used");
 }
 
