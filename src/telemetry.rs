@@ -2,12 +2,13 @@
 //!
 //! A log line reads alone and cannot lie: control characters, terminal escapes and invisible or direction-changing
 //! characters of logged values appear as `\u{…}`, so what a person in a chat typed can neither colour, move nor forge a
-//! line. A message of several lines keeps them, each marked as a continuation.
+//! line. A message of several lines keeps them, each marked as a continuation. Known secrets never appear: see [`hide`].
 
 pub mod status;
 
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
+use std::sync::{PoisonError, RwLock};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -80,6 +81,27 @@ fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
     })
 }
 
+/// Secrets of this process, for [`redact`]. Global, because whoever logs (a library, an error of the system) does not
+/// know that what it holds is one.
+static HIDDEN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Shorter ones are no secrets, and replacing them would shred the log.
+const SHORTEST_SECRET: usize = 6;
+
+/// From now on `secret` is written as `***`, whoever logs it.
+pub fn hide(secret: &str) {
+    let mut hidden = HIDDEN.write().unwrap_or_else(PoisonError::into_inner);
+    if secret.len() >= SHORTEST_SECRET && !hidden.iter().any(|known| known == secret) {
+        hidden.push(secret.to_owned());
+    }
+}
+
+/// `text` with hidden secrets as `***`.
+pub fn redact(text: &str) -> String {
+    let hidden = HIDDEN.read().unwrap_or_else(PoisonError::into_inner);
+    hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+}
+
 /// `text` with everything that could act on a terminal, or hide in it, written out.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -143,9 +165,9 @@ where
             Level::TRACE => ("trace", "\x1b[35m"),
         };
         if color {
-            write!(out, "{paint}{word}{reset} ")?
+            write!(out, "{paint}{word}{reset} ")?;
         } else {
-            write!(out, "{word} ")?
+            write!(out, "{word} ")?;
         }
         let target = event.metadata().target();
         if !target.starts_with("moonbell") || level >= Level::DEBUG {
@@ -169,12 +191,13 @@ struct Line {
 
 impl Line {
     fn add(&mut self, field: &Field, value: &str) {
+        let value = &redact(value);
         if field.name() == "message" {
             for c in value.chars() {
                 if c == '\n' {
-                    self.message.push_str("\n    | ")
+                    self.message.push_str("\n    | ");
                 } else {
-                    push_escaped(&mut self.message, c)
+                    push_escaped(&mut self.message, c);
                 }
             }
         } else {
@@ -241,11 +264,15 @@ mod tests {
             .finish();
         tracing::subscriber::with_default(subscriber, act);
         let bytes = page.0.lock().unwrap().clone();
-        String::from_utf8(bytes)
-            .unwrap()
-            .lines()
-            .map(|line| format!("{}\n", line.get(9..).unwrap_or(line)))
-            .collect()
+        // Without the time of the first line; the others have none.
+        let line = |line: &str| {
+            if line.starts_with("    | ") {
+                format!("{line}\n")
+            } else {
+                format!("{}\n", &line[9..])
+            }
+        };
+        String::from_utf8(bytes).unwrap().lines().map(line).collect()
     }
 
     #[test]
@@ -262,12 +289,20 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_secret_is_not_logged_by_anybody() {
+        hide("s3cret-of-the-app");
+        hide("ok"); // too short to be one
+        let log = logged(
+            None,
+            || tracing::warn!(target: "hyper", url = "/?t=s3cret-of-the-app", "ok: {:?}", "s3cret-of-the-app"),
+        );
+        assert_eq!(log, " warn hyper: ok: \"***\" url=\"/?t=***\"\n");
+    }
+
+    #[test]
     fn a_message_of_several_lines_keeps_them_marked_as_its_own() {
         let log = logged(None, || tracing::warn!(target: "moonbell", "not loaded\nping.luau:3:1"));
-        assert_eq!(
-            log.replace("    | ", ""),
-            " warn not loaded\nping.luau:3:1\n".replace("ping.luau:3:1", "luau:3:1")
-        );
+        assert_eq!(log, " warn not loaded\n    | ping.luau:3:1\n");
     }
 
     #[test]

@@ -7,21 +7,27 @@ use std::time::Duration;
 
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
+use crate::api::Host;
 use crate::api::failure::{misuse, suggestion, type_name};
 use crate::api::module::Module;
 use crate::api::options::{Options, duration};
-use crate::api::Host;
 
 /// What kind of messages, or moments, a handler is for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Declared {
     /// The declaration as written; the router parses it.
-    Command { declaration: String },
-    Match { patterns: Vec<String> },
+    Command {
+        declaration: String,
+    },
+    Match {
+        patterns: Vec<String>,
+    },
     Fallback,
     Start,
     Stop,
-    Every { interval: Duration },
+    Every {
+        interval: Duration,
+    },
 }
 
 /// What a handler says about itself, besides what it does.
@@ -149,7 +155,9 @@ const PASS: &str = "moonbell.pass";
 /// Whether a handler returned `bot.pass`.
 pub(crate) fn is_pass(lua: &Lua, value: Option<&Value>) -> bool {
     match value {
-        Some(Value::Table(table)) => lua.named_registry_value::<Table>(PASS).is_ok_and(|pass| pass == *table),
+        Some(Value::Table(table)) => {
+            lua.named_registry_value::<Table>(PASS).is_ok_and(|pass| pass == *table)
+        }
         _ => false,
     }
 }
@@ -187,7 +195,9 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
     };
     let role = options.string("role")?;
     if role.as_deref().is_some_and(|role| role.trim().is_empty()) {
-        return Err(misuse("option `role`: expected the name of a role, got \"\"; leave it out to serve anyone who has one"));
+        return Err(misuse(
+            "option `role`: expected the name of a role, got \"\"; leave it out to serve anyone who has one",
+        ));
     }
     let queue = match options.string("queue")?.as_deref() {
         None => Queue::Lane,
@@ -205,7 +215,9 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
     if matches {
         let number = options.number("priority")?.unwrap_or(0.0);
         if number.fract() != 0.0 || number.abs() > 1e6 {
-            return Err(misuse(format!("option `priority`: expected a whole number up to a million, got {number}")));
+            return Err(misuse(format!(
+                "option `priority`: expected a whole number up to a million, got {number}"
+            )));
         }
         #[expect(clippy::cast_possible_truncation, reason = "checked above")]
         {
@@ -238,25 +250,40 @@ fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {
                 .ok_or_else(|| misuse("argument #1 (`patterns`): expected strings (UTF-8)"))?;
             regex::Regex::new(&text).map_err(|error| {
                 let why = error.to_string();
-                let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                misuse(format!("argument #1 (`patterns`): `{text}` is no regular expression: {why}"))
+                let why =
+                    why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                misuse(format!(
+                    "argument #1 (`patterns`): `{text}` is no regular expression: {why}"
+                ))
             })?;
             Ok(text)
         })
         .collect()
 }
 
-fn collect(lua: &Lua, declared: Declared, options: HandlerOptions, function: Function) -> LuaResult<()> {
+fn collect(
+    lua: &Lua,
+    declared: Declared,
+    options: HandlerOptions,
+    function: Function,
+) -> LuaResult<()> {
     // 0 is this function, 1 the wrapper that raises, 2 the script.
     let (path, line) = lua
         .inspect_stack(2, |frame| {
             let source = frame.source();
-            let path = source.source.as_deref().unwrap_or_default().trim_start_matches(['@', '=']).to_owned();
+            let path = source
+                .source
+                .as_deref()
+                .unwrap_or_default()
+                .trim_start_matches(['@', '='])
+                .to_owned();
             (path, frame.current_line().unwrap_or(0))
         })
         .unwrap_or_default();
     let Some(mut collector) = lua.app_data_mut::<Collector>() else {
-        return Err(misuse("declares something, so it works only at the top level of a script, while it loads"));
+        return Err(misuse(
+            "declares something, so it works only at the top level of a script, while it loads",
+        ));
     };
     if collector.0.len() >= MAX_DECLARATIONS {
         return Err(misuse(format!("more than {MAX_DECLARATIONS} declarations in one script")));

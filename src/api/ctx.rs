@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use mlua::{Lua, Result as LuaResult, Table, Value};
 
-use crate::api::failure::{Failure, Outcome, misuse, type_name};
+use crate::api::failure::{misuse, type_name};
 use crate::api::json::{Null, to_lua};
 use crate::api::module::Class;
 use crate::api::options::{Options, text_of};
 use crate::api::run::Run;
-use crate::api::shell;
-use crate::api::time::format_duration;
+use crate::api::stream::stream;
 use crate::api::{Call, strict};
 use crate::message::Address;
 use crate::message::Body;
@@ -47,10 +46,14 @@ impl Classes {
                 this.check(call, "ctx")?;
                 card(lua, call, options)
             })?
-            .async_method("stream", &["command"], async |call: Call, this: Owned<()>, options: Options| {
-                this.check(&call, "ctx")?;
-                stream(&call, options).await
-            })?
+            .async_method(
+                "stream",
+                &["command"],
+                async |call, this: Owned<()>, options: Options| {
+                    this.check(&call, "ctx")?;
+                    stream(call, options).await
+                },
+            )?
             .build()?;
         let card = Class::new(lua, "card")?
             .method("append", &["text"], |_, call, this: Owned<Card>, text: Value| {
@@ -59,12 +62,18 @@ impl Classes {
             .method("set", &["text"], |_, call, this: Owned<Card>, text: Value| {
                 Ok(this.check(call, "card")?.set(&shown(&text)?))
             })?
-            .method("progress", &["fraction", "label"], |_, call, this: Owned<Card>, (part, label): (f64, Option<String>)| {
-                if part.is_nan() {
-                    return Err(misuse("argument #1 (`fraction`): expected a number from 0 to 1, got nan"));
-                }
-                Ok(this.check(call, "card")?.progress(part, label.as_deref()))
-            })?
+            .method(
+                "progress",
+                &["fraction", "label"],
+                |_, call, this: Owned<Card>, (part, label): (f64, Option<String>)| {
+                    if part.is_nan() {
+                        return Err(misuse(
+                            "argument #1 (`fraction`): expected a number from 0 to 1, got nan",
+                        ));
+                    }
+                    Ok(this.check(call, "card")?.progress(part, label.as_deref()))
+                },
+            )?
             .method("finish", &["text"], |_, call, this: Owned<Card>, text: Option<Value>| {
                 let card = this.check(call, "card")?;
                 if let Some(text) = text.filter(|text| !text.is_nil()) {
@@ -73,7 +82,10 @@ impl Classes {
                 Ok(card.finish())
             })?
             .method("fail", &["reason"], |_, call, this: Owned<Card>, reason: Option<Value>| {
-                let reason = reason.filter(|reason| !reason.is_nil()).map(|reason| shown(&reason)).transpose()?;
+                let reason = reason
+                    .filter(|reason| !reason.is_nil())
+                    .map(|reason| shown(&reason))
+                    .transpose()?;
                 Ok(this.check(call, "card")?.fail(reason.as_deref().unwrap_or("failed")))
             })?
             .build()?;
@@ -104,7 +116,12 @@ impl<T> Owned<T> {
 }
 
 /// The `ctx` of a run.
-pub(crate) fn create(lua: &Lua, run: &Arc<Run>, message: &Message, args: &serde_json::Value) -> LuaResult<Table> {
+pub(crate) fn create(
+    lua: &Lua,
+    run: &Arc<Run>,
+    message: &Message,
+    args: &serde_json::Value,
+) -> LuaResult<Table> {
     let ctx = lua.create_table_with_capacity(0, 6)?;
     ctx.raw_set("text", message.text.as_str())?;
     let args = match args {
@@ -134,10 +151,15 @@ pub(crate) fn create(lua: &Lua, run: &Arc<Run>, message: &Message, args: &serde_
 }
 
 pub(crate) fn classes(lua: &Lua) -> LuaResult<Classes> {
-    lua.app_data_ref::<Classes>().map(|classes| classes.clone()).ok_or_else(|| misuse("this VM has no classes"))
+    lua.app_data_ref::<Classes>()
+        .map(|classes| classes.clone())
+        .ok_or_else(|| misuse("this VM has no classes"))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit the 53 bits of a number")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 fit the 53 bits of a number"
+)]
 fn message_table(lua: &Lua, message: &Message) -> LuaResult<Table> {
     const NAMES: &[&str] = &["id", "kind", "files", "quoted", "mentions", "sent_at"];
     let table = lua.create_table_with_capacity(0, NAMES.len())?;
@@ -220,63 +242,10 @@ fn card(lua: &Lua, call: &Call, mut options: Options) -> LuaResult<Table> {
     classes(lua)?.card.instance(lua, lua.create_table()?, &[], behind)
 }
 
-/// `ctx:stream`: a program whose output is a live card. Cancel safe: the program ends with the run.
-async fn stream(call: &Call, mut options: Options) -> LuaResult<Outcome<Table>> {
-    let argv = shell::arguments(&options.items()?, "item")?;
-    let title = options.string("title")?;
-    let command = shell::read_command(argv, options)?;
-    let words: Vec<_> = command.argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
-    let title = title.unwrap_or_else(|| words.join(" ").chars().take(MAX_TITLE_CHARS).collect());
-    let to = address(call)?;
-    let open = match shell::Open::start(call, command).await? {
-        Ok(open) => open,
-        Err(error) => return Ok(Failure::from(error).into()),
-    };
-    let card = call.run.open_card(call.host.outbox()?, to, title)?;
-    let fence = "`".repeat(FENCE);
-    card.append(&format!("{fence}\n"));
-    let mut at_line_start = true;
-    let result = open
-        .watch(call, |text| {
-            let text = plain(text);
-            if !text.is_empty() {
-                at_line_start = text.ends_with('\n');
-                card.append(&text);
-            }
-        })
-        .await?;
-    card.append(&format!("{}{fence}\n\n{}", if at_line_start { "" } else { "\n" }, exit_line(&result)?));
-    card.finish();
-    Ok(Outcome::Value(result))
-}
-
-/// Longer than any fence that output is likely to hold.
-const FENCE: usize = 5;
-
-/// What fits a card's head.
-const MAX_TITLE_CHARS: usize = 60;
-
-/// Output as it may stand in a card: no terminal controls, and nothing that closes the fence.
-fn plain(text: &str) -> String {
-    let text: String = text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
-    text.replace(&"`".repeat(FENCE), &format!("{}\u{200b}`", "`".repeat(FENCE - 1)))
-}
-
-fn exit_line(result: &Table) -> LuaResult<String> {
-    let took = std::time::Duration::try_from_secs_f64(result.raw_get("took")?).unwrap_or_default();
-    let took = format_duration(took);
-    if result.raw_get("timed_out")? {
-        return Ok(format!("timed out after {took}"));
-    }
-    Ok(match (result.raw_get::<Option<i64>>("code")?, result.raw_get::<Option<String>>("signal")?) {
-        (Some(code), _) => format!("exit {code} · {took}"),
-        (None, Some(signal)) => format!("ended by {signal} · {took}"),
-        (None, None) => format!("ended · {took}"),
-    })
-}
-
-fn address(call: &Call) -> LuaResult<Address> {
-    call.run.address().ok_or_else(|| misuse("no message started this run, so there is nobody to answer"))
+pub(super) fn address(call: &Call) -> LuaResult<Address> {
+    call.run
+        .address()
+        .ok_or_else(|| misuse("no message started this run, so there is nobody to answer"))
 }
 
 /// Text of a reply; never empty.
@@ -295,13 +264,18 @@ fn said(value: &Value) -> LuaResult<String> {
 fn shown(value: &Value) -> LuaResult<String> {
     match value {
         Value::String(text) => Ok(text.to_string_lossy()),
-        other => text_of(other).ok_or_else(|| misuse(format!("expected text, got {}", type_name(other)))),
+        other => {
+            text_of(other).ok_or_else(|| misuse(format!("expected text, got {}", type_name(other))))
+        }
     }
 }
 
 /// The first line without Markdown signs: what the list of chats shows.
 fn title_of(markdown: &str) -> String {
-    let line = markdown.lines().map(|line| line.trim_matches(['#', '*', '>', '`', ' ', '-', '_'])).find(|line| !line.is_empty());
+    let line = markdown
+        .lines()
+        .map(|line| line.trim_matches(['#', '*', '>', '`', ' ', '-', '_']))
+        .find(|line| !line.is_empty());
     line.unwrap_or("message").chars().take(40).collect()
 }
 
@@ -313,9 +287,12 @@ fn mentioned(call: &Call, at: &Value) -> LuaResult<Vec<StaffId>> {
     };
     match at {
         Value::Nil | Value::Boolean(false) => Ok(Vec::new()),
-        Value::Boolean(true) => {
-            Ok(call.run.message().and_then(|message| message.sender.staff_id.clone()).into_iter().collect())
-        }
+        Value::Boolean(true) => Ok(call
+            .run
+            .message()
+            .and_then(|message| message.sender.staff_id.clone())
+            .into_iter()
+            .collect()),
         Value::Table(list) => list.sequence_values::<Value>().map(|value| one(&value?)).collect(),
         other => one(other).map(|id| vec![id]),
     }

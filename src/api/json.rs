@@ -4,7 +4,7 @@ use mlua::{Lua, LuaSerdeExt as _, Result as LuaResult, Table, Value};
 use serde_json::{Map, Number};
 
 use crate::api::Host;
-use crate::api::failure::{Failure, Outcome, misuse, number_of, type_name};
+use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::module::Module;
 use crate::api::options::Options;
 
@@ -16,20 +16,34 @@ const MAX_BYTES: usize = 16 << 20;
 
 pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     Module::new(lua, "json")?
-        .function("encode", &["value", "options"], |lua, _, (value, mut options): (Value, Options)| {
-            let pretty = options.bool("pretty")?.unwrap_or(false);
-            options.finish()?;
-            let value = from_lua(lua, &value)?;
-            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
-            text.map_err(|error| misuse(error.to_string()))
-        })?
+        .function(
+            "encode",
+            &["value", "options"],
+            |lua, _, (value, mut options): (Value, Options)| {
+                let pretty = options.bool("pretty")?.unwrap_or(false);
+                options.finish()?;
+                let value = from_lua(lua, &value)?;
+                let text = if pretty {
+                    serde_json::to_string_pretty(&value)
+                } else {
+                    serde_json::to_string(&value)
+                };
+                text.map_err(|error| misuse(error.to_string()))
+            },
+        )?
         .function("decode", &["text"], |lua, _, text: mlua::LuaString| {
             if text.as_bytes().len() > MAX_BYTES {
-                return Ok(Failure::new("too_large", format!("the text has more than {MAX_BYTES} bytes")).into());
+                return Ok(Failure::new(
+                    "too_large",
+                    format!("the text has more than {MAX_BYTES} bytes"),
+                )
+                .into());
             }
             match serde_json::from_slice::<serde_json::Value>(&text.as_bytes()) {
                 Ok(value) => to_lua(lua, &value, Null::Kept).map(Outcome::Value),
-                Err(error) => Ok(Failure::new("syntax", format!("this is not JSON: {error}")).into()),
+                Err(error) => {
+                    Ok(Failure::new("syntax", format!("this is not JSON: {error}")).into())
+                }
             }
         })?
         .function("array", &["list"], |lua, _, list: Option<Table>| {
@@ -63,7 +77,11 @@ struct Encoder {
 
 impl Encoder {
     fn fail(&self, why: &str) -> mlua::Error {
-        let place = if self.path.is_empty() { "the value".to_owned() } else { format!("`{}`", self.path.join(".")) };
+        let place = if self.path.is_empty() {
+            "the value".to_owned()
+        } else {
+            format!("`{}`", self.path.join("."))
+        };
         misuse(format!("{place} cannot be JSON: {why}"))
     }
 
@@ -93,7 +111,9 @@ impl Encoder {
         if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
             return Ok((number as i64).into());
         }
-        Number::from_f64(number).map(serde_json::Value::Number).ok_or_else(|| self.fail(&format!("it is {number}")))
+        Number::from_f64(number)
+            .map(serde_json::Value::Number)
+            .ok_or_else(|| self.fail(&format!("it is {number}")))
     }
 
     fn table(&mut self, table: &Table) -> LuaResult<serde_json::Value> {
@@ -106,12 +126,14 @@ impl Encoder {
         }
         self.open.push(pointer);
         let length = table.raw_len();
-        let is_array = length > 0 || table.metatable().is_some_and(|metatable| metatable == self.array);
+        let is_array =
+            length > 0 || table.metatable().is_some_and(|metatable| metatable == self.array);
         let value = if is_array {
             let mut items = Vec::new();
             for pair in table.pairs::<Value, Value>() {
                 let (key, _) = pair?;
-                let index = number_of(&key).filter(|index| index.fract() == 0.0 && *index >= 1.0);
+                let index = crate::api::options::number(&key)
+                    .filter(|index| index.fract() == 0.0 && *index >= 1.0);
                 #[expect(clippy::cast_precision_loss, reason = "a table has fewer than 2^53 items")]
                 if index.is_none_or(|index| index > length as f64) {
                     return Err(self.fail("it has both a list part and other keys, or holes"));

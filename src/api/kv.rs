@@ -40,16 +40,28 @@ async fn get(call: Call, key: LuaString) -> LuaResult<Outcome<Value>> {
     })
 }
 
-async fn set(call: Call, (key, value, mut options): (LuaString, Value, Options)) -> LuaResult<Outcome<bool>> {
+async fn set(
+    call: Call,
+    (key, value, mut options): (LuaString, Value, Options),
+) -> LuaResult<Outcome<bool>> {
     let key = checked_key(&key)?;
     let ttl = options.duration("ttl")?;
     options.finish()?;
     if value.is_nil() {
-        return Err(misuse("argument #2 (`value`): expected a value, got nil; use `kv.delete` to remove a key"));
+        return Err(misuse(
+            "argument #2 (`value`): expected a value, got nil; use `kv.delete` to remove a key",
+        ));
     }
     let text = encoded(&call.lua, &value)?;
     let ttl_ms = ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
-    Ok(call.host.kv()?.set(&call.script, &key, &text, ttl_ms).await.map(|()| true).map_err(|error| failed(&error)).into())
+    Ok(call
+        .host
+        .kv()?
+        .set(&call.script, &key, &text, ttl_ms)
+        .await
+        .map(|()| true)
+        .map_err(|error| failed(&error))
+        .into())
 }
 
 async fn delete(call: Call, key: LuaString) -> LuaResult<Outcome<bool>> {
@@ -65,7 +77,9 @@ async fn incr(call: Call, (key, by): (LuaString, Option<f64>)) -> LuaResult<Outc
     }
     Ok(match call.host.kv()?.incr(&call.script, &key, by).await {
         Ok(Some(sum)) => Outcome::Value(sum),
-        Ok(None) => Failure::new("type", format!("`{key}` holds something that is not a number")).into(),
+        Ok(None) => {
+            Failure::new("type", format!("`{key}` holds something that is not a number")).into()
+        }
         Err(error) => failed(&error).into(),
     })
 }
@@ -78,14 +92,22 @@ async fn cas(call: Call, (key, old, new): (LuaString, Value, Value)) -> LuaResul
     }
     let new = encoded(&call.lua, &new)?;
     let kv = call.host.kv()?;
-    Ok(kv.cas(&call.script, &key, old.as_deref(), &new).await.map_err(|error| failed(&error)).into())
+    Ok(kv
+        .cas(&call.script, &key, old.as_deref(), &new)
+        .await
+        .map_err(|error| failed(&error))
+        .into())
 }
 
-async fn list(call: Call, (prefix, mut options): (Option<String>, Options)) -> LuaResult<mlua::MultiValue> {
+async fn list(
+    call: Call,
+    (prefix, mut options): (Option<String>, Options),
+) -> LuaResult<mlua::MultiValue> {
     let limit = options.count("limit")?.unwrap_or(MAX_LISTED).min(MAX_LISTED);
     options.finish()?;
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let entries = match call.host.kv()?.list(&call.script, &prefix.unwrap_or_default(), limit).await {
+    let entries = match call.host.kv()?.list(&call.script, &prefix.unwrap_or_default(), limit).await
+    {
         Ok(entries) => entries,
         Err(error) => return Outcome::<Value>::Failed(failed(&error)).into_lua_multi(&call.lua),
     };
@@ -102,7 +124,9 @@ async fn list(call: Call, (prefix, mut options): (Option<String>, Options)) -> L
 fn checked_key(key: &LuaString) -> LuaResult<String> {
     let length = key.as_bytes().len();
     if length == 0 || length > MAX_KEY_BYTES {
-        return Err(misuse(format!("argument #1 (`key`): expected 1 to {MAX_KEY_BYTES} bytes, got {length}")));
+        return Err(misuse(format!(
+            "argument #1 (`key`): expected 1 to {MAX_KEY_BYTES} bytes, got {length}"
+        )));
     }
     let key = key.to_str().map_err(|_| misuse("argument #1 (`key`): expected UTF-8 text"))?;
     Ok(key.to_owned())
@@ -111,14 +135,17 @@ fn checked_key(key: &LuaString) -> LuaResult<String> {
 fn encoded(lua: &Lua, value: &Value) -> LuaResult<String> {
     let text = from_lua(lua, value)?.to_string();
     if text.len() > MAX_VALUE_BYTES {
-        return Err(misuse(format!("the value is {} bytes of JSON; kv takes {MAX_VALUE_BYTES} at most", text.len())));
+        return Err(misuse(format!(
+            "the value is {} bytes of JSON; kv takes {MAX_VALUE_BYTES} at most",
+            text.len()
+        )));
     }
     Ok(text)
 }
 
 fn decoded(lua: &Lua, text: &str) -> LuaResult<Value> {
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| misuse(format!("the stored value is damaged: {error}")))?;
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| misuse(format!("the stored value is damaged: {error}")))?;
     to_lua(lua, &value, Null::Kept)
 }
 

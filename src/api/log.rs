@@ -21,28 +21,35 @@ enum Level {
 
 pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     let mut module = Module::new(lua, "log")?;
-    for (name, level) in
-        [("debug", Level::Debug), ("info", Level::Info), ("warn", Level::Warn), ("error", Level::Error)]
-    {
-        module = module.function(name, &["message", "fields"], move |_, scope, args: (Value, Option<Table>)| {
-            let (message, fields) = args;
-            let mut text = one_line(&message.to_string()?);
-            if let Some(fields) = fields {
-                for pair in fields.pairs::<Value, Value>() {
-                    let (key, value) = pair?;
-                    let Value::String(key) = &key else {
-                        return Err(misuse(format!(
-                            "argument #2 (`fields`): expected names as keys, got a {}",
-                            type_name(&key)
-                        )));
-                    };
-                    let value = one_line(&value.to_string()?);
-                    let _ = write!(text, " {}={value}", one_line(&key.to_string_lossy()));
+    for (name, level) in [
+        ("debug", Level::Debug),
+        ("info", Level::Info),
+        ("warn", Level::Warn),
+        ("error", Level::Error),
+    ] {
+        module = module.function(
+            name,
+            &["message", "fields"],
+            move |_, scope, args: (Value, Option<Table>)| {
+                let (message, fields) = args;
+                let mut text = one_line(&message.to_string()?);
+                if let Some(fields) = fields {
+                    for pair in fields.pairs::<Value, Value>() {
+                        let (key, value) = pair?;
+                        let Value::String(key) = &key else {
+                            return Err(misuse(format!(
+                                "argument #2 (`fields`): expected names as keys, got a {}",
+                                type_name(&key)
+                            )));
+                        };
+                        let value = one_line(&value.to_string()?);
+                        let _ = write!(text, " {}={value}", one_line(&key.to_string_lossy()));
+                    }
                 }
-            }
-            record(scope, level, &text);
-            Ok(())
-        })?;
+                record(scope, level, &text);
+                Ok(())
+            },
+        )?;
     }
     module.build()
 }
@@ -80,7 +87,9 @@ fn one_line(text: &str) -> String {
         match c {
             '\n' => line.push_str("\\n"),
             '\t' => line.push(' '),
-            c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}'..='\u{2029}' | '\u{2066}'..='\u{2069}' | '\u{feff}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}'..='\u{2029}' | '\u{2066}'..='\u{2069}' | '\u{feff}') =>
+            {
                 let _ = write!(line, "{}", c.escape_unicode());
             }
             c => line.push(c),

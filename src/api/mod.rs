@@ -27,6 +27,7 @@
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
 pub mod bot;
+pub mod clean;
 pub mod ctx;
 pub mod failure;
 pub mod json;
@@ -36,6 +37,7 @@ pub mod module;
 pub mod options;
 pub mod run;
 pub mod shell;
+mod stream;
 pub mod time;
 
 use std::fmt;
@@ -67,7 +69,11 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
     Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
     Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
-    Registration { name: "shell", build: shell::module, definition: include_str!("shell/shell.d.luau") },
+    Registration {
+        name: "shell",
+        build: shell::module,
+        definition: include_str!("shell/shell.d.luau"),
+    },
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
@@ -97,7 +103,14 @@ struct Journal {
 impl Host {
     /// A host without a journal: it loads and checks scripts, and runs what neither replies nor stores.
     pub fn new(limits: Limits, memory_bytes: usize) -> Self {
-        Self { inner: Arc::new(Inner { limits, memory_bytes, journal: None, processes: Processes::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                limits,
+                memory_bytes,
+                journal: None,
+                processes: Processes::new(),
+            }),
+        }
     }
 
     /// The same host with the journal that replies, cards and `kv` go to.
@@ -143,7 +156,10 @@ impl Host {
     }
 
     fn journal(&self) -> LuaResult<&Journal> {
-        self.inner.journal.as_ref().ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
+        self.inner
+            .journal
+            .as_ref()
+            .ok_or_else(|| misuse("there is no journal here: scripts are only checked"))
     }
 }
 
@@ -245,7 +261,12 @@ pub(crate) fn install(lua: &Lua, host: &Host) -> LuaResult<()> {
 
 /// Makes a plain table strict: reading a name that is not in `names` raises with the nearest. All tables of one `kind`
 /// share a metatable.
-pub(crate) fn strict(lua: &Lua, kind: &'static str, names: &[&str], table: &Table) -> LuaResult<()> {
+pub(crate) fn strict(
+    lua: &Lua,
+    kind: &'static str,
+    names: &[&str],
+    table: &Table,
+) -> LuaResult<()> {
     let key = format!("moonbell.strict.{kind}");
     let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
         Some(metatable) => metatable,

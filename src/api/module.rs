@@ -266,7 +266,12 @@ impl Class {
         Ok(fields)
     }
 
-    fn index(&self, lua: &Lua, fields: &Table, optional: &'static [&'static str]) -> LuaResult<Function> {
+    fn index(
+        &self,
+        lua: &Lua,
+        fields: &Table,
+        optional: &'static [&'static str],
+    ) -> LuaResult<Function> {
         let mut names = names_of(&self.methods)?;
         names.extend(names_of(fields)?);
         names.extend(optional.iter().map(|name| (*name).to_owned()));
@@ -277,7 +282,11 @@ impl Class {
             known.raw_set(name, method)?;
         }
         // Luau, not Rust: a method call costs no crossing.
-        lua.load(INDEX).set_name(GLUE).set_mode(ChunkMode::Text).call((known, optional.to_vec(), raise))
+        lua.load(INDEX).set_name(GLUE).set_mode(ChunkMode::Text).call((
+            known,
+            optional.to_vec(),
+            raise,
+        ))
     }
 }
 
@@ -309,7 +318,8 @@ end
 /// The metatable of strict tables that have (at most) `names`.
 pub(crate) fn strict_metatable(lua: &Lua, kind: &str, names: Vec<String>) -> LuaResult<Table> {
     let raise = raise_unknown(lua, kind.to_owned(), names.clone())?;
-    let index: Function = lua.load(STRICT).set_name(GLUE).set_mode(ChunkMode::Text).call((names, raise))?;
+    let index: Function =
+        lua.load(STRICT).set_name(GLUE).set_mode(ChunkMode::Text).call((names, raise))?;
     let metatable = lua.create_table()?;
     metatable.raw_set("__index", index)?;
     metatable.raw_set("__metatable", "locked")?;

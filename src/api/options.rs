@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mlua::{FromLua, Function, Lua, Result as LuaResult, Table, Value};
 
-use crate::api::failure::{misuse, number_of, suggestion, type_name};
+use crate::api::failure::{misuse, suggestion, type_name};
 use crate::api::time::parse_duration;
 
 /// The last argument of most functions: `{ timeout = "10s", … }`, or nothing at all.
@@ -74,7 +74,7 @@ impl Options {
     /// A finite number.
     pub fn number(&mut self, name: &'static str) -> LuaResult<Option<f64>> {
         self.typed(name, "a number", |value| {
-            number_of(&value).filter(|number| number.is_finite()).ok_or(value)
+            number(&value).filter(|number| number.is_finite()).ok_or(value)
         })
     }
 
@@ -181,7 +181,7 @@ pub fn duration(value: &Value) -> Result<Duration, String> {
     match value {
         Value::String(text) => parse_duration(&text.to_string_lossy()),
         Value::Integer(_) | Value::Number(_) => {
-            let seconds = number_of(value).unwrap_or(f64::NAN);
+            let seconds = number(value).unwrap_or(f64::NAN);
             Duration::try_from_secs_f64(seconds).map_err(|_| format!("{EXPECTED}; got {seconds}"))
         }
         other => Err(format!("{EXPECTED}; got {}", type_name(other))),
@@ -199,13 +199,26 @@ pub fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+/// Any number; mlua hands over whole ones as integers, which `Value::as_number` does not take.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "every number of Luau is a 64-bit float: it was one before"
+)]
+pub fn number(value: &Value) -> Option<f64> {
+    match *value {
+        Value::Integer(number) => Some(number as f64),
+        Value::Number(number) => Some(number),
+        _ => None,
+    }
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "checked to be whole and in range"
 )]
 fn whole(value: &Value) -> Option<u64> {
-    number_of(value)
+    number(value)
         .filter(|number| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number))
         .map(|number| number as u64)
 }

@@ -6,8 +6,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, starter, talk};
+use super::{Global, browser, host, starter, talk};
+use crate::app::App;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::DingTalk;
+use crate::config::Mode;
 use crate::config::Need;
+use crate::config::Secret;
+use crate::message::StaffId;
+use crate::sim;
+use crate::sim::Sim;
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -32,7 +41,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let loaded = global.load(Need::Settings, Vec::new())?;
+        let loaded = global.load(Need::Settings)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;
@@ -50,8 +59,50 @@ impl Dev {
             "save a file there to change an answer"
         };
         talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
-        // MERGE: `app::App::start_dev(config, self.open)` goes here.
-        let _ = self.open;
-        Err(Failed::new("`moonbell dev` is not wired to the host yet").into())
+        host::runtime()?.block_on(self.serve(config))
     }
+
+    async fn serve(self, mut config: Config) -> Result<ExitCode> {
+        let sim = Sim::start(sim::Options {
+            port: config.console.listen.port(),
+            ..sim::Options::default()
+        })
+        .await?;
+        simulate(&mut config, &sim);
+        let url = sim.page_url();
+        let app = App::open(config, "dev", Some(url.clone())).await?;
+        talk::say("chat page (it works on this computer only):");
+        talk::data(&url);
+        if self.open {
+            browser::open(&url);
+        }
+        let ended = host::serve(app).await;
+        sim.stop().await;
+        ended
+    }
+}
+
+/// Points the host at the simulator: its app, its card template, and a made-up organisation in which everybody may try
+/// what needs no role, and the first person owns the bot.
+fn simulate(config: &mut Config, sim: &Sim) {
+    let base = |url: &str| url.parse().expect("the simulator's own address is a URL");
+    config.dingtalk = DingTalk {
+        client_id: sim.client_id(),
+        client_secret: Secret::new(sim.client_secret()),
+        mode: Mode::Stream,
+        api_base: base(sim.api_base()),
+        oapi_base: base(sim.oapi_base()),
+        card_template: Some(sim::CARD_TEMPLATE.to_owned()),
+        card_key: "content".to_owned(),
+    };
+    let owner = sim
+        .state()
+        .people
+        .iter()
+        .find(|person| person.role_hint == "owner")
+        .map(|person| person.staff_id.clone());
+    config.access = Access {
+        owner: owner.map(StaffId::new),
+        roles: std::iter::once(("guest".to_owned(), vec!["*".to_owned()])).collect(),
+    };
 }

@@ -3,8 +3,10 @@
 //! stdout is data, stderr is talk. Exit code 0: done; 1: failed; 2: misuse, which includes settings that cannot be
 //! used, so that a service manager knows not to try again.
 
+mod browser;
 mod completions;
 mod dev;
+mod host;
 mod run;
 mod starter;
 mod status;
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Loaded, Need, Places, Source};
+use crate::config::{self, Config, Loaded, Need, Places, Source};
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -65,14 +67,18 @@ pub struct Global {
 
 impl Global {
     /// Reads the settings and speaks their warnings.
-    fn load(&self, need: Need, flags: Vec<(&'static str, String)>) -> Result<Loaded> {
+    fn load(&self, need: Need) -> Result<Loaded> {
         let source = Source {
             places: Places::of_this_user(),
             file: self.config.clone(),
             environment: std::env::vars_os().collect(),
-            flags,
         };
         let loaded = config::load(&source, need)?;
+        let Config { dingtalk, http, .. } = &loaded.config;
+        let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
+        for secret in doors.chain([&dingtalk.client_secret]) {
+            telemetry::hide(secret.expose());
+        }
         for warning in &loaded.warnings {
             talk::warning(warning);
         }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, starter, talk};
+use super::{Global, host, starter, talk};
+use crate::app::App;
 use crate::config::Need;
 
 /// Answer DingTalk with your handlers, until Ctrl-C
@@ -28,7 +29,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let loaded = global.load(Need::Account, Vec::new())?;
+        let loaded = global.load(Need::Account)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;
@@ -36,7 +37,7 @@ impl Run {
         let fresh = starter::prepare(&config.scripts.dir)?;
         let what = if fresh { " (created with the starter handlers)" } else { "" };
         talk::say(format_args!("scripts: {}{what}", config.scripts.dir.display()));
-        // MERGE: `app::App::start(config)` goes here.
-        Err(Failed::new("`moonbell run` is not wired to the host yet").into())
+        host::runtime()?
+            .block_on(async { host::serve(App::open(config, "run", None).await?).await })
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let state = global.load(Need::Settings, Vec::new())?.config.state.dir;
+        let state = global.load(Need::Settings)?.config.state.dir;
         let dev = state.join("dev");
         let folder = if self.dev
             || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some())
@@ -96,10 +96,10 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let _ = write!(
         text,
         "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting\nscripts  {} in {}",
-        moment.running,
-        moment.queued,
-        moment.done,
-        moment.failed,
+        moment.runs.running,
+        moment.runs.queued,
+        moment.runs.done,
+        moment.runs.failed,
         moment.outbox,
         moment.scripts.len(),
         moment.scripts_dir.display()

@@ -4,9 +4,10 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
+use crate::app;
 use crate::config::{Problem, Problems};
 use crate::store;
-use crate::telemetry::{LogError, escape};
+use crate::telemetry::{LogError, escape, redact};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;
@@ -56,6 +57,11 @@ pub(super) fn say(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Prints something that went wrong while the host runs on.
+pub(super) fn failure(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{} {text}", label("error:", "\x1b[31;1m"));
+}
+
 pub(super) fn warning(problem: &Problem) {
     let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
 }
@@ -88,6 +94,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             log.hint().map(str::to_owned)
         } else if let Some(instance) = cause.downcast_ref::<store::InstanceError>() {
             instance.hint().map(str::to_owned)
+        } else if let Some(fatal) = cause.downcast_ref::<app::Fatal>() {
+            fatal.hint().map(str::to_owned)
         } else {
             None
         }
@@ -100,9 +108,10 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(MISUSE) } else { ExitCode::SUCCESS }
 }
 
-/// Errors may quote what others wrote; lines stay lines, nothing else acts on the terminal.
+/// Errors may quote what others wrote; lines stay lines, nothing else acts on the terminal, and
+/// no secret of ours is repeated.
 fn safe(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+    redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
 fn label(word: &str, color: &str) -> String {

@@ -1,27 +1,25 @@
 //! From raw values to a [`Config`]: every check of a single value and of values that need each other.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
-use super::file::{Entries, Entry, Raw, Reference};
+use super::file::{Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Config, Mode, Secret, Tls};
+use super::{Config, Mode, Tls};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
-    source: &'a Source,
+    pub(super) source: &'a Source,
     file: &'a Path,
-    entries: Entries,
+    pub(super) entries: Entries,
     tables: BTreeMap<String, Place>,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
     missing: bool,
 }
 
@@ -180,7 +178,7 @@ impl<'a> Check<'a> {
             }
             Some(id) => config.access.owner = Some(StaffId::new(id)),
             None if need == Need::Account => {
-                self.lacks("access.owner", "your staff id: nobody else may run anything")
+                self.lacks("access.owner", "your staff id: nobody else may run anything");
             }
             None => {}
         }
@@ -230,7 +228,7 @@ impl<'a> Check<'a> {
         self.problems.push(Problem::new(place, message).hint(hint));
     }
 
-    fn lacks(&mut self, path: &str, what: &str) {
+    pub(super) fn lacks(&mut self, path: &str, what: &str) {
         self.missing = true;
         // Where it would be written: below its table, if there is one.
         let table = path.rsplit_once('.').map_or(path, |(table, _)| table);
@@ -353,7 +351,7 @@ impl<'a> Check<'a> {
     }
 
     /// `~` is the home folder; what is relative in the file starts at the file's folder, elsewhere where we stand.
-    fn resolve(&mut self, path: &str, text: &str, place: &Place) -> Option<PathBuf> {
+    pub(super) fn resolve(&mut self, path: &str, text: &str, place: &Place) -> Option<PathBuf> {
         if let Some(rest) = text.strip_prefix('~') {
             let Some(rest) =
                 rest.strip_prefix(['/', '\\']).or_else(|| rest.is_empty().then_some(""))
@@ -382,116 +380,4 @@ impl<'a> Check<'a> {
         let joined = base.join(relative);
         Some(std::path::absolute(&joined).unwrap_or(joined))
     }
-
-    /// The secret itself, when it is needed; `None` when absent, or wrong and reported.
-    fn secret(&mut self, path: &'static str, need: Need) -> Option<Secret> {
-        let Entry { value, place } = self.entries.get(path)?.clone();
-        if need == Need::Settings {
-            return None;
-        }
-        let found = match value {
-            Raw::Text(text) => {
-                if let Place::Line { file, .. } = &place
-                    && !text.is_empty()
-                    && readable_by_others(file)
-                {
-                    let message = format!(
-                        "`{path}` is written in a file that other users of this computer can read"
-                    );
-                    self.warnings.push(
-                        Problem::new(place.clone(), message)
-                            .hint(format!("chmod 600 {}", file.display())),
-                    );
-                }
-                text
-            }
-            Raw::Reference(Reference::Env, name) => self.variable(path, &place, &name)?,
-            Raw::Reference(Reference::File, name) => self.secret_file(path, &place, &name)?,
-            Raw::Reference(Reference::Keychain, _) => {
-                let message =
-                    format!("`{path}` points to the keychain, which moonbell cannot read yet");
-                let hint = "use { env = \"NAME\" }, or { file = \"PATH\" } with mode 0600";
-                self.problems.push(Problem::new(place, message).hint(hint));
-                return None;
-            }
-            Raw::List(_) => return None,
-        };
-        let found = found.trim();
-        if found.is_empty() {
-            // A blank secret must never count as one: what verifies with it would accept anybody.
-            if path == "dingtalk.client_secret" {
-                self.lacks(path, "it is empty");
-            }
-            return None;
-        }
-        Some(Secret::new(found))
-    }
-
-    fn variable(&mut self, path: &str, place: &Place, name: &str) -> Option<String> {
-        let value = self
-            .source
-            .environment
-            .iter()
-            .find(|(key, _)| key == OsStr::new(name))
-            .map(|(_, value)| value);
-        let name = name.escape_debug();
-        let message = match value {
-            Some(value) => match value.to_str() {
-                Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
-                Some(_) => {
-                    format!("`{path}` names the environment variable `{name}`, which is empty")
-                }
-                None => format!(
-                    "`{path}` names the environment variable `{name}`, which is not valid UTF-8"
-                ),
-            },
-            None => format!("`{path}` names the environment variable `{name}`, which is not set"),
-        };
-        self.problems
-            .push(Problem::new(place.clone(), message).hint("set it where moonbell is started"));
-        None
-    }
-
-    fn secret_file(&mut self, path: &str, place: &Place, name: &str) -> Option<String> {
-        let file = self.resolve(path, name, place)?;
-        let (message, hint) = match fs::metadata(&file) {
-            Ok(_) if readable_by_others(&file) => (
-                format!("`{path}`: other users of this computer can read {}", file.display()),
-                format!("chmod 600 {}", file.display()),
-            ),
-            Ok(meta) if meta.len() > 64 * 1024 => (
-                format!("`{path}`: {} is too large for a secret", file.display()),
-                "name another file".to_owned(),
-            ),
-            Ok(_) => match fs::read_to_string(&file) {
-                Ok(text) if !text.trim().is_empty() => return Some(text),
-                Ok(_) => (
-                    format!("`{path}`: {} is empty", file.display()),
-                    "write the secret into it".to_owned(),
-                ),
-                Err(error) => (
-                    format!("`{path}`: {} cannot be read: {error}", file.display()),
-                    "it must hold the secret as text, readable by you".to_owned(),
-                ),
-            },
-            Err(error) => (
-                format!("`{path}`: {} cannot be read: {error}", file.display()),
-                "a relative path starts at the folder of the settings file".to_owned(),
-            ),
-        };
-        self.problems.push(Problem::new(place.clone(), message).hint(hint));
-        None
-    }
-}
-
-#[cfg(unix)]
-fn readable_by_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
-}
-
-/// Windows keeps a profile's files from other users unless their owner shares them.
-#[cfg(not(unix))]
-fn readable_by_others(_: &Path) -> bool {
-    false
 }

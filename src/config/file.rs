@@ -162,7 +162,7 @@ impl Reader<'_> {
             };
             match value.get_ref() {
                 DeValue::String(text) if !text.trim().is_empty() => {
-                    found.push((reference, text.to_string()))
+                    found.push((reference, text.to_string()));
                 }
                 DeValue::String(_) => {
                     self.wrong(
@@ -185,7 +185,7 @@ impl Reader<'_> {
         }
         match found.pop() {
             Some((reference, text)) if found.is_empty() => {
-                self.keep(path, span, Raw::Reference(reference, text))
+                self.keep(path, span, Raw::Reference(reference, text));
             }
             _ => self.wrong(
                 span,

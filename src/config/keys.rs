@@ -251,7 +251,12 @@ pub(crate) fn nearest<'a>(
     let most = (wrong.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&wrong.to_lowercase(), candidate), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&wrong.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::check::Check;
-use super::file::{self, Contents, Entry, Raw};
+use super::file::{self, Contents};
 use super::problem::{Place, Problem, Problems};
 
 /// Far above any real file; a device or a log named by mistake is not read to its end.
@@ -21,17 +21,6 @@ pub enum Need {
     /// Also the account at DingTalk and an owner.
     Account,
 }
-
-/// A flag that sets a key.
-#[derive(Clone, Copy, Debug)]
-pub struct Flag {
-    pub name: &'static str,
-    pub path: &'static str,
-}
-
-/// The flags that set keys.
-pub const FLAGS: &[Flag] =
-    &[Flag { name: "--scripts", path: "scripts.dir" }, Flag { name: "--state", path: "state.dir" }];
 
 /// The folders that defaults stand on; `None` when this user has no home.
 #[derive(Clone, Debug, Default)]
@@ -57,15 +46,13 @@ impl Places {
     }
 }
 
-/// Where settings come from, weakest first.
+/// Where settings come from, weakest first. Flags are the commands' own: they are put into the [`Config`] afterwards.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
     pub places: Places,
     /// Named by the user, so it must exist; otherwise the default file, if there is one.
     pub file: Option<PathBuf>,
     pub environment: Vec<(OsString, OsString)>,
-    /// Flag of [`FLAGS`] and its value.
-    pub flags: Vec<(&'static str, String)>,
 }
 
 /// Settings, and what they were read from.
@@ -99,14 +86,6 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     let file = read.clone().or(wanted).unwrap_or_else(|| PathBuf::from("config.toml"));
     let Contents { mut entries, tables } = file::read(&file, &text, &mut problems);
     file::read_environment(&source.environment, &mut entries, &mut problems);
-    for (name, value) in &source.flags {
-        let flag = FLAGS
-            .iter()
-            .find(|flag| flag.name == *name)
-            .expect("commands pass only flags of the table");
-        let entry = Entry { value: Raw::Text(value.clone()), place: Place::Flag(flag.name) };
-        entries.insert(flag.path.to_owned(), entry);
-    }
     let check = Check::new(source, &file, entries, tables, problems);
     let (config, warnings, mut problems, missing) = check.run(need);
     if problems.is_empty() {
@@ -144,11 +123,8 @@ fn read(path: &Path) -> io::Result<String> {
     }
     let bytes = fs::read(path)?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = String::from_utf8_lossy(valid).matches('\n').count() + 1;
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not valid UTF-8"))
     })
 }
@@ -163,4 +139,90 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
     let problem =
         Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
     Problems { list: vec![problem], hint: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::{KEYS, Kind};
+    use super::*;
+
+    fn problems(text: &str) -> Vec<Problem> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, text).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let source = Source { places, file: Some(file), ..Source::default() };
+        load(&source, Need::Settings).map_or_else(|problems| problems.list, |_| Vec::new())
+    }
+
+    #[test]
+    fn every_key_with_one_letter_wrong_is_found_and_the_right_one_offered() {
+        for key in KEYS.iter().filter(|key| key.kind != Kind::Roles) {
+            let (table, name) = key.path.rsplit_once('.').unwrap();
+            for wrong in [format!("{name}x"), name[1..].to_owned(), name.replace('_', "-")] {
+                // `oapi_base` without its first letter is a key of its own.
+                if KEYS.iter().any(|key| key.path == format!("{table}.{wrong}")) {
+                    continue;
+                }
+                let found = problems(&format!("# first line\n[{table}]\n{wrong} = \"\"\n"));
+                assert_eq!(found.len(), 1, "{key:?}: {found:?}");
+                assert!(
+                    matches!(found[0].place, Place::Line { line: 3, column: 1, .. }),
+                    "{:?}",
+                    found[0].place
+                );
+                assert_eq!(found[0].message, format!("unknown key `{table}.{wrong}`"));
+                let hint = found[0].hint.as_deref().unwrap();
+                assert!(hint.contains(&format!("`{name}`")), "`{wrong}`: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_refuses_a_value_of_another_type() {
+        for key in KEYS.iter().filter(|key| key.kind != Kind::Roles) {
+            for wrong in ["1", "true", "[\"a\"]", "1979-05-27"] {
+                let found = problems(&format!("{} = {wrong}\n", key.path));
+                assert_eq!(found.len(), 1, "{} = {wrong}: {found:?}", key.path);
+                assert!(
+                    found[0].message.starts_with(&format!("`{}` must be ", key.path)),
+                    "{}",
+                    found[0]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_of_the_table_are_the_defaults_of_the_settings() {
+        let lines: Vec<String> = KEYS
+            .iter()
+            .filter(|key| key.kind != Kind::Roles)
+            .map(|key| format!("{} = {}", key.path, key.default))
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, lines.join("\n")).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let written = Source { places: places.clone(), file: Some(file), ..Source::default() };
+        let absent = Source { places, ..Source::default() };
+        let config = |source| format!("{:?}", load(&source, Need::Settings).unwrap().config);
+        assert_eq!(config(written), config(absent));
+    }
+
+    #[test]
+    fn the_minimal_file_is_enough_for_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, MINIMAL).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let environment = vec![("DINGTALK_CLIENT_SECRET".into(), "s3cret".into())];
+        let loaded =
+            load(&Source { places, file: Some(file), environment }, Need::Account).unwrap();
+        assert_eq!(loaded.config.dingtalk.client_secret.expose(), "s3cret");
+        assert!(!format!("{loaded:?}").contains("s3cret"));
+    }
 }

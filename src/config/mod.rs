@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod load;
 mod problem;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +19,7 @@ use url::Url;
 use crate::message::StaffId;
 
 pub use keys::reference;
-pub use load::{FLAGS, Flag, Loaded, Need, Places, Source, load};
+pub use load::{Loaded, Need, Places, Source, load};
 pub use problem::{Place, Problem, Problems};
 
 /// All settings of one host, checked.

@@ -15,7 +15,6 @@ pub enum Place {
         column: usize,
     },
     Variable(String),
-    Flag(&'static str),
     Default,
 }
 
@@ -25,7 +24,6 @@ impl fmt::Display for Place {
             Self::File(file) => write!(f, "{}", file.display()),
             Self::Line { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
-            Self::Flag(name) => write!(f, "{name}"),
             Self::Default => f.write_str("default"),
         }
     }

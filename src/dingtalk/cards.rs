@@ -75,8 +75,12 @@ impl Client {
         // A family B card without text is blank until its first update.
         let text = if card.family() == Family::B && text.trim().is_empty() { "…" } else { text };
         let request = create_request(card, &space, self.robot_code(to.robot_code.as_deref()), text);
-        let answer = self.api(Method::POST, CREATE, &request).await?;
-        check_delivery(&answer)
+        match self.api(Method::POST, CREATE, &request).await {
+            Ok(answer) => check_delivery(&answer),
+            // Ids are never reused, so an earlier try went through although its answer was lost.
+            Err(error) if error.code == "param.cardAlreadyExist" => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Tells a card that typing begins. Only family B needs it, before its first frame.

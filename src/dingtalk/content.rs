@@ -125,7 +125,7 @@ pub(super) fn rich_element(read: &mut Content, element: &Map<String, Value>) {
         None | Some("text" | "emoji") => read.text.push_str(&text.unwrap_or_default()),
         Some("at") => {
             if let Some(name) = field(element, "atName") {
-                read.text.push_str(&format!("@{} ", name.trim_start_matches('@')));
+                read.text.extend(["@", name.trim_start_matches('@'), " "]);
             }
             if let Some(id) = element.get("atUserId").and_then(staff_id) {
                 read.mentions.push(Mention {

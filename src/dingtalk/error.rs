@@ -48,7 +48,7 @@ pub struct ApiError {
     /// DingTalk's code, or one word of ours (`timeout`, `connect`, `gateway`).
     pub code: String,
     pub message: String,
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// How long to wait before a repetition makes sense, where the answer says or the limit is known.
     pub retry_after: Option<Duration>,
 }
@@ -147,9 +147,9 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
     let class = class_of(status, &answer);
     let retry_after = match class {
         // Limits are per second, but a client that comes back after exactly one is throttled again.
-        Class::Throttled if answer.banned => Some(Duration::from_secs(5 * 60)),
+        Class::Throttled if answer.banned => Some(Duration::from_mins(5)),
         Class::Throttled if matches!(answer.code.as_str(), "130101" | "660026" | "410100") => {
-            Some(Duration::from_secs(60))
+            Some(Duration::from_mins(1))
         }
         Class::Throttled => Some(Duration::from_secs(2)),
         _ => None,
@@ -159,7 +159,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         class,
         code: answer.code,
         message: redact(&answer.message, &[]),
-        request_id: answer.request_id,
+        request_id: answer.request_id.map(String::into_boxed_str),
         retry_after,
     })
 }

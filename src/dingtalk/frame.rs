@@ -193,6 +193,9 @@ impl Ack {
     }
 
     /// The acknowledgement as it travels.
+    ///
+    /// # Panics
+    /// Never: texts and numbers are always JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are always JSON")
     }

@@ -20,6 +20,7 @@ const WEBHOOK_LIFETIME_MS: i64 = 90 * 60 * 1000;
 
 /// What a frame turned out to carry.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "moved once, from the parser into the inbox")]
 pub enum Received {
     /// Work for the inbox.
     Inbound(Inbound),

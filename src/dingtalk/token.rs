@@ -9,9 +9,9 @@ use super::error::ApiError;
 use crate::config::Secret;
 
 /// A token is not used in its last minutes: a call must not outlive it on the way.
-const RENEW_EARLY: Duration = Duration::from_secs(5 * 60);
+const RENEW_EARLY: Duration = Duration::from_mins(5);
 /// What is assumed when the answer gives no usable lifetime.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(7200);
+const DEFAULT_LIFETIME: Duration = Duration::from_hours(2);
 /// Callers that queued behind a failed fetch share its error this long instead of repeating it one by one.
 const FAILURE_SHARED_FOR: Duration = Duration::from_secs(1);
 

@@ -17,9 +17,13 @@ pub(super) fn of(inbound: &Inbound) -> String {
     }
 }
 
-/// The lane: one person in one conversation; clicks on a card wait for each other; events wait for nothing.
-pub(super) fn lane(inbound: &Inbound) -> String {
+/// The lane: one person in one conversation; clicks on a card wait for each other; events, and messages that `bypass`
+/// names by their text, wait for nothing.
+pub(super) fn lane(inbound: &Inbound, bypass: fn(&str) -> bool) -> String {
     match inbound {
+        Inbound::Message(message) if bypass(&message.text) => {
+            format!("control\u{1f}{}", message.id)
+        }
         Inbound::Message(message) => message.lane(),
         Inbound::CardAction(action) => format!("card\u{1f}{}", action.card_id),
         Inbound::Event(event) => format!("event\u{1f}{}", event.id),

@@ -1,1 +1,34 @@
+//! Who gets a message, and with which arguments: a pure function of the text and the routes.
+//!
+//! Scripts declare handlers ([`Handler`]): commands with typed arguments ([`Command`]), patterns, fallbacks. They are
+//! compiled together into [`Routes`], which choose in this order: control words (`stop`, `取消`, `help`…), commands
+//! (longest name first), matches (priority, then file, then line), fallbacks, and then nobody ([`Choice`]).
+//! What a person typed wrong comes back as a [`Problem`] that can be said in their language; it never reaches a handler.
+//!
+//! Knows no clock, no I/O and no Lua: today's date and the people mentioned come in with the [`Asked`].
 
+mod arguments;
+mod control;
+mod declaration;
+mod help;
+mod lang;
+mod problem;
+mod routes;
+mod value;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use arguments::Args;
+pub use control::{Control, is_control};
+pub use declaration::{Command, DeclarationError, Option_, Parameter};
+pub use help::Help;
+pub use lang::Lang;
+pub use problem::Problem;
+pub use routes::{
+    After, Asked, Captures, Choice, Fault, Handler, Kind, Pattern, PatternError, Place, Routes,
+    Warning,
+};
+pub use value::{Type, Value};
+pub use words::{caret, quote};

@@ -29,6 +29,10 @@ pub enum LoadErrorKind {
     Unreadable,
     /// A `bot.…` declaration that makes no sense.
     Declaration,
+    /// Its declarations clash with those of another script.
+    Conflict,
+    /// The file was emptied, which removing it would say better.
+    Empty,
 }
 
 impl LoadErrorKind {
@@ -42,26 +46,40 @@ impl LoadErrorKind {
             Self::NotUtf8 => "not_utf8",
             Self::Unreadable => "unreadable",
             Self::Declaration => "declaration",
+            Self::Conflict => "conflict",
+            Self::Empty => "empty",
         }
     }
 }
 
 impl LoadError {
     pub fn new(kind: LoadErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, path: path.into(), line: None, message: message.into(), source: None, caret: None }
+        Self {
+            kind,
+            path: path.into(),
+            line: None,
+            message: message.into(),
+            source: None,
+            caret: None,
+        }
     }
 
     /// Points at a line of `text`; the caret goes under what the message quotes, or under the whole line.
     #[must_use]
     pub fn at(mut self, line: usize, text: Option<&str>) -> Self {
         self.line = Some(line);
-        let Some(source) = text.and_then(|text| text.lines().nth(line.saturating_sub(1))) else { return self };
+        let Some(source) = text.and_then(|text| text.lines().nth(line.saturating_sub(1))) else {
+            return self;
+        };
         let shown = source.trim_end();
         let indent = shown.chars().take_while(|c| c.is_whitespace()).count();
         let quoted = quoted(&self.message)
-            .filter_map(|word| shown.rfind(word).map(|at| (shown[..at].chars().count(), word.chars().count())))
+            .filter_map(|word| {
+                shown.rfind(word).map(|at| (shown[..at].chars().count(), word.chars().count()))
+            })
             .next();
-        self.caret = Some(quoted.unwrap_or((indent, shown.chars().count().saturating_sub(indent).max(1))));
+        self.caret =
+            Some(quoted.unwrap_or((indent, shown.chars().count().saturating_sub(indent).max(1))));
         // Tabs would put the caret elsewhere than the terminal does.
         self.source = Some(shown.replace('\t', " "));
         self
@@ -120,7 +138,10 @@ impl Raised {
     }
 
     fn parse(text: &str) -> Self {
-        let text = text.strip_prefix("runtime error: ").or_else(|| text.strip_prefix("syntax error: ")).unwrap_or(text);
+        let text = text
+            .strip_prefix("runtime error: ")
+            .or_else(|| text.strip_prefix("syntax error: "))
+            .unwrap_or(text);
         let (head, frames) = match text.find("stack traceback:") {
             Some(at) => (text[..at].trim_end(), &text[at + "stack traceback:".len()..]),
             None => (text.trim_end(), ""),
@@ -137,7 +158,8 @@ impl Raised {
             })
             .map(str::to_owned)
             .collect();
-        let (at, message) = position(head).map_or((None, head), |(path, line, rest)| (Some((path, line)), rest));
+        let (at, message) =
+            position(head).map_or((None, head), |(path, line, rest)| (Some((path, line)), rest));
         Self { at, message: message.to_owned(), traceback }
     }
 
@@ -189,7 +211,8 @@ mod tests {
     fn a_load_error_points_at_what_its_message_quotes() {
         let text = "local a = 1\nbot.command('ping' function() end)\n";
         let error =
-            LoadError::new(LoadErrorKind::Syntax, "ping.luau", "Expected ')', got 'function'").at(2, Some(text));
+            LoadError::new(LoadErrorKind::Syntax, "ping.luau", "Expected ')', got 'function'")
+                .at(2, Some(text));
         insta::assert_snapshot!(error, @r"
         ping.luau:2: Expected ')', got 'function'
          2 | bot.command('ping' function() end)
@@ -199,7 +222,8 @@ mod tests {
 
     #[test]
     fn the_caret_stands_under_its_word_behind_chinese_too() {
-        let error = LoadError::new(LoadErrorKind::Runtime, "a.luau", "got 'oops'").at(1, Some("你好 oops"));
+        let error =
+            LoadError::new(LoadErrorKind::Runtime, "a.luau", "got 'oops'").at(1, Some("你好 oops"));
         insta::assert_snapshot!(error, @r"
         a.luau:1: got 'oops'
          1 | 你好 oops

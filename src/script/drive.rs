@@ -49,7 +49,12 @@ type Flush = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 /// Runs `function` as a coroutine to its end, whatever that is, and ends `run` with it.
 ///
 /// What the run said and nobody took yet stays in [`Run::take_pending`]: the dispatcher commits it with the run.
-pub(super) async fn drive(vm: &Vm, run: &Arc<Run>, function: &Function, args: &serde_json::Value) -> Ended {
+pub(super) async fn drive(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    args: &serde_json::Value,
+) -> Ended {
     let mut flush: Option<Flush> = None;
     let ended = match begin(vm, run, function, args) {
         Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
@@ -125,9 +130,11 @@ async fn poll_to_end(
                 Poll::Ready(stopped(vm, run))
             }
             Ok(Poll::Ready(_)) if stopped_inside => Poll::Ready(stopped(vm, run)),
-            Ok(Poll::Ready(Ok(values))) => {
-                Poll::Ready(if bot::is_pass(&vm.lua, values.front()) { Ended::Passed } else { Ended::Done })
-            }
+            Ok(Poll::Ready(Ok(values))) => Poll::Ready(if bot::is_pass(&vm.lua, values.front()) {
+                Ended::Passed
+            } else {
+                Ended::Done
+            }),
             Ok(Poll::Ready(Err(error))) => Poll::Ready(failed(vm, run, &error)),
             Ok(Poll::Pending) if run.is_stopped() => Poll::Ready(stopped(vm, run)),
             Ok(Poll::Pending) => {
@@ -140,10 +147,17 @@ async fn poll_to_end(
                     context.waker().wake_by_ref();
                 }
                 if flush.is_none() && run.has_pending() {
-                    let (outbox, id, posts) = (vm.scope.host().outbox().cloned(), run.id().to_owned(), run.take_pending());
+                    let (outbox, id, posts) = (
+                        vm.scope.host().outbox().cloned(),
+                        run.id().to_owned(),
+                        run.take_pending(),
+                    );
                     *flush = Some(Box::pin(async move {
                         let outbox = outbox.map_err(|error| error.to_string())?;
-                        outbox.post(&id, posts).await.map_err(|error| format!("the reply was not kept: {error}"))
+                        outbox
+                            .post(&id, posts)
+                            .await
+                            .map_err(|error| format!("the reply was not kept: {error}"))
                     }));
                     if let Some(Err(why)) = poll_flush(flush, context) {
                         return Poll::Ready(Ended::Failed(Failed::new(why)));
@@ -170,8 +184,14 @@ fn poll_flush(flush: &mut Option<Flush>, context: &mut Context<'_>) -> Option<Re
 fn stopped(vm: &Vm, run: &Run) -> Ended {
     let Some(limit) = run.limit_hit() else { return Ended::Cancelled };
     let frames = vm.slice.take_stopped_at().unwrap_or_default();
-    let raised = Raised::from_error(&mlua::Error::RuntimeError(format!("{limit}\nstack traceback:\n{frames}")));
-    let place = raised.traceback.first().and_then(|frame| frame.split_whitespace().next()).map(str::to_owned);
+    let raised = Raised::from_error(&mlua::Error::RuntimeError(format!(
+        "{limit}\nstack traceback:\n{frames}"
+    )));
+    let place = raised
+        .traceback
+        .first()
+        .and_then(|frame| frame.split_whitespace().next())
+        .map(str::to_owned);
     let short = match place {
         Some(place) => format!("{place}: {limit}"),
         None => limit.to_string(),

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api::run::{Limits, Run};
@@ -52,14 +52,21 @@ pub struct Generation {
     dependencies: Vec<String>,
     orders: mpsc::Sender<Order>,
     retired: AtomicBool,
+    stopped: CancellationToken,
     closed: CancellationToken,
 }
 
 #[derive(Debug)]
 enum Order {
-    Start { run: Arc<Run>, handler: HandlerKey, args: serde_json::Value, ended: oneshot::Sender<Ended> },
+    Start {
+        run: Arc<Run>,
+        handler: HandlerKey,
+        args: serde_json::Value,
+        ended: oneshot::Sender<Ended>,
+    },
     Activate,
-    Retire,
+    /// The guard is dropped when the last `bot.on("stop")` has ended.
+    Retire(Arc<DropGuard>),
 }
 
 impl Generation {
@@ -73,6 +80,7 @@ impl Generation {
             dependencies: vm.dependencies().to_vec(),
             orders,
             retired: AtomicBool::new(false),
+            stopped: CancellationToken::new(),
             closed: closed.clone(),
         });
         let guard = closed.drop_guard();
@@ -104,7 +112,12 @@ impl Generation {
     ///
     /// `args` become `ctx.args`: an object of typed values, or a list. Afterwards [`Run::take_pending`] holds what was
     /// said and is not in the outbox yet.
-    pub async fn start(&self, run: Arc<Run>, handler: HandlerKey, args: serde_json::Value) -> Ended {
+    pub async fn start(
+        &self,
+        run: Arc<Run>,
+        handler: HandlerKey,
+        args: serde_json::Value,
+    ) -> Ended {
         let (ended, outcome) = oneshot::channel();
         let order = Order::Start { run: Arc::clone(&run), handler, args, ended };
         let gone = || {
@@ -125,8 +138,14 @@ impl Generation {
     /// The generation serves no more: its timers stop, `bot.on("stop")` runs. Runs in flight go on.
     pub async fn retire(&self) {
         if !self.retired.swap(true, Ordering::SeqCst) {
-            let _ = self.orders.send(Order::Retire).await;
+            let guard = Arc::new(self.stopped.clone().drop_guard());
+            let _ = self.orders.send(Order::Retire(guard)).await;
         }
+    }
+
+    /// Cancelled once it was retired and its `bot.on("stop")` has ended: the next version may start.
+    pub fn stopped(&self) -> &CancellationToken {
+        &self.stopped
     }
 
     /// Cancelled once the VM is gone.
@@ -164,16 +183,16 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
                     }));
                 }
                 Some(Order::Activate) => {
-                    hooks(&vm, &mut events, |declared| matches!(declared, Declared::Start), None);
+                    hooks(&vm, &mut events, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
                         if let Declared::Every { interval } = registration.declared {
                             events.push(beat(registration.handler.0, interval, timers.clone()));
                         }
                     }
                 }
-                Some(Order::Retire) => {
+                Some(Order::Retire(guard)) => {
                     timers.cancel();
-                    hooks(&vm, &mut events, |declared| matches!(declared, Declared::Stop), Some(STOP_TIME));
+                    hooks(&vm, &mut events, |declared| matches!(declared, Declared::Stop), Some(STOP_TIME), Some(&guard));
                 }
                 None => {
                     open = false;
@@ -221,12 +240,17 @@ fn hooks(
     events: &mut FuturesUnordered<BoxFuture<'static, Event>>,
     wanted: impl Fn(&Declared) -> bool,
     wall: Option<Duration>,
+    guard: Option<&Arc<DropGuard>>,
 ) {
-    for registration in vm.registrations().iter().filter(|registration| wanted(&registration.declared)) {
+    for registration in
+        vm.registrations().iter().filter(|registration| wanted(&registration.declared))
+    {
         let (vm, index) = (Arc::clone(vm), registration.handler.0);
         let what = if wall.is_some() { "stop" } else { "start" };
+        let guard = guard.cloned();
         events.push(Box::pin(async move {
             background(&vm, index, what, wall).await;
+            drop(guard);
             Event::Run
         }));
     }

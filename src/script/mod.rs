@@ -5,19 +5,28 @@
 
 mod diagnostic;
 mod drive;
+mod edition;
 mod generation;
+mod library;
+mod loader;
 mod preempt;
 mod registration;
+mod report;
 mod require;
+mod scan;
 mod vm;
 pub mod watch;
 
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};
+pub use edition::{Edition, Target};
 pub use generation::{Engine, Generation};
+pub use library::{Keeper, Library, Serving, Snapshot, Status};
 pub use preempt::bump;
 pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
+pub use report::{Outcome, Report};
 pub use require::{Folder, Resolver};
+pub use scan::FolderError;
 pub use vm::{MAX_BYTES, Source, Vm};
 
 pub use crate::api::Host;

@@ -97,6 +97,8 @@ pub(super) struct Slice {
     /// The epoch that the slice started in.
     seen: AtomicU64,
     preempted: AtomicBool,
+    /// Whether a slice is under way. Outside of one the collector interrupts too, and there is nothing to judge.
+    within: AtomicBool,
     /// Interrupts since the run was stopped, within this slice.
     stops: AtomicU64,
     detail: Mutex<Detail>,
@@ -115,13 +117,18 @@ impl Slice {
         let slice = Arc::new(Self {
             seen: AtomicU64::new(0),
             preempted: AtomicBool::new(false),
+            within: AtomicBool::new(false),
             stops: AtomicU64::new(0),
             detail: Mutex::new(Detail { started: Instant::now(), stopped_at: None }),
         });
         let (shared, scope) = (Arc::clone(&slice), scope.clone());
         lua.set_interrupt(move |lua| {
             let epoch = EPOCH.load(Ordering::Relaxed);
-            if shared.seen.load(Ordering::Relaxed) == epoch { Ok(VmState::Continue) } else { shared.moved(lua, &scope, epoch) }
+            if shared.seen.load(Ordering::Relaxed) == epoch {
+                Ok(VmState::Continue)
+            } else {
+                shared.moved(lua, &scope, epoch)
+            }
         });
         slice
     }
@@ -132,9 +139,11 @@ impl Slice {
         let elapsed = self.detail().started.elapsed();
         let Some(run) = scope.run() else {
             // The top level: nobody to yield to.
-            if elapsed > LOAD_TIME {
+            if elapsed > LOAD_TIME && self.within.load(Ordering::Relaxed) {
                 self.seen.store(ALWAYS, Ordering::Relaxed);
-                return Err(misuse(format!("the top level ran for {LOAD_TIME:?}: it may only declare handlers")));
+                return Err(misuse(format!(
+                    "the top level ran for {LOAD_TIME:?}: it may only declare handlers"
+                )));
             }
             return Ok(VmState::Continue);
         };
@@ -143,7 +152,8 @@ impl Slice {
             self.seen.store(ALWAYS, Ordering::Relaxed);
             let tries = self.stops.fetch_add(1, Ordering::Relaxed);
             if tries == 0 {
-                self.detail().stopped_at = lua.traceback(None, 0).ok().map(|text| text.to_string_lossy());
+                self.detail().stopped_at =
+                    lua.traceback(None, 0).ok().map(|text| text.to_string_lossy());
             }
             // Where it can, it yields for good; where it cannot, mlua ignores that, and the next interrupt raises.
             if tries % 2 == 0 {
@@ -163,7 +173,9 @@ impl Slice {
         self.preempted.store(false, Ordering::Relaxed);
         self.stops.store(0, Ordering::Relaxed);
         self.seen.store(EPOCH.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.within.store(true, Ordering::Relaxed);
         let result = work();
+        self.within.store(false, Ordering::Relaxed);
         (result, started.elapsed(), self.preempted.load(Ordering::Relaxed))
     }
 

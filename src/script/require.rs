@@ -39,10 +39,16 @@ impl Resolver for Folder {
             return Err(std::io::ErrorKind::NotFound.into());
         }
         if !meta.is_file() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a plain file"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "it is not a plain file",
+            ));
         }
         if meta.len() > super::MAX_BYTES as u64 {
-            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "it is larger than 1 MiB",
+            ));
         }
         std::fs::read(file)
     }
@@ -55,7 +61,8 @@ impl Resolver for Folder {
 ///
 /// When the name leads out of the folder or is no name.
 pub(super) fn candidates(from: &str, name: &str) -> Result<Vec<String>, String> {
-    const EXPECTED: &str = "expected the name of a file in the scripts folder, such as `require(\"lib/text\")`";
+    const EXPECTED: &str =
+        "expected the name of a file in the scripts folder, such as `require(\"lib/text\")`";
     if name.is_empty() || name.contains(['\\', '\0', ':']) || name.starts_with('/') {
         return Err(format!("{EXPECTED}, got `{name}`"));
     }
@@ -77,7 +84,12 @@ pub(super) fn candidates(from: &str, name: &str) -> Result<Vec<String>, String> 
     if has_extension {
         return Ok(vec![base]);
     }
-    Ok(vec![format!("{base}.luau"), format!("{base}.lua"), format!("{base}/init.luau"), format!("{base}/init.lua")])
+    Ok(vec![
+        format!("{base}.luau"),
+        format!("{base}.lua"),
+        format!("{base}/init.luau"),
+        format!("{base}/init.lua"),
+    ])
 }
 
 #[cfg(test)]

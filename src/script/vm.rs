@@ -24,9 +24,38 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// Globals of Luau that a script keeps. Everything else goes: compilers of text and bytecode, environments of other
 /// functions, the garbage collector, proxies.
 const GLOBALS: &[&str] = &[
-    "_G", "_VERSION", "assert", "bit32", "buffer", "coroutine", "debug", "error", "getmetatable", "ipairs", "math",
-    "next", "os", "pairs", "pcall", "print", "rawequal", "rawget", "rawlen", "rawset", "select", "setmetatable",
-    "string", "table", "tonumber", "tostring", "type", "typeof", "unpack", "utf8", "vector", "xpcall",
+    "_G",
+    "_VERSION",
+    "assert",
+    "bit32",
+    "buffer",
+    "coroutine",
+    "debug",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "math",
+    "next",
+    "os",
+    "pairs",
+    "pcall",
+    "print",
+    "rawequal",
+    "rawget",
+    "rawlen",
+    "rawset",
+    "select",
+    "setmetatable",
+    "string",
+    "table",
+    "tonumber",
+    "tostring",
+    "type",
+    "typeof",
+    "unpack",
+    "utf8",
+    "vector",
+    "xpcall",
 ];
 
 /// What is left of `debug` and `os`: nothing that reaches into frames, the environment or the process.
@@ -60,13 +89,19 @@ impl Vm {
     /// # Errors
     ///
     /// With path, line and source line of what is wrong; nothing of the script is left then.
-    pub fn load(source: &Source, host: &Host, resolver: Arc<dyn Resolver>) -> Result<Self, LoadError> {
+    pub fn load(
+        source: &Source,
+        host: &Host,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, LoadError> {
         let text = checked_text(&source.path, &source.bytes)?;
-        let sources = Arc::new(Mutex::new(BTreeMap::from([(source.path.clone(), text.to_owned())])));
+        let sources =
+            Arc::new(Mutex::new(BTreeMap::from([(source.path.clone(), text.to_owned())])));
         let fail = |error: &mlua::Error| load_error(error, &source.path, &sources);
 
         let (lua, scope, slice) = new_vm(&source.path, host).map_err(|error| fail(&error))?;
-        let loaded = install_require(&lua, &source.path, resolver, &sources).map_err(|error| fail(&error))?;
+        let loaded = install_require(&lua, &source.path, resolver, &sources)
+            .map_err(|error| fail(&error))?;
         lua.sandbox(true).map_err(|error| fail(&error))?;
         lua.set_app_data(Collector::default());
 
@@ -87,7 +122,15 @@ impl Vm {
             });
         }
         let dependencies = loaded.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Self { lua, scope, slice, functions, path: source.path.as_str().into(), registrations, dependencies })
+        Ok(Self {
+            lua,
+            scope,
+            slice,
+            functions,
+            path: source.path.as_str().into(),
+            registrations,
+            dependencies,
+        })
     }
 
     /// Path below the scripts folder.
@@ -180,9 +223,15 @@ type Sources = Arc<Mutex<BTreeMap<String, String>>>;
 type Loaded = Arc<Mutex<Vec<String>>>;
 
 /// `require(name)`: the file runs once in this VM; its result is kept, so it also works in handlers afterwards.
-fn install_require(lua: &Lua, script: &str, resolver: Arc<dyn Resolver>, sources: &Sources) -> LuaResult<Loaded> {
+fn install_require(
+    lua: &Lua,
+    script: &str,
+    resolver: Arc<dyn Resolver>,
+    sources: &Sources,
+) -> LuaResult<Loaded> {
     let loaded: Loaded = Arc::default();
-    let (dependencies, sources, script) = (Arc::clone(&loaded), Arc::clone(sources), script.to_owned());
+    let (dependencies, sources, script) =
+        (Arc::clone(&loaded), Arc::clone(sources), script.to_owned());
     let modules: Mutex<BTreeMap<String, Module>> = Mutex::default();
     let raw = lua.create_function(move |lua, name: Value| {
         let result = (|| {
@@ -257,7 +306,11 @@ enum Module {
     Ready(Value),
 }
 
-fn read_first(resolver: &dyn Resolver, paths: &[String], name: &str) -> LuaResult<(String, Vec<u8>)> {
+fn read_first(
+    resolver: &dyn Resolver,
+    paths: &[String],
+    name: &str,
+) -> LuaResult<(String, Vec<u8>)> {
     for path in paths {
         match resolver.read(path) {
             Ok(bytes) => return Ok((path.clone(), bytes)),
@@ -266,7 +319,10 @@ fn read_first(resolver: &dyn Resolver, paths: &[String], name: &str) -> LuaResul
         }
     }
     let tried: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
-    Err(misuse(format!("there is no `{name}` in the scripts folder; looked for {}", tried.join(", "))))
+    Err(misuse(format!(
+        "there is no `{name}` in the scripts folder; looked for {}",
+        tried.join(", ")
+    )))
 }
 
 fn load_error(error: &mlua::Error, path: &str, sources: &Sources) -> LoadError {

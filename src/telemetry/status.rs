@@ -29,16 +29,23 @@ pub struct Status {
     pub connection_error: Option<String>,
     pub scripts_dir: PathBuf,
     pub scripts: Vec<Script>,
-    /// Runs by state, now.
-    pub queued: u64,
-    pub running: u64,
-    /// Runs ended since the start.
-    pub done: u64,
-    pub failed: u64,
+    pub runs: Runs,
     /// Replies not yet accepted by DingTalk.
     pub outbox: u64,
     /// The local page, for `dev`.
     pub url: Option<String>,
+}
+
+/// Counts of runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Runs {
+    /// Waiting for their turn, now.
+    pub queued: u64,
+    pub running: u64,
+    /// Ended since the start.
+    pub done: u64,
+    pub failed: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

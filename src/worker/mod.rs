@@ -1,5 +1,15 @@
-//! The Lua runtime, and the runs on it.
+//! The Lua runtime, and the runs on it: claims rows of the inbox, takes each through access and routing, drives its
+//! handler as a coroutine, and commits what became of it.
+//!
+//! Workers pull: nothing is pushed into a queue per conversation, so a slow lane holds up no other. A handler's last
+//! replies and the completion of its row commit in one transaction.
 
+mod dispatch;
+mod phrases;
+mod running;
 mod runtime;
 
+pub use dispatch::Dispatch;
+pub use phrases::interrupted;
+pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;

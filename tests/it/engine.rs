@@ -9,7 +9,8 @@ use moonbell::message::{
 };
 use moonbell::outbox::{Outbox, Post};
 use moonbell::script::{
-    Declared, Ended, Failed, Folder, Generation, Host, Limit, Limits, LoadError, LoadErrorKind, Run, Source, Vm,
+    Declared, Ended, Failed, Folder, Generation, Host, Limit, Limits, LoadError, LoadErrorKind,
+    Run, Source, Vm,
 };
 use moonbell::store::Store;
 use moonbell::store::kv::Kv;
@@ -29,7 +30,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        Self::with(Limits { wall: PATIENCE, cpu: Duration::from_secs(30), ..Limits::default() }, 64 << 20).await
+        Self::with(
+            Limits { wall: PATIENCE, cpu: Duration::from_secs(30), ..Limits::default() },
+            64 << 20,
+        )
+        .await
     }
 
     pub(crate) async fn with(limits: Limits, memory_bytes: usize) -> Self {
@@ -58,7 +63,13 @@ impl Bench {
     }
 
     pub(crate) fn run(&self, id: &str) -> Arc<Run> {
-        Run::new(id, Some(Arc::new(message("hi"))), Some("owner".to_owned()), self.host.limits(), CancellationToken::new())
+        Run::new(
+            id,
+            Some(Arc::new(message("hi"))),
+            Some("owner".to_owned()),
+            self.host.limits(),
+            CancellationToken::new(),
+        )
     }
 
     /// Runs the first handler of `generation`; fails when that takes for ever.
@@ -98,7 +109,11 @@ pub(crate) fn failed(ended: Ended) -> Failed {
 pub(crate) fn message(text: &str) -> Message {
     Message {
         id: MessageId::new("m1"),
-        chat: Chat { id: ConversationId::new("c1"), kind: ChatKind::Group, title: Some("team".to_owned()) },
+        chat: Chat {
+            id: ConversationId::new("c1"),
+            kind: ChatKind::Group,
+            title: Some("team".to_owned()),
+        },
         sender: Person {
             staff_id: Some(StaffId::new("u1")),
             opaque_id: "$o1".to_owned(),
@@ -337,7 +352,9 @@ async fn host_functions_wait_inside_for_in_and_pcall() {
 #[tokio::test]
 async fn waiting_in_a_comparator_is_refused_with_words() {
     let bench = Bench::new().await;
-    let short = bench.raises("table.sort({ 3, 2, 1 }, function(a, b) time.sleep(0.001) return a < b end)").await;
+    let short = bench
+        .raises("table.sort({ 3, 2, 1 }, function(a, b) time.sleep(0.001) return a < b end)")
+        .await;
     assert!(short.contains("yield across metamethod/C-call boundary"), "{short}");
 }
 
@@ -385,7 +402,11 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
     let generation = bench.handler("ctx:reply('one') time.sleep('5ms') ctx:reply{ markdown = '# Two', at = true } ctx:reply('')");
     let run = bench.run("r");
     assert_eq!(bench.start(&generation, &run).await, Ended::Done);
-    let kept: i64 = bench.store.read(|c| c.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))).await.unwrap();
+    let kept: i64 = bench
+        .store
+        .read(|c| c.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)))
+        .await
+        .unwrap();
     assert!(kept >= 1, "the first left while the handler slept");
     // A preemption is a wait too: what it let out is in the outbox, the rest is here.
     let bodies: Vec<_> = run
@@ -398,7 +419,10 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
         .collect();
     assert!(
         [
-            (Body::Markdown { title: "Two".to_owned(), text: "# Two".to_owned() }, vec![StaffId::new("u1")]),
+            (
+                Body::Markdown { title: "Two".to_owned(), text: "# Two".to_owned() },
+                vec![StaffId::new("u1")]
+            ),
             (Body::Text { text: "(empty)".to_owned() }, vec![]),
         ]
         .ends_with(&bodies),
@@ -410,7 +434,10 @@ async fn replies_leave_when_the_handler_waits_and_the_rest_with_its_end() {
 #[tokio::test]
 async fn cards_close_with_their_run() {
     let bench = Bench::new().await;
-    for body in ["local c = ctx:card{ title = 't' } c:append('x') c:progress(0.5, 'half')", "ctx:card() error('x')"] {
+    for body in [
+        "local c = ctx:card{ title = 't' } c:append('x') c:progress(0.5, 'half')",
+        "ctx:card() error('x')",
+    ] {
         let run = bench.run("r");
         let generation = bench.handler(body);
         bench.start(&generation, &run).await;
@@ -423,7 +450,9 @@ async fn cards_close_with_their_run() {
     assert_eq!(bench.start(&kept, &bench.run("first")).await, Ended::Done);
     let short = failed(bench.start(&kept, &bench.run("second")).await).short;
     assert!(short.contains("this `card` belongs to run `first`, which has ended"), "{short}");
-    bench.passes("local c = ctx:card() assert(c:finish('done')) assert(not c:append('more'))").await;
+    bench
+        .passes("local c = ctx:card() assert(c:finish('done')) assert(not c:append('more'))")
+        .await;
 }
 
 #[tokio::test]
@@ -447,7 +476,11 @@ async fn pass_hands_on() {
 #[tokio::test]
 async fn a_waiting_run_ends_the_moment_it_is_cancelled_and_so_does_a_spinning_one() {
     let bench = Bench::new().await;
-    for body in ["time.sleep('1h')", "while true do end", "while true do pcall(function() while true do end end) end"] {
+    for body in [
+        "time.sleep('1h')",
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+    ] {
         let generation = bench.handler(body);
         let run = bench.run("r");
         let cancel = async {
@@ -540,7 +573,10 @@ async fn definitions_and_tables_list_the_same_functions() {
     let bench = Bench::new().await;
     for module in moonbell::api::MODULES {
         let declared = members(module.definition, &format!("declare {}: {{", module.name), "}");
-        let list = format!("{{ {} }}", declared.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "));
+        let list = format!(
+            "{{ {} }}",
+            declared.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+        );
         bench
             .passes(&format!(
                 "local declared = {{}}
@@ -588,7 +624,8 @@ async fn what_a_script_declares_is_listed_with_its_line() {
             "bot.command('ping', function() end)\nbot.command('x <n:int>', { role = 'admin', help = { en = 'X' }, timeout = '1m', run = function() end })\nbot.match({ 'a', 'b' }, { priority = 2 }, function() end)\nbot.fallback(function() end)\nbot.on('start', function() end)\nbot.every('5s', function() end)",
         )
         .unwrap();
-    let listed: Vec<_> = vm.registrations().iter().map(|one| (one.line, one.declared.clone())).collect();
+    let listed: Vec<_> =
+        vm.registrations().iter().map(|one| (one.line, one.declared.clone())).collect();
     assert_eq!(
         listed,
         [
@@ -636,11 +673,15 @@ async fn a_broken_script_says_where_and_why() {
     assert_eq!(declaration.kind, LoadErrorKind::Declaration);
     assert_eq!(declaration.line, Some(1));
     assert_eq!(error("bot.on('strat', function() end)").kind, LoadErrorKind::Declaration);
-    assert_eq!(error("bot.command('x', { rnu = print, run = print })").kind, LoadErrorKind::Declaration);
+    assert_eq!(
+        error("bot.command('x', { rnu = print, run = print })").kind,
+        LoadErrorKind::Declaration
+    );
     assert_eq!(error("while true do end").kind, LoadErrorKind::Runtime);
     assert_eq!(error(&"-".repeat((1 << 20) + 1)).kind, LoadErrorKind::TooLarge);
     let source = Source { path: "b.luau".to_owned(), bytes: b"local a\n\xff".to_vec() };
-    let not_text = Vm::load(&source, &bench.host, Arc::new(Folder::new(bench.dir.path()))).unwrap_err();
+    let not_text =
+        Vm::load(&source, &bench.host, Arc::new(Folder::new(bench.dir.path()))).unwrap_err();
     assert_eq!((not_text.kind, not_text.line), (LoadErrorKind::NotUtf8, Some(2)));
 }
 
@@ -648,7 +689,11 @@ async fn a_broken_script_says_where_and_why() {
 async fn required_files_run_once_and_are_listed() {
     let bench = Bench::new().await;
     std::fs::create_dir(bench.dir.path().join("lib")).unwrap();
-    std::fs::write(bench.dir.path().join("lib/a.luau"), "count = (count or 0) + 1\nreturn { b = require('./b'), n = count }").unwrap();
+    std::fs::write(
+        bench.dir.path().join("lib/a.luau"),
+        "count = (count or 0) + 1\nreturn { b = require('./b'), n = count }",
+    )
+    .unwrap();
     std::fs::write(bench.dir.path().join("lib/b.luau"), "return 'b'").unwrap();
     std::fs::write(bench.dir.path().join("loop.luau"), "return require('loop')").unwrap();
     std::fs::write(bench.dir.path().join("broken.luau"), "\nlocal = 1").unwrap();
@@ -661,7 +706,10 @@ async fn required_files_run_once_and_are_listed() {
     assert!(error("require('../etc/passwd')").message.contains("leads out of the scripts folder"));
     assert!(error("require('nothing')").message.contains("there is no `nothing`"));
     let broken = error("require('broken')");
-    assert_eq!((broken.kind, broken.path.as_str(), broken.line), (LoadErrorKind::Syntax, "broken.luau", Some(2)));
+    assert_eq!(
+        (broken.kind, broken.path.as_str(), broken.line),
+        (LoadErrorKind::Syntax, "broken.luau", Some(2))
+    );
     std::fs::write(bench.dir.path().join("code.luau"), b"\x1bLua\x06").unwrap();
     let bytecode = error("require('code')");
     assert_eq!(bytecode.kind, LoadErrorKind::Syntax, "{bytecode}");
@@ -705,7 +753,9 @@ async fn hooks_and_timers_belong_to_a_generation() {
                 tokio::time::sleep(Duration::from_millis(5)).await; // polls a condition
             }
         };
-        tokio::time::timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{key} never was {wanted}"));
+        tokio::time::timeout(PATIENCE, seen)
+            .await
+            .unwrap_or_else(|_| panic!("{key} never was {wanted}"));
     };
     generation.activate().await;
     until("start", "1").await;
@@ -714,7 +764,9 @@ async fn hooks_and_timers_belong_to_a_generation() {
     until("stop", "1").await;
     let closed = generation.closed().clone();
     drop(generation);
-    tokio::time::timeout(PATIENCE, closed.cancelled()).await.expect("the VM goes with its last handle");
+    tokio::time::timeout(PATIENCE, closed.cancelled())
+        .await
+        .expect("the VM goes with its last handle");
     assert_eq!(value("start").await, "1");
 }
 
@@ -726,7 +778,9 @@ async fn a_run_finishes_on_the_generation_that_started_it() {
     let handler = generation.registrations()[0].handler;
     let closed = generation.closed().clone();
     let (started, runs) = (Arc::clone(&run), Arc::clone(&generation));
-    let waiting = tokio::task::JoinSet::from_iter([async move { runs.start(started, handler, serde_json::Value::Null).await }]);
+    let waiting = tokio::task::JoinSet::from_iter([async move {
+        runs.start(started, handler, serde_json::Value::Null).await
+    }]);
     generation.retire().await;
     drop(generation);
     Kv::new(bench.store.clone()).set("test.luau", "go", "true", None).await.unwrap();
@@ -749,7 +803,7 @@ async fn a_streamed_program_shows_its_output_and_its_exit_code() {
         .passes(
             r#"
         local r = ctx:stream{ "sh", "-c", "printf 'a\\nb'; echo c >&2; exit 3", title = "t", timeout = "10s" }
-        assert(r.code == 3 and not r.ok and r.out == "a\nb" and r.err == "c\n", r.out)
+        assert(r.code == 3 and not r.ok and r.tail:find("a") and r.tail:find("c"), r.tail)
         local none, err = ctx:stream{ "no-such-program-here" }
         assert(none == nil and err.kind == "not_found", tostring(err))
         assert(not pcall(function() ctx:stream{ "true", tiemout = 1 } end))

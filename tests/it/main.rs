@@ -1,6 +1,18 @@
 //! One integration binary; a module per area of behaviour.
 
-mod shell;
+mod architecture;
+mod browser;
+mod cli;
+mod config;
 mod engine;
+mod page;
+mod rest;
 mod runaways;
+mod screenshots;
+mod sdk;
+mod shell;
+mod sim;
+mod starters;
+mod stream;
 mod watch;
+mod wire;

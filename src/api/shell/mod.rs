@@ -60,9 +60,8 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 }
 
 /// `shell.run`. Cancel safe: dropped with the run, and the program with it.
-async fn run(call: Call, mut options: Options) -> LuaResult<Outcome<Table>> {
-    let argv = arguments(&options.items()?, "item")?;
-    run_to_end(call, read_command(argv, options)?).await
+async fn run(call: Call, options: Options) -> LuaResult<Outcome<Table>> {
+    run_to_end(call, command(options)?).await
 }
 
 /// `shell.sh`. Cancel safe, as `shell.run`.
@@ -97,9 +96,8 @@ async fn run_to_end(call: Call, command: Command) -> LuaResult<Outcome<Table>> {
 }
 
 /// `shell.spawn`. The process lives until its run ends.
-async fn spawn(call: Call, mut options: Options, class: Class) -> LuaResult<Outcome<Table>> {
-    let argv = arguments(&options.items()?, "item")?;
-    let mut command = read_command(argv, options)?;
+async fn spawn(call: Call, options: Options, class: Class) -> LuaResult<Outcome<Table>> {
+    let mut command = command(options)?;
     if matches!(command.stdin, Stdin::Null) {
         command.stdin = Stdin::Pipe;
     }
@@ -170,7 +168,7 @@ fn signal_number(name: &str) -> i32 {
     }
 }
 
-fn signal_name(signal: i32) -> String {
+pub(super) fn signal_name(signal: i32) -> String {
     #[cfg(unix)]
     if let Ok(signal) = nix::sys::signal::Signal::try_from(signal) {
         return signal.as_str().to_owned();
@@ -189,7 +187,7 @@ impl From<SpawnError> for Failure {
 }
 
 /// Strings and numbers as the bytes of arguments; anything else is the script's mistake.
-pub(super) fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>> {
+fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>> {
     let bytes = |(index, value): (usize, &Value)| match value {
         Value::String(text) => Ok(text.as_bytes().to_vec()),
         Value::Integer(_) | Value::Number(_) => Ok(text_of(value).unwrap_or_default().into_bytes()),
@@ -201,7 +199,19 @@ pub(super) fn arguments(values: &[Value], what: &str) -> LuaResult<Vec<Vec<u8>>>
     values.iter().enumerate().map(bytes).collect()
 }
 
-pub(super) fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {
+/// The command of `{ "git", "pull", cwd = … }`; every option of it must have been taken.
+pub(super) fn command(mut options: Options) -> LuaResult<Command> {
+    let argv = arguments(&options.items()?, "item")?;
+    read_command(argv, options)
+}
+
+/// Starts it for the run of `call`. Raises when the run may not open any more.
+pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Process, SpawnError>> {
+    let slot = call.run.open_process()?;
+    Ok(call.host.processes().spawn(command, call.run.over(), slot).await)
+}
+
+fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {
     let cwd = options.string("cwd")?;
     let timeout = options.duration("timeout")?;
     let stdin = options.bytes("stdin")?.map_or(Stdin::Null, Stdin::Bytes);
@@ -257,7 +267,7 @@ fn from_option(mut options: Options) -> LuaResult<Option<Stream>> {
 }
 
 /// A process with what was read of it and not yet handed to the script.
-pub(super) struct Open {
+struct Open {
     process: Process,
     // An asynchronous lock: whoever reads keeps the turn while waiting.
     reader: Mutex<Reader>,
@@ -273,11 +283,8 @@ struct Reader {
 }
 
 impl Open {
-    /// Starts it for the run of `call`. Raises when the run may not open any more.
-    pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Self, SpawnError>> {
-        let slot = call.run.open_process()?;
-        let started = call.host.processes().spawn(command, call.run.over(), slot).await;
-        Ok(started.map(|process| Self {
+    async fn start(call: &Call, command: Command) -> LuaResult<Result<Self, SpawnError>> {
+        Ok(start(call, command).await?.map(|process| Self {
             process,
             reader: Mutex::new(Reader {
                 lines: Default::default(),
@@ -340,16 +347,9 @@ impl Open {
 
     /// Waits for the end; the output that nobody has read goes into the result.
     async fn finish(&self, call: &Call) -> LuaResult<Table> {
-        self.watch(call, |_| {}).await
-    }
-
-    /// As `finish`, and shows all output as it comes.
-    pub(super) async fn watch(&self, call: &Call, mut show: impl FnMut(&str)) -> LuaResult<Table> {
         let mut reader = self.reader.lock().await;
         while let Some(chunk) = self.process.chunk().await {
             call.run.count_output(chunk.bytes.len() as u64)?;
-            let text = reader.decoders[chunk.stream as usize].push(&chunk.bytes);
-            show(&text);
             reader.tails[chunk.stream as usize].push(&chunk.bytes);
         }
         let exit = self.process.exit().await;
@@ -367,3 +367,6 @@ impl Open {
         Ok(result)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -31,6 +31,11 @@ impl Lines {
         }
     }
 
+    /// The line that has begun and not ended.
+    pub fn partial(&self) -> String {
+        text(&self.partial)
+    }
+
     fn add(&mut self, mut bytes: &[u8], ready: &mut VecDeque<String>) {
         while self.partial.len() + bytes.len() > MAX_LINE_BYTES {
             let (now, later) = bytes.split_at(MAX_LINE_BYTES - self.partial.len());

@@ -2,8 +2,8 @@
 //!
 //! A POSIX shell splits an unquoted `$1` at spaces and expands `*` in it. Here such a parameter is put into double
 //! quotes. Where that cannot be done with certainty (here-documents, backquotes, an odd number of quotes), splitting and
-//! expansion are turned off for the whole script instead: it may then miss a pattern of its own, but never does something
-//! with an argument that nobody wrote.
+//! expansion are turned off for the whole script instead: it may then miss a pattern of its own (and an empty argument
+//! that is not quoted vanishes), but never does something with an argument that nobody wrote.
 
 /// Turns off splitting and expansion; on the first line, so that line numbers in messages stay right.
 const LITERAL: &str = "set -f; IFS=; ";

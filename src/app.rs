@@ -1,0 +1,364 @@
+//! The composition root: builds the stages, joins their tasks, and alone knows the order in which they end.
+//!
+//! Shutdown runs downstream: the transport stops taking, the dispatcher lets runs finish, the scripts say goodbye, the
+//! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::api::Host;
+use crate::api::Limits;
+use crate::config::Config;
+use crate::config::Mode;
+use crate::dingtalk::Client;
+use crate::dingtalk::ClientError;
+use crate::inbox::Inbox;
+use crate::inbox::Row;
+use crate::message::Address;
+use crate::message::Body;
+use crate::message::Inbound;
+use crate::message::Reply;
+use crate::outbox;
+use crate::outbox::Outbox;
+use crate::outbox::Post;
+use crate::outbox::Template;
+use crate::router::Lang;
+use crate::router::is_control;
+use crate::script;
+use crate::script::FolderError;
+use crate::script::Keeper;
+use crate::script::Library;
+use crate::store;
+use crate::store::Instance;
+use crate::store::InstanceError;
+use crate::store::Store;
+use crate::store::kv::Kv;
+use crate::store::now_ms;
+use crate::telemetry::status;
+use crate::transport;
+use crate::transport::Stream;
+use crate::worker::Dispatch;
+use crate::worker::LuaRuntime;
+use crate::worker::Running;
+use crate::worker::interrupted;
+
+/// Memory of one script's VM.
+const VM_BYTES: usize = 64 << 20;
+
+/// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
+const LUA_THREADS: usize = 2;
+
+/// What the Lua runtime may take to end its coroutines.
+const LUA_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often the status file is brought up to date; people look at it, nothing waits for it.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often finished rows of more than a day ago are swept out.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// Why the host cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Transport(#[from] transport::Fatal),
+    #[error(transparent)]
+    Scripts(#[from] FolderError),
+    #[error("loading the scripts failed inside moonbell: {0}")]
+    Load(String),
+    #[error("cannot start the Lua runtime: {0}")]
+    Lua(std::io::Error),
+    #[error("`dingtalk.mode = \"http\"` is not built yet")]
+    HttpMode,
+}
+
+impl Fatal {
+    /// The owner's next step.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Instance(error) => error.hint(),
+            Self::Store(error) => error.hint(),
+            Self::HttpMode => Some("use `mode = \"stream\"`, which needs no public address"),
+            Self::Scripts(error) => Some(error.hint()),
+            Self::Client(_) | Self::Transport(_) | Self::Lua(_) | Self::Load(_) => None,
+        }
+    }
+}
+
+/// A host, ready to run.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    command: &'static str,
+    url: Option<String>,
+    started_at_ms: i64,
+    // Before the journal in the order of drops: the next host may start only after everything else has ended.
+    dispatch: Dispatch,
+    outbox: Outbox,
+    inbox: Inbox,
+    client: Client,
+    library: Library,
+    keeper: Keeper,
+    stream: Stream,
+    lua: LuaRuntime,
+    _instance: Instance,
+}
+
+impl App {
+    /// Takes the state folder, opens the journals, tells people what an earlier crash cut short, and loads the scripts.
+    /// Nothing is connected until [`App::run`].
+    ///
+    /// # Errors
+    /// When another host has the folder, the journal cannot be used, or a setting cannot be served.
+    pub async fn open(
+        config: Config,
+        command: &'static str,
+        url: Option<String>,
+    ) -> Result<Self, Fatal> {
+        if config.dingtalk.mode == Mode::Http {
+            return Err(Fatal::HttpMode);
+        }
+        let instance = Instance::acquire(&config.state.dir)?;
+        let store = Store::open(&config.state.dir)?;
+        let inbox = Inbox::open(store.clone(), is_control).await?;
+        let cut = inbox.interrupted(tell_interrupted).await?;
+        if !cut.is_empty() {
+            tracing::warn!(
+                runs = cut.len(),
+                "the last host died with runs under way; they are marked interrupted and their people are told"
+            );
+        }
+        let outbox = Outbox::open(store.clone()).await?;
+        let client = Client::new(&config.dingtalk)?;
+        let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
+        let limits = Limits::default();
+        let host = Host::new(limits, VM_BYTES).with_journal(outbox.clone(), Kv::new(store.clone()));
+        let dir = config.scripts.dir.clone();
+        let engine = lua.engine().clone();
+        // Loading runs the top level of every script.
+        let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
+        let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
+        let dispatch = Dispatch {
+            store,
+            inbox: inbox.clone(),
+            outbox: outbox.clone(),
+            access: Arc::new(Access::new(config.access.clone())),
+            library: library.clone(),
+            limits,
+            running: Running::default(),
+        };
+        let stream = Stream::new(client.clone(), inbox.clone());
+        let started_at_ms = now_ms();
+        Ok(Self {
+            config,
+            command,
+            url,
+            started_at_ms,
+            dispatch,
+            outbox,
+            inbox,
+            client,
+            library,
+            keeper,
+            stream,
+            lua,
+            _instance: instance,
+        })
+    }
+
+    /// What the scripts folder holds and what became of each save.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// The connection's state, which follows it.
+    pub fn connection(&self) -> watch::Receiver<transport::State> {
+        self.stream.state()
+    }
+
+    /// Replaces the connection's times, for tests.
+    #[must_use]
+    pub fn timing(self, timing: transport::Timing) -> Self {
+        Self { stream: self.stream.timing(timing), ..self }
+    }
+
+    /// Serves until `stop`, then ends stage by stage.
+    ///
+    /// # Errors
+    /// When the host cannot go on by itself.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Fatal> {
+        let template = self
+            .config
+            .dingtalk
+            .card_template
+            .clone()
+            .map(|id| Template { id, key: self.config.dingtalk.card_key.clone() });
+        let report = Report {
+            state_dir: self.config.state.dir.clone(),
+            scripts_dir: self.config.scripts.dir.clone(),
+            command: self.command,
+            url: self.url.clone(),
+            started_at_ms: self.started_at_ms,
+            connection: self.stream.state(),
+            dispatch: self.dispatch.clone(),
+        };
+        let stages = Stages::default();
+        let mut downstream = JoinSet::new();
+        let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
+        downstream.spawn(outbox);
+        downstream.spawn(report.run(stages.aside.clone()));
+        downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
+        let mut watching = JoinSet::new();
+        watching.spawn(self.keeper.run(stages.scripts.clone()));
+        let mut working = JoinSet::new();
+        working.spawn(self.dispatch.run(stages.dispatch.clone()));
+
+        // Returns when asked to, or when nothing can be stored any more.
+        let ended = self.stream.run(stop).await;
+
+        stages.dispatch.cancel();
+        while working.join_next().await.is_some() {}
+        stages.scripts.cancel();
+        while watching.join_next().await.is_some() {}
+        drop(self.library);
+        self.lua.stop(LUA_PATIENCE).await;
+        stages.aside.cancel();
+        stages.outbox.cancel();
+        while downstream.join_next().await.is_some() {}
+        status::Status::remove(&self.config.state.dir);
+        Ok(ended?)
+    }
+}
+
+/// One token for each stage, cancelled in order.
+#[derive(Default)]
+struct Stages {
+    dispatch: CancellationToken,
+    scripts: CancellationToken,
+    outbox: CancellationToken,
+    aside: CancellationToken,
+}
+
+async fn sweep(inbox: Inbox, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+        if let Err(error) = inbox.sweep().await {
+            tracing::warn!(%error, "old inbox rows were not swept out");
+        }
+    }
+}
+
+/// Tells the sender of a message that was cut short, in the transaction that marks it.
+fn tell_interrupted(c: &rusqlite::Connection, row: &Row) -> rusqlite::Result<()> {
+    let Inbound::Message(message) = &row.inbound else { return Ok(()) };
+    let lang = Lang::of(&message.text).unwrap_or_default();
+    let text = interrupted(&row.run, &message.text, lang);
+    let reply = Reply { to: Address::from(message), body: Body::Text { text }, at: Vec::new() };
+    // The outbox opens after this and finds the row.
+    let _ = outbox::insert(c, &row.run, &[Post::Reply(reply)])?;
+    Ok(())
+}
+
+/// Keeps the status file current.
+struct Report {
+    state_dir: std::path::PathBuf,
+    scripts_dir: std::path::PathBuf,
+    command: &'static str,
+    url: Option<String>,
+    started_at_ms: i64,
+    connection: watch::Receiver<transport::State>,
+    dispatch: Dispatch,
+}
+
+impl Report {
+    async fn run(self, stop: CancellationToken) {
+        let mut connection = self.connection.clone();
+        let mut failing = false;
+        loop {
+            let moment = self.moment();
+            let dir = self.state_dir.clone();
+            let written = tokio::task::spawn_blocking(move || moment.write(&dir)).await;
+            let failed = !matches!(written, Ok(Ok(())));
+            if failed && !failing {
+                tracing::warn!(dir = %self.state_dir.display(), "the status file cannot be written; `moonbell status` shows an old moment");
+            }
+            failing = failed;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // A new connection state is shown at once, everything else within the interval.
+                changed = connection.changed() => if changed.is_err() {
+                    stop.cancelled().await;
+                    return;
+                },
+                () = tokio::time::sleep(STATUS_EVERY) => {}
+            }
+        }
+    }
+
+    fn moment(&self) -> status::Status {
+        let (connection, connection_error) = describe(&self.connection.borrow());
+        let ended = self.dispatch.running.totals();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        status::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            command: self.command.to_owned(),
+            started_at_ms: self.started_at_ms,
+            updated_at_ms: now_ms(),
+            connection: connection.to_owned(),
+            connection_error,
+            scripts_dir: self.scripts_dir.clone(),
+            scripts: self
+                .dispatch
+                .library
+                .snapshot()
+                .scripts()
+                .iter()
+                .map(describe_script)
+                .collect(),
+            runs: status::Runs {
+                queued: count(self.dispatch.inbox.waiting()),
+                running: count(self.dispatch.running.list().len()),
+                done: ended.done,
+                failed: ended.failed,
+            },
+            outbox: count(self.dispatch.outbox.waiting()),
+            url: self.url.clone(),
+        }
+    }
+}
+
+fn describe_script(script: &script::Status) -> status::Script {
+    status::Script {
+        name: script.script.clone(),
+        generation: script.serving.map_or(0, |serving| serving.number),
+        handlers: script.serving.map_or(0, |serving| serving.handlers),
+        loaded_at_ms: script.serving.map(|serving| serving.loaded_at.timestamp_millis()),
+        error: script.failure.as_ref().map(|(error, _)| error.to_string()),
+    }
+}
+
+fn describe(state: &transport::State) -> (&'static str, Option<String>) {
+    match state {
+        transport::State::Connecting => ("connecting", None),
+        transport::State::Connected { .. } => ("connected", None),
+        transport::State::Deaf { reason } => ("connecting", Some(reason.clone())),
+        transport::State::BackingOff { reason, .. } => ("waiting", Some(reason.clone())),
+        transport::State::Refused { reason, .. } => ("refused", Some(reason.clone())),
+        transport::State::Stopped => ("stopped", None),
+    }
+}

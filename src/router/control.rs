@@ -1,0 +1,64 @@
+//! The words that belong to the host, whatever scripts declare: they bypass every queue.
+
+use super::words::{self, Word};
+
+/// What a control word asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// `stop`, `stop RUN`: end what runs for this person, or that one run.
+    Stop(Option<String>),
+    /// `cancel`, `取消`: leave an open dialog; without one the same as `stop`.
+    Cancel,
+    /// `runs`: what is running and queued.
+    Runs,
+    /// `lock`: refuse everything until unlocked locally.
+    Lock,
+    /// `help`, `help NAME`; shown as [`super::Choice::Help`].
+    Help(Option<String>),
+}
+
+/// Whether a message with this text is the host's own business, to be answered while its sender's other messages wait.
+pub fn is_control(text: &str) -> bool {
+    read(&words::split(text)).is_some()
+}
+
+/// Reads `typed` as a control word; a whole sentence that happens to begin with one is not.
+pub(super) fn read(words: &[Word]) -> Option<Control> {
+    let (first, rest) = words.split_first()?;
+    let control = word(&first.text)?;
+    match (control, rest) {
+        (control, []) => Some(control),
+        (Control::Stop(_), [id]) => {
+            let id = words::narrow(&id.text);
+            let fits = id.len() <= 40
+                && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '#'));
+            fits.then(|| Control::Stop(Some(id.trim_start_matches('#').to_owned())))
+        }
+        (Control::Help(_), rest) => {
+            let topic: Vec<&str> = rest.iter().map(|word| word.text.as_str()).collect();
+            Some(Control::Help(Some(topic.join(" "))))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a command cannot have this name, because its first word would never reach it.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.split(' ').next().is_some_and(|first| word(first).is_some())
+}
+
+fn word(typed: &str) -> Option<Control> {
+    let folded = words::fold(typed);
+    let bare = folded.strip_prefix('/').unwrap_or(&folded);
+    if bare == "?" {
+        return Some(Control::Help(None));
+    }
+    Some(match words::trim_punctuation(bare) {
+        "stop" | "停" | "停止" => Control::Stop(None),
+        "cancel" | "取消" => Control::Cancel,
+        "runs" | "任务" => Control::Runs,
+        "lock" | "锁定" => Control::Lock,
+        "help" | "帮助" => Control::Help(None),
+        _ => return None,
+    })
+}

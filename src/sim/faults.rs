@@ -1,0 +1,204 @@
+//! Faults on demand: what an order may ask for, what is armed now, and what happens to the next call or frame.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An order to misbehave: the body of `POST /sim/api/faults`. Everything that is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent order of the JSON, not a state"
+)]
+pub struct FaultOrder {
+    /// Disarms everything first.
+    pub clear: bool,
+    /// Appended to the armed rules; for each call the first rule that matches is used.
+    pub http: Vec<HttpFault>,
+    /// The next so many pushes arrive twice, with two messageIds.
+    pub duplicate: Option<u32>,
+    /// The next so many pushes are lost: no redelivery.
+    pub drop: Option<u32>,
+    /// The next so many pushes are held back and then sent in reverse order.
+    pub reorder: Option<u32>,
+    /// Sockets stay open and answer WebSocket pings, and nothing else comes out of them.
+    pub zombie: Option<bool>,
+    /// Cuts every socket without a close frame, now.
+    pub close: bool,
+    /// Sends a `disconnect` frame with this reason, then silence, then the end.
+    pub disconnect: Option<String>,
+    /// Sends a `disconnect` frame with only `type`, `topic` and reason: no messageId.
+    pub disconnect_minimal: Option<String>,
+    /// Forgets every access token that was issued.
+    pub expire_tokens: bool,
+    /// Forgets every session webhook that was handed out.
+    pub expire_webhooks: bool,
+    /// The next so many card deliveries fail, inside a 200.
+    pub fail_delivery: Option<u32>,
+    /// `connections/open` hands out this endpoint instead of its own; `""` ends it.
+    pub endpoint: Option<String>,
+    /// Card clicks arrive twice.
+    pub duplicate_clicks: Option<bool>,
+}
+
+/// One armed rule for calls of the bot. (`deny_unknown_fields` does not go together with `flatten`.)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpFault {
+    /// Prefix of the path; empty is every path.
+    #[serde(default)]
+    pub path: String,
+    /// So many calls, then it is over; absent: until cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+    #[serde(flatten)]
+    pub kind: HttpFaultKind,
+}
+
+impl HttpFault {
+    /// A rule for every path, until cleared.
+    pub fn new(kind: HttpFaultKind) -> Self {
+        Self { path: String::new(), calls: None, kind }
+    }
+
+    #[must_use]
+    pub fn on(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    #[must_use]
+    pub fn calls(mut self, calls: u32) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HttpFaultKind {
+    /// HTTP 403 `QpsLimitForAppkeyAndApi`, or its errcode on the legacy host and on webhooks.
+    Throttle,
+    /// The monthly budget is gone.
+    Quota,
+    /// 500 `system.busy`, or errcode -1.
+    Busy,
+    /// This status, with JSON below 500 and with an HTML page from 500 on.
+    Status { status: u16 },
+    /// An HTML page of some proxy, with status 200.
+    Html,
+    /// The body of the gateway that banned an address.
+    Banned,
+    /// The proper answer, late.
+    Slow { delay_ms: u64 },
+    /// 401 `authFailed`.
+    AuthFailed,
+    /// 400 `InvalidAuthentication`.
+    InvalidToken,
+    /// 403 that names this missing scope.
+    MissingScope { scope: String },
+    /// 403 of an address that is not on the list.
+    IpNotAllowed,
+    /// 400 `param.contentUnsafe`.
+    ContentUnsafe,
+    /// No answer at all: the connection is closed.
+    Reset,
+}
+
+/// What is armed at the moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveFaults {
+    pub http: Vec<HttpFault>,
+    pub duplicate: u32,
+    pub drop: u32,
+    pub reorder: u32,
+    pub zombie: bool,
+    pub fail_delivery: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    pub duplicate_clicks: bool,
+}
+
+impl ActiveFaults {
+    /// Takes over what an order arms. What it asks for *now* (close, disconnect, expire) is the world's to do.
+    pub(super) fn arm(&mut self, order: &FaultOrder) {
+        if order.clear {
+            *self = Self::default();
+        }
+        self.http.extend(order.http.iter().cloned());
+        set(&mut self.duplicate, order.duplicate);
+        set(&mut self.drop, order.drop);
+        set(&mut self.reorder, order.reorder);
+        set(&mut self.zombie, order.zombie);
+        set(&mut self.fail_delivery, order.fail_delivery);
+        set(&mut self.duplicate_clicks, order.duplicate_clicks);
+        if let Some(endpoint) = &order.endpoint {
+            self.endpoint = Some(endpoint.clone()).filter(|endpoint| !endpoint.is_empty());
+        }
+    }
+
+    /// Returns what this call has to suffer, and counts it down.
+    pub(super) fn for_call(&mut self, path: &str) -> Option<HttpFaultKind> {
+        let index = self.http.iter().position(|fault| path.starts_with(&fault.path))?;
+        let fault = &mut self.http[index];
+        let kind = fault.kind.clone();
+        if let Some(calls) = &mut fault.calls {
+            *calls = calls.saturating_sub(1);
+            if *calls == 0 {
+                self.http.remove(index);
+            }
+        }
+        Some(kind)
+    }
+
+    /// Returns how long this call is held up before anything else happens to it.
+    pub(super) fn delay(kind: &HttpFaultKind) -> Duration {
+        match kind {
+            HttpFaultKind::Slow { delay_ms } => Duration::from_millis(*delay_ms),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+fn set<T>(field: &mut T, ordered: Option<T>) {
+    if let Some(value) = ordered {
+        *field = value;
+    }
+}
+
+/// Takes one from a countdown; says whether there was one.
+pub(super) fn take(count: &mut u32) -> bool {
+    let armed = *count > 0;
+    *count = count.saturating_sub(1);
+    armed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_holds_for_its_path_and_its_number_of_calls() {
+        let mut faults = ActiveFaults::default();
+        let rule = HttpFault::new(HttpFaultKind::Throttle).on("/v1.0/card").calls(2);
+        faults.arm(&FaultOrder { http: vec![rule], ..FaultOrder::default() });
+        assert_eq!(faults.for_call("/v1.0/robot"), None);
+        assert_eq!(faults.for_call("/v1.0/card/instances"), Some(HttpFaultKind::Throttle));
+        assert_eq!(faults.for_call("/v1.0/card/streaming"), Some(HttpFaultKind::Throttle));
+        assert_eq!(faults.for_call("/v1.0/card/streaming"), None);
+    }
+
+    #[test]
+    fn an_order_reads_as_it_is_documented() {
+        let order: FaultOrder = serde_json::from_str(
+            r#"{"http":[{"path":"/v1.0/card","calls":3,"kind":"throttle"},{"kind":"slow","delay_ms":50}],"zombie":true}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            order.http[0],
+            HttpFault::new(HttpFaultKind::Throttle).on("/v1.0/card").calls(3)
+        );
+        assert_eq!(order.http[1].kind, HttpFaultKind::Slow { delay_ms: 50 });
+        assert_eq!(order.zombie, Some(true));
+    }
+}

@@ -1,0 +1,512 @@
+//! One WebSocket, from its handshake to its end: reads, commits, acknowledges, notices when nothing comes any more.
+//!
+//! The read loop waits for nobody: commits run side by side, bounded, and are grouped by the journal; one task writes.
+//! A delivery is acknowledged on the socket that brought it, after its commit. When the socket ends, commits that are
+//! under way are finished: dropped halfway they would wait for the next start.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, SplitSink};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::sync::CancellationToken;
+
+use super::stream::Timing;
+use crate::dingtalk::Ack;
+use crate::dingtalk::Frame;
+use crate::dingtalk::Received;
+use crate::dingtalk::Topic;
+use crate::dingtalk::receive;
+use crate::inbox::Accepted;
+use crate::inbox::Inbox;
+use crate::message::Inbound;
+
+pub(super) type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Deliveries of one socket whose commit is under way. Beyond it the socket is not read, so the server holds back.
+const MAX_IN_FLIGHT: usize = 256;
+/// Acknowledgements waiting for the writer; more than the commits in flight, so that pings find room too.
+const WRITE_QUEUE: usize = 2 * MAX_IN_FLIGHT;
+
+/// Why a socket ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The host stops.
+    Stopped,
+    /// The server or the network closed it.
+    Closed(String),
+    /// It is open but nothing comes: no answer to pings, or no frame for too long.
+    Deaf(String),
+    /// The computer slept; the server has long given up on this socket.
+    Slept,
+    /// The journal will take nothing any more.
+    JournalClosed(String),
+}
+
+/// What remains of a socket.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) id: u64,
+    pub(super) ending: Ending,
+    /// Whether it ever brought a frame.
+    pub(super) heard: bool,
+}
+
+/// What happened on the Stream since the start, for `status`.
+#[derive(Debug, Default)]
+pub struct Counters {
+    frames: AtomicU64,
+    accepted: AtomicU64,
+    duplicates: AtomicU64,
+    malformed: AtomicU64,
+    unknown: AtomicU64,
+    uncommitted: AtomicU64,
+    connections: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub frames: u64,
+    /// New work, committed.
+    pub accepted: u64,
+    /// Redeliveries, acknowledged and dropped.
+    pub duplicates: u64,
+    /// Frames or data that could not be read.
+    pub malformed: u64,
+    /// Frames of types and topics that nobody subscribed to.
+    pub unknown: u64,
+    /// Deliveries that could not be stored and were left unacknowledged.
+    pub uncommitted: u64,
+    pub connections: u64,
+}
+
+impl Counters {
+    pub fn totals(&self) -> Totals {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Totals {
+            frames: get(&self.frames),
+            accepted: get(&self.accepted),
+            duplicates: get(&self.duplicates),
+            malformed: get(&self.malformed),
+            unknown: get(&self.unknown),
+            uncommitted: get(&self.uncommitted),
+            connections: get(&self.connections),
+        }
+    }
+
+    pub(super) fn connected(&self) {
+        add(&self.connections);
+    }
+}
+
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(super) struct Socket {
+    pub(super) id: u64,
+    pub(super) inbox: Inbox,
+    pub(super) timing: Timing,
+    pub(super) counters: Arc<Counters>,
+    /// Told when the server asks to move to another connection.
+    pub(super) leaving: mpsc::Sender<u64>,
+    pub(super) stop: CancellationToken,
+}
+
+/// What became of one delivery.
+enum Done {
+    /// Acknowledged, or left for DingTalk to repeat.
+    Settled,
+    JournalClosed(String),
+}
+
+/// Work on one delivery; yields once nothing is left to do for it.
+type Delivery = BoxFuture<'static, Done>;
+
+impl Socket {
+    /// Serves `ws` until it ends.
+    pub(super) async fn run(self, ws: Ws) -> Ended {
+        let (sink, mut incoming) = ws.split();
+        let (out, outgoing) = mpsc::channel(WRITE_QUEUE);
+        let mut writer = JoinSet::new();
+        writer.spawn(write(sink, outgoing, self.timing.write));
+
+        let closing = CancellationToken::new();
+        let mut deliveries: FuturesUnordered<Delivery> = FuturesUnordered::new();
+        let mut watch = Watch::new(&self.timing);
+        let mut tick =
+            tokio::time::interval_at(Instant::now() + self.timing.ping, self.timing.ping);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Set once the server said that it will close: whatever still arrives is served until then.
+        let mut give_up: Option<Instant> = None;
+
+        let ending = loop {
+            let full = deliveries.len() >= MAX_IN_FLIGHT;
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break Ending::Stopped,
+                _ = writer.join_next() => break Ending::Closed("the connection broke while writing".to_owned()),
+                Some(done) = deliveries.next(), if !deliveries.is_empty() => {
+                    if let Done::JournalClosed(reason) = done {
+                        break Ending::JournalClosed(reason);
+                    }
+                }
+                now = tick.tick() => {
+                    if give_up.is_some_and(|at| now >= at) {
+                        break Ending::Closed("the server did not close it".to_owned());
+                    }
+                    // While we do not read, silence is ours.
+                    if let Some(ending) = watch.check(full) {
+                        break ending;
+                    }
+                    if out.try_send(WsMessage::Ping(Vec::new().into())).is_ok() {
+                        watch.pinged();
+                    }
+                }
+                message = incoming.next(), if !full => match message {
+                    None => break Ending::Closed("the server closed it".to_owned()),
+                    Some(Err(error)) => break Ending::Closed(describe(&error)),
+                    Some(Ok(WsMessage::Text(text))) => {
+                        watch.heard();
+                        add(&self.counters.frames);
+                        let (delivery, topic) = self.take(text.as_str(), &out, &closing);
+                        if topic == Some(Topic::Disconnect) && give_up.is_none() {
+                            give_up = Some(Instant::now() + self.timing.leave);
+                            // A full queue means that the supervisor has as many reasons to reconnect already.
+                            let _ = self.leaving.try_send(self.id);
+                        }
+                        deliveries.extend(delivery);
+                    }
+                    Some(Ok(WsMessage::Pong(_))) => watch.ponged(),
+                    // tungstenite answers pings and close frames by itself.
+                    Some(Ok(WsMessage::Ping(_))) => watch.heard(),
+                    // The TCP connection may stay open for long after it.
+                    Some(Ok(WsMessage::Close(close))) => {
+                        let why = close.map(|close| format!(" ({} {})", u16::from(close.code), short(&close.reason)));
+                        break Ending::Closed(format!("the server closed it{}", why.unwrap_or_default()));
+                    }
+                    Some(Ok(WsMessage::Binary(_) | WsMessage::Frame(_))) => {
+                        add(&self.counters.malformed);
+                        tracing::warn!("dropped a binary frame; expected text");
+                    }
+                },
+            }
+        };
+
+        closing.cancel();
+        let finish = async { while deliveries.next().await.is_some() {} };
+        if tokio::time::timeout(self.timing.drain, finish).await.is_err() {
+            tracing::error!(
+                "commits were still under way when a connection ended; their messages come again"
+            );
+        }
+        let _ = out.try_send(WsMessage::Close(None));
+        drop(out);
+        let _ = tokio::time::timeout(self.timing.write, writer.join_next()).await;
+        Ended { id: self.id, ending, heard: watch.ever_heard }
+    }
+
+    /// Reads one frame; returns the work that it asks for.
+    fn take(
+        &self,
+        text: &str,
+        out: &mpsc::Sender<WsMessage>,
+        closing: &CancellationToken,
+    ) -> (Option<Delivery>, Option<Topic>) {
+        let frame = match Frame::parse(text) {
+            Ok(frame) => frame,
+            Err(error) => {
+                // Without an id it cannot even be refused.
+                add(&self.counters.malformed);
+                tracing::warn!(size_bytes = text.len(), "dropped a frame: {error}");
+                return (None, None);
+            }
+        };
+        let topic = frame.topic();
+        let id = frame.headers.message_id().map(str::to_owned);
+        let acknowledge =
+            |ack: fn(&str) -> Ack| id.as_deref().map(|id| reply(out.clone(), ack(id)));
+        let delivery = match topic {
+            Topic::Ping => id.as_deref().map(|id| reply(out.clone(), Ack::ping(id, &frame.data))),
+            Topic::Disconnect => acknowledge(Ack::noticed),
+            Topic::Notice => {
+                tracing::debug!(topic = %short(frame.headers.topic()), "notice of the server");
+                None
+            }
+            Topic::Unknown => {
+                add(&self.counters.unknown);
+                tracing::warn!(topic = %short(frame.headers.topic()), "refused a frame that nobody subscribed to");
+                acknowledge(Ack::unknown_topic)
+            }
+            Topic::Robot | Topic::Card | Topic::Event => {
+                if id.is_none() {
+                    tracing::warn!(
+                        "a delivery without `messageId` cannot be acknowledged; it is taken all the same"
+                    );
+                }
+                let ack: fn(&str) -> Ack = match topic {
+                    Topic::Card => Ack::card,
+                    Topic::Event => Ack::event,
+                    _ => Ack::robot,
+                };
+                match receive(&frame) {
+                    Ok(Received::Inbound(inbound)) => {
+                        let ack = id.as_deref().map(ack);
+                        let later =
+                            id.as_deref().filter(|_| topic == Topic::Event).map(Ack::event_later);
+                        Some(self.commit(inbound, ack, later, out.clone(), closing.clone()))
+                    }
+                    Ok(Received::Own | Received::Ignored) => acknowledge(ack),
+                    Ok(Received::QuotaExhausted { message }) => {
+                        tracing::error!(
+                            "DingTalk sends no content any more, because the organisation's quota of pushes is used \
+                             up: {}",
+                            short(&message)
+                        );
+                        acknowledge(ack)
+                    }
+                    Err(error) => {
+                        // Refusing it would only bring it again.
+                        add(&self.counters.malformed);
+                        tracing::warn!(
+                            ?topic,
+                            size_bytes = frame.data.len(),
+                            "dropped a delivery: {error}"
+                        );
+                        acknowledge(ack)
+                    }
+                }
+            }
+        };
+        (delivery, Some(topic))
+    }
+
+    /// Commits `inbound`, then acknowledges it. Never dropped halfway, see the module head.
+    fn commit(
+        &self,
+        inbound: Inbound,
+        ack: Option<Ack>,
+        later: Option<Ack>,
+        out: mpsc::Sender<WsMessage>,
+        closing: CancellationToken,
+    ) -> Delivery {
+        let (inbox, counters, timing) =
+            (self.inbox.clone(), self.counters.clone(), self.timing.clone());
+        async move {
+            let give_up = Instant::now() + timing.commit_patience;
+            loop {
+                let error = match inbox.accept(inbound.clone()).await {
+                    Ok(accepted) => {
+                        add(match accepted {
+                            Accepted::New => &counters.accepted,
+                            Accepted::Duplicate => &counters.duplicates,
+                        });
+                        send(&out, ack).await;
+                        return Done::Settled;
+                    }
+                    Err(error) => error,
+                };
+                if !error.is_transient() {
+                    return Done::JournalClosed(error.to_string());
+                }
+                if closing.is_cancelled() || Instant::now() >= give_up {
+                    add(&counters.uncommitted);
+                    tracing::error!(
+                        hint = error.hint(),
+                        "a delivery is left unacknowledged, because it cannot be stored: {error}"
+                    );
+                    send(&out, later).await;
+                    return Done::Settled;
+                }
+                tracing::warn!("a delivery cannot be stored yet: {error}");
+                tokio::select! {
+                    () = closing.cancelled() => {}
+                    () = tokio::time::sleep(timing.commit_retry) => {}
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+fn reply(out: mpsc::Sender<WsMessage>, ack: Ack) -> Delivery {
+    async move {
+        send(&out, Some(ack)).await;
+        Done::Settled
+    }
+    .boxed()
+}
+
+/// Hands `ack` to the writer. A socket that died meanwhile needs none: what it brought comes again elsewhere.
+async fn send(out: &mpsc::Sender<WsMessage>, ack: Option<Ack>) {
+    if let Some(ack) = ack
+        && out.send(WsMessage::text(ack.to_json())).await.is_err()
+    {
+        tracing::debug!("an acknowledgement found its connection closed");
+    }
+}
+
+/// Writes until the queue ends or the connection breaks.
+async fn write(
+    mut sink: SplitSink<Ws, WsMessage>,
+    mut outgoing: mpsc::Receiver<WsMessage>,
+    deadline: Duration,
+) {
+    while let Some(message) = outgoing.recv().await {
+        let batch = async {
+            sink.feed(message).await?;
+            while let Ok(next) = outgoing.try_recv() {
+                sink.feed(next).await?;
+            }
+            sink.flush().await
+        };
+        match tokio::time::timeout(deadline, batch).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// Notices a socket that is open and useless.
+struct Watch {
+    silence: Duration,
+    /// A clock that ran this much further than the ticks means that the computer slept.
+    jump: Duration,
+    last_frame: Instant,
+    last_check: (Instant, SystemTime),
+    interval: Duration,
+    unanswered: u32,
+    ever_heard: bool,
+}
+
+/// Pings without answer that end a socket.
+const MISSED_PONGS: u32 = 2;
+
+impl Watch {
+    fn new(timing: &Timing) -> Self {
+        Self {
+            silence: timing.silence,
+            jump: timing.jump,
+            last_frame: Instant::now(),
+            last_check: (Instant::now(), SystemTime::now()),
+            interval: timing.ping,
+            unanswered: 0,
+            ever_heard: false,
+        }
+    }
+
+    /// A frame came. A pong is none: a socket that the server has forgotten still answers pings.
+    fn heard(&mut self) {
+        self.last_frame = Instant::now();
+        self.unanswered = 0;
+        self.ever_heard = true;
+    }
+
+    fn pinged(&mut self) {
+        self.unanswered += 1;
+    }
+
+    fn ponged(&mut self) {
+        self.unanswered = 0;
+    }
+
+    fn check(&mut self, paused: bool) -> Option<Ending> {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let (last, last_wall) = std::mem::replace(&mut self.last_check, (now, wall));
+        let passed = now - last;
+        let wall_passed = wall.duration_since(last_wall).unwrap_or(passed);
+        if passed.max(wall_passed) > self.interval + self.jump {
+            return Some(Ending::Slept);
+        }
+        if paused {
+            self.last_frame = now;
+            self.unanswered = 0;
+            return None;
+        }
+        if self.unanswered >= MISSED_PONGS {
+            return Some(Ending::Deaf(format!("no answer to {} pings", self.unanswered)));
+        }
+        let silent = now - self.last_frame;
+        (silent >= self.silence).then(|| Ending::Deaf(format!("no frame for {silent:.0?}")))
+    }
+}
+
+/// A WebSocket error in words that hold no address: it would show the ticket.
+pub(super) fn describe(error: &WsError) -> String {
+    match error {
+        WsError::ConnectionClosed | WsError::AlreadyClosed => "the server closed it".to_owned(),
+        WsError::Io(error) => format!("the connection broke: {error}"),
+        WsError::Tls(error) => format!("TLS failed: {error}"),
+        WsError::Capacity(_) => "the server sent more than 1 MiB at once".to_owned(),
+        WsError::Protocol(error) => format!("the server broke the WebSocket protocol: {error}"),
+        WsError::Utf8(_) => "the server sent text that is not UTF-8".to_owned(),
+        WsError::Http(response) => {
+            format!("the server answered with HTTP status {}", response.status().as_u16())
+        }
+        _ => "the handshake failed".to_owned(),
+    }
+}
+
+/// Server text for a log line: short, on one line.
+fn short(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Watch {
+        Watch::new(&Timing::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pongs_alone_do_not_keep_a_socket() {
+        let mut watch = watch();
+        for _ in 0..4 {
+            tokio::time::advance(Duration::from_secs(20)).await;
+            assert_eq!(watch.check(false), None);
+            watch.pinged();
+            watch.ponged();
+        }
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(matches!(watch.check(false), Some(Ending::Deaf(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_missed_pongs_end_a_socket_and_a_frame_forgives_them() {
+        let mut watch = watch();
+        watch.pinged();
+        watch.pinged();
+        watch.heard();
+        assert_eq!(watch.check(false), None);
+        watch.pinged();
+        watch.pinged();
+        assert!(matches!(watch.check(false), Some(Ending::Deaf(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_tick_means_that_the_computer_slept() {
+        let mut watch = watch();
+        tokio::time::advance(Duration::from_hours(1)).await;
+        assert_eq!(watch.check(false), Some(Ending::Slept));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_is_not_read_is_not_called_deaf() {
+        let mut watch = watch();
+        for _ in 0..20 {
+            tokio::time::advance(Duration::from_secs(20)).await;
+            assert_eq!(watch.check(true), None);
+        }
+    }
+}

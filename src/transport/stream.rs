@@ -1,0 +1,366 @@
+//! The Stream: a WebSocket to DingTalk that is always there, whatever happens to it.
+//!
+//! One supervisor, one attempt at a time. When the server asks to move, the next socket is opened at once while the
+//! old one is still read and acknowledged until it closes. Refused credentials are tried again slowly, because somebody
+//! has to correct them first; everything else comes back with a jittered, doubling wait.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::Fatal;
+use super::backoff::Backoff;
+use super::socket::{Counters, Ended, Ending, Socket, Ws, describe};
+use crate::dingtalk::ApiError;
+use crate::dingtalk::Class;
+use crate::dingtalk::Client;
+use crate::inbox::Inbox;
+
+/// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
+const MAX_FRAME_BYTES: usize = 1024 * 1024;
+/// The server asks at most once per socket, and few sockets overlap.
+const LEAVING_QUEUE: usize = 16;
+
+/// The times of the Stream, so that tests need not wait for them.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// From the request for a ticket until the socket is open.
+    pub open: Duration,
+    /// Between pings.
+    pub ping: Duration,
+    /// Without any frame a socket counts as deaf after this.
+    pub silence: Duration,
+    /// A tick this late means that the computer slept.
+    pub jump: Duration,
+    /// The first wait after a failure, doubled each time.
+    pub backoff: Duration,
+    pub backoff_cap: Duration,
+    /// The wait after refused credentials.
+    pub refused: Duration,
+    /// A connection that lived this long was a good one.
+    pub healthy: Duration,
+    /// How long an old socket is read after the server said that it will close it (it does so after about 10 s).
+    pub leave: Duration,
+    /// A write that takes longer means a broken connection.
+    pub write: Duration,
+    /// Commits under way may take this long when a socket ends.
+    pub drain: Duration,
+    /// Between attempts to store a delivery, and when to leave it to DingTalk to send it again.
+    pub commit_retry: Duration,
+    pub commit_patience: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            open: Duration::from_secs(20),
+            ping: Duration::from_secs(20),
+            silence: Duration::from_secs(90),
+            jump: Duration::from_secs(15),
+            backoff: Duration::from_secs(1),
+            backoff_cap: Duration::from_mins(1),
+            refused: Duration::from_mins(5),
+            healthy: Duration::from_secs(30),
+            leave: Duration::from_secs(30),
+            write: Duration::from_secs(10),
+            drain: Duration::from_secs(5),
+            commit_retry: Duration::from_secs(1),
+            commit_patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How the Stream is, for `status` and the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Connecting,
+    Connected {
+        since: SystemTime,
+    },
+    /// The socket was open, but nothing came any more; a new one is being opened.
+    Deaf {
+        reason: String,
+    },
+    BackingOff {
+        until: SystemTime,
+        reason: String,
+    },
+    /// DingTalk will not have this app; somebody has to change something.
+    Refused {
+        until: SystemTime,
+        reason: String,
+        hint: Option<String>,
+    },
+    Stopped,
+}
+
+/// The transport. Built, watched through [`Stream::state`], then [run](Stream::run).
+#[derive(Debug)]
+pub struct Stream {
+    client: Client,
+    inbox: Inbox,
+    timing: Timing,
+    state: watch::Sender<State>,
+    counters: Arc<Counters>,
+}
+
+/// Why no socket could be opened.
+enum OpenError {
+    Api(ApiError),
+    Socket(String),
+}
+
+impl Stream {
+    pub fn new(client: Client, inbox: Inbox) -> Self {
+        Self {
+            client,
+            inbox,
+            timing: Timing::default(),
+            state: watch::Sender::new(State::Connecting),
+            counters: Arc::default(),
+        }
+    }
+
+    /// Replaces the times, for tests.
+    #[must_use]
+    pub fn timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// Returns a view of the connection's state that follows it.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Returns the counters, which go on counting.
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
+    }
+
+    /// Stays connected until `stop`, then finishes the commits under way.
+    ///
+    /// # Errors
+    /// [`Fatal`] only when nothing can be stored any more.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Fatal> {
+        let mut sockets = JoinSet::new();
+        // The sockets outlive a fatal error here only as long as their own drain takes.
+        let sockets_stop = stop.child_token();
+        let result = self.supervise(&stop, &sockets_stop, &mut sockets).await;
+        sockets_stop.cancel();
+        let drained = async { while sockets.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.timing.drain + self.timing.write, drained).await.is_err() {
+            tracing::warn!("a connection did not close in time");
+        }
+        self.state.send_replace(State::Stopped);
+        result
+    }
+
+    async fn supervise(
+        &self,
+        stop: &CancellationToken,
+        sockets_stop: &CancellationToken,
+        sockets: &mut JoinSet<Ended>,
+    ) -> Result<(), Fatal> {
+        let (leaving, mut left) = mpsc::channel(LEAVING_QUEUE);
+        let mut backoff = Backoff::new(self.timing.backoff, self.timing.backoff_cap);
+        // A server that sends no keepalive looks deaf each time; then it is given more time, up to a bound.
+        let mut silence = self.timing.silence;
+        for id in 0u64.. {
+            if !matches!(*self.state.borrow(), State::Deaf { .. }) {
+                self.state.send_replace(State::Connecting);
+            }
+            let opened = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                opened = self.open() => opened,
+            };
+            let wait = match opened {
+                Ok(ws) => {
+                    let socket = Socket {
+                        id,
+                        inbox: self.inbox.clone(),
+                        timing: Timing { silence, ..self.timing.clone() },
+                        counters: self.counters.clone(),
+                        leaving: leaving.clone(),
+                        stop: sockets_stop.clone(),
+                    };
+                    sockets.spawn(socket.run(ws));
+                    self.counters.connected();
+                    self.state.send_replace(State::Connected { since: SystemTime::now() });
+                    tracing::info!("connected to DingTalk");
+                    let since = Instant::now();
+                    let ended = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return Ok(()),
+                        ended = current_ends(id, sockets, &mut left) => ended,
+                    };
+                    if since.elapsed() >= self.timing.healthy {
+                        backoff.reset();
+                    }
+                    match ended {
+                        Next::Move => {
+                            tracing::info!(
+                                "the server will close this connection; opening the next one"
+                            );
+                            backoff.next_unless_first()
+                        }
+                        Next::Ended(Ended { ending: Ending::JournalClosed(reason), .. }) => {
+                            return Err(Fatal::Journal(reason));
+                        }
+                        Next::Ended(Ended { ending: Ending::Deaf(reason), heard, .. }) => {
+                            tracing::warn!(
+                                "the connection is open but deaf ({reason}); opening another one"
+                            );
+                            silence = if heard {
+                                self.timing.silence
+                            } else {
+                                (silence * 2).min(self.timing.silence * 8)
+                            };
+                            self.state.send_replace(State::Deaf { reason });
+                            backoff.next_unless_first()
+                        }
+                        Next::Ended(Ended { ending: Ending::Slept, .. }) => {
+                            tracing::info!("the computer slept; opening a new connection");
+                            backoff.reset();
+                            backoff.next_unless_first()
+                        }
+                        Next::Ended(Ended { ending: Ending::Closed(reason), .. }) => {
+                            self.back_off(backoff.next(), reason)
+                        }
+                        // Only `stop` stops a socket.
+                        Next::Ended(Ended { ending: Ending::Stopped, .. }) => return Ok(()),
+                    }
+                }
+                Err(OpenError::Socket(reason)) => self.back_off(backoff.next(), reason),
+                Err(OpenError::Api(error)) => self.api_failed(&error, &mut backoff),
+            };
+            let waited = async {
+                let deadline = tokio::time::sleep(wait);
+                tokio::pin!(deadline);
+                loop {
+                    tokio::select! {
+                        () = &mut deadline => break Ok(()),
+                        Some(ended) = sockets.join_next(), if !sockets.is_empty() => reap(ended)?,
+                    }
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                waited = waited => waited?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gets a ticket and opens the socket with it.
+    async fn open(&self) -> Result<Ws, OpenError> {
+        let open = async {
+            let connection = self.client.open_connection().await.map_err(OpenError::Api)?;
+            let config = WebSocketConfig::default()
+                .max_message_size(Some(MAX_FRAME_BYTES))
+                .max_frame_size(Some(MAX_FRAME_BYTES));
+            let request = connection.url().as_str();
+            match tokio_tungstenite::connect_async_with_config(request, Some(config), true).await {
+                Ok((ws, _)) => Ok(ws),
+                Err(error) => Err(OpenError::Socket(format!(
+                    "no connection to `{}`: {}",
+                    connection.host(),
+                    describe(&error)
+                ))),
+            }
+        };
+        tokio::time::timeout(self.timing.open, Box::pin(open)).await.unwrap_or_else(|_| {
+            Err(OpenError::Socket(format!(
+                "the connection was not open within {:?}",
+                self.timing.open
+            )))
+        })
+    }
+
+    fn api_failed(&self, error: &ApiError, backoff: &mut Backoff) -> Duration {
+        let refused = matches!(
+            error.class,
+            Class::Credentials
+                | Class::Token
+                | Class::Scope(_)
+                | Class::IpNotAllowed
+                | Class::Permanent
+        );
+        if !refused {
+            let asked = error.retry_after.filter(|_| error.class == Class::Throttled);
+            let wait = backoff.next().max(asked.unwrap_or_default());
+            return self.back_off(wait, error.to_string());
+        }
+        let wait = self.timing.refused;
+        let hint = error.hint().or_else(|| {
+            Some("check on open-dev.dingtalk.com that the app has a robot, in Stream mode, and is published".to_owned())
+        });
+        tracing::error!(hint, wait_secs = wait.as_secs(), "DingTalk refuses this app: {error}");
+        let until = SystemTime::now() + wait;
+        self.state.send_replace(State::Refused { until, reason: error.to_string(), hint });
+        wait
+    }
+
+    fn back_off(&self, wait: Duration, reason: String) -> Duration {
+        tracing::warn!(wait_ms = wait.as_millis(), "not connected to DingTalk: {reason}");
+        self.state.send_replace(State::BackingOff { until: SystemTime::now() + wait, reason });
+        wait
+    }
+}
+
+/// Why the next socket is needed.
+enum Next {
+    /// The server asked for it; the current one is still served.
+    Move,
+    Ended(Ended),
+}
+
+/// Waits until the socket `id` ends or is asked to; collects older ones that end meanwhile.
+async fn current_ends(
+    id: u64,
+    sockets: &mut JoinSet<Ended>,
+    left: &mut mpsc::Receiver<u64>,
+) -> Next {
+    loop {
+        tokio::select! {
+            Some(leaving) = left.recv() => {
+                if leaving == id {
+                    return Next::Move;
+                }
+            }
+            Some(joined) = sockets.join_next() => match joined {
+                Ok(ended) if ended.id == id || matches!(ended.ending, Ending::JournalClosed(_)) => {
+                    return Next::Ended(ended);
+                }
+                Ok(ended) => tracing::debug!(?ended, "an older connection ended"),
+                Err(panic) => {
+                    // Which one it was cannot be told; a new one is right in either case.
+                    tracing::error!("a connection failed inside: {panic}");
+                    let ending = Ending::Closed("it failed inside, see the log".to_owned());
+                    return Next::Ended(Ended { id, ending, heard: true });
+                }
+            },
+        }
+    }
+}
+
+/// Takes note of a socket that ended while the next one is waited for.
+fn reap(joined: Result<Ended, tokio::task::JoinError>) -> Result<(), Fatal> {
+    match joined {
+        Ok(Ended { ending: Ending::JournalClosed(reason), .. }) => Err(Fatal::Journal(reason)),
+        Ok(ended) => {
+            tracing::debug!(?ended, "a connection ended");
+            Ok(())
+        }
+        Err(panic) => {
+            tracing::error!("a connection failed inside: {panic}");
+            Ok(())
+        }
+    }
+}

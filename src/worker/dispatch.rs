@@ -1,0 +1,445 @@
+//! Takes claimed rows through their gates: access, routing, run, and the one commit that ends them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::phrases;
+use super::running::{Entry, Running};
+use crate::access::Access;
+use crate::access::Actor;
+use crate::api::Run;
+use crate::inbox;
+use crate::inbox::Inbox;
+use crate::inbox::Row;
+use crate::inbox::State;
+use crate::message::Address;
+use crate::message::Body;
+use crate::message::Inbound;
+use crate::message::Message;
+use crate::message::Reply;
+use crate::outbox;
+use crate::outbox::Outbox;
+use crate::outbox::Post;
+use crate::router::Args;
+use crate::router::Asked;
+use crate::router::Captures;
+use crate::router::Choice;
+use crate::router::Control;
+use crate::router::Handler;
+use crate::router::Lang;
+use crate::router::Value;
+use crate::script::Ended;
+use crate::script::Library;
+use crate::script::Registration;
+use crate::script::Snapshot;
+use crate::script::Target;
+use crate::store::Store;
+use crate::store::now_ms;
+
+/// Runs at the same time. A waiting one costs a coroutine of some kilobytes; past this, work stays in the inbox.
+const SIDE_BY_SIDE: usize = 2048;
+
+/// What runs may take to end by themselves when the host stops; then they are cancelled.
+const FINISH: Duration = Duration::from_secs(8);
+
+/// After that, what cancelling them may take.
+const CANCEL: Duration = Duration::from_secs(3);
+
+/// How long to wait before the end of a run is written again, when the disk did not take it.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Serves the inbox.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub store: Store,
+    pub inbox: Inbox,
+    pub outbox: Outbox,
+    pub access: Arc<Access>,
+    pub library: Library,
+    pub limits: crate::api::Limits,
+    pub running: Running,
+}
+
+/// What became of a row: committed as a whole.
+#[derive(Debug)]
+struct Outcome {
+    state: State,
+    handler: Option<String>,
+    error: Option<String>,
+    posts: Vec<Post>,
+}
+
+impl Outcome {
+    fn new(state: State) -> Self {
+        Self { state, handler: None, error: None, posts: Vec::new() }
+    }
+
+    fn saying(message: &Message, text: String) -> Self {
+        Self { posts: vec![say(message, text)], ..Self::new(State::Done) }
+    }
+
+    fn by<I>(self, handler: &Handler<I>) -> Self {
+        Self { handler: Some(handler.title().to_owned()), ..self }
+    }
+
+    fn denied(self, why: impl ToString) -> Self {
+        Self { error: Some(format!("denied: {}", why.to_string())), ..self }
+    }
+}
+
+/// The host's own words, as plain text: they hold what people typed.
+fn say(message: &Message, text: String) -> Post {
+    Post::Reply(Reply { to: Address::from(message), body: Body::Text { text }, at: Vec::new() })
+}
+
+impl Dispatch {
+    /// Serves until `stop`; then runs may finish for some seconds, and what is left is interrupted and said so.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut rows = JoinSet::new();
+        // Rows must see the difference between "stop claiming" and "stop running".
+        let halt = CancellationToken::new();
+        while !stop.is_cancelled() {
+            let room = SIDE_BY_SIDE - rows.len();
+            match self.inbox.claim(room).await {
+                Ok(claimed) => {
+                    let full = claimed.len() == room;
+                    let some = !claimed.is_empty();
+                    for row in claimed {
+                        rows.spawn(self.clone().serve(row, halt.clone()));
+                    }
+                    if some && !full {
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    let hint = error.hint().unwrap_or_default();
+                    tracing::error!(%error, hint, "accepted messages wait: they cannot be claimed");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(WRITE_AGAIN) => {}
+                    }
+                    continue;
+                }
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                Some(ended) = rows.join_next() => reap(ended),
+                () = self.inbox.ready(), if rows.len() < SIDE_BY_SIDE => {}
+            }
+            while let Some(ended) = rows.try_join_next() {
+                reap(ended);
+            }
+        }
+        drain(&mut rows, FINISH).await;
+        halt.cancel();
+        drain(&mut rows, CANCEL).await;
+    }
+
+    async fn serve(self, row: Row, halt: CancellationToken) {
+        let outcome = match &row.inbound {
+            Inbound::Message(message) => self.message(&row, message, &halt).await,
+            // Nothing declares a wish for these yet; they are kept for what will.
+            Inbound::CardAction(_) | Inbound::Event(_) => Outcome::new(State::Done),
+        };
+        self.end(row, outcome, &halt).await;
+    }
+
+    /// Commits what became of a row, with everything it says. Tried until the disk takes it or the host stops.
+    async fn end(&self, row: Row, outcome: Outcome, halt: &CancellationToken) {
+        let outcome = Arc::new(outcome);
+        loop {
+            let (run, id, ended) = (row.run.clone(), row.id, Arc::clone(&outcome));
+            let written = self
+                .store
+                .write(move |c| {
+                    let posted = outbox::insert(c, &run, &ended.posts)?;
+                    inbox::complete(
+                        c,
+                        id,
+                        ended.state,
+                        ended.handler.as_deref(),
+                        ended.error.as_deref(),
+                    )?;
+                    Ok(posted)
+                })
+                .await;
+            match written {
+                Ok(posted) => {
+                    self.outbox.posted(posted);
+                    break;
+                }
+                Err(error) => {
+                    let hint = error.hint().unwrap_or_default();
+                    tracing::error!(%error, hint, run = row.run, "the end of a run cannot be written; trying again");
+                }
+            }
+            tokio::select! {
+                () = halt.cancelled() => break,
+                () = tokio::time::sleep(WRITE_AGAIN) => {}
+            }
+        }
+        self.inbox.release(&row.lane);
+    }
+
+    async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
+        let lang = Lang::of(&message.text).unwrap_or_default();
+        let actor = match self.access.actor(&message.sender) {
+            Ok(actor) => actor,
+            Err(why) => {
+                tracing::warn!(run = row.run, %why, "refused a message");
+                let mut outcome = Outcome::new(State::Done).denied(why);
+                if self.access.may_tell(&message.sender) {
+                    outcome.posts.push(say(message, phrases::refused(lang)));
+                }
+                return outcome;
+            }
+        };
+        // One moment of the scripts: routes and the functions they lead to belong together.
+        let snapshot = self.library.snapshot();
+        let routes = snapshot.routes();
+        let asked = Asked { today: chrono::Local::now().date_naive(), mentions: &message.mentions };
+        let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
+        let mut choice = routes.choose(&message.text, &asked);
+        loop {
+            if let Some(handler) = choice.handler()
+                && !allowed(handler)
+            {
+                match handler.command() {
+                    // A pattern that is not for this person is not there for this person.
+                    None => {
+                        let after = after(&choice);
+                        choice = routes.choose_after(&message.text, after);
+                        continue;
+                    }
+                    Some(command) => {
+                        tracing::warn!(
+                            run = row.run,
+                            handler = command.name,
+                            "refused a command for lack of its role"
+                        );
+                        let text = phrases::not_for_you(&command.name, lang);
+                        return Outcome::saying(message, text)
+                            .by(handler)
+                            .denied("the role is missing");
+                    }
+                }
+            }
+            let (handler, args, next) = match choice {
+                Choice::Control(control) => return self.control(&control, message, &actor, lang),
+                Choice::Help { topic } => {
+                    return Outcome::saying(message, routes.help(topic.as_deref(), lang, allowed));
+                }
+                Choice::Unknown { word } if word.is_empty() => {
+                    return Outcome::saying(message, routes.help(None, lang, allowed));
+                }
+                Choice::Unknown { word } => {
+                    return Outcome::saying(message, routes.unknown(&word, lang, allowed));
+                }
+                Choice::BadArguments { handler, problem } => {
+                    return Outcome::saying(message, handler.explain(&problem, lang)).by(handler);
+                }
+                Choice::Command { handler, args, after } => (handler, json_of(&args), after),
+                Choice::Match { handler, captures, after } => {
+                    (handler, json_of_captures(&captures), after)
+                }
+                Choice::Fallback { handler, after } => (handler, Json::Object(Map::new()), after),
+            };
+            match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
+            {
+                Some(outcome) => return outcome,
+                None => choice = routes.choose_after(&message.text, next),
+            }
+        }
+    }
+
+    /// Runs one handler to its end; `None`: it handed the message on.
+    #[expect(clippy::too_many_arguments, reason = "what a run is made of, each used once")]
+    async fn run_handler(
+        &self,
+        row: &Row,
+        message: &Message,
+        actor: &Actor,
+        snapshot: &Snapshot,
+        handler: &Handler<Target>,
+        args: Json,
+        lang: Lang,
+        halt: &CancellationToken,
+    ) -> Option<Outcome> {
+        let edition =
+            snapshot.edition(handler.id).expect("a snapshot holds the editions of its routes");
+        let mut limits = self.limits;
+        if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
+        {
+            limits.wall = wall;
+        }
+        let role = Some(actor.role().to_owned());
+        let run = Run::new(
+            &row.run,
+            Some(Arc::new(message.clone())),
+            role,
+            limits,
+            CancellationToken::new(),
+        );
+        let listed = self.running.add(Entry {
+            run: Arc::clone(&run),
+            person: actor.id().clone(),
+            chat: message.chat.id.clone(),
+            handler: handler.title().to_owned(),
+            started_at_ms: now_ms(),
+        });
+        let start = edition.generation().start(Arc::clone(&run), handler.id.handler, args);
+        tokio::pin!(start);
+        let (ended, halted) = tokio::select! {
+            ended = &mut start => (ended, false),
+            () = halt.cancelled() => {
+                run.cancel().cancel();
+                (start.await, true)
+            }
+        };
+        let mut posts = run.take_pending();
+        let (state, error) = match ended {
+            Ended::Passed => {
+                // What it said before it handed on is said all the same.
+                if let Err(error) = self.outbox.post(&row.run, posts).await {
+                    tracing::error!(%error, run = row.run, "what a handler said before handing on was lost");
+                }
+                return None;
+            }
+            Ended::Done => (State::Done, None),
+            Ended::Cancelled if halted => {
+                posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
+                (State::Interrupted, Some("the host was stopped".to_owned()))
+            }
+            Ended::Cancelled => (State::Cancelled, None),
+            Ended::Failed(failed) => {
+                tracing::error!(
+                    run = row.run,
+                    handler = handler.title(),
+                    "a handler failed: {}",
+                    failed.full
+                );
+                let limit = failed.limit.as_ref().map(ToString::to_string);
+                let why =
+                    if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
+                posts.push(say(message, phrases::failed(&row.run, why, lang)));
+                (State::Failed, Some(failed.full))
+            }
+        };
+        listed.ended(state == State::Done);
+        Some(Outcome { state, handler: Some(handler.title().to_owned()), error, posts })
+    }
+
+    fn control(&self, control: &Control, message: &Message, actor: &Actor, lang: Lang) -> Outcome {
+        let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
+        let text = match control {
+            Control::Stop(None) | Control::Cancel => {
+                let stopped = self.running.stop(mine);
+                if stopped.is_empty() {
+                    phrases::nothing_to_stop(lang)
+                } else {
+                    phrases::stopped(&stopped.join(", "), lang)
+                }
+            }
+            Control::Stop(Some(id)) => {
+                let theirs = |entry: &Entry| {
+                    entry.run.id() == id
+                        && (entry.person == *actor.id() || actor.has(Some("admin")))
+                };
+                match self.running.stop(theirs).first() {
+                    Some(id) => phrases::stopped(id, lang),
+                    None => phrases::no_such_run(id, lang),
+                }
+            }
+            Control::Runs => {
+                let all = actor.has(Some("admin"));
+                let lines: Vec<String> = self
+                    .running
+                    .list()
+                    .iter()
+                    .filter(|entry| all || entry.person == *actor.id())
+                    .map(|entry| {
+                        let seconds = (now_ms() - entry.started_at_ms) / 1000;
+                        format!("{} · {} · {seconds} s", entry.run.id(), entry.handler)
+                    })
+                    .collect();
+                if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
+            }
+            Control::Lock => phrases::not_yet("lock", lang),
+            Control::Help(_) => self
+                .library
+                .snapshot()
+                .routes()
+                .help(None, lang, |handler| actor.has(handler.role.as_deref())),
+        };
+        Outcome::saying(message, text)
+    }
+}
+
+fn after(choice: &Choice<'_, Target>) -> crate::router::After {
+    match choice {
+        Choice::Command { after, .. }
+        | Choice::Match { after, .. }
+        | Choice::Fallback { after, .. } => *after,
+        Choice::Control(_)
+        | Choice::Help { .. }
+        | Choice::BadArguments { .. }
+        | Choice::Unknown { .. } => crate::router::After::default(),
+    }
+}
+
+fn reap(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "serving a message broke off; it is reported as interrupted after the next start");
+    }
+}
+
+async fn drain(rows: &mut JoinSet<()>, patience: Duration) {
+    let emptied = async {
+        while let Some(ended) = rows.join_next().await {
+            reap(ended);
+        }
+    };
+    let _ = tokio::time::timeout(patience, emptied).await;
+}
+
+/// Arguments as the script gets them: durations in seconds, dates as `2026-01-31`.
+fn json_of(args: &Args) -> Json {
+    args.iter()
+        .map(|(name, value)| (name.to_owned(), json_of_value(value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn json_of_value(value: &Value) -> Json {
+    match value {
+        Value::String(text) | Value::Path(text) | Value::User(text) => text.as_str().into(),
+        Value::Int(n) => (*n).into(),
+        Value::Number(n) => (*n).into(),
+        Value::Bool(b) => (*b).into(),
+        Value::Duration(d) => d.as_secs_f64().into(),
+        Value::Date(date) => date.to_string().into(),
+        Value::List(list) => list.iter().map(json_of_value).collect::<Vec<_>>().into(),
+    }
+}
+
+/// A pattern's groups: by name if any has one, else as a list (`ctx.args[1]` is the first).
+fn json_of_captures(captures: &Captures) -> Json {
+    if captures.named.is_empty() {
+        let groups = captures.groups.iter().skip(1);
+        return groups
+            .map(|group| group.as_deref().map_or(Json::Null, Json::from))
+            .collect::<Vec<_>>()
+            .into();
+    }
+    captures
+        .named
+        .iter()
+        .map(|(name, group)| (name.clone(), Json::from(group.as_str())))
+        .collect::<Map<_, _>>()
+        .into()
+}

@@ -1,0 +1,74 @@
+//! What the host itself says in a chat, in the two languages.
+
+use crate::router::Lang;
+
+/// To somebody who may do nothing here; once an hour at most.
+pub(super) fn refused(lang: Lang) -> String {
+    lang.pick(
+        "抱歉，我只为主人允许的人服务。",
+        "Sorry, I only work for people whom my owner has let in.",
+    )
+    .to_owned()
+}
+
+/// To somebody whose role does not reach for one command.
+pub(super) fn not_for_you(name: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("抱歉，你没有使用 `{name}` 的权限。"),
+        Lang::En => format!("Sorry, you may not use `{name}`."),
+    }
+}
+
+/// A handler failed. The owner sees why; others learn the number to ask about.
+pub(super) fn failed(run: &str, why: Option<&str>, lang: Lang) -> String {
+    match (why, lang) {
+        (Some(why), Lang::Zh) => format!("⚠️ 出错了（运行 {run}）：{why}"),
+        (Some(why), Lang::En) => format!("⚠️ That failed (run {run}): {why}"),
+        (None, Lang::Zh) => format!("⚠️ 出错了（运行 {run}）。主人可以在日志里看到原因。"),
+        (None, Lang::En) => {
+            format!("⚠️ That failed (run {run}). The owner can see why in the log.")
+        }
+    }
+}
+
+pub(super) fn stopped(run: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("已停止（运行 {run}）。"),
+        Lang::En => format!("Stopped (run {run})."),
+    }
+}
+
+pub(super) fn nothing_to_stop(lang: Lang) -> String {
+    lang.pick("没有正在运行的任务。", "Nothing of yours is running.").to_owned()
+}
+
+pub(super) fn no_such_run(id: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("没有正在运行的任务 {id}。发送 runs 查看。"),
+        Lang::En => format!("No run `{id}` that you may stop. Send runs to see them."),
+    }
+}
+
+/// To the sender of a message whose run was cut short.
+pub fn interrupted(run: &str, text: &str, lang: Lang) -> String {
+    let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+    match lang {
+        Lang::Zh => format!(
+            "⚠️ moonbell 停止时，`{text}` 还没有运行完（运行 {run}）。没有自动重做；需要的话请再发一次。"
+        ),
+        Lang::En => {
+            format!(
+                "⚠️ moonbell stopped before `{text}` was done (run {run}). It was not repeated; send it again if you want it."
+            )
+        }
+    }
+}
+
+pub(super) fn not_yet(word: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("`{word}` 还没有做好。要关掉我，请在电脑上停止 moonbell。"),
+        Lang::En => {
+            format!("`{word}` is not built yet. To shut me off, stop moonbell on the computer.")
+        }
+    }
+}

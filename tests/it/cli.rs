@@ -1,0 +1,234 @@
+//! The real binary, in a home of its own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use moonbell::store::Instance;
+use moonbell::telemetry::status::{Runs, Script, Status};
+
+struct Home {
+    root: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { root: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_moonbell"));
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOONBELL_"))
+        {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .current_dir(self.root.path())
+            .env("HOME", self.root.path())
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("TZ", "UTC");
+        command
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> Answer {
+        Answer::of(self.command(arguments).output().unwrap())
+    }
+
+    fn state(&self) -> PathBuf {
+        let state = self.path("data/moonbell");
+        fs::create_dir_all(&state).unwrap();
+        state
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+#[test]
+fn help_is_data_and_every_command_shows_examples() {
+    let home = Home::new();
+    let help = home.run(&["--help"]);
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    for command in ["dev", "run", "status", "completions"] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
+        let own = home.run(&[command, "--help"]);
+        assert_eq!(own.code, 0, "{own:?}");
+        assert!(own.out.contains(&format!("Examples:\n  moonbell {command}")), "{}", own.out);
+    }
+    assert!(home.run(&["--version"]).out.starts_with("moonbell "));
+}
+
+#[test]
+fn misuse_is_exit_code_2_and_offers_what_was_meant() {
+    let home = Home::new();
+    for (arguments, expected) in [
+        (&["stauts"][..], "status"),
+        (&["dev", "--prot", "1"], "--port"),
+        (&["dev", "--port", "99999"], "65535"),
+        (&["status", "--log", "inof"], "`inof` is not a level"),
+        (&[], "Usage"),
+    ] {
+        let answer = home.run(arguments);
+        assert_eq!(answer.code, 2, "{answer:?}");
+        assert_eq!(answer.out, "");
+        assert!(answer.err.contains(expected), "{arguments:?}: {}", answer.err);
+    }
+}
+
+#[test]
+fn run_without_settings_prints_a_file_ready_to_paste() {
+    let home = Home::new();
+    let answer = home.run(&["run"]);
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""));
+    assert!(answer.err.starts_with("error: 3 problems in the settings\n"), "{}", answer.err);
+    let place = home.path("config/moonbell/config.toml");
+    let (_, minimal) = answer
+        .err
+        .split_once(&format!("write this to {}, with your own values:\n\n", place.display()))
+        .unwrap();
+
+    // It is meant: pasted as it stands, the only thing missing is the variable it names.
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, minimal).unwrap();
+    let answer = home.run(&["run"]);
+    assert_eq!(answer.code, 2, "{answer:?}");
+    assert!(
+        answer
+            .err
+            .contains("config.toml:3:1: `dingtalk.client_secret` names the environment variable"),
+        "{}",
+        answer.err
+    );
+}
+
+#[test]
+fn mistakes_in_the_settings_are_printed_with_their_places_and_stop_any_command() {
+    let home = Home::new();
+    fs::write(home.path("bot.toml"), "[dingtalk]\ncliend_id = \"x\"\n[scripts]\ndirr = \"y\"\n")
+        .unwrap();
+    for command in ["dev", "run", "status"] {
+        let answer = home.run(&[command, "--config", "bot.toml"]);
+        assert_eq!(answer.code, 2, "{answer:?}");
+        for line in [
+            "bot.toml:2:1: unknown key `dingtalk.cliend_id`",
+            "did you mean `client_id`?",
+            "bot.toml:4:1: unknown key",
+        ] {
+            assert!(answer.err.contains(line), "{command}: {}", answer.err);
+        }
+    }
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let answer = home.run(&["completions", shell]);
+        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{shell}");
+        assert!(answer.out.contains("moonbell") && answer.out.contains("status"), "{shell}");
+    }
+}
+
+#[test]
+fn status_says_when_no_host_runs() {
+    let home = Home::new();
+    let answer = home.run(&["status"]);
+    assert_eq!((answer.code, answer.out.as_str()), (1, ""));
+    assert!(answer.err.contains("no moonbell runs on"), "{}", answer.err);
+    let json: serde_json::Value =
+        serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
+    assert_eq!(json["running"], false);
+}
+
+#[test]
+fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
+    let home = Home::new();
+    let state = home.state();
+    let moment = Status {
+        version: "0.1.0".to_owned(),
+        pid: std::process::id(),
+        command: "run".to_owned(),
+        started_at_ms: chrono::Utc::now().timestamp_millis() - 3_720_000,
+        updated_at_ms: 1_763_800_000_000,
+        connection: "connected".to_owned(),
+        scripts_dir: "/home/me/scripts".into(),
+        scripts: vec![
+            Script {
+                name: "ping.luau".to_owned(),
+                generation: 1,
+                handlers: 1,
+                loaded_at_ms: Some(0),
+                error: None,
+            },
+            Script {
+                name: "new.luau".to_owned(),
+                error: Some("new.luau:3: \u{1b}[2Jno".to_owned()),
+                ..Script::default()
+            },
+        ],
+        runs: Runs { running: 2, ..Runs::default() },
+        ..Status::default()
+    };
+    moment.write(&state).unwrap();
+    let dead = home.run(&["status"]);
+    assert_eq!(dead.code, 1);
+    assert!(
+        dead.err.contains("the last one ended without saying so, some time after 2025-11-22"),
+        "{}",
+        dead.err
+    );
+
+    let host = Instance::acquire(&state).unwrap();
+    let live = home.run(&["status"]);
+    assert_eq!(live.code, 0, "{live:?}");
+    insta::assert_snapshot!(live.out.replace(&std::process::id().to_string(), "PID"), @r"
+    connected (moonbell 0.1.0 run, process PID, up 1 h 2 min)
+    runs     2 running, 0 queued, 0 done, 0 failed
+    outbox   0 waiting
+    scripts  2 in /home/me/scripts
+      ping.luau  1 handlers, loaded 1970-01-01 00:00:00
+      new.luau  not loaded
+        newest version not loaded: new.luau:3: \u{1b}[2Jno
+    ");
+    let json: serde_json::Value =
+        serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
+    assert_eq!((&json["running"], &json["connection"]), (&true.into(), &"connected".into()));
+
+    Status { pid: moment.pid + 1, ..moment }.write(&state).unwrap();
+    let starting = home.run(&["status"]);
+    assert!(starting.out.starts_with("starting, process "), "{starting:?}");
+    drop(host);
+    assert_eq!(home.run(&["status"]).code, 1);
+}
+
+#[test]
+fn a_scripts_folder_that_cannot_be_used_is_named() {
+    let home = Home::new();
+    fs::write(home.path("file"), "").unwrap();
+    let answer = home.run(&["dev", "--scripts", "file"]);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    assert!(answer.err.contains("file` is a file\nhint: "), "{}", answer.err);
+}
