@@ -6,17 +6,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, browser, host, starter, talk};
+use super::{Global, browser, host, news, starter, talk};
 use crate::app::App;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::DingTalk;
-use crate::config::Mode;
-use crate::config::Need;
-use crate::config::Secret;
+use crate::config::{Access, Config, Mode, Need, Secret};
 use crate::message::StaffId;
-use crate::sim;
-use crate::sim::Sim;
+use crate::sim::{CARD_TEMPLATE, Options, Sim};
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -59,6 +53,7 @@ impl Dev {
             "save a file there to change an answer"
         };
         talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
+<<<<<<< HEAD
         host::runtime()?.block_on(self.serve(config))
     }
 
@@ -105,4 +100,45 @@ fn simulate(config: &mut Config, sim: &Sim) {
         owner: owner.map(StaffId::new),
         roles: std::iter::once(("guest".to_owned(), vec!["*".to_owned()])).collect(),
     };
+=======
+        host::serve(async |stop| {
+            let options = Options { port: config.console.listen.port(), ..Options::default() };
+            config.access = access(&options);
+            let sim = Sim::start(options).await?;
+            point_at(&mut config, &sim)?;
+            let app = App::open(config, "dev", Some(sim.page_url())).await?;
+            talk::data(sim.page_url());
+            let _page = self.open.then(|| browser::open(&sim.page_url()));
+            let news = news::tell(app.library().clone(), app.connection());
+            tokio::select! {
+                ended = app.run(stop) => ended?,
+                () = news => {}
+            }
+            sim.stop().await;
+            Ok(())
+        })
+    }
+}
+
+/// The simulated owner owns; everybody else there is a guest, so that refusals can be seen too.
+fn access(options: &Options) -> Access {
+    let owner = options.people.iter().find(|person| person.owner);
+    Access {
+        owner: owner.map(|person| StaffId::new(&person.staff_id)),
+        roles: [("guest".to_owned(), vec!["*".to_owned()])].into(),
+    }
+}
+
+/// Everything that would reach the real DingTalk now reaches `sim`, credentials included.
+fn point_at(config: &mut Config, sim: &Sim) -> Result<()> {
+    let account = &mut config.dingtalk;
+    account.client_id = sim.client_id();
+    account.client_secret = Secret::new(sim.client_secret());
+    account.mode = Mode::Stream;
+    account.api_base = sim.api_base().parse()?;
+    account.oapi_base = sim.oapi_base().parse()?;
+    account.card_template = Some(CARD_TEMPLATE.to_owned());
+    account.card_key = "content".to_owned();
+    Ok(())
+>>>>>>> main
 }

@@ -1,48 +1,47 @@
-//! What `dev` and `run` share: the host in the foreground, its news on the terminal, and how Ctrl-C ends it.
+//! What `dev` and `run` share: a runtime, and Ctrl-C.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::talk;
-use crate::app::App;
-use crate::script::Library;
-use crate::script::Report;
-use crate::transport::State;
 
-/// The runtime of sockets, SQLite and HTTP; Lua has another one.
-pub(super) fn runtime() -> Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
-}
+/// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
+const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Serves until Ctrl-C or SIGTERM, then ends in order; a second one ends at once.
-pub(super) async fn serve(app: App) -> Result<ExitCode> {
-    let stop = CancellationToken::new();
-    let news = tell_news(app.library().clone(), app.connection());
-    let serving = app.run(stop.clone());
-    tokio::pin!(serving, news);
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            ended = &mut serving => {
-                ended?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            () = signal() => {
-                if stopping {
-                    talk::say("ended at once; what was under way is reported after the next start");
-                    return Ok(ExitCode::FAILURE);
+/// Runs `work` until it ends. The first Ctrl-C or `SIGTERM` cancels its token, the second one ends at once: what was
+/// under way is in the journal, and the next start says so.
+pub(super) fn serve<F>(work: impl FnOnce(CancellationToken) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<()>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("moonbell")
+        .build()
+        .context("cannot start the threads of the host")?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
+        let stop = CancellationToken::new();
+        // On the heap: the future of a whole host is large.
+        let mut work = Box::pin(work(stop.clone()));
+        loop {
+            tokio::select! {
+                biased; // stopping wins over working
+                () = signals.next() => {
+                    if stop.is_cancelled() {
+                        talk::say("stopped at once; the next start reports what was cut short");
+                        return Ok(ExitCode::FAILURE);
+                    }
+                    talk::say("stopping; once more to stop at once");
+                    stop.cancel();
                 }
-                stopping = true;
-                stop.cancel();
-                talk::say("stopping: runs may finish, replies go out (Ctrl-C again ends at once)");
+                ended = &mut work => return ended.map(|()| ExitCode::SUCCESS),
             }
-            () = &mut news => {}
         }
+<<<<<<< HEAD
     }
 }
 
@@ -99,21 +98,49 @@ fn describe(state: &State) -> Option<String> {
             )
         }
     })
+=======
+    });
+    runtime.shutdown_timeout(PATIENCE);
+    code
+>>>>>>> main
 }
 
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    drop(tokio::signal::ctrl_c().await);
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }

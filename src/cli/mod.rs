@@ -7,6 +7,7 @@ mod browser;
 mod completions;
 mod dev;
 mod host;
+mod news;
 mod run;
 mod starter;
 mod status;

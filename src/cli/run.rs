@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, host, starter, talk};
+use super::{Global, host, news, starter, talk};
 use crate::app::App;
 use crate::config::Need;
 
@@ -37,7 +37,14 @@ impl Run {
         let fresh = starter::prepare(&config.scripts.dir)?;
         let what = if fresh { " (created with the starter handlers)" } else { "" };
         talk::say(format_args!("scripts: {}{what}", config.scripts.dir.display()));
-        host::runtime()?
-            .block_on(async { host::serve(App::open(config, "run", None).await?).await })
+        host::serve(async |stop| {
+            let app = App::open(config, "run", None).await?;
+            let news = news::tell(app.library().clone(), app.connection());
+            tokio::select! {
+                ended = app.run(stop) => ended?,
+                () = news => {}
+            }
+            Ok(())
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::app;
 use crate::config::{Problem, Problems};
-use crate::store;
+use crate::sim;
 use crate::telemetry::{LogError, escape, redact};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
@@ -92,10 +92,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             problems.hint().map(str::to_owned)
         } else if let Some(log) = cause.downcast_ref::<LogError>() {
             log.hint().map(str::to_owned)
-        } else if let Some(instance) = cause.downcast_ref::<store::InstanceError>() {
-            instance.hint().map(str::to_owned)
         } else if let Some(fatal) = cause.downcast_ref::<app::Fatal>() {
             fatal.hint().map(str::to_owned)
+        } else if let Some(sim::StartError::Bind { .. }) = cause.downcast_ref() {
+            Some("take another port with `--port N`; `--port 0` finds a free one".to_owned())
         } else {
             None
         }
