@@ -113,11 +113,22 @@ pub fn suggestion(wrong: &str, right: &[&str]) -> String {
         })
         .min()
         .map(|(_, name)| format!("; did you mean `{name}`?"));
-    let mut names: Vec<String> = right.iter().map(|name| format!("`{name}`")).collect();
-    names.sort();
+    let mut right = right.to_vec();
+    right.sort_unstable();
+    let names: Vec<String> = right.iter().map(|name| format!("`{name}`")).collect();
     match (nearest, names.is_empty()) {
         (Some(nearest), _) => format!("{nearest} it takes {}", names.join(", ")),
         (None, true) => "; it takes none".to_owned(),
         (None, false) => format!("; it takes {}", names.join(", ")),
+    }
+}
+
+/// The number in a value. (mlua calls whole numbers integers, and then does not call them numbers.)
+#[expect(clippy::cast_precision_loss, reason = "every number of Luau is a 64-bit float")]
+pub fn number_of(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Number(number) => Some(*number),
+        _ => None,
     }
 }

@@ -27,8 +27,8 @@
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
 pub mod bot;
-pub mod ctx;
 pub mod clean;
+pub mod ctx;
 pub mod failure;
 pub mod json;
 pub mod kv;

@@ -495,6 +495,8 @@ impl<R> Future for Leashed<LuaResult<R>> {
             *held = None;
             drop(held);
             self.run.untrack(self.key);
+        } else {
+            self.run.note_waiting();
         }
         polled
     }

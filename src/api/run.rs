@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,8 @@ pub struct Run {
     output_bytes: AtomicU64,
     processes: AtomicUsize,
     hit: OnceLock<Limit>,
+    /// A host future said "not yet" since the driver last asked.
+    waited: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -127,6 +129,7 @@ impl Run {
             output_bytes: AtomicU64::new(0),
             processes: AtomicUsize::new(0),
             hit: OnceLock::new(),
+            waited: AtomicBool::new(false),
             state: Mutex::default(),
         })
     }
@@ -194,6 +197,16 @@ impl Run {
     /// Ends the run because of a limit. The first one stays the reason.
     pub fn hit(&self, limit: Limit) {
         let _ = self.hit.set(limit);
+    }
+
+    /// Notes that a host future was polled and waits: it will wake the run.
+    pub(crate) fn note_waiting(&self) {
+        self.waited.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a host future was polled and waits since the last call.
+    pub(crate) fn take_waiting(&self) -> bool {
+        self.waited.swap(false, Ordering::Relaxed)
     }
 
     /// When the wall clock runs out.

@@ -66,6 +66,10 @@ pub(super) async fn drive(
         Ended::Failed(failed) => Some(&failed.short),
         Ended::Cancelled => Some("stopped"),
     });
+    if matches!(run.limit_hit(), Some(Limit::Memory(_))) {
+        // Now that its coroutine is gone: the garbage of this run must not fail the next one.
+        let _ = vm.lua.gc_collect();
+    }
     // What is on its way to the journal arrives before what the dispatcher commits.
     match flush {
         Some(flush) => match flush.await {
@@ -97,7 +101,6 @@ async fn poll_to_end(
 ) -> Ended {
     let mut deadline = pin!(tokio::time::sleep_until(run.deadline().into()));
     let mut cancelled = pin!(run.cancel().cancelled());
-    let mut preempted_before = false;
     poll_fn(move |context| {
         if deadline.as_mut().poll(context).is_ready() {
             run.hit(Limit::Wall(run.limits().wall));
@@ -110,6 +113,7 @@ async fn poll_to_end(
             return Poll::Ready(Ended::Failed(Failed::new(why)));
         }
 
+        run.take_waiting();
         let (polled, took, preempted) = vm.slice.run(|| {
             let outer = vm.scope.enter(Some(Arc::clone(run)));
             let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut thread).poll(context)));
@@ -134,13 +138,14 @@ async fn poll_to_end(
             Ok(Poll::Ready(Err(error))) => Poll::Ready(failed(vm, run, &error)),
             Ok(Poll::Pending) if run.is_stopped() => Poll::Ready(stopped(vm, run)),
             Ok(Poll::Pending) => {
-                // mlua's wrapper polls the future of a host function and *then* yields, in Lua. A preemption between the
-                // two spends the future's wake-up on the poll that only yields: nobody would poll the future again. So a
-                // preempted poll, and the one after it, ask for another.
-                if preempted || preempted_before {
+                // mlua's wrapper polls the future of a host function and *then* yields, in Lua; in nested coroutines each
+                // level yields in turn. A preemption on the way spends the future's wake-up on a poll that only goes on
+                // yielding, and nobody would poll the future again. So a poll asks for another unless it polled a future
+                // that waits, and was not preempted. (One spare poll after a preemption is not enough: with two levels
+                // preempted in one poll, one of a hundred nested generators hung.)
+                if preempted || !run.take_waiting() {
                     context.waker().wake_by_ref();
                 }
-                preempted_before = preempted;
                 if flush.is_none() && run.has_pending() {
                     let (outbox, id, posts) = (
                         vm.scope.host().outbox().cloned(),
@@ -211,8 +216,6 @@ fn failed(vm: &Vm, run: &Run, error: &mlua::Error) -> Ended {
             None => limit.to_string(),
         };
         full = full.replace(&raised.short(), &short);
-        // The garbage of this run must not fail the next one.
-        let _ = vm.lua.gc_collect();
     }
     Ended::Failed(Failed { short, full, limit: run.limit_hit() })
 }
