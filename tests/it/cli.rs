@@ -237,7 +237,7 @@ fn a_scripts_folder_that_cannot_be_used_is_named() {
 }
 
 /// Far more than a busy machine needs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// `moonbell dev` as a process of its own, and its control API.
 struct Dev {
