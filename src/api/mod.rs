@@ -35,9 +35,11 @@ pub mod kv;
 pub mod log;
 pub mod module;
 pub mod options;
+pub mod re;
 pub mod run;
 pub mod shell;
 mod stream;
+pub mod text;
 pub mod time;
 
 use std::fmt;
@@ -69,11 +71,13 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
     Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
     Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
+    Registration { name: "re", build: re::module, definition: include_str!("re.d.luau") },
     Registration {
         name: "shell",
         build: shell::module,
         definition: include_str!("shell/shell.d.luau"),
     },
+    Registration { name: "text", build: text::module, definition: include_str!("text.d.luau") },
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
