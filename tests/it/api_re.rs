@@ -49,11 +49,11 @@ async fn a_pattern_from_a_chat_cannot_hold_up_the_host() {
         .await;
     assert!(started.elapsed() < Duration::from_secs(20));
     for (call, expected) in [
-        ("re.match('x', '(')", "`re.match` argument #2 (`pattern`): `(` is no regular expression"),
+        ("re.match('x', '(')", "`re.match`: argument #2 (`pattern`): `(` is no regular expression"),
         ("re.match(('x'):rep(9e6), 'x')", "8388608 bytes at most"),
         ("re.find_all(('x'):rep(2e5), 'x')", "more than 100000 matches"),
         ("re.find_all('x', 'x', { limit = 0 })", "expected 1 or more"),
-        ("re.replace('x', 'x')", "`re.replace` argument #3 (`with`): expected string"),
+        ("re.replace('x', 'x')", "`re.replace`: argument #3 (`with`): expected string"),
     ] {
         let raised = bench.raises(call).await;
         assert!(raised.contains(expected), "{call}: {raised}");

@@ -32,7 +32,7 @@ async fn wrong_arguments_are_named() {
     for (call, expected) in [
         (
             "text.truncate('x', -1)",
-            "`text.truncate` argument #2 (`length`): expected a whole number",
+            "`text.truncate`: argument #2 (`length`): expected a whole number",
         ),
         ("text.truncate('x', 1, { form = 'end' })", "did you mean `from`?"),
         ("text.table({ 1 })", "row 1: expected a table, got number"),
@@ -41,7 +41,7 @@ async fn wrong_arguments_are_named() {
             "text.table({ { 'a' } }, { align = { 'middle' } })",
             "expected \"left\", \"right\" or \"center\"",
         ),
-        ("text.split('x', '')", "`text.split` argument #2 (`separator`)"),
+        ("text.split('x', '')", "`text.split`: argument #2 (`separator`)"),
         ("text.trim(('x'):rep(5e6))", "4194304 bytes at most, got 5000000"),
         ("text.escpae('x')", "`text` has no `escpae`; did you mean `escape`?"),
     ] {
