@@ -28,6 +28,7 @@
 
 pub mod bot;
 pub mod clean;
+pub mod cron;
 pub mod ctx;
 pub mod failure;
 pub mod fs;
@@ -49,6 +50,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
 
@@ -109,6 +111,7 @@ struct Inner {
     processes: Processes,
     roots: Roots,
     http: http::Caller,
+    owner: Option<StaffId>,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +131,7 @@ impl Host {
                 processes: Processes::new(),
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
+                owner: None,
             }),
         }
     }
@@ -155,6 +159,19 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.http = http::Caller::new(network);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may write to its owner.
+    #[must_use]
+    pub fn with_owner(&self, owner: Option<StaffId>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.owner = owner;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Whom `bot.send("owner", …)` reaches.
+    pub(crate) fn owner(&self) -> Option<&StaffId> {
+        self.inner.owner.as_ref()
     }
 
     /// What makes the HTTP calls of scripts.

@@ -14,6 +14,7 @@ mod registration;
 mod report;
 mod require;
 mod scan;
+mod timetable;
 mod vm;
 pub mod watch;
 

@@ -12,6 +12,7 @@ mod instance;
 pub mod kv;
 mod lanes;
 mod migrate;
+pub mod schedules;
 mod writer;
 
 use std::path::{Path, PathBuf};

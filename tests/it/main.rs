@@ -3,6 +3,7 @@
 // `allow-unwrap-in-tests` covers test functions; the helpers they share are tests too.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod api_cron;
 mod api_fs;
 mod api_http;
 mod api_re;
