@@ -273,7 +273,7 @@ impl Sender {
             // A refusal that repeating does not mend is an end too: the card is gone.
             Err(error) if error.is_transient() => {}
             Ok(()) | Err(_) => {
-                self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await
+                self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await;
             }
         }
     }

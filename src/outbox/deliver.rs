@@ -115,8 +115,8 @@ impl Sender {
         let card = match self.item(id).await {
             Ok((item, created_at_ms)) => self.deliver_item(id, item, created_at_ms).await,
             Err(error) => {
-                tracing::error!(%error, row = id, "a queued reply cannot be read");
-                self.ended(id, "parked", Some(error.to_string())).await;
+                tracing::error!(error, row = id, "a queued reply cannot be read");
+                self.ended(id, "parked", Some(error)).await;
                 None
             }
         };

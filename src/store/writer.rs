@@ -14,8 +14,11 @@ const BATCH: usize = 512;
 /// Answers one piece of work, once its fate on disk is known.
 type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
+/// Does one piece of work, and says how to answer for it.
+type Job = Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>;
+
 /// One piece of work: runs in its own savepoint, answered after the commit.
-pub(super) struct Work(Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>);
+pub(super) struct Work(Job);
 
 impl Work {
     pub(super) fn new<T, F>(work: F, answer: oneshot::Sender<Result<T, Error>>) -> Self
@@ -122,7 +125,7 @@ fn again(cause: &rusqlite::Error) -> rusqlite::Error {
 fn refuse(
     connection: &Connection,
     path: &PathBuf,
-    work: Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>,
+    work: Job,
 ) -> Answer {
     let _ = connection.pragma_update(None, "query_only", true);
     let answer = catch_unwind(AssertUnwindSafe(|| work(connection, path)));
