@@ -122,13 +122,3 @@ pub fn suggestion(wrong: &str, right: &[&str]) -> String {
         (None, false) => format!("; it takes {}", names.join(", ")),
     }
 }
-
-/// The number in a value. (mlua calls whole numbers integers, and then does not call them numbers.)
-#[expect(clippy::cast_precision_loss, reason = "every number of Luau is a 64-bit float")]
-pub fn number_of(value: &Value) -> Option<f64> {
-    match value {
-        Value::Integer(number) => Some(*number as f64),
-        Value::Number(number) => Some(*number),
-        _ => None,
-    }
-}

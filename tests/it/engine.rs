@@ -803,7 +803,7 @@ async fn a_streamed_program_shows_its_output_and_its_exit_code() {
         .passes(
             r#"
         local r = ctx:stream{ "sh", "-c", "printf 'a\\nb'; echo c >&2; exit 3", title = "t", timeout = "10s" }
-        assert(r.code == 3 and not r.ok and r.out == "a\nb" and r.err == "c\n", r.out)
+        assert(r.code == 3 and not r.ok and r.tail:find("a") and r.tail:find("c"), r.tail)
         local none, err = ctx:stream{ "no-such-program-here" }
         assert(none == nil and err.kind == "not_found", tostring(err))
         assert(not pcall(function() ctx:stream{ "true", tiemout = 1 } end))
