@@ -1,7 +1,7 @@
 //! What `dev` and `run` share: a runtime, and Ctrl-C.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,9 @@ use super::talk;
 
 /// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Signals this close together are one wish: `timeout` and some terminals send to the process and to its group.
+const ONE_WISH: Duration = Duration::from_millis(300);
 
 /// Runs `work` until it ends. The first Ctrl-C or `SIGTERM` cancels its token, the second one ends at once: what was
 /// under way is in the journal, and the next start says so.
@@ -27,10 +30,15 @@ where
         let stop = CancellationToken::new();
         // On the heap: the future of a whole host is large.
         let mut work = Box::pin(work(stop.clone()));
+        let mut asked = None;
         loop {
             tokio::select! {
                 biased; // stopping wins over working
                 () = signals.next() => {
+                    let first = *asked.get_or_insert_with(Instant::now);
+                    if stop.is_cancelled() && first.elapsed() < ONE_WISH {
+                        continue;
+                    }
                     if stop.is_cancelled() {
                         talk::say("stopped at once; the next start reports what was cut short");
                         return Ok(ExitCode::FAILURE);
@@ -41,68 +49,9 @@ where
                 ended = &mut work => return ended.map(|()| ExitCode::SUCCESS),
             }
         }
-<<<<<<< HEAD
-    }
-}
-
-/// Prints what becomes of saves, and of the connection. Never ends.
-async fn tell_news(library: Library, mut connection: tokio::sync::watch::Receiver<State>) {
-    let mut reports = library.reports();
-    let mut last = None;
-    loop {
-        let state = connection.borrow_and_update().clone();
-        let text = describe(&state);
-        if text != last {
-            if let Some(text) = &text {
-                talk::say(text);
-            }
-            last = text;
-        }
-        tokio::select! {
-            report = reports.recv() => match report {
-                Ok(report) => tell(&report),
-                Err(RecvError::Lagged(missed)) => talk::say(format_args!("({missed} more scripts were loaded)")),
-                Err(RecvError::Closed) => std::future::pending().await,
-            },
-            changed = connection.changed() => if changed.is_err() {
-                std::future::pending::<()>().await;
-            },
-        }
-    }
-}
-
-fn tell(report: &Report) {
-    if report.is_failure() {
-        talk::failure(report);
-    } else {
-        talk::say(report);
-    }
-}
-
-fn describe(state: &State) -> Option<String> {
-    let at = |time: &std::time::SystemTime| {
-        chrono::DateTime::<chrono::Local>::from(*time).format("%H:%M:%S").to_string()
-    };
-    Some(match state {
-        State::Connecting | State::Stopped => return None,
-        State::Connected { .. } => "connected to DingTalk".to_owned(),
-        State::Deaf { reason } => format!("the connection went deaf ({reason}); connecting again"),
-        State::BackingOff { until, reason } => {
-            format!("not connected: {reason}; next attempt at {}", at(until))
-        }
-        State::Refused { until, reason, hint } => {
-            let hint = hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            format!(
-                "DingTalk refuses the connection: {reason}; next attempt at {}{hint}",
-                at(until)
-            )
-        }
-    })
-=======
     });
     runtime.shutdown_timeout(PATIENCE);
     code
->>>>>>> main
 }
 
 #[cfg(unix)]

@@ -1,5 +1,8 @@
 //! One integration binary; a module per area of behaviour.
 
+// `allow-unwrap-in-tests` covers test functions; the helpers they share are tests too.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod architecture;
 mod browser;
 mod cli;
