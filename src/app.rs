@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
+use crate::api::Processes;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::dingtalk::Client;
@@ -112,6 +113,7 @@ pub struct App {
     keeper: Keeper,
     stream: Stream,
     lua: LuaRuntime,
+    processes: Processes,
     _instance: Instance,
 }
 
@@ -144,6 +146,7 @@ impl App {
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES).with_journal(outbox.clone(), Kv::new(store.clone()));
+        let processes = host.processes().clone();
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();
         // Loading runs the top level of every script.
@@ -173,6 +176,7 @@ impl App {
             keeper,
             stream,
             lua,
+            processes,
             _instance: instance,
         })
     }
@@ -233,6 +237,7 @@ impl App {
         while watching.join_next().await.is_some() {}
         drop(self.library);
         self.lua.stop(LUA_PATIENCE).await;
+        self.processes.close().await;
         stages.aside.cancel();
         stages.outbox.cancel();
         while downstream.join_next().await.is_some() {}
