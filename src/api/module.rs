@@ -163,7 +163,7 @@ impl<'lua> Module<'lua> {
 #[derive(Debug)]
 pub struct ClassBuilder<'lua>(Module<'lua>);
 
-impl<'lua> ClassBuilder<'lua> {
+impl ClassBuilder<'_> {
     pub fn method<T, A, R>(
         self,
         name: &'static str,
