@@ -81,7 +81,9 @@ fn overwritten(line: &str) -> String {
     let line = line.trim_end_matches('\r');
     if !line.contains(['\r', '\u{8}']) {
         let mut out = String::with_capacity(line.len());
-        line.chars().for_each(|c| push(&mut out, c));
+        for c in line.chars() {
+            push(&mut out, c);
+        }
         return out;
     }
     let mut screen: Vec<char> = Vec::new();
@@ -101,7 +103,9 @@ fn overwritten(line: &str) -> String {
         }
     }
     let mut out = String::with_capacity(screen.len());
-    screen.into_iter().for_each(|c| push(&mut out, c));
+    for c in screen {
+        push(&mut out, c);
+    }
     out.truncate(out.trim_end().len()); // blanks that wiped out a longer state
     out
 }

@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn a_flood_shows_its_end_and_counts_the_rest() {
-        let flood: String = (1..=9_500).map(|n| format!("line {n}\n")).collect();
-        let mut view = view(&[&flood]);
+        let flood: Vec<String> = (1..=9_500).map(|n| format!("line {n}\n")).collect();
+        let mut view = view(&[&flood.concat()]);
         view.finish();
         let frame = view.render();
         assert!(frame.ends_with("line 9500\n```"), "{frame}");

@@ -53,54 +53,6 @@ impl Dev {
             "save a file there to change an answer"
         };
         talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
-<<<<<<< HEAD
-        host::runtime()?.block_on(self.serve(config))
-    }
-
-    async fn serve(self, mut config: Config) -> Result<ExitCode> {
-        let sim = Sim::start(sim::Options {
-            port: config.console.listen.port(),
-            ..sim::Options::default()
-        })
-        .await?;
-        simulate(&mut config, &sim);
-        let url = sim.page_url();
-        let app = App::open(config, "dev", Some(url.clone())).await?;
-        talk::say("chat page (it works on this computer only):");
-        talk::data(&url);
-        if self.open {
-            browser::open(&url);
-        }
-        let ended = host::serve(app).await;
-        sim.stop().await;
-        ended
-    }
-}
-
-/// Points the host at the simulator: its app, its card template, and a made-up organisation in which everybody may try
-/// what needs no role, and the first person owns the bot.
-fn simulate(config: &mut Config, sim: &Sim) {
-    let base = |url: &str| url.parse().expect("the simulator's own address is a URL");
-    config.dingtalk = DingTalk {
-        client_id: sim.client_id(),
-        client_secret: Secret::new(sim.client_secret()),
-        mode: Mode::Stream,
-        api_base: base(sim.api_base()),
-        oapi_base: base(sim.oapi_base()),
-        card_template: Some(sim::CARD_TEMPLATE.to_owned()),
-        card_key: "content".to_owned(),
-    };
-    let owner = sim
-        .state()
-        .people
-        .iter()
-        .find(|person| person.role_hint == "owner")
-        .map(|person| person.staff_id.clone());
-    config.access = Access {
-        owner: owner.map(StaffId::new),
-        roles: std::iter::once(("guest".to_owned(), vec!["*".to_owned()])).collect(),
-    };
-=======
         host::serve(async |stop| {
             let options = Options { port: config.console.listen.port(), ..Options::default() };
             config.access = access(&options);
@@ -140,5 +92,4 @@ fn point_at(config: &mut Config, sim: &Sim) -> Result<()> {
     account.card_template = Some(CARD_TEMPLATE.to_owned());
     account.card_key = "content".to_owned();
     Ok(())
->>>>>>> main
 }

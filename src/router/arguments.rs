@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::declaration::{Command, Option_, Parameter};
+use super::declaration::{Command, Opt, Parameter};
 use super::problem::Problem;
 use super::routes::Asked;
 use super::value::{Type, Value};
@@ -58,7 +58,7 @@ pub(super) fn bind(
         asked,
         // DingTalk removes mentions from the text, so people come beside it, in its order.
         mentioned: mentioned
-            .filter_map(|mention| mention.staff_id.as_ref().map(|id| id.as_str()))
+            .filter_map(|mention| mention.staff_id.as_ref().map(crate::message::StaffId::as_str))
             .collect(),
         positional: vec![None; command.parameters.len()],
         named: vec![None; command.options.len()],
@@ -128,7 +128,7 @@ impl Binding<'_> {
         value: Option<&'w str>,
         words: &mut impl Iterator<Item = &'w Word>,
     ) -> Result<(), Problem> {
-        let option: &Option_ = &self.command.options[index];
+        let option: &Opt = &self.command.options[index];
         if self.named[index].is_some() {
             return Err(Problem::Twice { option: option.name.clone() });
         }

@@ -22,7 +22,7 @@ pub struct Command {
     pub aliases: Vec<String>,
     /// In order; optional ones after required ones, at most the last takes the rest.
     pub parameters: Vec<Parameter>,
-    pub options: Vec<Option_>,
+    pub options: Vec<Opt>,
 }
 
 /// A positional argument.
@@ -33,22 +33,22 @@ pub struct Parameter {
     pub optional: bool,
     /// Takes all that is left: the text as typed for a string, a list for every other type.
     pub rest: bool,
-    pub default: Option<Default_>,
+    pub default: Option<Preset>,
 }
 
 /// An argument given by name, in any place: `--force`, `--n=3`. Without being given it is its default, or absent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Option_ {
+pub struct Opt {
     pub name: String,
     /// `-f` beside `--force`.
     pub short: Option<char>,
     pub kind: Type,
-    pub default: Option<Default_>,
+    pub default: Option<Preset>,
 }
 
 /// A default as it was written; checked against its type when it was declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Default_(pub(super) String);
+pub struct Preset(pub(super) String);
 
 /// Names longer than this are sentences; the bound also caps the look-ups per message.
 pub(super) const MAX_NAME_WORDS: usize = 4;
@@ -70,7 +70,7 @@ impl DeclarationError {
     }
 }
 
-impl Option_ {
+impl Opt {
     /// Whether it takes no value: present means yes.
     pub fn is_flag(&self) -> bool {
         self.kind == Type::Bool && self.default.is_none()
@@ -88,7 +88,7 @@ impl Parameter {
     }
 }
 
-impl Default_ {
+impl Preset {
     pub(super) fn value(&self, kind: &Type, today: NaiveDate) -> Option<Value> {
         kind.read(&self.0, today)
     }
@@ -167,7 +167,7 @@ impl fmt::Display for Command {
     }
 }
 
-impl fmt::Display for Default_ {
+impl fmt::Display for Preset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.is_empty()
             && !self.0.chars().any(|c| words::is_space(c) || matches!(c, '"' | '\\' | '>' | ']'))
@@ -191,7 +191,7 @@ struct Parser<'s> {
     at: usize,
 }
 
-impl<'s> Parser<'s> {
+impl Parser<'_> {
     fn command(mut self) -> Result<Command, DeclarationError> {
         let mut names = self.names()?;
         let name = names.remove(0);
@@ -314,7 +314,7 @@ impl<'s> Parser<'s> {
     }
 
     /// `--name|-n:type=default`
-    fn option(&mut self) -> Result<Option_, DeclarationError> {
+    fn option(&mut self) -> Result<Opt, DeclarationError> {
         let start = self.at;
         if !self.eat("--") {
             return Err(self.error_at(
@@ -344,7 +344,7 @@ impl<'s> Parser<'s> {
                 return Err(self.error_at(self.at, format!("unexpected `{c}` after `--{name}`")));
             }
         }
-        Ok(Option_ { name, short, kind, default })
+        Ok(Opt { name, short, kind, default })
     }
 
     fn argument_name(&mut self, start: usize) -> Result<String, DeclarationError> {
@@ -423,7 +423,7 @@ impl<'s> Parser<'s> {
         &mut self,
         kind: &Type,
         close: Option<char>,
-    ) -> Result<Option<Default_>, DeclarationError> {
+    ) -> Result<Option<Preset>, DeclarationError> {
         if !self.eat("=") {
             return Ok(None);
         }
@@ -435,7 +435,7 @@ impl<'s> Parser<'s> {
             let expected = kind.expected(super::Lang::En);
             return Err(self.error_at(start, format!("the default `{written}` is not {expected}")));
         }
-        Ok(Some(Default_(written)))
+        Ok(Some(Preset(written)))
     }
 
     fn quoted(&mut self, start: usize) -> Result<String, DeclarationError> {

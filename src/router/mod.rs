@@ -22,7 +22,7 @@ mod tests;
 
 pub use arguments::Args;
 pub use control::{Control, is_control};
-pub use declaration::{Command, DeclarationError, Option_, Parameter};
+pub use declaration::{Command, DeclarationError, Opt, Parameter};
 pub use help::Help;
 pub use lang::Lang;
 pub use problem::Problem;

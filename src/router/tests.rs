@@ -336,7 +336,7 @@ fn captures_hold_groups_and_names() {
 fn priority_then_file_then_line_decides_among_matches() {
     let at = |id, script: &str, line, priority| {
         let place = Place { script: script.to_owned(), line };
-        Handler { place, priority, ..matching(id, "x") }
+        Handler { priority, place, ..matching(id, "x") }
     };
     let routes = compile(vec![
         at(1, "b.luau", 1, 0),
@@ -566,7 +566,7 @@ fn declaration() -> impl Strategy<Value = String> {
     let default = prop_oneof![
         Just(String::new()),
         "[a-z0-9]{1,4}".prop_map(|d| format!("={d}")),
-        any::<String>().prop_map(|d| format!("={:?}", d))
+        any::<String>().prop_map(|d| format!("={d:?}"))
     ];
     let argument = (0..4u8, "[a-z_]{1,4}", kind, default).prop_map(
         |(shape, name, kind, default)| match shape {

@@ -42,7 +42,7 @@ pub enum Value {
 }
 
 /// Longer waits are mistakes, and far beyond this a duration no longer fits the clocks it is added to.
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 impl Type {
     pub(super) const NAMES: [&'static str; 8] =
@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn seconds(seconds: f64) -> Option<Value> {
-        Some(Value::Duration(Duration::from_secs_f64(seconds)))
+        Duration::try_from_secs_f64(seconds).ok().map(Value::Duration)
     }
 
     #[test]

@@ -297,7 +297,7 @@ mod tests {
             (r#"\"a b"#, &["\"a", "b"]),
             (r"\", &[r"\"]),
             (r#"--name="two words" x"#, &["--name=two words", "x"]),
-            (r#"—name＝“two words”"#, &["—name=two words"]),
+            ("—name＝“two words”", &["—name=two words"]),
             (r#"a="b c""#, &["a=\"b", "c\""]),
         ];
         for (typed, expected) in table {

@@ -162,18 +162,17 @@ impl Keeper {
                 biased;
                 () = stop.cancelled() => break,
                 Some(_) = self.turns.tasks.join_next() => continue,
-                changes = next(&mut self.watch) => match changes {
-                    Some(changes) => {
-                        if let Some(problem) = &changes.problem {
-                            self.report(folder_problem(problem));
-                        }
-                        Touched { paths: changes.paths, rescan: changes.rescan }
-                    }
-                    None => {
+                changes = next(&mut self.watch) => {
+                    let Some(changes) = changes else {
                         error!("the scripts folder is no longer watched: restart to see changes");
-                        self.watch = Err(WatchError::Other { path: "scripts".into(), reason: "the watcher ended".to_owned() });
+                        let reason = "the watcher ended".to_owned();
+                        self.watch = Err(WatchError::Other { path: "scripts".into(), reason });
                         continue;
+                    };
+                    if let Some(problem) = &changes.problem {
+                        self.report(folder_problem(problem));
                     }
+                    Touched { paths: changes.paths, rescan: changes.rescan }
                 },
                 () = self.rescan.notified() => Touched { rescan: true, ..Touched::default() },
                 () = at(again) => Touched::default(),

@@ -57,7 +57,7 @@ impl fmt::Display for Report {
                 if error.path != self.script {
                     write!(f, "{}: not loaded because of ", self.script)?;
                 }
-                write!(f, "{error}\n")?;
+                writeln!(f, "{error}")?;
                 match serving {
                     Some(at) => write!(f, "still running the version of {}", at.format("%H:%M")),
                     None => f.write_str("nothing of it serves"),

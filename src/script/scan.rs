@@ -52,6 +52,10 @@ pub(super) fn scripts(dir: &Path) -> Result<BTreeMap<String, PathBuf>, FolderErr
     Ok(found)
 }
 
+#[expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "`require` and editors spell them in lower case, and so does everybody on the other systems"
+)]
 fn is_script(name: &str) -> bool {
     let stem = name.strip_suffix(".luau").or_else(|| name.strip_suffix(".lua"));
     stem.is_some_and(|stem| {

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod engine;
 mod page;
+mod reload;
 mod rest;
 mod runaways;
 mod screenshots;

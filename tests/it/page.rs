@@ -1,5 +1,11 @@
 //! The chat page in a real browser, against the simulator and a bot on its wire.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    reason = "tests: a failure here is the failure of the test, and nothing is hot"
+)]
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use moonbell::sim::FaultOrder;

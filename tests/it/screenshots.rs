@@ -5,6 +5,12 @@
 //! browser has nothing to complain about. With `MOONBELL_TEST_PAGE` the pictures are of a page that is served already,
 //! such as the one that `moonbell dev` prints.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    reason = "tests: a failure here is the failure of the test, and nothing is hot"
+)]
+
 use std::env;
 use std::path::PathBuf;
 
@@ -56,6 +62,11 @@ async fn walk(page: &Page, folder: Option<&PathBuf>, name: &str) {
     for (view, width, height, dark) in VIEWS {
         page.size(width, height).await;
         page.dark(dark).await;
+        if width < 760 {
+            let out =
+                "return document.querySelector('#sidebar').getBoundingClientRect().right <= 0";
+            page.until("the drawer is out", out).await;
+        }
         page.run("const log = document.querySelector('#log'); log.scrollTop = log.scrollHeight")
             .await;
         look(page, folder, &format!("{name}-{view}"), width).await;

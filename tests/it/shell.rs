@@ -1,5 +1,6 @@
 //! Processes that scripts start: real programs, watched from outside by process id.
 #![cfg(target_os = "linux")] // looks into `/proc`
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,10 @@ use std::time::{Duration, Instant};
 use moonbell::api::shell::command::{Command, SpawnError, Stdin};
 use moonbell::api::shell::output::Tail;
 use moonbell::api::shell::process::{Exit, GRACE, LINGER, Process, Processes, Stream};
+use moonbell::script::{Ended, Limits};
 use tokio_util::sync::CancellationToken;
+
+use crate::engine::Bench;
 
 /// Far more than a busy machine needs.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -29,13 +33,13 @@ async fn start(command: Command) -> Process {
     Processes::new().spawn(command, &over, ()).await.unwrap()
 }
 
-struct Ended {
+struct Finished {
     out: String,
     err: String,
     exit: Exit,
 }
 
-async fn finish(process: &Process) -> Ended {
+async fn finish(process: &Process) -> Finished {
     let read = async {
         let (mut out, mut err) = (Tail::new(1 << 20), Tail::new(1 << 20));
         while let Some(chunk) = process.chunk().await {
@@ -44,12 +48,12 @@ async fn finish(process: &Process) -> Ended {
                 Stream::Err => err.push(&chunk.bytes),
             }
         }
-        Ended { out: out.text(), err: err.text(), exit: process.exit().await }
+        Finished { out: out.text(), err: err.text(), exit: process.exit().await }
     };
     tokio::time::timeout(DEADLINE, read).await.expect("the process ends in time")
 }
 
-async fn run(command: Command) -> Ended {
+async fn run(command: Command) -> Finished {
     finish(&start(command).await).await
 }
 
@@ -456,4 +460,77 @@ fn a_runtime_that_goes_away_takes_its_processes_along() {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(process);
+}
+
+/// Cards that were opened: nobody sends here, so each still waits for its final frame to be accepted.
+fn cards(bench: &Bench) -> usize {
+    bench.host.outbox().unwrap().open_cards()
+}
+
+#[tokio::test]
+async fn a_streamed_program_runs_through_one_card() {
+    let bench = Bench::new().await;
+    let body = r#"
+        local r = ctx:stream{ "sh", "-c", "seq 9500; printf '\\033[31mred\\033[0m'; exit 3", title = "Count" }
+        assert(not r.ok and r.code == 3 and r.signal == nil and not r.timed_out)
+        assert(r.lines == 9501, r.lines)
+        assert(r.tail:sub(-9) == "\n9500\nred", r.tail)
+        assert(#r.tail <= 2400)
+    "#;
+    bench.passes(body).await;
+    assert_eq!(cards(&bench), 1);
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_start_opens_no_card() {
+    let bench = Bench::new().await;
+    let body = r#"
+        local r, err = ctx:stream{ "no-such-program-x" }
+        assert(r == nil and err.kind == "not_found")
+    "#;
+    bench.passes(body).await;
+    assert_eq!(cards(&bench), 0);
+    let body = r#"
+        local r = ctx:stream{ "true" }
+        assert(r.ok and r.lines == 0 and r.tail == "")
+        r = ctx:stream{ "sleep", "999", timeout = "200ms" }
+        assert(r.timed_out and not r.ok)
+    "#;
+    bench.passes(body).await;
+    assert_eq!(cards(&bench), 2);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_ends_its_programs_and_its_card() {
+    let bench = Bench::new().await;
+    let home = tempfile::tempdir().unwrap();
+    let pids = home.path().join("pids");
+    let body = format!(
+        "ctx:stream{{ 'sh', '-c', 'sleep 999 & echo $! > {0}.new; echo $$ >> {0}.new; mv {0}.new {0}; wait' }}",
+        pids.display()
+    );
+    let run = bench.run("r1");
+    let generation = bench.handler(&body);
+    let cancel = async {
+        until("the program runs", || pids.exists()).await;
+        run.cancel().cancel();
+    };
+    let (ended, ()) = tokio::join!(bench.start(&generation, &run), cancel);
+    assert_ne!(ended, Ended::Done);
+    let pids: Vec<_> = fs::read_to_string(&pids).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(pids.len(), 2);
+    until_gone(&pids).await;
+    assert_eq!(cards(&bench), 1);
+    until("its places are free", || bench.host.processes().open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_run_that_hits_its_time_limit_ends_its_programs() {
+    let limits = Limits { wall: Duration::from_secs(1), ..Limits::default() };
+    let bench = Bench::with(limits, 64 << 20).await;
+    let ended = bench
+        .ends("while true do pcall(shell.run, { 'sh', '-c', 'sleep 999 & sleep 999' }) end")
+        .await;
+    assert!(matches!(ended, Ended::Failed(_)), "{ended:?}");
+    until("its places are free", || bench.host.processes().open() == 0).await;
 }

@@ -1,4 +1,5 @@
 //! The scripts folder is watched: real files, real events; every wait is for a condition, with a deadline.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -387,9 +387,10 @@ impl Supervisor {
         tree.kill();
         dead.cancel();
         if !ended {
-            match tokio::time::timeout(REAP, tree.wait()).await {
-                Ok(status) => self.publish(status, timed_out, begin),
-                Err(_) => warn!(pid, "a killed process does not disappear; giving it up"),
+            if let Ok(status) = tokio::time::timeout(REAP, tree.wait()).await {
+                self.publish(status, timed_out, begin);
+            } else {
+                warn!(pid, "a killed process does not disappear; giving it up");
             }
         }
         if !drained {

@@ -35,23 +35,30 @@ fn rewrite(script: &str) -> Option<String> {
         let top = *stack.last()?;
         let mut length = next.len_utf8();
         match (top, next) {
-            (Inside::Single, '\'') => drop(stack.pop()),
+            (Inside::Single, '\'') | (Inside::Double, '"') | (Inside::Brace, '}') => {
+                stack.pop();
+            }
             (Inside::Single, _) => {}
-            (_, '`') => return None,
+            (_, '`') | (Inside::Brace, '"' | '\'') => return None,
             (_, '\\') => length += rest[1..].chars().next().map_or(0, char::len_utf8),
-            (Inside::Double, '"') => drop(stack.pop()),
             (Inside::Command(_), '"') => stack.push(Inside::Double),
             (Inside::Command(_), '\'') => stack.push(Inside::Single),
             (Inside::Command(_), '#') if word_start => {
-                length = rest.find('\n').unwrap_or(rest.len())
+                length = rest.find('\n').unwrap_or(rest.len());
             }
             (Inside::Command(_), '<') if rest.starts_with("<<") => return None,
-            (Inside::Command(depth), '(') => *stack.last_mut()? = Inside::Command(depth + 1),
-            (Inside::Command(0), ')') if stack.len() > 1 => drop(stack.pop()),
-            (Inside::Command(depth), ')') => {
-                *stack.last_mut()? = Inside::Command(depth.checked_sub(1)?)
+            (Inside::Command(depth), '(') => {
+                *stack.last_mut()? = Inside::Command(depth + 1);
             }
-            (Inside::Arithmetic(depth), '(') => *stack.last_mut()? = Inside::Arithmetic(depth + 1),
+            (Inside::Command(0), ')') if stack.len() > 1 => {
+                stack.pop();
+            }
+            (Inside::Command(depth), ')') => {
+                *stack.last_mut()? = Inside::Command(depth.checked_sub(1)?);
+            }
+            (Inside::Arithmetic(depth), '(') => {
+                *stack.last_mut()? = Inside::Arithmetic(depth + 1);
+            }
             (Inside::Arithmetic(0), ')') => {
                 if !rest.starts_with("))") {
                     return None;
@@ -59,9 +66,9 @@ fn rewrite(script: &str) -> Option<String> {
                 length = 2;
                 stack.pop();
             }
-            (Inside::Arithmetic(depth), ')') => *stack.last_mut()? = Inside::Arithmetic(depth - 1),
-            (Inside::Brace, '}') => drop(stack.pop()),
-            (Inside::Brace, '"' | '\'') => return None,
+            (Inside::Arithmetic(depth), ')') => {
+                *stack.last_mut()? = Inside::Arithmetic(depth - 1);
+            }
             (_, '$') => {
                 let after = &rest[1..];
                 if after.starts_with("((") {

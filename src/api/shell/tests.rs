@@ -1,5 +1,7 @@
 //! `shell` as a script sees it: real Luau, real programs, the run driven by the test.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

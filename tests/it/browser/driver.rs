@@ -1,4 +1,4 @@
-//! Starting and ending ChromeDriver, and the browser commands that go beyond WebDriver.
+//! Starting and ending ChromeDriver, and the commands of a browser that reach further than the standard ones.
 
 use std::env;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use tokio::process::ChildStdout;
 use super::Page;
 
 /// A cold start of a browser on a machine that is busy with the other tests.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// A running browser. Dropping it ends the driver and with it the browser.
 pub(crate) struct Browser {
@@ -108,7 +108,7 @@ impl Browser {
         &self.client
     }
 
-    /// Sends a command of the Chrome DevTools protocol.
+    /// Sends a command of the `DevTools` protocol.
     pub(super) async fn devtools(&self, command: &str, params: Value) -> Value {
         let body = json!({ "cmd": command, "params": params });
         self.client.issue_cmd(Vendor { path: "goog/cdp/execute", body }).await.unwrap()
