@@ -43,15 +43,22 @@ fn tell_report(report: &Report) {
 }
 
 fn describe(state: &State) -> Option<String> {
-    let at = |time: &std::time::SystemTime| chrono::DateTime::<chrono::Local>::from(*time).format("%H:%M:%S").to_string();
+    let at = |time: &std::time::SystemTime| {
+        chrono::DateTime::<chrono::Local>::from(*time).format("%H:%M:%S").to_string()
+    };
     Some(match state {
         State::Connecting | State::Stopped => return None,
         State::Connected { .. } => "connected to DingTalk".to_owned(),
         State::Deaf { reason } => format!("the connection went deaf ({reason}); connecting again"),
-        State::BackingOff { until, reason } => format!("not connected: {reason}; next attempt at {}", at(until)),
+        State::BackingOff { until, reason } => {
+            format!("not connected: {reason}; next attempt at {}", at(until))
+        }
         State::Refused { until, reason, hint } => {
             let hint = hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            format!("DingTalk refuses the connection: {reason}; next attempt at {}{hint}", at(until))
+            format!(
+                "DingTalk refuses the connection: {reason}; next attempt at {}{hint}",
+                at(until)
+            )
         }
     })
 }

@@ -109,8 +109,9 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
             || "not loaded".to_owned(),
             |at| {
                 format!(
-                    "{} handlers, loaded {}",
+                    "{} handler{}, loaded {}",
                     script.handlers,
+                    if script.handlers == 1 { "" } else { "s" },
                     at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
                 )
             },
