@@ -268,14 +268,13 @@ pub(crate) fn strict(
     table: &Table,
 ) -> LuaResult<()> {
     let key = format!("moonbell.strict.{kind}");
-    let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
-        Some(metatable) => metatable,
-        None => {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            let metatable = module::strict_metatable(lua, kind, names)?;
-            lua.set_named_registry_value(&key, &metatable)?;
-            metatable
-        }
+    let metatable = if let Some(metatable) = lua.named_registry_value::<Option<Table>>(&key)? {
+        metatable
+    } else {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let metatable = module::strict_metatable(lua, kind, names)?;
+        lua.set_named_registry_value(&key, &metatable)?;
+        metatable
     };
     table.set_metatable(Some(metatable))
 }

@@ -250,12 +250,11 @@ impl Class {
     where
         T: Any + Clone + Send + Sync,
     {
-        let index = match self.index.get() {
-            Some(index) => index.clone(),
-            None => {
-                let index = self.index(lua, &fields, optional)?;
-                self.index.get_or_init(|| index).clone()
-            }
+        let index = if let Some(index) = self.index.get() {
+            index.clone()
+        } else {
+            let index = self.index(lua, &fields, optional)?;
+            self.index.get_or_init(|| index).clone()
         };
         let metatable = lua.create_table_with_capacity(0, 3)?;
         metatable.raw_set("__index", index)?;

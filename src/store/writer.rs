@@ -122,11 +122,7 @@ fn again(cause: &rusqlite::Error) -> rusqlite::Error {
 }
 
 /// Runs `work` where it cannot change anything (reads only), to get at its answer.
-fn refuse(
-    connection: &Connection,
-    path: &PathBuf,
-    work: Job,
-) -> Answer {
+fn refuse(connection: &Connection, path: &PathBuf, work: Job) -> Answer {
     let _ = connection.pragma_update(None, "query_only", true);
     let answer = catch_unwind(AssertUnwindSafe(|| work(connection, path)));
     let _ = connection.pragma_update(None, "query_only", false);

@@ -1,5 +1,7 @@
 //! The Luau engine: preemption, coroutines, limits, the API that every handler has.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
