@@ -47,6 +47,7 @@ use crate::worker::Dispatch;
 use crate::worker::LuaRuntime;
 use crate::worker::Running;
 use crate::worker::interrupted;
+use crate::worker::tell_owner;
 
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
@@ -223,6 +224,10 @@ impl App {
         downstream.spawn(outbox);
         downstream.spawn(report.run(stages.aside.clone()));
         downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
+        if let Some(owner) = self.config.access.owner.clone() {
+            let (outbox, reports) = (self.outbox.clone(), self.library.reports());
+            downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
+        }
         let mut watching = JoinSet::new();
         watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();

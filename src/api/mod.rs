@@ -3,7 +3,7 @@
 //! A module is a table of plain functions, one file here with its `.d.luau` beside it, registered in [`MODULES`] and
 //! nowhere else. `api/` converts and limits; logic lives in the stage that owns it.
 //!
-//! ```ignore
+//! ```text
 //! pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 //!     Module::new(lua, "http")?
 //!         .function("escape", &["text"], |_, _, text: String| Ok(escape(&text)))? // pure: anywhere
