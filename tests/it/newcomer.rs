@@ -123,8 +123,8 @@ fn has_starters(folder: &Path) {
     }
 }
 
-/// Waits for the newest card to end, and returns what it showed.
-async fn card(page: &Page, title: &str, state: &str) -> String {
+/// Waits until the newest card is in this state under this title.
+async fn until_card(page: &Page, title: &str, state: &str) {
     let script = format!(
         "const card = [...document.querySelectorAll('[data-test=card]')].at(-1); \
          return card?.dataset.state === {} && card.querySelector('.card-title').innerText === {}",
@@ -132,7 +132,6 @@ async fn card(page: &Page, title: &str, state: &str) -> String {
         json!(title)
     );
     page.until(&format!("the card {title:?} is {state}"), &script).await;
-    page.card_text().await
 }
 
 #[tokio::test]
@@ -174,10 +173,10 @@ async fn a_newcomer_sees_answers_a_streaming_card_and_an_edit_at_work() {
 
     // One that never ends, until it is told to.
     page.say("sh echo waiting; sleep 600").await;
-    page.until_card("inputing").await;
+    until_card(&page, "echo waiting; sleep 600", "inputing").await;
     page.say("stop").await;
     page.until_text("Stopped (run ").await;
-    page.until_card("failed").await;
+    until_card(&page, "echo waiting; sleep 600", "failed").await;
 
     // Somebody else, in a group, by mentioning the bot: may say `ping`, may not run commands.
     page.act_as(COLLEAGUE).await;

@@ -160,7 +160,10 @@ function locked(why) {
 function apply(kind, data) {
   if (kind === "message") upsertMessage(data);
   else if (kind === "card") upsertCard(data);
-  else if (kind === "wire") wire.add(data);
+  else if (kind === "wire") {
+    wire.add(data);
+    faults.traffic();
+  }
   else if (kind === "connection") setConnected(Boolean(data.connected));
   // The first event of every stream is the whole state, so a reconnection heals whatever was missed.
   else if (kind === "state") whole(data);
