@@ -116,7 +116,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         } else if let Some(fatal) = cause.downcast_ref::<app::Fatal>() {
             fatal.hint().map(str::to_owned)
         } else if let Some(sim::StartError::Bind { .. }) = cause.downcast_ref() {
-            Some("take another port with `--port N`; `--port 0` finds a free one".to_owned())
+            Some("another `moonbell dev` may run there; `--port N` takes another port, `--port 0` any free one".to_owned())
         } else {
             None
         }

@@ -16,7 +16,7 @@ const KEPT = 50;
 const MAX_HEIGHT = 180;
 const PICTURE = /\.(png|jpe?g|gif|webp|bmp)$/i;
 // The same words stand in app.css: there a tap brings out the tools of a message.
-const TOUCH = matchMedia("(hover: none), (max-width: 760px)");
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse), (max-width: 760px)");
 let actions;
 let files = [];
 let replyTo = null;
