@@ -195,8 +195,17 @@ export function say(text) {
     .catch((error) => actions.toast(t("say_failed", { why: error.message }), true));
 }
 
+/** What a person said, newest first: in this page, or else as the chats have it. */
+function linesOf(person) {
+  if (!history.has(person)) {
+    const said = [...state.messages.values()].filter((message) => message.from === person && message.text && !message.recalled);
+    history.set(person, [...new Set(said.map((message) => message.text).reverse())].slice(0, KEPT));
+  }
+  return history.get(person);
+}
+
 function remember(person, text) {
-  const lines = (history.get(person) ?? []).filter((line) => line !== text);
+  const lines = linesOf(person).filter((line) => line !== text);
   lines.unshift(text);
   history.set(person, lines.slice(0, KEPT));
 }
@@ -209,7 +218,7 @@ function keys(event) {
     submit();
     return;
   }
-  const lines = history.get(state.me) ?? [];
+  const lines = linesOf(state.me);
   const browsing = recalled >= 0;
   if (event.key === "ArrowUp" && (box.value === "" || browsing) && recalled + 1 < lines.length) {
     event.preventDefault();
