@@ -263,7 +263,10 @@ mod tests {
 
     #[test]
     fn the_title_is_the_command_in_short() {
-        assert_eq!(one_line(&joined(&[b"git".to_vec(), b"pull\n\x1b[31mx".to_vec()])), "git pull x");
+        assert_eq!(
+            one_line(&joined(&[b"git".to_vec(), b"pull\n\x1b[31mx".to_vec()])),
+            "git pull x"
+        );
         assert_eq!(one_line(&"x".repeat(100)), format!("{}…", "x".repeat(60)));
     }
 }

@@ -54,10 +54,17 @@ impl Dev {
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;
             let app = App::open(config, "dev", Some(sim.page_url())).await?;
-            talk::say("moonbell: your handlers answer a simulated DingTalk; nothing leaves this computer\n");
+            talk::say(
+                "moonbell: your handlers answer a simulated DingTalk; nothing leaves this computer\n",
+            );
             talk::address("  chat page  ", &sim.page_url());
-            talk::say(format_args!("  scripts    {}\n", news::folder(&folder, fresh, app.library())));
-            talk::say("Open the page and type `help`. Save a script: the next message is answered by it. Ctrl-C stops.\n");
+            talk::say(format_args!(
+                "  scripts    {}\n",
+                news::folder(&folder, fresh, app.library())
+            ));
+            talk::say(
+                "Open the page and type `help`. Save a script: the next message is answered by it. Ctrl-C stops.\n",
+            );
             let _page = self.open.then(|| browser::open(&sim.page_url()));
             let news = news::tell(app.library());
             tokio::select! {

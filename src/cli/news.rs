@@ -18,7 +18,12 @@ pub(super) fn folder(dir: &Path, fresh: bool, library: &Library) -> String {
     let (scripts, handlers) =
         serving.fold((0, 0), |(scripts, handlers), one| (scripts + 1, handlers + one.handlers));
     let made = if fresh { "created with the starter handlers; " } else { "" };
-    format!("{} ({made}{}, {})", dir.display(), count(scripts, "script"), count(handlers, "handler"))
+    format!(
+        "{} ({made}{}, {})",
+        dir.display(),
+        count(scripts, "script"),
+        count(handlers, "handler")
+    )
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -49,8 +54,7 @@ pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
 
 fn is_known(first: &Arc<Snapshot>, report: &Report) -> bool {
     let Outcome::Loaded { number, .. } = report.outcome else { return false };
-    first
-        .scripts()
-        .iter()
-        .any(|known| known.script == report.script && known.serving.is_some_and(|one| one.number == number))
+    first.scripts().iter().any(|known| {
+        known.script == report.script && known.serving.is_some_and(|one| one.number == number)
+    })
 }

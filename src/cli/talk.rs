@@ -68,7 +68,13 @@ pub(super) fn address(name: &str, url: &str) {
 
 /// Prints what happened just now, in step with the log lines around it.
 pub(super) fn now(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{} {} {}", time(), label(" info", "\x1b[32m"), safe(&text.to_string()));
+    let _ = writeln!(
+        io::stderr(),
+        "{} {} {}",
+        time(),
+        label(" info", "\x1b[32m"),
+        safe(&text.to_string())
+    );
 }
 
 /// Prints what went wrong just now while the host runs on; the lines after the first stand under it.

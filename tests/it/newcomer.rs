@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncBufReadExt;
@@ -211,7 +212,7 @@ async fn an_edit_answers_the_next_message_and_a_broken_one_leaves_the_old_at_wor
     dev.until_said("still running the version of ").await;
     {
         let said = dev.said.lock().unwrap();
-        let (_, error) = said.split_once("error: ").unwrap();
+        let (_, error) = said.split_once("error ").unwrap();
         assert!(error.contains("ping.luau:") && error.contains('^'), "place and caret:\n{error}");
     }
     page.say("ping again, please").await;
@@ -233,4 +234,141 @@ async fn an_edit_answers_the_next_message_and_a_broken_one_leaves_the_old_at_wor
 
     let (status, said) = dev.interrupt().await;
     assert!(status.success(), "{status}: {said}");
+}
+
+/// The blocks of a page that are marked with this language, and the file that the text before each one names.
+fn blocks(page: &str) -> Vec<(&str, Option<&str>, &str)> {
+    let mut found = Vec::new();
+    let mut before = page;
+    while let Some((text, rest)) = before.split_once("\n```") {
+        let (language, rest) = rest.split_once('\n').unwrap();
+        let (block, rest) = rest.split_once("\n```").unwrap();
+        let file = text.rsplit_once("ave this as `").or_else(|| text.rsplit_once("ave as `"));
+        found.push((language, file.and_then(|(_, name)| name.split('`').next()), block));
+        before = rest;
+    }
+    found
+}
+
+/// Who says what in a transcript: `You:`, `Bot:` or `Card:`, and the lines that belong to it.
+fn lines(transcript: &str) -> Vec<(String, String)> {
+    let mut said: Vec<(String, String)> = Vec::new();
+    for line in transcript.lines() {
+        match line.split_once(": ").filter(|(who, _)| ["You", "Bot", "Card"].contains(who)) {
+            Some((who, text)) => said.push((who.to_owned(), text.to_owned())),
+            None => {
+                let (who, text) = said.last_mut().expect("a transcript begins with who says it");
+                text.push('\n');
+                text.push_str(line.get(who.len() + 2..).unwrap_or_default());
+            }
+        }
+    }
+    said
+}
+
+/// The simulator's control API, as a page uses it.
+struct Control {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Control {
+    fn new(url: &str) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let (base, token) = url.split_once("/sim/#token=").unwrap();
+        Self { http: reqwest::Client::new(), base: base.to_owned(), token: token.to_owned() }
+    }
+
+    async fn state(&self) -> Value {
+        let request =
+            self.http.get(format!("{}/sim/api/state", self.base)).bearer_auth(&self.token);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn say(&self, chat: &str, from: &str, text: &str) {
+        let body = json!({ "chat": chat, "from": from, "text": text });
+        let request = self.http.post(format!("{}/sim/api/say", self.base)).bearer_auth(&self.token);
+        assert!(request.json(&body).send().await.unwrap().status().is_success());
+    }
+
+    /// What the bot has said in a chat: text, Markdown, and cards that have ended.
+    async fn answers(&self, chat: &str) -> Vec<(String, String)> {
+        let state = self.state().await;
+        let cards = state["cards"].as_array().unwrap();
+        let messages = state["messages"].as_array().unwrap().iter();
+        messages
+            .filter(|message| message["chat"] == chat && message["from"] == "bot")
+            .filter_map(|message| {
+                let text = |of: &Value| of["text"].as_str().unwrap_or_default().trim().to_owned();
+                if message["kind"] != "card" {
+                    return Some(("Bot".to_owned(), text(message)));
+                }
+                let card = cards.iter().find(|card| card["id"] == message["card"])?;
+                (card["state"] == "finished").then(|| ("Card".to_owned(), text(card)))
+            })
+            .collect()
+    }
+}
+
+/// Whether a text is as the page shows it, where `…` stands for anything.
+fn is_like(text: &str, shown: &str) -> bool {
+    match shown.split_once('…') {
+        None => text == shown,
+        Some((start, end)) => text.starts_with(start) && text.ends_with(end),
+    }
+}
+
+#[tokio::test]
+async fn the_tutorial_is_true() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/handlers.md"));
+    let page = page.unwrap();
+    let dev = Dev::start().await;
+    let control = Control::new(&dev.url);
+    let state = control.state().await;
+    let (me, chats) = (state["people"][0]["staff_id"].as_str().unwrap(), &state["chats"]);
+    let mine = |chat: &&Value| chat["kind"] == "dm" && chat["members"][0] == me;
+    let chat = chats.as_array().unwrap().iter().find(mine).unwrap()["id"].as_str().unwrap();
+    let mut heard = 0;
+    for (language, file, block) in blocks(&page) {
+        match language {
+            "lua" => {
+                let file = file.expect("the text names the file of each script");
+                dev.save(file, &format!("{block}\n"));
+                dev.until_said(&format!("{file}: version 1 serves")).await;
+            }
+            "chat" => {
+                let mut left = lines(block).into_iter().peekable();
+                while let Some((who, text)) = left.next() {
+                    assert_eq!(who, "You", "{block}");
+                    control.say(chat, me, &text).await;
+                    while let Some((who, shown)) = left.next_if(|(who, _)| who != "You") {
+                        heard += 1;
+                        let answered = async {
+                            let mut look = tokio::time::interval(Duration::from_millis(30));
+                            loop {
+                                look.tick().await;
+                                let answers = control.answers(chat).await;
+                                if answers.len() >= heard {
+                                    return answers;
+                                }
+                            }
+                        };
+                        let answers = timeout(PATIENCE, answered).await;
+                        let answers = answers.unwrap_or_else(|_| panic!("no answer to {text:?}"));
+                        let (by, got) = &answers[heard - 1];
+                        assert!(
+                            *by == who && is_like(got, &shown),
+                            "{text:?} was answered\n{by}: {got}\nand not\n{who}: {shown}"
+                        );
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(heard > 12, "the transcripts were found");
+    dev.until_said("watching the disk").await;
+    let (status, said) = dev.interrupt().await;
+    assert!(status.success() && !said.contains("error"), "{said}");
 }

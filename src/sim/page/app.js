@@ -117,7 +117,10 @@ function setDrawer(id, open, { focus = true } = {}) {
   drawer.classList.toggle("open", open);
   drawer.inert = !open && (overlay || id === "wire");
   opener.setAttribute("aria-expanded", String(open));
-  if (id === "wire") find("#app").classList.toggle("with-wire", open);
+  if (id === "wire") {
+    find("#app").classList.toggle("with-wire", open);
+    if (open) wire.shown();
+  }
   find("#main").inert = overlay && open;
   find("#scrim").hidden = !(NARROW.matches && find("#sidebar").classList.contains("open"))
     && !(WIRE_DRAWER.matches && find("#wire").classList.contains("open"));

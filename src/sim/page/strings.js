@@ -106,7 +106,7 @@ const catalogue = {
     fault_expire_hint: "the next call must fetch a new one",
     fault_clear: "Everything well again",
     fault_clear_hint: "ends all faults above",
-    fault_done: "{what}: done",
+    fault_done: "Done: {what}",
     fault_on: "on",
     fault_left: "{n} to go",
     faults_armed: "{n} on",
