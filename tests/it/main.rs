@@ -7,6 +7,7 @@ mod browser;
 mod cli;
 mod config;
 mod engine;
+mod newcomer;
 mod page;
 mod reload;
 mod rest;
