@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::definitions::{Item, ItemKind, items};
 use super::{CONTEXT, MODULES};
 
-const NOTE: &str = "<!-- Written from the definitions in src/api: change those, then run `moonbell types --reference docs/lua`. -->";
+const NOTE: &str = "<!-- Written from the definitions in src/api: change those, then `MOONBELL_TEST_UPDATE=1 tests/run check::`. -->";
 
 /// File name and text of each page.
 pub fn pages() -> Vec<(String, String)> {
