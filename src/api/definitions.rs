@@ -120,17 +120,17 @@ fn read_members<'a>(lines: &mut impl Iterator<Item = &'a str>, item: &mut Item) 
         if open.is_empty() && matches!(trimmed, "}" | "end") {
             return;
         }
+        let (code, comment) = trimmed.split_once(" -- ").unwrap_or((trimmed, ""));
         if !open.is_empty() {
             open.push(' ');
         }
-        open.push_str(trimmed);
+        open.push_str(code);
         if balance(&open) == 0 {
-            let (text, comment) = open.split_once(" -- ").unwrap_or((&open, ""));
             if !comment.is_empty() {
                 doc.push(comment.to_owned());
             }
             let doc = std::mem::take(&mut doc).join("\n");
-            item.members.extend(member(text.trim().trim_end_matches(','), doc));
+            item.members.extend(member(open.trim().trim_end_matches(','), doc));
             open.clear();
         }
     }
@@ -144,8 +144,7 @@ fn member(text: &str, doc: String) -> Option<Member> {
 
 /// Open brackets less closed ones.
 fn balance(text: &str) -> i32 {
-    let code = text.split(" -- ").next().unwrap_or_default();
-    code.chars().fold(0, |open, c| match c {
+    text.chars().fold(0, |open, c| match c {
         '{' | '(' | '[' => open + 1,
         '}' | ')' | ']' => open - 1,
         _ => open,

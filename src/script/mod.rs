@@ -14,6 +14,7 @@ mod preempt;
 mod registration;
 mod report;
 mod require;
+mod review;
 mod scan;
 mod vm;
 pub mod watch;

@@ -27,6 +27,7 @@ use super::require::{Folder, Resolver};
 use super::scan::{self, FolderError, Look, Recorder};
 use super::vm::{Source, Vm};
 
+pub use super::scan::is_script;
 pub use finding::{Finding, Severity};
 use scope::Lint;
 
@@ -186,6 +187,11 @@ fn describe(lint: Lint, path: &str, text: &str, span: &Range<usize>) -> Finding 
             Finding::warning("unused_function", path, text, span, message)
                 .hint(format!("remove it, or call it `_{name}`"))
         }
+        Lint::Removed { name } => {
+            let message = format!("scripts have no `{name}`");
+            Finding::warning("unknown_global", path, text, span, message)
+                .hint("what a script runs is in its file, where it can be read and checked")
+        }
         Lint::ShellTemplate => {
             let message = "this script is put together while it runs: text from chat in it would be run as commands";
             Finding::warning("shell_template", path, text, span, message.to_owned()).hint(
@@ -260,7 +266,7 @@ mod tests {
             ("bot.match('a', function(ctx) ctx:reply(ctx.user.nmae) end)", "1:49 type `User` has no `nmae`"),
             ("bot.command('a', { run = function(ctx) ctx:foo() end })", "1:44 type `Ctx` has no `foo`"),
             ("local s = shel.run({ 'ls' }) print(s)", "1:11 unknown_global there is no `shel`"),
-            ("print(loadstring('x'))", "1:7 unknown_global there is no `loadstring`"),
+            ("print(loadstring('x'))", "1:7 unknown_global scripts have no `loadstring`"),
             ("--!strict\nlocal r = shell.run({ 'ls' })\nprint(r.out)", "3:7 type this may be nil (its type is `ShellResult?`)"),
             ("--!strict\nlocal n: number = time.format()\nprint(n)", "2:19 type expected `number`, got `string`"),
             ("--!strict\nbot.on('strat', function() end)", "2:8 type expected `\"start\" | \"stop\"`, got `\"strat\"`"),

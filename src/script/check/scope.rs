@@ -7,6 +7,10 @@ use std::ops::Range;
 
 use super::lexer::{Kind, Token};
 
+/// What the checker knows of Luau and `vm.rs` takes away.
+const REMOVED: &[&str] =
+    &["loadstring", "getfenv", "setfenv", "newproxy", "gcinfo", "debug.info"];
+
 /// Deeper than the compiler lets code nest.
 const DEPTH: usize = 400;
 
@@ -17,6 +21,8 @@ pub(super) enum Lint {
     UnusedFunction { name: String },
     /// `shell.sh` gets a script that is not a constant.
     ShellTemplate,
+    /// A part of Luau's library that scripts do not have.
+    Removed { name: String },
 }
 
 pub(super) fn lints(text: &str, tokens: &[Token]) -> Vec<(Lint, Range<usize>)> {
@@ -334,6 +340,10 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
+        // A statement that assigns nothing is a call.
+        let last = self.tokens.get(self.at.checked_sub(1)?)?;
+        let calls = matches!(last.kind, Kind::String | Kind::InterpolatedEnd)
+            || matches!(&self.text[last.span.clone()], ")" | "}");
         let assigns = self.is("=")
             || self.peek().is_some_and(|symbol| {
                 matches!(symbol, "+=" | "-=" | "*=" | "/=" | "//=" | "%=" | "^=" | "..=")
@@ -345,7 +355,7 @@ impl<'a> Reader<'a> {
                 self.locals[target].constant = false;
             }
         }
-        Some(())
+        (assigns || calls).then_some(())
     }
 
     fn expressions(&mut self) -> Read<Vec<Value>> {
@@ -461,23 +471,30 @@ impl<'a> Reader<'a> {
             self.expect(")")?;
             value
         } else {
-            let (name, _) = self.name()?;
+            let (name, span) = self.name()?;
             match self.find(&name) {
                 Some(local) => {
                     // Undone by `assignment` for what is only written.
                     self.locals[local].read = true;
                     Value::Local(local)
                 }
-                None => Value::Path(name),
+                None => {
+                    self.global(&name, span);
+                    Value::Path(name)
+                }
             }
         };
         loop {
             match (self.kind(), self.peek()) {
                 (_, Some(".")) => {
                     self.at += 1;
-                    let (field, _) = self.name()?;
+                    let (field, span) = self.name()?;
                     value = match value {
-                        Value::Path(path) => Value::Path(format!("{path}.{field}")),
+                        Value::Path(path) => {
+                            let path = format!("{path}.{field}");
+                            self.global(&path, span);
+                            Value::Path(path)
+                        }
                         _ => Value::Other,
                     };
                 }
@@ -499,6 +516,12 @@ impl<'a> Reader<'a> {
                 }
                 _ => return Some(value),
             }
+        }
+    }
+
+    fn global(&mut self, path: &str, span: Range<usize>) {
+        if REMOVED.contains(&path) {
+            self.found.push((Lint::Removed { name: path.to_owned() }, span));
         }
     }
 
@@ -724,6 +747,7 @@ mod tests {
                     Lint::UnusedLocal { .. } => "local",
                     Lint::UnusedFunction { .. } => "function",
                     Lint::ShellTemplate => "shell",
+                    Lint::Removed { .. } => "removed",
                 };
                 format!("{word} {}", &text[span])
             })
