@@ -29,12 +29,14 @@
 pub mod bot;
 pub mod clean;
 pub mod ctx;
+pub mod definitions;
 pub mod failure;
 pub mod json;
 pub mod kv;
 pub mod log;
 pub mod module;
 pub mod options;
+pub mod reference;
 pub mod run;
 pub mod shell;
 mod stream;

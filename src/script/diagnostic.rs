@@ -115,7 +115,7 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Blanks as wide as the characters before the caret: Chinese takes two columns.
-fn padding(source: &str, characters: usize) -> String {
+pub(super) fn padding(source: &str, characters: usize) -> String {
     source.chars().take(characters).map(|c| if (c as u32) >= 0x1100 { "  " } else { " " }).collect()
 }
 

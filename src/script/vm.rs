@@ -23,7 +23,7 @@ pub const MAX_BYTES: usize = 1 << 20;
 
 /// Globals of Luau that a script keeps. Everything else goes: compilers of text and bytecode, environments of other
 /// functions, the garbage collector, proxies.
-const GLOBALS: &[&str] = &[
+pub(super) const GLOBALS: &[&str] = &[
     "_G",
     "_VERSION",
     "assert",

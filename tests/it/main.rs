@@ -4,6 +4,7 @@
 
 mod architecture;
 mod browser;
+mod check;
 mod cli;
 mod config;
 mod engine;
