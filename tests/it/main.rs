@@ -5,6 +5,7 @@ mod browser;
 mod cli;
 mod config;
 mod engine;
+mod host;
 mod page;
 mod reload;
 mod rest;

@@ -1,0 +1,10 @@
+//! The whole host on real sockets, files and processes: what it promises to people, whatever happens around it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
+mod access;
+mod control;
+mod delivery;
+mod order;
+mod process;
+mod stage;
