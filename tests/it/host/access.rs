@@ -56,7 +56,10 @@ async fn a_guest_may_use_what_asks_for_no_role_and_help_lists_just_that() {
         assert!(help.contains("count") && !help.contains("secret"), "{help}");
         let owner = seen.to(OWNER);
         assert!(owner.contains(&"secret two"), "{owner:?}");
-        assert!(owner.iter().any(|text| text.contains("secret") && text.contains("count")), "{owner:?}");
+        assert!(
+            owner.iter().any(|text| text.contains("secret") && text.contains("count")),
+            "{owner:?}"
+        );
     });
     host.stop().await;
 }
@@ -64,7 +67,9 @@ async fn a_guest_may_use_what_asks_for_no_role_and_help_lists_just_that() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_arguments_never_reach_the_handler() {
     let host = Setup::new().script("roles.luau", ROLES).start().await;
-    for text in ["count", "count three", "count 3 fsat", "count 3 fast more", "count 99999999999999999999"] {
+    for text in
+        ["count", "count three", "count 3 fsat", "count 3 fast more", "count 99999999999999999999"]
+    {
         host.say(BOB, text);
     }
     host.until("each is explained", |seen| seen.to(BOB).len() == 5).await;

@@ -45,7 +45,8 @@ async fn people_stop_their_own_runs_and_the_owner_anybodys() {
     host.entered(&["a", "b"]).await;
 
     host.say(LINA, "stop");
-    host.until("she has nothing to stop", |seen| seen.to(LINA) == ["Nothing of yours is running."]).await;
+    host.until("she has nothing to stop", |seen| seen.to(LINA) == ["Nothing of yours is running."])
+        .await;
     host.say(ALICE, "runs");
     host.until("she sees her own run", |seen| seen.to(ALICE).len() == 1).await;
     let hers = host.look(|seen| seen.to(ALICE)[0].to_owned());
@@ -63,7 +64,8 @@ async fn people_stop_their_own_runs_and_the_owner_anybodys() {
     .await;
     host.say(OWNER, &format!("stop {hers}"));
     let stopped = format!("Stopped (run {hers}).");
-    host.until("the owner stops hers", |seen| seen.to(OWNER).last() == Some(&stopped.as_str())).await;
+    host.until("the owner stops hers", |seen| seen.to(OWNER).last() == Some(&stopped.as_str()))
+        .await;
     host.say(ALICE, "echo free again");
     host.until("her lane is free", |seen| seen.to(ALICE).last() == Some(&"free again")).await;
     drop(gates);
@@ -77,7 +79,8 @@ async fn an_error_shows_the_run_to_everybody_and_its_reason_to_the_owner_only() 
     let host = Setup::new().script("fail.luau", fail).start().await;
     host.say(ALICE, "fail");
     host.say(OWNER, "fail");
-    host.until("both are told", |seen| seen.to(ALICE).len() == 1 && seen.to(OWNER).len() == 1).await;
+    host.until("both are told", |seen| seen.to(ALICE).len() == 1 && seen.to(OWNER).len() == 1)
+        .await;
     host.look(|seen| {
         let (guest, owner) = (seen.to(ALICE)[0], seen.to(OWNER)[0]);
         assert!(guest.contains("That failed (run ") && !guest.contains("hunter2"), "{guest}");
@@ -106,7 +109,8 @@ async fn a_limit_that_was_reached_is_named() {
         (LINA, "the memory limit of 64 MiB was reached"),
         (OWNER, "the limit of 200 replies in one run was reached"),
     ] {
-        host.until(limit, |seen| seen.to(person).last().is_some_and(|text| text.contains(limit))).await;
+        host.until(limit, |seen| seen.to(person).last().is_some_and(|text| text.contains(limit)))
+            .await;
     }
     host.look(|seen| assert_eq!(seen.to(OWNER).len(), 201));
     host.stop().await;

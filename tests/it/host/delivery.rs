@@ -27,8 +27,10 @@ async fn a_token_that_is_forgotten_is_fetched_once_more_and_the_answer_arrives()
     for person in [ALICE, BOB, LINA, OWNER] {
         host.say(person, "echo two");
     }
-    host.until("every answer", |seen| seen.all().iter().filter(|text| **text == "two").count() == 4)
-        .await;
+    host.until("every answer", |seen| {
+        seen.all().iter().filter(|text| **text == "two").count() == 4
+    })
+    .await;
     let after = host.look(|seen| seen.state.counters.tokens_issued);
     assert_eq!(after - before, 1, "one token for everybody");
     host.stop().await;

@@ -4,7 +4,10 @@
 
 mod access;
 mod control;
+mod crash;
 mod delivery;
 mod order;
 mod process;
 mod stage;
+mod start;
+mod stopping;

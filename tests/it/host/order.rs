@@ -34,7 +34,8 @@ async fn a_busy_lane_keeps_its_order_and_holds_up_nobody() {
     host.say(BOB, "echo hi");
     host.until("the other lanes are answered", |seen| {
         seen.to(BOB) == ["hi"]
-            && seen.in_group(0).iter().copied().collect::<HashSet<_>>() == HashSet::from(["in a group", "bob"])
+            && seen.in_group(0).iter().copied().collect::<HashSet<_>>()
+                == HashSet::from(["in a group", "bob"])
     })
     .await;
     host.look(|seen| assert!(seen.to(ALICE).is_empty(), "{:?}", seen.to(ALICE)));
@@ -83,9 +84,10 @@ async fn a_message_that_comes_again_after_a_restart_is_not_run_again() {
     let host = Setup::new().start().await;
     host.say(ALICE, "trace once");
     host.until("the answer", |seen| seen.to(ALICE) == ["did once"]).await;
-    let pushed = host.sim.wire(0).into_iter().find(|line| {
-        line.kind == WireKind::Frame && line.body.to_string().contains("trace once")
-    });
+    let pushed =
+        host.sim.wire(0).into_iter().find(|line| {
+            line.kind == WireKind::Frame && line.body.to_string().contains("trace once")
+        });
     let data = pushed.expect("the frame is in the log").body["data"].clone();
     let stage = host.stop().await;
 
@@ -127,13 +129,19 @@ async fn a_flood_from_one_person_lets_another_be_answered_long_before_its_end() 
     })
     .await;
     let before = host.look(|seen| {
-        let chats: Vec<_> =
-            seen.state.messages.iter().filter(|m| m.from == "bot").map(|m| m.text.as_str()).collect();
+        let chats: Vec<_> = seen
+            .state
+            .messages
+            .iter()
+            .filter(|m| m.from == "bot")
+            .map(|m| m.text.as_str())
+            .collect();
         chats.iter().position(|text| *text == "me too").unwrap()
     });
     assert!(before < FLOOD / 4, "{before} of the flood were answered first");
-    let expected: Vec<String> =
-        std::iter::once("released first".to_owned()).chain((0..FLOOD).map(|n| n.to_string())).collect();
+    let expected: Vec<String> = std::iter::once("released first".to_owned())
+        .chain((0..FLOOD).map(|n| n.to_string()))
+        .collect();
     host.look(|seen| {
         let alice = seen.to(ALICE);
         let wrong = (0..=FLOOD).find(|&n| alice[n] != expected[n]);

@@ -48,7 +48,9 @@ impl HostProcess {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let stage = self.stage.take().expect("handed on once");
-        stage.until("the socket of the dead process is gone", |seen| !seen.state.bot.connected).await;
+        stage
+            .until("the socket of the dead process is gone", |seen| !seen.state.bot.connected)
+            .await;
         stage
     }
 
@@ -59,7 +61,11 @@ impl HostProcess {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, self.stage.take().expect("handed on once"));
             }
-            assert!(tokio::time::Instant::now() < deadline, "it goes on:\n{}", self.lines("err").join("\n"));
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "it goes on:\n{}",
+                self.lines("err").join("\n")
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use moonbell::app::{App, Fatal};
 use moonbell::config::{Access, Config, Secret};
 use moonbell::message::StaffId;
-use moonbell::sim::{CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State};
+use moonbell::sim::{
+    CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
+};
 use moonbell::transport::Timing;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -107,13 +109,8 @@ impl Setup {
         let scripts = home.path().join("scripts");
         fs::create_dir(&scripts).unwrap();
         let sim = Sim::start(self.options).await.unwrap();
-        let stage = Stage {
-            home,
-            sim,
-            template: self.template,
-            guests: self.guests,
-            timing: self.timing,
-        };
+        let stage =
+            Stage { home, sim, template: self.template, guests: self.guests, timing: self.timing };
         for (name, text) in &self.scripts {
             stage.write(name, text);
         }
@@ -249,9 +246,8 @@ impl Stage {
         mut wanted: impl FnMut(&Seen<'_>) -> bool,
     ) -> impl Future<Output = ()> {
         let place = Location::caller();
-        let seen = self.sim.until_within(PATIENCE, move |state| {
-            wanted(&Seen { state, stage: self })
-        });
+        let seen =
+            self.sim.until_within(PATIENCE, move |state| wanted(&Seen { state, stage: self }));
         async move {
             if let Err(error) = seen.await {
                 panic!("{place}: never seen: {what}\n{error}{}", self.notes());
@@ -271,7 +267,11 @@ impl Stage {
             let deadline = tokio::time::Instant::now() + PATIENCE;
             while !wanted() {
                 if tokio::time::Instant::now() > deadline {
-                    panic!("{place}: never true: {what}\n{}{}", self.sim.transcript(), self.notes());
+                    panic!(
+                        "{place}: never true: {what}\n{}{}",
+                        self.sim.transcript(),
+                        self.notes()
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -362,7 +362,9 @@ impl TestHost {
         let ended = tokio::time::timeout(PATIENCE, self.running.join_next()).await;
         match ended {
             Ok(Some(Ok(Ok(())))) => self.stage,
-            other => panic!("the host did not end in order: {other:?}\n{}", self.stage.sim.transcript()),
+            other => {
+                panic!("the host did not end in order: {other:?}\n{}", self.stage.sim.transcript())
+            }
         }
     }
 
