@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod config;
 mod engine;
+mod host;
 mod newcomer;
 mod page;
 mod reload;
