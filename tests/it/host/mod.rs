@@ -6,6 +6,7 @@ mod access;
 mod control;
 mod crash;
 mod delivery;
+mod examples;
 mod order;
 mod process;
 mod stage;
