@@ -93,6 +93,6 @@ fn point_at(config: &mut Config, sim: &Sim) -> Result<()> {
     account.api_base = sim.api_base().parse()?;
     account.oapi_base = sim.oapi_base().parse()?;
     account.card_template = Some(CARD_TEMPLATE.to_owned());
-    account.card_key = "content".to_owned();
+    "content".clone_into(&mut account.card_key);
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::app;
 use crate::config::{Problem, Problems};
+use crate::script::check::Finding;
 use crate::sim;
 use crate::telemetry::{LogError, escape, redact};
 
@@ -91,6 +92,11 @@ fn time() -> String {
 
 pub(super) fn warning(problem: &Problem) {
     let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
+}
+
+/// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
+pub(super) fn finding(finding: &Finding) {
+    data(format_args!("{}\n", safe(&finding.to_string())));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.

@@ -1,10 +1,18 @@
 //! One integration binary; a module per area of behaviour.
 
+#![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
+
+mod api_fs;
+mod api_http;
+mod api_re;
+mod api_text;
 mod architecture;
 mod browser;
+mod check;
 mod cli;
 mod config;
 mod engine;
+mod host;
 mod newcomer;
 mod page;
 mod reload;

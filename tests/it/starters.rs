@@ -55,7 +55,7 @@ async fn answer(name: &str) -> Vec<Body> {
     said.into_iter()
         .map(|post| match post {
             Post::Reply(reply) => reply.body,
-            other => panic!("{name} answered with {other:?}"),
+            other @ Post::Card(_) => panic!("{name} answered with {other:?}"),
         })
         .collect()
 }
