@@ -60,7 +60,7 @@ impl fmt::Display for Report {
                 writeln!(f, "{error}")?;
                 match serving {
                     Some(at) => write!(f, "still running the version of {}", at.format("%H:%M")),
-                    None => f.write_str("nothing of it serves"),
+                    None => f.write_str("its handlers do not serve until this is mended"),
                 }
             }
             Outcome::Folder { problem, hint } => write!(f, "{problem}\nhint: {hint}"),

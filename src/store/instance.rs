@@ -3,6 +3,12 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// `moonbell status` looks at a lock by taking it for a moment: a host that starts just then looks again, so often and
+/// after so long.
+const LOOKS: u32 = 4;
+const LOOK: Duration = Duration::from_millis(25);
 
 /// Proof that this process is the only host on a state folder. Dropping it lets the next one start.
 #[derive(Debug)]
@@ -48,12 +54,22 @@ impl Instance {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(InstanceError::Taken { dir: dir.to_owned(), pid: holder(&mut file) });
+        let mut looks = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if looks < LOOKS => {
+                    looks += 1;
+                    std::thread::sleep(LOOK);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(InstanceError::Taken {
+                        dir: dir.to_owned(),
+                        pid: holder(&mut file),
+                    });
+                }
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
             }
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         file.set_len(0).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(failed)?;

@@ -76,9 +76,30 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.write_then(work, |value| value).await
+    }
+
+    /// As [`Store::write`]; once the work is on disk, `then` turns its value into the answer, on the writer's thread.
+    ///
+    /// What must agree with the table (an index in memory, a wake-up) is kept in step there: it happens in the order of
+    /// the commits, and also when nobody waits for the answer any more. It must be short and must not wait.
+    ///
+    /// # Cancel safety
+    /// Dropping the future after it was first polled takes neither the work nor `then` back. Work is done in the order
+    /// in which the futures were first polled.
+    pub async fn write_then<T, U, F, A>(&self, work: F, then: A) -> Result<U, Error>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        A: FnOnce(T) -> U + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
-        let work = writer::Work::new(work, answer);
-        self.inner.work.send(work).await.map_err(|_| Error::Closed)?;
+        let work = writer::Work::new(work, then, answer);
+        // Unconstrained: out of its budget, tokio would put this future off, and wake those it has put off last first.
+        // A burst of messages would be journaled in another order than it came in.
+        let sent = tokio::task::unconstrained(self.inner.work.send(work));
+        sent.await.map_err(|_| Error::Closed)?;
         answered.await.map_err(|_| Error::Closed)?
     }
 
