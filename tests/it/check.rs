@@ -137,7 +137,7 @@ fn each_kind_of_mistake_is_found_at_its_place() {
         (vec![("a.luau", "x = = 1")], vec!["a.luau:1:5 error syntax"]),
         (vec![("a.luau", "local x = nil\nprint(x.y)")], vec!["a.luau:2:9 error runtime"]),
         (vec![("a.luau", "shell.run({ 'ls' })")], vec!["a.luau:1:1 error top_level_io"]),
-        (vec![("a.luau", "bot.command('a <n', print)")], vec!["a.luau:1:14 error declaration"]),
+        (vec![("a.luau", "bot.command('a <n', print)")], vec!["a.luau:1:17 error declaration"]),
         (vec![("a.luau", "require('gone')")], vec!["a.luau:1:10 error runtime"]),
         (vec![("a.luau", PING), ("b.luau", PING)], vec!["b.luau:1:14 error conflict"]),
         (
@@ -174,7 +174,7 @@ fn each_kind_of_mistake_is_found_at_its_place() {
         ),
         (
             vec![("a.luau", "local l = require('lib/x')\nl.f()"), ("lib/x.luau", "return {")],
-            vec!["lib/x.luau:1:9 error syntax"],
+            vec!["lib/x.luau:1:1 error syntax"],
         ),
         (vec![("a.luau", "local t = 1 -- moonbell: allow unused_local")], vec![]),
         (vec![("a.test.luau", "local x = 1"), ("a.d.luau", "nonsense")], vec![]),

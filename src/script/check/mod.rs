@@ -5,6 +5,7 @@
 //! [`text`] looks at one file by itself: that is what a save asks for.
 
 mod annotations;
+mod expressions;
 mod finding;
 mod lexer;
 mod scope;
