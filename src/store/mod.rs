@@ -136,6 +136,12 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // A file that it may only read, SQLite opens for reading, and says so with the first change.
+        if connection.is_readonly("main")? {
+            let why = "the file may only be read".to_owned();
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+            return Err(rusqlite::Error::SqliteFailure(code, Some(why)));
+        }
         Ok(connection)
     };
     let connection = open().map_err(|cause| Error::from_sqlite(cause, path))?;

@@ -23,6 +23,11 @@ async fn a_run_that_a_crash_cut_short_is_told_once_and_never_repeated() {
 
     let host = HostProcess::spawn(stage).await;
     host.until("she is told, and what waited is run", |seen| seen.to(ALICE).len() == 2).await;
+    // An answer that is said but not noted as said would be repeated: that is another test's.
+    host.until_true("both are noted as said", || {
+        host.journal("SELECT count(*) FROM outbox WHERE state = 'sent'") == 2
+    })
+    .await;
     let host = HostProcess::spawn(host.kill().await).await;
     host.say(ALICE, "echo later");
     host.until("a later message", |seen| seen.to(ALICE).contains(&"later")).await;
