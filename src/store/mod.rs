@@ -224,6 +224,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_database_refuses_what_does_not_fit_and_takes_it_once_there_is_room() {
+        let (_dir, store) = open();
+        store.write(|c| c.execute_batch("CREATE TABLE t (text)")).await.unwrap();
+        store
+            .write(|c| {
+                let pages: i64 = c.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+                c.pragma_update(None, "max_page_count", pages)
+            })
+            .await
+            .unwrap();
+        let large = || store.write(|c| c.execute("INSERT INTO t VALUES (zeroblob(100000))", []));
+        let small = || store.write(|c| c.execute("INSERT INTO t VALUES (1)", []));
+        // One batch: whoever is told that it is kept finds it, whoever is told that it is not does not.
+        let (one, two, three, four) = tokio::join!(small(), large(), small(), large());
+        assert!(matches!(two, Err(Error::Full { .. })), "{two:?}");
+        assert!(four.is_err());
+        let kept = usize::from(one.is_ok()) + usize::from(three.is_ok());
+        let count = |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+        assert_eq!(store.read(count).await.unwrap(), kept);
+        store.write(|c| c.pragma_update(None, "max_page_count", 1_000_000)).await.unwrap();
+        large().await.unwrap();
+        assert_eq!(store.read(count).await.unwrap(), kept + 1);
+    }
+
+    #[tokio::test]
     async fn a_panic_in_a_piece_of_work_leaves_the_writer_serving() {
         let (_dir, store) = open();
         let panicked = store.write(|_| -> rusqlite::Result<()> { panic!("a bug") }).await;

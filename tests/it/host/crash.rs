@@ -109,7 +109,9 @@ async fn the_last_text_of_a_card_survives_a_crash_before_its_final_frame() {
     }
 }
 
-/// A reply that was on its way when the host died is said again: at most one for each chat and crash.
+/// A reply that was on its way when the host died is said again: at most one for each chat and crash. A reply that was
+/// said before its run ended may be followed by the notice that the run was interrupted. See
+/// `docs/decisions/0001-replies-at-least-once.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn fifteen_crashes_at_random_moments_lose_nothing_and_run_nothing_twice() {
     const ROUNDS: usize = 15;
@@ -148,8 +150,7 @@ async fn fifteen_crashes_at_random_moments_lose_nothing_and_run_nothing_twice() 
     let (mut again, mut interrupted) = (0, 0);
     for (text, person) in &said {
         let (answered, told) = answers(&state.replies(&stage.sim.direct_chat(person)), text);
-        assert!(answered == 0 || told == 0, "`{text}` was answered and reported as interrupted");
-        again += (answered + told).saturating_sub(1);
+        again += answered.saturating_sub(1) + told.saturating_sub(1);
         interrupted += usize::from(told > 0);
     }
     assert!(again <= ROUNDS * people.len(), "{again} answers came again");
