@@ -101,6 +101,11 @@ impl ApiError {
         matches!(self.code.as_str(), "timeout" | "broken" | "gateway" | "ServiceTimeout" | "15")
     }
 
+    /// Whether the call was made and no answer came in time: it was probably executed.
+    pub fn was_not_answered(&self) -> bool {
+        matches!(self.code.as_str(), "timeout" | "ServiceTimeout" | "15")
+    }
+
     /// The operator's next step, printed under the error as `hint: …`.
     pub fn hint(&self) -> Option<String> {
         Some(match &self.class {

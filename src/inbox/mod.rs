@@ -109,27 +109,32 @@ impl Inbox {
     }
 
     /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
+    ///
+    /// # Cancel safety
+    /// Once polled, the work is taken in even if the future is dropped: whoever delivers it again meets a duplicate.
     pub async fn accept(&self, inbound: Inbound) -> Result<Accepted, Error> {
         let key = key::of(&inbound);
         let lane = key::lane(&inbound, self.bypass);
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let row_lane = lane.clone();
-        let id = self
-            .store
-            .write(move |c| {
-                let inserted = c
-                    .prepare_cached(
-                        "INSERT INTO inbox (key, lane, state, payload, received_at_ms) VALUES (?1, ?2, 'queued', ?3, ?4)
-                         ON CONFLICT (key) DO NOTHING",
-                    )?
-                    .execute(params![key, row_lane, payload, now_ms()])?;
-                Ok((inserted > 0).then(|| c.last_insert_rowid()))
-            })
-            .await?;
-        let Some(id) = id else { return Ok(Accepted::Duplicate) };
-        self.lanes().push(lane, id);
-        self.shared.ready.notify_one();
-        Ok(Accepted::New)
+        let shared = Arc::clone(&self.shared);
+        let insert = move |c: &Connection| {
+            let inserted = c
+                .prepare_cached(
+                    "INSERT INTO inbox (key, lane, state, payload, received_at_ms) VALUES (?1, ?2, 'queued', ?3, ?4)
+                     ON CONFLICT (key) DO NOTHING",
+                )?
+                .execute(params![key, row_lane, payload, now_ms()])?;
+            Ok((inserted > 0).then(|| c.last_insert_rowid()))
+        };
+        // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.
+        let queue = move |id: Option<i64>| {
+            let Some(id) = id else { return Accepted::Duplicate };
+            shared.lanes.lock().expect("nobody panics holding this").push(lane, id);
+            shared.ready.notify_one();
+            Accepted::New
+        };
+        self.store.write_then(insert, queue).await
     }
 
     /// Waits until there may be something to claim.
@@ -181,17 +186,21 @@ impl Inbox {
         for ((lane, id), (run, payload, received_at_ms)) in taken.into_iter().zip(claimed) {
             match serde_json::from_str(&payload) {
                 Ok(inbound) => rows.push(Row { id, run, lane, received_at_ms, inbound }),
-                Err(cause) => {
-                    tracing::error!(run, %cause, "an inbox row cannot be read; it is parked");
-                    let text = cause.to_string();
-                    self.store
-                        .write(move |c| complete(c, id, State::Parked, None, Some(&text)))
-                        .await?;
-                    self.release(&lane);
-                }
+                Err(cause) => self.park(id, &run, &lane, cause.to_string()).await,
             }
         }
         Ok(rows)
+    }
+
+    /// Keeps a row that cannot be read for the owner to look at. The rows claimed with it go on in any case.
+    async fn park(&self, id: i64, run: &str, lane: &str, why: String) {
+        tracing::error!(run, why, "an inbox row cannot be read; it is parked");
+        let parked =
+            self.store.write(move |c| complete(c, id, State::Parked, None, Some(&why))).await;
+        if let Err(error) = parked {
+            tracing::error!(run, %error, "that could not be noted; it counts as interrupted after the next start");
+        }
+        self.release(lane);
     }
 
     /// Lets the next row of `lane` be claimed. Call it after the running one was completed on disk.
@@ -343,6 +352,66 @@ mod tests {
         assert!(
             inbox.interrupted(|_, _| Ok(())).await.unwrap().iter().all(|r| r.run == rest[0].run)
         );
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_nobody_waits_for_any_more_is_taken_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        {
+            let accept = inbox.accept(event("a"));
+            tokio::pin!(accept);
+            assert!(futures_util::poll!(&mut accept).is_pending());
+        }
+        inbox.ready().await;
+        assert_eq!(inbox.claim(10).await.unwrap().len(), 1);
+        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_taken_in_the_order_in_which_it_came() {
+        use futures_util::StreamExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        let accepting: futures_util::stream::FuturesUnordered<_> =
+            (0..1_000).map(|n| inbox.accept(event(&format!("{n:03}")))).collect();
+        accepting
+            .for_each(|accepted| async move { assert_eq!(accepted.unwrap(), Accepted::New) })
+            .await;
+        let keys: Vec<String> = inbox
+            .store
+            .read(|c| {
+                c.prepare("SELECT key FROM inbox ORDER BY id")?
+                    .query_map([], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+            .unwrap();
+        assert!(keys.is_sorted(), "{keys:?}");
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_row_is_parked_and_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        for id in ["a", "b", "c"] {
+            inbox.accept(event(id)).await.unwrap();
+        }
+        inbox
+            .store
+            .write(|c| c.execute("UPDATE inbox SET payload = '{' WHERE key LIKE '%b'", []))
+            .await
+            .unwrap();
+        assert_eq!(inbox.claim(10).await.unwrap().len(), 2);
+        assert_eq!(inbox.waiting(), 0);
+        let state: String = inbox
+            .store
+            .read(|c| {
+                c.query_row("SELECT state FROM inbox WHERE payload = '{'", [], |row| row.get(0))
+            })
+            .await
+            .unwrap();
+        assert_eq!(state, "parked");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use rusqlite::params;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -56,17 +57,76 @@ impl Cards {
     }
 }
 
-/// A card that was open when the host died.
+/// A card that had not been closed when the host died.
 #[derive(Debug)]
 pub(super) struct CutShort {
     id: String,
     shown: String,
+    /// `None`: its run was cut short, and nobody knows how it would have ended.
+    ending: Option<Ending>,
+    /// Whether it may be in its chat.
+    open: bool,
+    address: String,
+    title: String,
+    run: String,
+}
+
+/// How a card ended and what it says last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    id: String,
+    text: String,
+    ending: Ending,
+}
+
+pub(super) fn ended_as(card: &Card) -> Option<Ended> {
+    let frame = card.frame();
+    let ending = frame.ending?;
+    Some(Ended { id: card.id().to_owned(), text: headed(card, &frame.text), ending })
+}
+
+/// Writes how cards ended, inside the transaction that ends their run: the last text of a card is an answer like any
+/// other, and outlives a crash before its final frame was accepted.
+pub fn insert_endings(c: &Connection, ended: &[Ended]) -> rusqlite::Result<()> {
+    for card in ended {
+        c.prepare_cached(
+            "UPDATE cards SET shown = ?2, ending = ?3 WHERE id = ?1 AND state <> 'closed'",
+        )?
+        .execute(params![card.id, card.text, card.ending.as_str()])?;
+    }
+    Ok(())
+}
+
+impl Ending {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn phase(self) -> Phase {
+        match self {
+            Self::Finished => Phase::Done,
+            Self::Failed => Phase::Failed,
+        }
+    }
 }
 
 impl Sender {
     /// Puts a card into its chat. Where that cannot be, it stays a text that is sent when it ends.
     pub(super) async fn show(&self, card: &Card) {
         let mut attempt = 0;
+        if self.wire(card.id()).is_none() {
+            return;
+        }
+        // Before it is: a crash in between must not leave a card that nobody ends.
+        self.note(
+            "UPDATE cards SET state = 'open', shown = iif(ending IS NULL, ?2, shown) WHERE id = ?1",
+            card.id().to_owned(),
+            Some(headed(card, &card.frame().text)),
+        )
+        .await;
         loop {
             let Some(wire) = self.wire(card.id()) else { return };
             self.cards.bucket.take(Call::Frame).await;
@@ -85,8 +145,6 @@ impl Sender {
                 }
             }
         }
-        let id = card.id().to_owned();
-        self.note("UPDATE cards SET state = 'open' WHERE id = ?1", id, None).await;
         card.shown();
     }
 
@@ -153,7 +211,7 @@ impl Sender {
                     failures = 0;
                     sent = Some(frame.version);
                     self.note(
-                        "UPDATE cards SET shown = ?2 WHERE id = ?1",
+                        "UPDATE cards SET shown = ?2 WHERE id = ?1 AND ending IS NULL",
                         card.id().to_owned(),
                         Some(text),
                     )
@@ -180,12 +238,8 @@ impl Sender {
         frame: &Frame,
         ending: Ending,
     ) -> Result<(), ApiError> {
-        let phase = match ending {
-            Ending::Finished => Phase::Done,
-            Ending::Failed => Phase::Failed,
-        };
         let text = headed(card, &frame.text);
-        self.finish_with_retries(wire, &text, phase).await
+        self.finish_with_retries(wire, &text, ending.phase()).await
     }
 
     async fn finish_with_retries(
@@ -250,12 +304,27 @@ impl Sender {
             .outbox
             .store
             .write(|c| {
-                // What never reached its chat needs no end; its run is reported as interrupted.
-                c.execute("UPDATE cards SET state = 'closed' WHERE state = 'new'", [])?;
+                // What never reached its chat needs no end, unless its run has ended: then it is an answer.
+                c.execute("UPDATE cards SET state = 'closed' WHERE state = 'new' AND ending IS NULL", [])?;
                 c.prepare(
-                    "SELECT id, shown FROM cards WHERE state = 'open' ORDER BY created_at_ms",
+                    "SELECT id, shown, ending, state, address, title, run FROM cards WHERE state <> 'closed'
+                     ORDER BY created_at_ms",
                 )?
-                .query_map([], |row| Ok(CutShort { id: row.get(0)?, shown: row.get(1)? }))?
+                .query_map([], |row| {
+                    let ending: Option<String> = row.get(2)?;
+                    Ok(CutShort {
+                        id: row.get(0)?,
+                        shown: row.get(1)?,
+                        ending: ending.map(|ending| match ending.as_str() {
+                            "finished" => Ending::Finished,
+                            _ => Ending::Failed,
+                        }),
+                        open: row.get::<_, String>(3)? == "open",
+                        address: row.get(4)?,
+                        title: row.get(5)?,
+                        run: row.get(6)?,
+                    })
+                })?
                 .collect()
             })
             .await;
@@ -266,16 +335,44 @@ impl Sender {
     }
 
     pub(super) async fn end_cut_short(self, card: CutShort) {
-        let Ok(wire) = self.wire_of(&card.id) else { return };
-        let text = format!("{}\n\n{INTERRUPTED}", card.shown);
-        self.cards.bucket.take(Call::Final).await;
-        match self.finish_with_retries(&wire, text.trim_start(), Phase::Failed).await {
-            // A refusal that repeating does not mend is an end too: the card is gone.
-            Err(error) if error.is_transient() => {}
-            Ok(()) | Err(_) => {
-                self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await
+        let (text, phase) = match card.ending {
+            Some(ending) => (card.shown.clone(), ending.phase()),
+            None => {
+                let text = format!("{}\n\n{INTERRUPTED}", card.shown);
+                (text.trim_start().to_owned(), Phase::Failed)
             }
+        };
+        let finished = match self.wire_of(&card.id) {
+            Ok(wire) if card.open => {
+                self.cards.bucket.take(Call::Final).await;
+                self.finish_with_retries(&wire, &text, phase).await
+            }
+            Ok(_) => Err(ApiError::local("card", Class::Gone, "not-shown", "it was never shown")),
+            Err(no_template) if card.ending.is_none() => {
+                tracing::warn!(error = %no_template, "a card that was cut short cannot be ended");
+                return;
+            }
+            Err(no_template) => Err(no_template),
+        };
+        match (finished, card.ending) {
+            (Ok(()), _) => {}
+            // Tried again after the next start.
+            (Err(error), None) if error.is_transient() => return,
+            // A refusal that repeating does not mend is an end too: the card is gone.
+            (Err(_), None) => {}
+            // What the run said last is an answer: where the card cannot show it, a message does.
+            (Err(_), Some(_)) if !card.shown.trim().is_empty() => {
+                let Ok(to) = serde_json::from_str(&card.address) else { return };
+                let body = Body::Markdown { title: card.title, text };
+                let reply = Reply { to, body, at: Vec::new() };
+                if let Err(error) = self.outbox.post(&card.run, vec![Post::Reply(reply)]).await {
+                    tracing::error!(%error, "the text of a card could not be queued; it is tried again after the next start");
+                    return;
+                }
+            }
+            (Err(_), Some(_)) => {}
         }
+        self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await;
     }
 
     fn wire(&self, id: &str) -> Option<dingtalk::Card> {

@@ -32,6 +32,13 @@ const WEBHOOK_PENALTY: Duration = Duration::from_mins(10);
 /// A reply that could not be sent for a day has lost its sense; it is parked.
 const GIVE_UP_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// A call without an answer in time may have been executed. So many are made; then the reply counts as said, because a
+/// person who reads the same answer for the sixth time is helped less than one who has to ask again.
+const UNANSWERED: u32 = 5;
+
+/// How long to wait before the journal is asked again, when the disk did not take or give something.
+const DISK_AGAIN: Duration = Duration::from_secs(1);
+
 /// After this long past the stop, what is left stays in the journal for the next start.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -115,8 +122,8 @@ impl Sender {
         let card = match self.item(id).await {
             Ok((item, created_at_ms)) => self.deliver_item(id, item, created_at_ms).await,
             Err(error) => {
-                tracing::error!(%error, row = id, "a queued reply cannot be read");
-                self.ended(id, "parked", Some(error.to_string())).await;
+                tracing::error!(error, row = id, "a queued reply cannot be read; it is parked");
+                self.ended(id, "parked", Some(error)).await;
                 None
             }
         };
@@ -131,18 +138,22 @@ impl Sender {
         if let Some(item) = fresh {
             return Ok((item, now_ms()));
         }
-        let (payload, created_at_ms): (String, i64) = self
-            .outbox
-            .store
-            .read(move |c| {
-                c.query_row(
-                    "SELECT payload, created_at_ms FROM outbox WHERE id = ?1",
-                    [id],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
-                )
-            })
-            .await
-            .map_err(|error| error.to_string())?;
+        let select = "SELECT payload, created_at_ms FROM outbox WHERE id = ?1";
+        let (payload, created_at_ms): (String, i64) = loop {
+            let read = self
+                .outbox
+                .store
+                .read(move |c| c.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?))));
+            match read.await {
+                Ok(row) => break row,
+                // The reply is there, only not to be had now.
+                Err(error) if error.is_transient() => {
+                    tracing::error!(%error, row = id, "a queued reply cannot be read yet");
+                    tokio::time::sleep(DISK_AGAIN).await;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        };
         let item = serde_json::from_str(&payload).map_err(|error| error.to_string())?;
         Ok((item, created_at_ms))
     }
@@ -183,11 +194,20 @@ impl Sender {
         created_at_ms: i64,
     ) -> Result<(), ApiError> {
         let mut attempt = 0;
+        let mut unanswered = 0;
         loop {
             let error = match self.send(reply).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
+            unanswered += u32::from(error.was_not_answered());
+            if unanswered >= UNANSWERED {
+                let message = format!(
+                    "not answered {unanswered} times, so it may have been said: {}",
+                    error.message
+                );
+                return Err(ApiError { message, ..error });
+            }
             if !error.is_transient() || now_ms() - created_at_ms > GIVE_UP_MS {
                 return Err(error);
             }
@@ -257,19 +277,23 @@ impl Sender {
         self.throttled.lock().expect("nobody panics holding this").insert(conversation, until);
     }
 
+    /// Notes what became of a row. Tried until the disk takes it: a reply whose end is not noted is said again after the
+    /// next start.
     async fn ended(&self, id: i64, state: &'static str, error: Option<String>) {
-        let written = self
-            .outbox
-            .store
-            .write(move |c| {
+        loop {
+            let error = error.clone();
+            let written = self.outbox.store.write(move |c| {
                 c.prepare_cached(
                     "UPDATE outbox SET state = ?2, sent_at_ms = ?3, error = ?4 WHERE id = ?1",
                 )?
                 .execute(params![id, state, now_ms(), error])
-            })
-            .await;
-        if let Err(error) = written {
-            tracing::error!(%error, row = id, "a reply went out but that could not be noted; it may be repeated after a restart");
+            });
+            let Err(error) = written.await else { return };
+            tracing::error!(%error, row = id, "a reply went out but that could not be noted; trying again");
+            if !error.is_transient() {
+                return;
+            }
+            tokio::time::sleep(DISK_AGAIN).await;
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Durable queue of replies on their way to DingTalk.
 //!
 //! Rows are written in the transaction that completes the message they answer, or earlier while its handler still runs;
-//! so a crash between "handler returned" and "sent" repeats the send, never the handler: delivery is at-least-once.
+//! so a crash between "handler returned" and "sent" repeats the send, never the handler: delivery is at-least-once. What
+//! that means when an answer of DingTalk is lost is decided in `docs/decisions/0001-replies-at-least-once.md`.
+//!
 //! Within a conversation replies and new cards leave in order; a reply that cannot be sent is parked with its reason
 //! and lets the next ones pass.
 //!
@@ -29,6 +31,8 @@ use crate::store::Store;
 use crate::store::now_ms;
 
 pub use card::Card;
+pub use cards::Ended;
+pub use cards::insert_endings;
 pub use deliver::Template;
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
@@ -93,11 +97,15 @@ impl Outbox {
     }
 
     /// Journals what the run `run` says; returns once it is on disk, and on its way.
+    ///
+    /// # Cancel safety
+    /// Once polled, it is said even if the future is dropped.
     pub async fn post(&self, run: &str, posts: Vec<Post>) -> Result<(), Error> {
         let run = run.to_owned();
-        let posted = self.store.write(move |c| insert(c, &run, &posts)).await?;
-        self.posted(posted);
-        Ok(())
+        let outbox = self.clone();
+        self.store
+            .write_then(move |c| insert(c, &run, &posts), move |posted| outbox.posted(posted))
+            .await
     }
 
     /// Sends what [`insert`] wrote, now that it is committed.
@@ -123,6 +131,12 @@ impl Outbox {
         let card = Card::new(uuid::Uuid::new_v4().simple().to_string(), to, title, run.to_owned());
         self.cards().insert(card.id().to_owned(), card.clone());
         card
+    }
+
+    /// Cards of the run `run` that have come to their end, for [`insert_endings`] to commit with the run.
+    pub fn endings(&self, run: &str) -> Vec<Ended> {
+        let cards = self.cards();
+        cards.values().filter(|card| card.run() == run).filter_map(cards::ended_as).collect()
     }
 
     /// Replies that wait to be sent.

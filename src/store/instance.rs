@@ -3,6 +3,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a lock that is held is tried again: a host that was killed while it started a program leaves it to that
+/// program's process for the moment before that becomes another one, and `moonbell status` looks by taking it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Proof that this process is the only host on a state folder. Dropping it lets the next one start.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ impl InstanceError {
 }
 
 impl Instance {
-    /// Takes the folder `dir` for this process.
+    /// Takes the folder `dir` for this process. Blocks, for a second at most, while another one has it.
     ///
     /// # Errors
     /// When another process has it (named by its id), or the lock file cannot be used.
@@ -48,12 +53,19 @@ impl Instance {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(InstanceError::Taken { dir: dir.to_owned(), pid: holder(&mut file) });
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(PATIENCE / 40);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let pid = holder(&mut file);
+                    return Err(InstanceError::Taken { dir: dir.to_owned(), pid });
+                }
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
             }
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         file.set_len(0).map_err(failed)?;
         file.seek(SeekFrom::Start(0)).map_err(failed)?;

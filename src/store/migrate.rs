@@ -7,8 +7,11 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Each file once, in order, never edited after a release: the next change is the next file.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_journals.sql"), include_str!("migrations/0002_schedules.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_journals.sql"),
+    include_str!("migrations/0002_card_endings.sql"),
+    include_str!("migrations/0003_schedules.sql"),
+];
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");

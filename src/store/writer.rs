@@ -12,23 +12,47 @@ use super::Error;
 const BATCH: usize = 512;
 
 /// Answers one piece of work, once its fate on disk is known.
-type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+type Answer = Box<dyn FnOnce(Fate) + Send>;
+
+/// What became of a piece of work.
+enum Fate {
+    /// It ran, and this became of its transaction.
+    Ran(Result<(), Error>),
+    /// There was no transaction to run in.
+    Refused(Error),
+}
+
+/// Does one piece of work, and says how to answer for it.
+type Job = Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>;
 
 /// One piece of work: runs in its own savepoint, answered after the commit.
-pub(super) struct Work(Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>);
+pub(super) struct Work(Job);
 
 impl Work {
-    pub(super) fn new<T, F>(work: F, answer: oneshot::Sender<Result<T, Error>>) -> Self
+    pub(super) fn new<T, U, F, A>(
+        work: F,
+        then: A,
+        answer: oneshot::Sender<Result<U, Error>>,
+    ) -> Self
     where
         T: Send + 'static,
+        U: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        A: FnOnce(T) -> U + Send + 'static,
     {
         Self(Box::new(move |connection, path| {
             let result =
                 in_savepoint(connection, work).map_err(|cause| Error::from_sqlite(cause, path));
-            Box::new(move |committed| {
+            Box::new(move |fate| {
+                let kept = match fate {
+                    // Its own reason first: a full disk says more than the commit that could not follow.
+                    Fate::Ran(committed) => {
+                        result.and_then(|value| committed.map(|()| then(value)))
+                    }
+                    Fate::Refused(why) => Err(why),
+                };
                 // The asker may have gone away; the work is done all the same.
-                let _ = answer.send(committed.and(result));
+                let _ = answer.send(kept);
             })
         }))
     }
@@ -80,16 +104,17 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Work>, path: &PathBu
 /// Runs a batch in one transaction, then answers everybody with what became of it.
 fn commit(connection: &Connection, path: &PathBuf, batch: impl Iterator<Item = Work>) {
     let begun = connection.execute_batch("BEGIN IMMEDIATE");
-    let mut answers: Vec<Answer> = Vec::with_capacity(BATCH);
+    let mut answers: Vec<(Answer, bool)> = Vec::with_capacity(BATCH);
     for Work(work) in batch {
-        if begun.is_err() {
+        // A full disk can end the whole transaction inside a piece of work.
+        if begun.is_err() || connection.is_autocommit() {
             // Run outside a transaction it could half happen; the asker is told why below.
-            answers.push(refuse(connection, path, work));
+            answers.push((refuse(connection, path, work), false));
             continue;
         }
         // A panic drops the answer: the asker sees `Closed`, everybody else goes on.
         match catch_unwind(AssertUnwindSafe(|| work(connection, path))) {
-            Ok(answer) => answers.push(answer),
+            Ok(answer) => answers.push((answer, true)),
             Err(_) => undo(connection),
         }
     }
@@ -100,11 +125,14 @@ fn commit(connection: &Connection, path: &PathBuf, batch: impl Iterator<Item = W
     if let Err(cause) = &ended {
         tracing::error!(%cause, path = %path.display(), "the journal could not be written");
     }
-    for answer in answers {
-        answer(match &ended {
-            Ok(()) => Ok(()),
-            Err(cause) => Err(Error::from_sqlite(again(cause), path)),
-        });
+    for (answer, ran) in answers {
+        let error = ended.as_ref().err().map(|cause| Error::from_sqlite(again(cause), path));
+        let fate = match error {
+            Some(error) if !ran => Fate::Refused(error),
+            error => Fate::Ran(error.map_or(Ok(()), Err)),
+        };
+        // A panic in what follows a commit is its asker's alone: he sees `Closed`.
+        let _ = catch_unwind(AssertUnwindSafe(|| answer(fate)));
     }
 }
 
@@ -119,11 +147,7 @@ fn again(cause: &rusqlite::Error) -> rusqlite::Error {
 }
 
 /// Runs `work` where it cannot change anything (reads only), to get at its answer.
-fn refuse(
-    connection: &Connection,
-    path: &PathBuf,
-    work: Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>,
-) -> Answer {
+fn refuse(connection: &Connection, path: &PathBuf, work: Job) -> Answer {
     let _ = connection.pragma_update(None, "query_only", true);
     let answer = catch_unwind(AssertUnwindSafe(|| work(connection, path)));
     let _ = connection.pragma_update(None, "query_only", false);

@@ -86,8 +86,8 @@ impl Outcome {
         Self { handler: Some(handler.title().to_owned()), ..self }
     }
 
-    fn denied(self, why: impl ToString) -> Self {
-        Self { error: Some(format!("denied: {}", why.to_string())), ..self }
+    fn denied(self, why: &dyn std::fmt::Display) -> Self {
+        Self { error: Some(format!("denied: {why}")), ..self }
     }
 }
 
@@ -146,42 +146,43 @@ impl Dispatch {
             // Nothing declares a wish for these yet; they are kept for what will.
             Inbound::CardAction(_) | Inbound::Event(_) => Outcome::new(State::Done),
         };
-        self.end(row, outcome, &halt).await;
+        self.end(row, outcome).await;
     }
 
-    /// Commits what became of a row, with everything it says. Tried until the disk takes it or the host stops.
-    async fn end(&self, row: Row, outcome: Outcome, halt: &CancellationToken) {
+    /// Commits what became of a row, with everything it says. Tried until the disk takes it, while the host stops too:
+    /// it is dropped only when the patience of [`drain`] is over, and then the run counts as interrupted.
+    async fn end(&self, row: Row, outcome: Outcome) {
         let outcome = Arc::new(outcome);
+        let cards = Arc::new(self.outbox.endings(&row.run));
         loop {
             let (run, id, ended) = (row.run.clone(), row.id, Arc::clone(&outcome));
+            let (cards, outbox) = (Arc::clone(&cards), self.outbox.clone());
             let written = self
                 .store
-                .write(move |c| {
-                    let posted = outbox::insert(c, &run, &ended.posts)?;
-                    inbox::complete(
-                        c,
-                        id,
-                        ended.state,
-                        ended.handler.as_deref(),
-                        ended.error.as_deref(),
-                    )?;
-                    Ok(posted)
-                })
+                .write_then(
+                    move |c| {
+                        let posted = outbox::insert(c, &run, &ended.posts)?;
+                        outbox::insert_endings(c, &cards)?;
+                        inbox::complete(
+                            c,
+                            id,
+                            ended.state,
+                            ended.handler.as_deref(),
+                            ended.error.as_deref(),
+                        )?;
+                        Ok(posted)
+                    },
+                    move |posted| outbox.posted(posted),
+                )
                 .await;
             match written {
-                Ok(posted) => {
-                    self.outbox.posted(posted);
-                    break;
-                }
+                Ok(()) => break,
                 Err(error) => {
                     let hint = error.hint().unwrap_or_default();
                     tracing::error!(%error, hint, run = row.run, "the end of a run cannot be written; trying again");
                 }
             }
-            tokio::select! {
-                () = halt.cancelled() => break,
-                () = tokio::time::sleep(WRITE_AGAIN) => {}
-            }
+            tokio::time::sleep(WRITE_AGAIN).await;
         }
         self.inbox.release(&row.lane);
     }
@@ -192,7 +193,7 @@ impl Dispatch {
             Ok(actor) => actor,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a message");
-                let mut outcome = Outcome::new(State::Done).denied(why);
+                let mut outcome = Outcome::new(State::Done).denied(&why);
                 if self.access.may_tell(&message.sender) {
                     outcome.posts.push(say(message, phrases::refused(lang)));
                 }
@@ -225,7 +226,7 @@ impl Dispatch {
                         let text = phrases::not_for_you(&command.name, lang);
                         return Outcome::saying(message, text)
                             .by(handler)
-                            .denied("the role is missing");
+                            .denied(&"the role is missing");
                     }
                 }
             }
@@ -305,8 +306,11 @@ impl Dispatch {
         let (state, error) = match ended {
             Ended::Passed => {
                 // What it said before it handed on is said all the same.
-                if let Err(error) = self.outbox.post(&row.run, posts).await {
-                    tracing::error!(%error, run = row.run, "what a handler said before handing on was lost");
+                while !posts.is_empty()
+                    && let Err(error) = self.outbox.post(&row.run, posts.clone()).await
+                {
+                    tracing::error!(%error, run = row.run, "what a handler said before handing on cannot be kept; trying again");
+                    tokio::time::sleep(WRITE_AGAIN).await;
                 }
                 return None;
             }

@@ -1,12 +1,9 @@
 //! The real binary, in a home of its own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
-use moonbell::sim::{Say, State};
 use moonbell::store::Instance;
 use moonbell::telemetry::status::{Runs, Script, Status};
 
@@ -213,7 +210,7 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
     outbox   0 waiting
     scripts  2 in /home/me/scripts
       ping.luau  1 handler, loaded 1970-01-01 00:00:00
-      new.luau  not loaded
+      new.luau   not loaded
         newest version not loaded: new.luau:3: \u{1b}[2Jno
     ");
     let json: serde_json::Value =
@@ -234,156 +231,4 @@ fn a_scripts_folder_that_cannot_be_used_is_named() {
     let answer = home.run(&["dev", "--scripts", "file"]);
     assert_eq!(answer.code, 1, "{answer:?}");
     assert!(answer.err.contains("file` is a file\nhint: "), "{}", answer.err);
-}
-
-/// Far more than a busy machine needs.
-const DEADLINE: Duration = Duration::from_mins(1);
-
-/// `moonbell dev` as a process of its own, and its control API.
-struct Dev {
-    child: Child,
-    base: String,
-    token: String,
-    http: reqwest::Client,
-}
-
-impl Dev {
-    #[track_caller]
-    fn start(home: &Home, arguments: &[&str]) -> Self {
-        let mut command = home.command(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let Some((base, token)) = line.trim().split_once("/sim/#token=") else {
-            let mut err = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-            panic!("`dev` printed `{line}` instead of an address, and: {err}");
-        };
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
-        Self { child, base: base.to_owned(), token: token.to_owned(), http }
-    }
-
-    async fn state(&self) -> State {
-        let url = format!("{}/sim/api/state", self.base);
-        self.http.get(url).bearer_auth(&self.token).send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn say(&self, chat: &str, from: &str, text: &str) {
-        let say = Say {
-            chat: chat.to_owned(),
-            from: from.to_owned(),
-            text: text.to_owned(),
-            ..Say::default()
-        };
-        let url = format!("{}/sim/api/say", self.base);
-        let answer = self.http.post(url).bearer_auth(&self.token).json(&say).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
-    }
-
-    /// The newest thing that the bot said in this chat, once it is `expected`.
-    async fn until_said(&self, chat: &str, expected: &str) {
-        let begin = Instant::now();
-        loop {
-            let state = self.state().await;
-            let replies = state.replies(chat);
-            if replies.last().is_some_and(|last| last.contains(expected)) {
-                return;
-            }
-            assert!(begin.elapsed() < DEADLINE, "no `{expected}` among {replies:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Asks it to stop, as a service manager does; returns the exit code and what it said.
-    fn stop(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let mut err = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (self.child.wait().unwrap().code(), err)
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[tokio::test]
-async fn dev_answers_on_its_page_reloads_a_saved_script_and_stops_in_order() {
-    let home = Home::new();
-    let dev = Dev::start(&home, &["dev", "--port", "0"]);
-    let scripts = home.path("moonbell/scripts");
-    assert!(scripts.join("ping.luau").is_file(), "the starters are there");
-
-    let state = dev.state().await;
-    let owner = "manager4220";
-    let chat = state.chats.iter().find(|chat| chat.members == [owner]).unwrap().id.clone();
-    dev.say(&chat, owner, "ping").await;
-    dev.until_said(&chat, "pong").await;
-    dev.say(&chat, owner, "sys").await;
-    dev.until_said(&chat, "disk /").await;
-    dev.say(&chat, owner, "sh echo one; echo two").await;
-    dev.until_said(&chat, "two").await;
-
-    let ping = scripts.join("ping.luau");
-    let text = fs::read_to_string(&ping).unwrap();
-    fs::write(&ping, text.replace("pong", "changed")).unwrap();
-    let begin = Instant::now();
-    while !dev.state().await.replies(&chat).last().is_some_and(|last| last.contains("changed")) {
-        assert!(begin.elapsed() < DEADLINE, "the saved script never answered");
-        dev.say(&chat, owner, "ping").await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-
-    let status = home.run(&["status"]);
-    assert_eq!(status.code, 0, "{status:?}");
-    assert!(status.out.starts_with("connected (moonbell "), "{}", status.out);
-    assert!(status.out.contains("  ping.luau  1 handler, loaded "), "{}", status.out);
-
-    let second = home.run(&["dev", "--port", "0"]);
-    assert_eq!(second.code, 1, "{second:?}");
-    assert!(second.err.contains("another moonbell (process "), "{}", second.err);
-    assert!(second.err.contains("\nhint: stop the other one"), "{}", second.err);
-
-    let (code, err) = dev.stop();
-    assert_eq!(code, Some(0), "{err}");
-    let after = home.run(&["status"]);
-    assert_eq!(after.code, 1);
-    assert!(!after.err.contains("without saying so"), "it took its status away: {}", after.err);
-}
-
-#[tokio::test]
-async fn dev_serves_the_scripts_folder_it_stands_in_and_tells_of_a_broken_script() {
-    let home = Home::new();
-    fs::create_dir(home.path("scripts")).unwrap();
-    fs::write(
-        home.path("scripts/mine.luau"),
-        "bot.command('mine', function(ctx) ctx:reply('yes') end)\n",
-    )
-    .unwrap();
-    fs::write(home.path("scripts/broken.luau"), "bot.command('x', function(ctx)\n").unwrap();
-    let dev = Dev::start(&home, &["dev", "--port", "0"]);
-    let state = dev.state().await;
-    let chat = state.chats.iter().find(|chat| chat.members == ["manager4220"]).unwrap().id.clone();
-    dev.say(&chat, "manager4220", "mine").await;
-    dev.until_said(&chat, "yes").await;
-    assert!(!home.path("moonbell").exists(), "no other folder was made");
-    let (code, err) = dev.stop();
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("broken.luau"), "the broken script is named: {err}");
-}
-
-#[test]
-fn a_port_in_use_is_named_with_the_way_out() {
-    let home = Home::new();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let answer = home.run(&["dev", "--port", &port]);
-    assert_eq!(answer.code, 1, "{answer:?}");
-    assert!(answer.err.contains(&format!("127.0.0.1:{port}")), "{}", answer.err);
-    assert!(answer.err.contains("hint: ") && answer.err.contains("--port 0"), "{}", answer.err);
 }

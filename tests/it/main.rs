@@ -1,7 +1,6 @@
 //! One integration binary; a module per area of behaviour.
 
-// `allow-unwrap-in-tests` covers test functions; the helpers they share are tests too.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
 
 mod api_cron;
 mod api_fs;
@@ -12,9 +11,12 @@ mod api_re;
 mod api_text;
 mod architecture;
 mod browser;
+mod check;
 mod cli;
 mod config;
 mod engine;
+mod host;
+mod newcomer;
 mod page;
 mod reload;
 mod rest;

@@ -476,7 +476,7 @@ async fn a_circle_of_modules_is_named_and_nothing_leads_out_of_the_folder() {
     served.write("circle.luau", "require(\"lib/a\")");
     let report = served.failed("circle.luau", LoadErrorKind::Runtime).await.to_string();
     assert!(report.contains("`lib/a.luau` requires itself, by way of `lib/b.luau`"), "{report}");
-    assert!(report.contains("nothing of it serves"), "{report}");
+    assert!(report.contains("its handlers do not serve until this is mended"), "{report}");
     served.write("escape.luau", "require(\"../outside\")");
     let report = served.failed("escape.luau", LoadErrorKind::Runtime).await.to_string();
     assert!(report.contains("leads out of the scripts folder"), "{report}");
@@ -699,4 +699,18 @@ fn a_folder_that_cannot_be_used_says_what_to_do() {
     let file = Library::open(&home.path().join("file"), Host::default(), runtime.engine().clone())
         .unwrap_err();
     assert!(file.to_string().contains("is not a folder"), "{file}");
+}
+
+#[tokio::test]
+async fn a_save_is_checked_and_serves_whatever_is_found() {
+    let mut served = Scripts::new().with("ping.luau", &saying("ping", "one")).serve().await;
+    let text =
+        "local unused = 1\nbot.command('ping', function(ctx) error(ctx.user.nmae or 'two') end)";
+    served.write("ping.luau", text);
+    served.until("a finding", |seen| told(seen).contains("`User` has no `nmae`")).await;
+    let seen = told(&served.seen);
+    assert!(seen.contains("ping.luau: version 2 serves"), "{seen}");
+    assert!(seen.contains("ping.luau:2:50: warning[type]"), "{seen}");
+    assert!(seen.contains("ping.luau:1:7: warning[unused_local]"), "{seen}");
+    served.close().await;
 }

@@ -1,0 +1,17 @@
+//! The whole host on real sockets, files and processes: what it promises to people, whatever happens around it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
+
+mod access;
+mod control;
+mod crash;
+mod delivery;
+mod disk;
+mod examples;
+mod order;
+mod process;
+mod reload;
+mod stage;
+mod start;
+mod stopping;
+mod wire;

@@ -1,0 +1,135 @@
+//! The real binary on the stage: it can be killed.
+
+use std::fs::{self, File};
+use std::ops::Deref;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::stage::{OWNER, PATIENCE, Stage};
+
+/// `moonbell run` on a [`Stage`]. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct HostProcess {
+    child: Child,
+    // `Some` until it is handed on.
+    stage: Option<Stage>,
+}
+
+impl Deref for HostProcess {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        self.stage.as_ref().expect("there until it is handed on")
+    }
+}
+
+impl HostProcess {
+    /// Starts it and waits until it is connected.
+    pub(super) async fn spawn(stage: Stage) -> Self {
+        Self::started(command(&stage).spawn().unwrap(), stage).await
+    }
+
+    pub(super) async fn started(child: Child, stage: Stage) -> Self {
+        let host = Self { child, stage: Some(stage) };
+        host.until("the process is connected", |seen| seen.state.bot.connected).await;
+        host
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// `kill -9`.
+    pub(super) async fn kill(mut self) -> Stage {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let stage = self.stage.take().expect("handed on once");
+        stage
+            .until("the socket of the dead process is gone", |seen| !seen.state.bot.connected)
+            .await;
+        stage
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn ended(mut self) -> (ExitStatus, Stage) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, self.stage.take().expect("handed on once"));
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "it goes on:\n{}",
+                self.lines("err").join("\n")
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(super) async fn terminate(self) -> (ExitStatus, Stage) {
+        self.signal(Signal::SIGTERM);
+        self.ended().await
+    }
+}
+
+impl Drop for HostProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary with a settings file that points at the stage; what it says goes to the file `err`.
+pub(super) fn command(stage: &Stage) -> Command {
+    let mut command = bare(stage, env!("CARGO_BIN_EXE_moonbell"));
+    command.args(["run", "--config"]).arg(settings(stage));
+    command
+}
+
+/// `program` in the surroundings of the stage.
+pub(super) fn bare(stage: &Stage, program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOONBELL_"))
+    {
+        command.env_remove(name);
+    }
+    let out = File::options().create(true).append(true).open(stage.path("err")).unwrap();
+    command
+        .current_dir(stage.home.path())
+        .env("HOME", stage.home.path())
+        .env("XDG_CONFIG_HOME", stage.path("config"))
+        .env("XDG_DATA_HOME", stage.path("data"))
+        .stdin(std::process::Stdio::null())
+        .stdout(out.try_clone().unwrap())
+        .stderr(out);
+    command
+}
+
+/// Writes the settings file of the stage.
+pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
+    let template = stage.template.clone().unwrap_or_default();
+    let text = format!(
+        "[dingtalk]\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
+         card_template = {template:?}\n[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n\
+         [access]\nowner = {OWNER:?}\n[access.roles]\nguest = {:?}\n",
+        stage.sim.client_id(),
+        stage.sim.client_secret(),
+        stage.sim.api_base(),
+        stage.sim.oapi_base(),
+        stage.path("scripts"),
+        stage.state_dir(),
+        stage.guests,
+    );
+    let path = stage.path("bot.toml");
+    fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    path
+}

@@ -1,0 +1,385 @@
+//! A simulated DingTalk, folders of its own, and a host between them: in this process, or as the real binary.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::Deref;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use moonbell::app::{App, Fatal};
+use moonbell::config::{Access, Config, Secret};
+use moonbell::message::StaffId;
+use moonbell::sim::{
+    CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
+};
+use moonbell::transport::Timing;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::process::HostProcess;
+
+pub(super) const OWNER: &str = "manager4220";
+pub(super) const ALICE: &str = "015412345601";
+pub(super) const LINA: &str = "015412345602";
+pub(super) const BOB: &str = "015412345603";
+/// Of the organisation, but without a role.
+pub(super) const STRANGER: &str = "015412345604";
+
+/// Far more than a busy machine needs.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Handlers that most tests use. `{home}` becomes the folder of the test.
+const BASICS: &str = r#"
+bot.command("echo <text...>", function(ctx) ctx:reply(ctx.args.text) end)
+
+-- Leaves a trace on disk, so that a second run of the same message would be seen.
+bot.command("trace <text...>", function(ctx)
+    shell.sh("echo \"$1\" >> $2", ctx.args.text, "{home}/ran")
+    ctx:reply("did " .. ctx.args.text)
+end)
+
+-- Waits at a gate of the test.
+bot.command("hold <name>", function(ctx)
+    shell.sh("echo $1 >> $2/entered; cat $2/$1.gate", ctx.args.name, "{home}")
+    ctx:reply("released " .. ctx.args.name)
+end)
+
+-- The same, with an open card that has already shown something.
+bot.command("card <name>", function(ctx)
+    local card = ctx:card({ title = "work" })
+    card:append("half way through " .. ctx.args.name)
+    shell.sh("echo $1 >> $2/entered; cat $2/$1.gate", ctx.args.name, "{home}")
+    card:append(", all of it")
+    card:finish()
+end)
+"#;
+
+/// How a test wants its host.
+#[derive(Debug)]
+pub(super) struct Setup {
+    options: Options,
+    scripts: Vec<(String, String)>,
+    template: Option<String>,
+    guests: Vec<String>,
+    timing: Timing,
+}
+
+impl Setup {
+    pub(super) fn new() -> Self {
+        let mut options = Options::default();
+        // What is not acknowledged comes again quickly, and often enough for any test.
+        options.clocks.redelivery = Some(Duration::from_millis(300));
+        options.clocks.redelivery_attempts = 1_000;
+        options.clocks.disconnect = Duration::from_millis(300);
+        Self {
+            options,
+            scripts: vec![("basics.luau".to_owned(), BASICS.to_owned())],
+            template: Some(CARD_TEMPLATE.to_owned()),
+            guests: [ALICE, LINA, BOB].map(str::to_owned).to_vec(),
+            timing: quick(),
+        }
+    }
+
+    pub(super) fn script(mut self, name: &str, text: &str) -> Self {
+        self.scripts.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    pub(super) fn without_template(mut self) -> Self {
+        self.template = None;
+        self
+    }
+
+    pub(super) fn sim(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    pub(super) fn timing(mut self, change: impl FnOnce(&mut Timing)) -> Self {
+        change(&mut self.timing);
+        self
+    }
+
+    /// The simulator and the folders, without a host yet.
+    pub(super) async fn stage(self) -> Stage {
+        let home = TempDir::new().unwrap();
+        let scripts = home.path().join("scripts");
+        fs::create_dir(&scripts).unwrap();
+        let sim = Sim::start(self.options).await.unwrap();
+        let stage =
+            Stage { home, sim, template: self.template, guests: self.guests, timing: self.timing };
+        for (name, text) in &self.scripts {
+            stage.write(name, text);
+        }
+        stage
+    }
+
+    pub(super) async fn start(self) -> TestHost {
+        self.stage().await.start().await
+    }
+
+    pub(super) async fn spawn(self) -> HostProcess {
+        HostProcess::spawn(self.stage().await).await
+    }
+}
+
+/// Everything around the host; it stays when the host goes.
+#[derive(Debug)]
+pub(super) struct Stage {
+    // Before the folder: sockets end first.
+    pub(super) sim: Sim,
+    pub(super) home: TempDir,
+    pub(super) template: Option<String>,
+    pub(super) guests: Vec<String>,
+    timing: Timing,
+}
+
+/// What can be seen in the chats.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) state: &'a State,
+    stage: &'a Stage,
+}
+
+impl Seen<'_> {
+    /// What the bot said in the direct chat with `person`; a card counts with its text.
+    pub(super) fn to(&self, person: &str) -> Vec<&str> {
+        self.state.replies(&self.stage.sim.direct_chat(person))
+    }
+
+    pub(super) fn in_group(&self, index: usize) -> Vec<&str> {
+        self.state.replies(&self.stage.sim.group(index))
+    }
+
+    /// Everything that the bot said anywhere.
+    pub(super) fn all(&self) -> Vec<&str> {
+        self.state.chats.iter().flat_map(|chat| self.state.replies(&chat.id)).collect()
+    }
+}
+
+/// A place where a handler waits until the test lets it go on. Dropping it opens it too.
+#[derive(Debug)]
+pub(super) struct Gate {
+    path: PathBuf,
+    _writer: fs::File,
+}
+
+impl Gate {
+    pub(super) fn open(self) {}
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // Who has the pipe open reads its end when the writer goes; who comes later finds an empty file.
+        let empty = self.path.with_extension("open");
+        let _ = fs::write(&empty, "").and_then(|()| fs::rename(empty, &self.path));
+    }
+}
+
+impl Stage {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// Writes a script, in one step as an editor would.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let home = self.home.path().to_str().unwrap();
+        let fresh = self.path("new-script");
+        fs::write(&fresh, text.replace("{home}", home)).unwrap();
+        fs::rename(fresh, self.path("scripts").join(name)).unwrap();
+    }
+
+    pub(super) fn config(&self) -> Config {
+        let mut config = Config::new(self.path("scripts"), self.state_dir());
+        config.dingtalk.client_id = self.sim.client_id();
+        config.dingtalk.client_secret = Secret::new(self.sim.client_secret());
+        config.dingtalk.api_base = self.sim.api_base().parse().unwrap();
+        config.dingtalk.oapi_base = self.sim.oapi_base().parse().unwrap();
+        config.dingtalk.card_template.clone_from(&self.template);
+        config.access = Access {
+            owner: Some(StaffId::new(OWNER)),
+            roles: [("guest".to_owned(), self.guests.clone())].into(),
+        };
+        config
+    }
+
+    pub(super) async fn start(self) -> TestHost {
+        let app = App::open(self.config(), "run", None).await.unwrap().timing(self.timing.clone());
+        let stop = CancellationToken::new();
+        let mut running = JoinSet::new();
+        running.spawn(Box::pin(app.run(stop.clone())));
+        let host = TestHost { running, stop, stage: self };
+        host.until("the host is connected", |seen| seen.state.bot.connected).await;
+        host
+    }
+
+    /// `person` says something in the direct chat; returns the msgId.
+    #[track_caller]
+    pub(super) fn say(&self, person: &str, text: &str) -> String {
+        self.sim.say(&Say::direct(person, text)).unwrap()
+    }
+
+    /// `person` says something to the bot in a group.
+    #[track_caller]
+    pub(super) fn say_in(&self, group: usize, person: &str, text: &str) -> String {
+        self.sim.say(&Say::in_chat(self.sim.group(group), person, text)).unwrap()
+    }
+
+    /// From now on, the next so many calls whose path starts so fail so.
+    pub(super) fn fail(&self, path: &str, kind: HttpFaultKind, calls: u32) {
+        let fault = HttpFault::new(kind).on(path).calls(calls);
+        self.sim.faults(&FaultOrder { http: vec![fault], ..FaultOrder::default() });
+    }
+
+    /// Waits until the chats look so; past the deadline it fails with the transcript.
+    #[track_caller]
+    pub(super) fn until(
+        &self,
+        what: &str,
+        mut wanted: impl FnMut(&Seen<'_>) -> bool,
+    ) -> impl Future<Output = ()> {
+        let place = Location::caller();
+        let seen =
+            self.sim.until_within(PATIENCE, move |state| wanted(&Seen { state, stage: self }));
+        async move {
+            if let Err(error) = seen.await {
+                panic!("{place}: never seen: {what}\n{error}{}", self.notes());
+            }
+        }
+    }
+
+    /// Waits for something that only the disk shows.
+    #[track_caller]
+    pub(super) fn until_true(
+        &self,
+        what: &str,
+        mut wanted: impl FnMut() -> bool,
+    ) -> impl Future<Output = ()> {
+        let place = Location::caller();
+        async move {
+            let deadline = tokio::time::Instant::now() + PATIENCE;
+            while !wanted() {
+                if tokio::time::Instant::now() > deadline {
+                    panic!(
+                        "{place}: never true: {what}\n{}{}",
+                        self.sim.transcript(),
+                        self.notes()
+                    );
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Seen<'_>) -> T) -> T {
+        look(&Seen { state: &self.sim.state(), stage: self })
+    }
+
+    /// Handlers that say `hold NAME` or `card NAME` will wait at this gate.
+    pub(super) fn hold(&self, name: &str) -> Gate {
+        let path = self.path(&format!("{name}.gate"));
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Open in both directions it blocks nobody here, and readers wait for as long as it is open.
+        let writer = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        Gate { path, _writer: writer }
+    }
+
+    /// Waits until so many handlers have arrived at their gates since the start.
+    #[track_caller]
+    pub(super) fn entered(&self, names: &[&str]) -> impl Future<Output = ()> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        self.until_true("they wait at their gates", move || {
+            let entered = self.lines("entered");
+            names.iter().all(|name| entered.contains(name))
+        })
+    }
+
+    /// The lines of a file in the folder of the test; none if it is not there.
+    pub(super) fn lines(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.path(name)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// What the journals hold, for a test that fails.
+    fn notes(&self) -> String {
+        let mut text = String::new();
+        for file in ["err", "ran", "entered"] {
+            let lines = self.lines(file);
+            if !lines.is_empty() {
+                let _ = writeln!(text, "== {file}\n{}", lines.join("\n"));
+            }
+        }
+        text
+    }
+
+    /// Asks the journal in the state folder.
+    #[track_caller]
+    pub(super) fn journal(&self, question: &str) -> i64 {
+        count(&self.state_dir(), question)
+    }
+}
+
+#[track_caller]
+pub(super) fn count(state: &Path, question: &str) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection =
+        rusqlite::Connection::open_with_flags(state.join("moonbell.db"), flags).unwrap();
+    connection.query_row(question, [], |row| row.get(0)).unwrap()
+}
+
+/// A host in this process.
+#[derive(Debug)]
+pub(super) struct TestHost {
+    // Ends before what it stands on.
+    running: JoinSet<Result<(), Fatal>>,
+    stop: CancellationToken,
+    stage: Stage,
+}
+
+impl Deref for TestHost {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+impl TestHost {
+    /// Asks it to stop; [`TestHost::ended`] waits.
+    pub(super) fn ask_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for its end in order; what is around it stays.
+    pub(super) async fn ended(mut self) -> Stage {
+        let ended = tokio::time::timeout(PATIENCE, self.running.join_next()).await;
+        match ended {
+            Ok(Some(Ok(Ok(())))) => self.stage,
+            other => {
+                panic!("the host did not end in order: {other:?}\n{}", self.stage.sim.transcript())
+            }
+        }
+    }
+
+    pub(super) async fn stop(self) -> Stage {
+        self.ask_to_stop();
+        self.ended().await
+    }
+}
+
+/// As the real ones, but nobody waits for them.
+fn quick() -> Timing {
+    Timing {
+        backoff: Duration::from_millis(10),
+        backoff_cap: Duration::from_millis(200),
+        commit_retry: Duration::from_millis(50),
+        ..Timing::default()
+    }
+}

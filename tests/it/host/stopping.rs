@@ -1,0 +1,92 @@
+//! Ending in order.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::stage::{ALICE, BOB, LINA, Setup, count};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sigterm_runs_finish_cards_end_answers_leave_and_nothing_stays_behind() {
+    let host = Setup::new().spawn().await;
+    let (hold, card) = (host.hold("one"), host.hold("two"));
+    host.say(ALICE, "hold one");
+    host.say(BOB, "card two");
+    host.entered(&["one", "two"]).await;
+    host.say(ALICE, "echo not any more");
+    host.until("all are acknowledged", |seen| seen.state.counters.acks >= 3).await;
+    assert!(host.state_dir().join("status.json").exists());
+    host.signal(Signal::SIGTERM);
+    host.until("it takes nothing more", |seen| !seen.state.bot.connected).await;
+    hold.open();
+    card.open();
+    let (status, stage) = host.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", stage.lines("err").join("\n"));
+    {
+        let state = stage.sim.state();
+        assert_eq!(state.replies(&stage.sim.direct_chat(ALICE)), ["released one"]);
+        assert!(state.replies(&stage.sim.direct_chat(BOB))[0].ends_with("two, all of it"));
+    }
+    assert!(stage.sim.stuck_cards().is_empty());
+    assert!(!stage.state_dir().join("status.json").exists());
+    assert!(moonbell::store::Instance::holder(&stage.state_dir()).is_none());
+    assert_eq!(stage.journal("SELECT count(*) FROM inbox WHERE state = 'queued'"), 1);
+
+    // What waited is answered by the next one.
+    let host = stage.start().await;
+    host.until("the next start serves what waited", |seen| {
+        seen.to(ALICE) == ["released one", "not any more"]
+    })
+    .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_will_not_end_is_cut_off_and_its_person_is_told() {
+    let host = Setup::new().start().await;
+    let gates = [host.hold("one"), host.hold("two")];
+    host.say(ALICE, "hold one");
+    host.say(BOB, "card two");
+    host.entered(&["one", "two"]).await;
+    let asked = Instant::now();
+    let stage = host.stop().await;
+    assert!(asked.elapsed() < Duration::from_secs(30));
+    {
+        let state = stage.sim.state();
+        let alice = state.replies(&stage.sim.direct_chat(ALICE));
+        assert!(alice.len() == 1 && alice[0].contains("`hold one` was done (run "), "{alice:?}");
+        let bob = state.replies(&stage.sim.direct_chat(BOB));
+        assert!(bob.len() == 2 && bob[0].contains("half way through two"), "{bob:?}");
+    }
+    assert!(stage.sim.stuck_cards().is_empty());
+    assert_eq!(stage.journal("SELECT count(*) FROM inbox WHERE state = 'interrupted'"), 2);
+    drop(gates);
+    // Told once: not again by the next start.
+    let host = stage.start().await;
+    host.say(LINA, "echo hi");
+    host.until("somebody else", |seen| seen.to(LINA) == ["hi"]).await;
+    host.look(|seen| assert_eq!(seen.to(ALICE).len(), 1));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_dingtalk_does_not_take_leave_after_the_next_start() {
+    use moonbell::sim::{FaultOrder, HttpFaultKind};
+    let host = Setup::new().start().await;
+    host.fail("/robot", HttpFaultKind::Throttle, 100_000);
+    host.fail("/v1.0/robot", HttpFaultKind::Throttle, 100_000);
+    for n in 0..3 {
+        host.say(ALICE, &format!("echo {n}"));
+    }
+    let state = host.state_dir();
+    host.until_true("all are done", || {
+        count(&state, "SELECT count(*) FROM inbox WHERE state = 'done'") == 3
+    })
+    .await;
+    let stage = host.stop().await;
+    assert_eq!(stage.journal("SELECT count(*) FROM outbox WHERE state = 'queued'"), 3);
+    stage.sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
+    let host = stage.start().await;
+    host.until("all are said, in order", |seen| seen.to(ALICE) == ["0", "1", "2"]).await;
+    host.stop().await;
+}
