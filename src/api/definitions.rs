@@ -188,7 +188,8 @@ mod tests {
         }
         for item in items(CONTEXT).iter().filter(|item| item.kind == ItemKind::Class) {
             for member in item.members.iter().filter(|member| member.doc.is_empty()) {
-                complaints.push(format!("`{}` of `{}` has no documentation", member.name, item.name));
+                complaints
+                    .push(format!("`{}` of `{}` has no documentation", member.name, item.name));
             }
         }
         assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
@@ -204,7 +205,8 @@ mod tests {
         assert_eq!((names, found[0].doc.as_str()), (vec!["say", "name"], "Greets."));
         assert_eq!(found[0].members[0].doc, "Says it.\nLoudly.");
         assert_eq!(found[0].members[1].doc, "whose");
-        let fields: Vec<&str> = found[1].members.iter().map(|member| member.text.as_str()).collect();
+        let fields: Vec<&str> =
+            found[1].members.iter().map(|member| member.text.as_str()).collect();
         assert_eq!(fields, ["b: { c: number }", "d: string?"]);
     }
 }

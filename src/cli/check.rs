@@ -92,9 +92,8 @@ fn count(checked: &Checked, severity: Severity) -> usize {
 }
 
 fn summary(checked: &Checked) -> String {
-    let plural = |count: usize, one: &str| {
-        format!("{count} {one}{}", if count == 1 { "" } else { "s" })
-    };
+    let plural =
+        |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let what =
         format!("{}, {}", plural(checked.files, "file"), plural(checked.handlers, "handler"));
     match (count(checked, Severity::Error), count(checked, Severity::Warning)) {
@@ -106,7 +105,9 @@ fn summary(checked: &Checked) -> String {
 }
 
 fn as_json(dir: &Path, checked: &Checked) -> serde_json::Value {
-    let place = |at: Option<(usize, usize)>| at.map(|(line, column)| json!({ "line": line, "column": column }));
+    let place = |at: Option<(usize, usize)>| {
+        at.map(|(line, column)| json!({ "line": line, "column": column }))
+    };
     let one = |finding: &Finding| {
         json!({
             "severity": finding.severity.as_str(),

@@ -37,7 +37,11 @@ pub(super) fn write(dir: &Path) -> io::Result<Written> {
         &json!({ "recommendations": ["JohnnyMorganz.luau-lsp"] }),
         &mut written,
     )?;
-    merge(&dir.join(".luaurc"), &json!({ "languageMode": "nonstrict", "lint": { "*": true } }), &mut written)?;
+    merge(
+        &dir.join(".luaurc"),
+        &json!({ "languageMode": "nonstrict", "lint": { "*": true } }),
+        &mut written,
+    )?;
     Ok(written)
 }
 

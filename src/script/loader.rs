@@ -463,7 +463,11 @@ fn text_of(dir: &Path, path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-pub(super) fn conflict_error(fault: &Fault, script: &str, text: impl Fn(&str) -> Option<String>) -> LoadError {
+pub(super) fn conflict_error(
+    fault: &Fault,
+    script: &str,
+    text: impl Fn(&str) -> Option<String>,
+) -> LoadError {
     let (place, message) = match fault {
         Fault::Conflict { name, first, second } => {
             (Some(second), format!("the command `{name}` is declared already, at {first}"))

@@ -65,7 +65,9 @@ impl fmt::Display for Report {
             }
             Outcome::Folder { problem, hint } => write!(f, "{problem}\nhint: {hint}"),
             // A finding says itself how bad it is, after its place.
-            Outcome::Warning { message } if message.starts_with(&self.script) && !self.script.is_empty() => {
+            Outcome::Warning { message }
+                if message.starts_with(&self.script) && !self.script.is_empty() =>
+            {
                 f.write_str(message)
             }
             Outcome::Warning { message } => write!(f, "warning: {message}"),

@@ -58,7 +58,8 @@ impl Folder {
 
 #[test]
 fn nothing_found_is_exit_code_0() {
-    let folder = Folder::new(&[("ping.luau", "bot.command('ping', function(ctx) ctx:reply('pong') end)")]);
+    let folder =
+        Folder::new(&[("ping.luau", "bot.command('ping', function(ctx) ctx:reply('pong') end)")]);
     let answer = folder.run(&["check"]);
     assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
     assert_eq!(answer.err, "1 file, 1 handler: nothing to complain about\n");
@@ -92,7 +93,14 @@ fn found(scripts: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
         .map(|finding| {
             let text = |key: &str| finding[key].as_str().unwrap().to_owned();
             let start = &finding["start"];
-            format!("{}:{}:{} {} {}", text("path"), start["line"], start["column"], text("severity"), text("rule"))
+            format!(
+                "{}:{}:{} {} {}",
+                text("path"),
+                start["line"],
+                start["column"],
+                text("severity"),
+                text("rule")
+            )
         })
         .collect();
     assert_eq!(answer.code, i32::from(!findings.is_empty()), "{}", answer.err);
@@ -104,20 +112,50 @@ fn each_kind_of_mistake_is_found_at_its_place() {
     const PING: &str = "bot.command('ping', function(ctx) ctx:reply('pong') end)\n";
     for (scripts, expected) in [
         (vec![("a.luau", "x = = 1")], vec!["a.luau:1:5 error syntax"]),
-        (vec![("a.luau", "local x = nil\nprint(x.y)")], vec!["a.luau:2:1 error runtime", "a.luau:2:7 warning type"]),
+        (
+            vec![("a.luau", "local x = nil\nprint(x.y)")],
+            vec!["a.luau:2:1 error runtime", "a.luau:2:7 warning type"],
+        ),
         (vec![("a.luau", "shell.run({ 'ls' })")], vec!["a.luau:1:1 error top_level_io"]),
         (vec![("a.luau", "bot.command('a <n', print)")], vec!["a.luau:1:14 error declaration"]),
         (vec![("a.luau", "require('gone')")], vec!["a.luau:1:10 error runtime"]),
         (vec![("a.luau", PING), ("b.luau", PING)], vec!["b.luau:1:14 error conflict"]),
-        (vec![("a.luau", "bot.command('stop', function() end)")], vec!["a.luau:1:14 error conflict"]),
-        (vec![("a.luau", "bot.match('^a', function() end)"), ("b.luau", "\nbot.match('^a', function() end)")], vec!["b.luau:2:12 warning unreachable"]),
-        (vec![("a.luau", "bot.match('.*', function() end)\nbot.match('b', function() end)")], vec!["a.luau:2:1 warning unreachable"]),
+        (
+            vec![("a.luau", "bot.command('stop', function() end)")],
+            vec!["a.luau:1:14 error conflict"],
+        ),
+        (
+            vec![
+                ("a.luau", "bot.match('^a', function() end)"),
+                ("b.luau", "\nbot.match('^a', function() end)"),
+            ],
+            vec!["b.luau:2:12 warning unreachable"],
+        ),
+        (
+            vec![("a.luau", "bot.match('.*', function() end)\nbot.match('b', function() end)")],
+            vec!["a.luau:2:1 warning unreachable"],
+        ),
         (vec![("a.luau", "local x = 1")], vec!["a.luau:1:7 warning unused_local"]),
         (vec![("a.luau", "local function f() end")], vec!["a.luau:1:16 warning unused_function"]),
-        (vec![("a.luau", "bot.fallback(function(ctx) shell.sh(ctx.text) end)")], vec!["a.luau:1:37 warning shell_template"]),
-        (vec![("a.luau", "bot.fallback(function() undefd() end)")], vec!["a.luau:1:25 warning unknown_global"]),
-        (vec![("a.luau", "local l = require('lib/x')\nl.f()"), ("lib/x.luau", "local y = 1\nreturn { f = function() end }")], vec!["lib/x.luau:1:7 warning unused_local"]),
-        (vec![("a.luau", "local l = require('lib/x')\nl.f()"), ("lib/x.luau", "return {")], vec!["lib/x.luau:1:9 error syntax"]),
+        (
+            vec![("a.luau", "bot.fallback(function(ctx) shell.sh(ctx.text) end)")],
+            vec!["a.luau:1:37 warning shell_template"],
+        ),
+        (
+            vec![("a.luau", "bot.fallback(function() undefd() end)")],
+            vec!["a.luau:1:25 warning unknown_global"],
+        ),
+        (
+            vec![
+                ("a.luau", "local l = require('lib/x')\nl.f()"),
+                ("lib/x.luau", "local y = 1\nreturn { f = function() end }"),
+            ],
+            vec!["lib/x.luau:1:7 warning unused_local"],
+        ),
+        (
+            vec![("a.luau", "local l = require('lib/x')\nl.f()"), ("lib/x.luau", "return {")],
+            vec!["lib/x.luau:1:9 error syntax"],
+        ),
         (vec![("a.luau", "local t = 1 -- moonbell: allow unused_local")], vec![]),
         (vec![("a.test.luau", "local x = 1"), ("a.d.luau", "nonsense")], vec![]),
         (vec![], vec![]),
@@ -149,7 +187,10 @@ fn what_cannot_be_checked_is_misuse_and_says_what_to_name() {
 
 #[test]
 fn checking_runs_no_handler_and_writes_nothing() {
-    let folder = Folder::new(&[("a.luau", "bot.on('start', function() kv.set('a', 1) end)\nbot.every('1s', function() end)")]);
+    let folder = Folder::new(&[(
+        "a.luau",
+        "bot.on('start', function() kv.set('a', 1) end)\nbot.every('1s', function() end)",
+    )]);
     assert_eq!(folder.run(&["check"]).code, 0);
     assert_eq!(fs::read_dir(folder.root.path()).unwrap().count(), 1);
 }
@@ -162,7 +203,10 @@ fn types_writes_what_editors_read_and_says_what_is_next() {
     assert!(answer.err.contains("next: open `"), "{}", answer.err);
     let written: Vec<&str> =
         answer.out.lines().map(|line| line.rsplit("/scripts/").next().unwrap()).collect();
-    assert_eq!(written, ["moonbell.d.luau", ".vscode/settings.json", ".vscode/extensions.json", ".luaurc"]);
+    assert_eq!(
+        written,
+        ["moonbell.d.luau", ".vscode/settings.json", ".vscode/extensions.json", ".luaurc"]
+    );
     let again = folder.run(&["types", "scripts"]);
     assert_eq!((again.code, again.out.as_str()), (0, ""));
     assert!(again.err.contains("everything is current"), "{}", again.err);
@@ -275,7 +319,9 @@ fn every_lua_block_of_the_documentation_checks() {
 
 #[test]
 fn a_block_keeps_its_lines_and_a_fragment_stands_in_a_handler() {
-    let found = blocks("# A\n\n```lua\nlocal x = 1\n```\n\n```lua fragment\nctx:repyl('x')\n```\n```sh\nls\n```\n");
+    let found = blocks(
+        "# A\n\n```lua\nlocal x = 1\n```\n\n```lua fragment\nctx:repyl('x')\n```\n```sh\nls\n```\n",
+    );
     assert_eq!(found.len(), 2);
     let one = check::text("a.md", &found[0]);
     assert_eq!((one.len(), one[0].start), (1, Some((4, 7))));

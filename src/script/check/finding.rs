@@ -118,7 +118,11 @@ impl fmt::Display for Finding {
             };
             let width: usize = rest.take(length).map(|c| padding(&c.to_string(), 1).len()).sum();
             let carets = "^".repeat(width.max(1));
-            write!(f, "\n {gutter} | {source}\n {margin} | {}{carets}", padding(source, column - 1))?;
+            write!(
+                f,
+                "\n {gutter} | {source}\n {margin} | {}{carets}",
+                padding(source, column - 1)
+            )?;
         }
         match &self.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),

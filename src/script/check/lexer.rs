@@ -178,8 +178,7 @@ impl Lexer<'_> {
         if rest.get(level + 1) != Some(&b'[') {
             return false;
         }
-        let close: Vec<u8> =
-            [b"]".as_slice(), &vec![b'='; level], b"]".as_slice()].concat();
+        let close: Vec<u8> = [b"]".as_slice(), &vec![b'='; level], b"]".as_slice()].concat();
         let body = &rest[level + 2..];
         let end = body.windows(close.len()).position(|window| window == close);
         self.at += end.map_or(rest.len(), |end| level + 2 + end + close.len());
@@ -198,17 +197,22 @@ mod tests {
 
     #[test]
     fn strings_of_every_kind_are_one_token() {
-        assert_eq!(texts(r#"f("a\"b", 'c', [[d]], [=[e]]]=], `g`)"#), [
-            "f", "(", r#""a\"b""#, ",", "'c'", ",", "[[d]]", ",", "[=[e]]]=]", ",", "`g`", ")"
-        ]);
+        assert_eq!(
+            texts(r#"f("a\"b", 'c', [[d]], [=[e]]]=], `g`)"#),
+            ["f", "(", r#""a\"b""#, ",", "'c'", ",", "[[d]]", ",", "[=[e]]]=]", ",", "`g`", ")"]
+        );
     }
 
     #[test]
     fn expressions_in_backticks_are_tokens_of_their_own() {
         let text = "x = `a {b.c({1})} d {`{e}`}`";
-        assert_eq!(texts(text), [
-            "x", "=", "`a {", "b", ".", "c", "(", "{", "1", "}", ")", "} d {", "`{", "e", "}`", "}`"
-        ]);
+        assert_eq!(
+            texts(text),
+            [
+                "x", "=", "`a {", "b", ".", "c", "(", "{", "1", "}", ")", "} d {", "`{", "e", "}`",
+                "}`"
+            ]
+        );
     }
 
     #[test]

@@ -95,7 +95,9 @@ pub fn text(path: &str, text: &str) -> Vec<Finding> {
     let (tokens, comments) = lexer::tokens(text);
     let mut findings = types::findings(path, text);
     findings.extend(
-        scope::lints(text, &tokens).into_iter().map(|(lint, span)| describe(lint, path, text, &span)),
+        scope::lints(text, &tokens)
+            .into_iter()
+            .map(|(lint, span)| describe(lint, path, text, &span)),
     );
     let allowed = allowances(text, &comments);
     findings.retain(|finding| {
@@ -219,9 +221,10 @@ fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Fi
                 "never reached unless {earlier} hands on: that one has the same pattern `{pattern}`"
             ),
         ),
-        Warning::AfterCatchAll { earlier, place } => {
-            at(place, format!("never reached unless {earlier} hands on: that one matches every text"))
-        }
+        Warning::AfterCatchAll { earlier, place } => at(
+            place,
+            format!("never reached unless {earlier} hands on: that one matches every text"),
+        ),
     }
 }
 
@@ -261,15 +264,33 @@ mod tests {
     #[test]
     fn mistakes_of_type_are_found_without_an_annotation() {
         for (source, expected) in [
-            ("bot.command('a', function(ctx) ctx:repyl('x') end)", "1:36 type `Ctx` has no `repyl`"),
+            (
+                "bot.command('a', function(ctx) ctx:repyl('x') end)",
+                "1:36 type `Ctx` has no `repyl`",
+            ),
             ("bot.comand('a', print)", "1:5 type `bot` has no `comand`"),
-            ("bot.match('a', function(ctx) ctx:reply(ctx.user.nmae) end)", "1:49 type `User` has no `nmae`"),
-            ("bot.command('a', { run = function(ctx) ctx:foo() end })", "1:44 type `Ctx` has no `foo`"),
+            (
+                "bot.match('a', function(ctx) ctx:reply(ctx.user.nmae) end)",
+                "1:49 type `User` has no `nmae`",
+            ),
+            (
+                "bot.command('a', { run = function(ctx) ctx:foo() end })",
+                "1:44 type `Ctx` has no `foo`",
+            ),
             ("local s = shel.run({ 'ls' }) print(s)", "1:11 unknown_global there is no `shel`"),
             ("print(loadstring('x'))", "1:7 unknown_global scripts have no `loadstring`"),
-            ("--!strict\nlocal r = shell.run({ 'ls' })\nprint(r.out)", "3:7 type this may be nil (its type is `ShellResult?`)"),
-            ("--!strict\nlocal n: number = time.format()\nprint(n)", "2:19 type expected `number`, got `string`"),
-            ("--!strict\nbot.on('strat', function() end)", "2:8 type expected `\"start\" | \"stop\"`, got `\"strat\"`"),
+            (
+                "--!strict\nlocal r = shell.run({ 'ls' })\nprint(r.out)",
+                "3:7 type this may be nil (its type is `ShellResult?`)",
+            ),
+            (
+                "--!strict\nlocal n: number = time.format()\nprint(n)",
+                "2:19 type expected `number`, got `string`",
+            ),
+            (
+                "--!strict\nbot.on('strat', function() end)",
+                "2:8 type expected `\"start\" | \"stop\"`, got `\"strat\"`",
+            ),
         ] {
             assert_eq!(found(source), [expected], "{source}");
         }
@@ -293,8 +314,10 @@ mod tests {
 
     #[test]
     fn a_comment_allows_a_rule_on_its_line_and_the_next() {
-        let script = "bot.command('a', function(ctx)\n\tWHERE1\n\tshell.sh(ctx.text) WHERE2\nend)\n";
-        let with = |one: &str, two: &str| found(&script.replace("WHERE1", one).replace("WHERE2", two));
+        let script =
+            "bot.command('a', function(ctx)\n\tWHERE1\n\tshell.sh(ctx.text) WHERE2\nend)\n";
+        let with =
+            |one: &str, two: &str| found(&script.replace("WHERE1", one).replace("WHERE2", two));
         assert_eq!(with("", "").len(), 1);
         assert!(with("-- moonbell: allow shell_template: the owner asked", "").len() == 1);
         assert!(with("-- moonbell: allow shell_template, the owner asked", "").is_empty());
@@ -304,9 +327,12 @@ mod tests {
 
     #[test]
     fn code_that_nests_as_deep_as_it_may_is_checked_or_given_up_never_worse() {
-        for (open, inner, close) in [("(", "1", ")"), ("{", "1", "}"), ("function() return ", "1", " end")] {
+        for (open, inner, close) in
+            [("(", "1", ")"), ("{", "1", "}"), ("function() return ", "1", " end")]
+        {
             let depth = 180;
-            let source = format!("local x = {}{inner}{}\nprint(x)", open.repeat(depth), close.repeat(depth));
+            let source =
+                format!("local x = {}{inner}{}\nprint(x)", open.repeat(depth), close.repeat(depth));
             assert!(text("a.luau", &source).len() <= 1, "{open}");
         }
         text("a.luau", &format!("print({})", vec!["'a'"; 900].join(" .. ")));

@@ -8,8 +8,7 @@ use std::ops::Range;
 use super::lexer::{Kind, Token};
 
 /// What the checker knows of Luau and `vm.rs` takes away.
-const REMOVED: &[&str] =
-    &["loadstring", "getfenv", "setfenv", "newproxy", "gcinfo", "debug.info"];
+const REMOVED: &[&str] = &["loadstring", "getfenv", "setfenv", "newproxy", "gcinfo", "debug.info"];
 
 /// Deeper than the compiler lets code nest.
 const DEPTH: usize = 400;
@@ -17,12 +16,18 @@ const DEPTH: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lint {
     /// A local that is never read.
-    UnusedLocal { name: String },
-    UnusedFunction { name: String },
+    UnusedLocal {
+        name: String,
+    },
+    UnusedFunction {
+        name: String,
+    },
     /// `shell.sh` gets a script that is not a constant.
     ShellTemplate,
     /// A part of Luau's library that scripts do not have.
-    Removed { name: String },
+    Removed {
+        name: String,
+    },
 }
 
 pub(super) fn lints(text: &str, tokens: &[Token]) -> Vec<(Lint, Range<usize>)> {
@@ -328,7 +333,8 @@ impl<'a> Reader<'a> {
         let mut targets = Vec::new();
         loop {
             // A plain name to the left of `=` is written, not read.
-            let plain = matches!(self.peek_at(1), Some("=" | ",")) && self.kind() == Some(Kind::Name);
+            let plain =
+                matches!(self.peek_at(1), Some("=" | ",")) && self.kind() == Some(Kind::Name);
             if plain {
                 let (name, _) = self.name()?;
                 targets.extend(self.find(&name));
@@ -781,13 +787,22 @@ mod tests {
             ("repeat local done = f() until done", vec![]),
             ("local x = 1 type T = { x: number } local y: T? = nil print(y)", vec!["local x"]),
             ("local x = 1 type T = typeof(x) local y: T", vec!["local y"]),
-            ("local x: Map<string, Map<number, {n: (a: number, ...string) -> ()}>> = f() g(x)", vec![]),
-            ("local function f<T, U...>(a: T, ...: U...): (T?, ...number) return a end f(1)", vec![]),
+            (
+                "local x: Map<string, Map<number, {n: (a: number, ...string) -> ()}>> = f() g(x)",
+                vec![],
+            ),
+            (
+                "local function f<T, U...>(a: T, ...: U...): (T?, ...number) return a end f(1)",
+                vec![],
+            ),
             ("local x = if a then b elseif c then d else e print(x)", vec![]),
             ("local x = (a :: any).b :: { [string]: number } print(x)", vec![]),
             ("local type = 1 type = 2 print(type)", vec![]),
             ("local continue = 1 continue = 2 while true do continue end", vec!["local continue"]),
-            ("export type A = | 'a' | \"b\" & C.D local function f(): never error() end f()", vec![]),
+            (
+                "export type A = | 'a' | \"b\" & C.D local function f(): never error() end f()",
+                vec![],
+            ),
             ("@native local function f() end f()", vec![]),
             ("local a = 1 goto x", vec![]), // not understood: says nothing
             ("local x = function(a: string, b) local c = a return b end x()", vec!["local c"]),

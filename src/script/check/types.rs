@@ -94,7 +94,10 @@ fn reword(said: &str, finding: &mut Finding) {
         let first = first.trim_end_matches("; none of the union options are compatible");
         let mut message = first.replace('\'', "`");
         if let Some(rest) = message.strip_prefix("Expected this to be ") {
-            message = format!("expected {}", rest.replace(", but got", ", got").replace(" but got ", ", got "));
+            message = format!(
+                "expected {}",
+                rest.replace(", but got", ", got").replace(" but got ", ", got ")
+            );
         }
         if !cause.is_empty() && cause.contains("'") {
             let cause = cause.trim_start_matches("none of the union options are compatible").trim();
@@ -106,7 +109,10 @@ fn reword(said: &str, finding: &mut Finding) {
 
 fn lowercase_first(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_lowercase().chain(characters).collect())
+        .unwrap_or_default()
 }
 
 /// Points at the key alone: the checker points at the whole expression that has it.
@@ -117,7 +123,9 @@ fn narrow(finding: &mut Finding, key: &str) {
     let after = characters.get(column - 1..).unwrap_or_default();
     let at = after.windows(key.len().max(1)).enumerate().find(|(at, window)| {
         *window == key.as_slice()
-            && at.checked_sub(1).is_some_and(|before| matches!(after[before], '.' | ':' | '"' | '\''))
+            && at
+                .checked_sub(1)
+                .is_some_and(|before| matches!(after[before], '.' | ':' | '"' | '\''))
     });
     if let Some((at, _)) = at {
         finding.start = Some((line, column + at));
