@@ -121,8 +121,12 @@ impl Sender {
             return;
         }
         // Before it is: a crash in between must not leave a card that nobody ends.
-        self.note("UPDATE cards SET state = 'open' WHERE id = ?1", card.id().to_owned(), None)
-            .await;
+        self.note(
+            "UPDATE cards SET state = 'open', shown = iif(ending IS NULL, ?2, shown) WHERE id = ?1",
+            card.id().to_owned(),
+            Some(headed(card, &card.frame().text)),
+        )
+        .await;
         loop {
             let Some(wire) = self.wire(card.id()) else { return };
             self.cards.bucket.take(Call::Frame).await;

@@ -3,12 +3,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// `moonbell status` looks at a lock by taking it for a moment: a host that starts just then looks again, so often and
-/// after so long.
-const LOOKS: u32 = 4;
-const LOOK: Duration = Duration::from_millis(25);
+/// How long a lock that is held is tried again: a host that was killed while it started a program leaves it to that
+/// program's process for the moment before that becomes another one, and `moonbell status` looks by taking it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Proof that this process is the only host on a state folder. Dropping it lets the next one start.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl InstanceError {
 }
 
 impl Instance {
-    /// Takes the folder `dir` for this process.
+    /// Takes the folder `dir` for this process. Blocks, for a second at most, while another one has it.
     ///
     /// # Errors
     /// When another process has it (named by its id), or the lock file cannot be used.
@@ -54,19 +53,16 @@ impl Instance {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        let mut looks = 0;
+        let until = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if looks < LOOKS => {
-                    looks += 1;
-                    std::thread::sleep(LOOK);
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(PATIENCE / 40);
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(InstanceError::Taken {
-                        dir: dir.to_owned(),
-                        pid: holder(&mut file),
-                    });
+                    let pid = holder(&mut file);
+                    return Err(InstanceError::Taken { dir: dir.to_owned(), pid });
                 }
                 Err(TryLockError::Error(cause)) => return Err(failed(cause)),
             }

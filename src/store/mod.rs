@@ -136,6 +136,12 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // A file that it may only read, SQLite opens for reading, and says so with the first change.
+        if connection.is_readonly("main")? {
+            let why = "the file may only be read".to_owned();
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+            return Err(rusqlite::Error::SqliteFailure(code, Some(why)));
+        }
         Ok(connection)
     };
     let connection = open().map_err(|cause| Error::from_sqlite(cause, path))?;
@@ -215,6 +221,31 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(rows, "1,3");
+    }
+
+    #[tokio::test]
+    async fn a_full_database_refuses_what_does_not_fit_and_takes_it_once_there_is_room() {
+        let (_dir, store) = open();
+        store.write(|c| c.execute_batch("CREATE TABLE t (text)")).await.unwrap();
+        store
+            .write(|c| {
+                let pages: i64 = c.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+                c.pragma_update(None, "max_page_count", pages)
+            })
+            .await
+            .unwrap();
+        let large = || store.write(|c| c.execute("INSERT INTO t VALUES (zeroblob(100000))", []));
+        let small = || store.write(|c| c.execute("INSERT INTO t VALUES (1)", []));
+        // One batch: whoever is told that it is kept finds it, whoever is told that it is not does not.
+        let (one, two, three, four) = tokio::join!(small(), large(), small(), large());
+        assert!(matches!(two, Err(Error::Full { .. })), "{two:?}");
+        assert!(four.is_err());
+        let kept = usize::from(one.is_ok()) + usize::from(three.is_ok());
+        let count = |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+        assert_eq!(store.read(count).await.unwrap(), kept);
+        store.write(|c| c.pragma_update(None, "max_page_count", 1_000_000)).await.unwrap();
+        large().await.unwrap();
+        assert_eq!(store.read(count).await.unwrap(), kept + 1);
     }
 
     #[tokio::test]

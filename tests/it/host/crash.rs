@@ -23,6 +23,11 @@ async fn a_run_that_a_crash_cut_short_is_told_once_and_never_repeated() {
 
     let host = HostProcess::spawn(stage).await;
     host.until("she is told, and what waited is run", |seen| seen.to(ALICE).len() == 2).await;
+    // An answer that is said but not noted as said would be repeated: that is another test's.
+    host.until_true("both are noted as said", || {
+        host.journal("SELECT count(*) FROM outbox WHERE state = 'sent'") == 2
+    })
+    .await;
     let host = HostProcess::spawn(host.kill().await).await;
     host.say(ALICE, "echo later");
     host.until("a later message", |seen| seen.to(ALICE).contains(&"later")).await;
@@ -104,7 +109,9 @@ async fn the_last_text_of_a_card_survives_a_crash_before_its_final_frame() {
     }
 }
 
-/// A reply that was on its way when the host died is said again: at most one for each chat and crash.
+/// A reply that was on its way when the host died is said again: at most one for each chat and crash. A reply that was
+/// said before its run ended may be followed by the notice that the run was interrupted. See
+/// `docs/decisions/0001-replies-at-least-once.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn fifteen_crashes_at_random_moments_lose_nothing_and_run_nothing_twice() {
     const ROUNDS: usize = 15;
@@ -143,8 +150,7 @@ async fn fifteen_crashes_at_random_moments_lose_nothing_and_run_nothing_twice() 
     let (mut again, mut interrupted) = (0, 0);
     for (text, person) in &said {
         let (answered, told) = answers(&state.replies(&stage.sim.direct_chat(person)), text);
-        assert!(answered == 0 || told == 0, "`{text}` was answered and reported as interrupted");
-        again += (answered + told).saturating_sub(1);
+        again += answered.saturating_sub(1) + told.saturating_sub(1);
         interrupted += usize::from(told > 0);
     }
     assert!(again <= ROUNDS * people.len(), "{again} answers came again");

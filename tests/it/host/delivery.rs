@@ -1,15 +1,82 @@
 //! Answers arrive, whatever DingTalk says to the first try.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use moonbell::config::Config;
+use moonbell::dingtalk::Client;
+use moonbell::message::{Address, Body, ChatKind, ConversationId, Reply};
+use moonbell::outbox::{Outbox, Post};
 use moonbell::sim::{CardState, FaultOrder, HttpFaultKind, MessageKind};
+use moonbell::store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use super::stage::{ALICE, BOB, LINA, OWNER, Setup};
+use super::stage::{ALICE, BOB, LINA, OWNER, PATIENCE, Setup, count};
 
 const WEBHOOK: &str = "/robot/sendBySession";
-const TOKEN: &str = "POST /v1.0/oauth2/accessToken";
 const TO_PERSON: &str = "POST /v1.0/robot/oToMessages/batchSend";
 const TO_GROUP: &str = "POST /v1.0/robot/groupMessages/send";
+
+/// A DingTalk that never says what became of a message: counts how often it is told.
+async fn silent_dingtalk() -> (url::Url, Arc<AtomicU32>, JoinSet<()>) {
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let answer = move |uri: axum::http::Uri| {
+        let counted = Arc::clone(&counted);
+        async move {
+            if uri.path().ends_with("accessToken") {
+                return (StatusCode::OK, r#"{"accessToken":"token","expireIn":7200}"#);
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                r#"{"code":"ServiceTimeout","message":"no answer inside"}"#,
+            )
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        axum::serve(listener, axum::Router::new().fallback(answer)).await.unwrap();
+    });
+    (base, calls, tasks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_whose_fate_nobody_tells_is_repeated_five_times_and_not_for_a_day() {
+    let (base, calls, _server) = silent_dingtalk().await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let outbox = Outbox::open(store.clone()).await.unwrap();
+    let mut config = Config::new(dir.path(), dir.path()).dingtalk;
+    (config.client_id, config.api_base, config.oapi_base) = ("ding".to_owned(), base.clone(), base);
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    running.spawn(outbox.clone().run(Client::new(&config).unwrap(), None, stop.clone()));
+    let to = Address {
+        conversation_id: ConversationId::new("cid"),
+        kind: ChatKind::Group,
+        staff_id: None,
+        robot_code: None,
+        webhook: None,
+    };
+    let body = Body::Text { text: "hello".to_owned() };
+    outbox.post("run", vec![Post::Reply(Reply { to, body, at: Vec::new() })]).await.unwrap();
+    let parked =
+        "SELECT count(*) FROM outbox WHERE state = 'parked' AND error LIKE '%may have been said%'";
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while count(dir.path(), parked) == 0 {
+        assert!(tokio::time::Instant::now() < deadline, "{} calls", calls.load(Ordering::SeqCst));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 5);
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap();
+}
 
 /// Webhooks that the host does not use, because they end within a minute.
 fn without_webhooks() -> Setup {

@@ -29,7 +29,10 @@ impl Deref for HostProcess {
 impl HostProcess {
     /// Starts it and waits until it is connected.
     pub(super) async fn spawn(stage: Stage) -> Self {
-        let child = command(&stage).spawn().unwrap();
+        Self::started(command(&stage).spawn().unwrap(), stage).await
+    }
+
+    pub(super) async fn started(child: Child, stage: Stage) -> Self {
         let host = Self { child, stage: Some(stage) };
         host.until("the process is connected", |seen| seen.state.bot.connected).await;
         host

@@ -4,9 +4,10 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::process::{HostProcess, bare, command, settings};
-use super::stage::{ALICE, Setup, Stage};
+use super::stage::{ALICE, PATIENCE, Setup, Stage};
 
 /// An ordinary user, for tests that run as root: nothing is forbidden to root.
 const NOBODY: u32 = 65_534;
@@ -22,8 +23,20 @@ fn is_root() -> bool {
 #[track_caller]
 fn said(stage: &Stage, mut command: Command) -> (Option<i32>, String) {
     let before = stage.lines("err").len();
-    let status = command.status().unwrap();
-    (status.code(), stage.lines("err").split_off(before).join("\n"))
+    let mut child = command.spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    (code, stage.lines("err").split_off(before).join("\n"))
 }
 
 /// `command` as a user for whom permissions count, to whom the folder of the test belongs.

@@ -1,0 +1,157 @@
+//! Whatever the connection does and brings, the host goes on.
+
+use std::time::Duration;
+
+use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, RawFrame};
+
+use super::stage::{ALICE, BOB, LINA, OWNER, Setup, TestHost};
+
+fn fault(order: FaultOrder) -> impl Fn(&TestHost) {
+    move |host| host.sim.faults(&order)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_the_connection_lose_nothing_and_repeat_nothing() {
+    let faults: Vec<(&str, Box<dyn Fn(&TestHost)>)> = vec![
+        ("close", Box::new(fault(FaultOrder { close: true, ..FaultOrder::default() }))),
+        (
+            "disconnect",
+            Box::new(fault(FaultOrder {
+                disconnect: Some("connection is expired".to_owned()),
+                ..FaultOrder::default()
+            })),
+        ),
+        (
+            "disconnect without an id",
+            Box::new(fault(FaultOrder {
+                disconnect_minimal: Some("connection is expired".to_owned()),
+                ..FaultOrder::default()
+            })),
+        ),
+        ("reorder", Box::new(fault(FaultOrder { reorder: Some(4), ..FaultOrder::default() }))),
+        ("duplicate", Box::new(fault(FaultOrder { duplicate: Some(4), ..FaultOrder::default() }))),
+        (
+            "no ticket at first",
+            Box::new(fault(FaultOrder {
+                close: true,
+                http: vec![
+                    HttpFault::new(HttpFaultKind::Html).on("/v1.0/gateway").calls(2),
+                    HttpFault::new(HttpFaultKind::Reset).on("/v1.0/gateway").calls(1),
+                ],
+                ..FaultOrder::default()
+            })),
+        ),
+    ];
+    let host = Setup::new().start().await;
+    let people = [ALICE, BOB, LINA, OWNER];
+    let mut expected: Vec<String> = Vec::new();
+    for (round, (_, order)) in faults.iter().enumerate() {
+        for n in 0..10 {
+            if n == 5 {
+                order(&host);
+            }
+            let text = format!("{round}-{n}");
+            host.say(people[n % people.len()], &format!("trace {text}"));
+            expected.push(format!("did {text}"));
+        }
+        host.until("every message so far is answered", |seen| seen.all().len() >= expected.len())
+            .await;
+    }
+    expected.sort();
+    host.look(|seen| {
+        let mut all = seen.all();
+        all.sort_unstable();
+        assert_eq!(all, expected);
+    });
+    assert_eq!(host.lines("ran").len(), expected.len());
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_has_gone_deaf_is_replaced() {
+    let setup = Setup::new()
+        .sim(|options| options.clocks.ping = Duration::from_millis(200))
+        .timing(|timing| {
+            timing.ping = Duration::from_millis(200);
+            timing.silence = Duration::from_secs(2);
+        });
+    let host = setup.start().await;
+    host.say(ALICE, "echo one");
+    host.until("the first answer", |seen| seen.to(ALICE) == ["one"]).await;
+    host.sim.faults(&FaultOrder { zombie: Some(true), ..FaultOrder::default() });
+    host.say(ALICE, "echo two");
+    host.until("another connection is opened", |seen| seen.state.counters.connections_opened >= 2)
+        .await;
+    host.sim.faults(&FaultOrder { zombie: Some(false), ..FaultOrder::default() });
+    host.until("what was said meanwhile is answered", |seen| seen.to(ALICE) == ["one", "two"])
+        .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
+    let host = Setup::new().start().await;
+    let robot = |data: &str| {
+        let headers = r#"{"topic":"/v1.0/im/bot/messages/get","messageId":"x","contentType":"application/json"}"#;
+        RawFrame::Text(format!(
+            r#"{{"specVersion":"1.0","type":"CALLBACK","headers":{headers},"data":{data}}}"#
+        ))
+    };
+    let text = |text: &str| RawFrame::Text(text.to_owned());
+    let frames = [
+        text(""),
+        text("null"),
+        text("{"),
+        text(&"[".repeat(100_000)),
+        text(&r#"{"a":"#.repeat(10_000)),
+        text(
+            r#"{"type":"CALLBACK","headers":{"topic":"/v1.0/other","messageId":"u"},"data":"{}"}"#,
+        ),
+        text(r#"{"type":7,"headers":[],"data":{}}"#),
+        robot("7"),
+        robot("null"),
+        robot(r#""not json""#),
+        robot(r#""{\"msgtype\":7,\"text\":[],\"msgId\":{}}""#),
+        robot(
+            r#""{\"msgtype\":\"text\",\"msgId\":\"m\",\"text\":{\"content\":7},\"conversationType\":9}""#,
+        ),
+        RawFrame::Binary(vec![0xff; 1000]),
+        RawFrame::Padded(900 * 1024),
+        // These end the connection; the host opens the next one.
+        RawFrame::Padded(16 * 1024 * 1024),
+        RawFrame::Padded(2 * 1024 * 1024),
+    ];
+    for (n, frame) in frames.into_iter().enumerate() {
+        host.until("connected", |seen| seen.state.bot.connected).await;
+        // Between two looks it may have gone again.
+        while host.sim.raw(frame.clone()).is_err() {
+            tokio::task::yield_now().await;
+        }
+        host.say(ALICE, &format!("echo {n}"));
+        host.until("answered after it", |seen| seen.to(ALICE).len() == n + 1).await;
+    }
+    host.look(|seen| {
+        let expected: Vec<String> = (0..seen.to(ALICE).len()).map(|n| n.to_string()).collect();
+        assert_eq!(seen.to(ALICE), expected);
+    });
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_on_a_foreign_host_is_not_followed() {
+    let host = Setup::new().start().await;
+    let foreign = "ws://203.0.113.7:9/connect".to_owned();
+    host.sim.faults(&FaultOrder { endpoint: Some(foreign), close: true, ..FaultOrder::default() });
+    let tickets = "POST /v1.0/gateway/connections/open";
+    host.until("it asks again", |seen| {
+        seen.state.counters.calls.get(tickets).is_some_and(|calls| *calls >= 2)
+    })
+    .await;
+    host.say(ALICE, "echo one");
+    host.look(|seen| assert!(!seen.state.bot.connected));
+    let stage = host.stop().await;
+    stage.sim.faults(&FaultOrder { endpoint: Some(String::new()), ..FaultOrder::default() });
+    let host = stage.start().await;
+    host.until("it is answered once the endpoint is right", |seen| seen.to(ALICE) == ["one"]).await;
+    host.stop().await;
+}
