@@ -203,7 +203,11 @@ fn files(lua: &Lua, files: &[File]) -> LuaResult<Table> {
 
 /// `ctx:reply`: queues; it leaves when the handler next waits, or with its end.
 fn reply(call: &Call, message: Value) -> LuaResult<()> {
-    let to = address(call)?;
+    say(call, address(call)?, message)
+}
+
+/// Queues a message to somebody.
+pub(super) fn say(call: &Call, to: Address, message: Value) -> LuaResult<()> {
     let (body, at) = match message {
         Value::Table(table) => {
             let mut options = Options::from(Some(table));

@@ -28,6 +28,7 @@
 
 pub mod bot;
 pub mod clean;
+pub mod cron;
 pub mod ctx;
 pub mod definitions;
 pub mod failure;
@@ -51,6 +52,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
 
@@ -111,6 +113,7 @@ struct Inner {
     processes: Processes,
     roots: Roots,
     http: http::Caller,
+    owner: Option<StaffId>,
 }
 
 #[derive(Clone, Debug)]
@@ -130,6 +133,7 @@ impl Host {
                 processes: Processes::new(),
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
+                owner: None,
             }),
         }
     }
@@ -157,6 +161,19 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.http = http::Caller::new(network);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may write to its owner.
+    #[must_use]
+    pub fn with_owner(&self, owner: Option<StaffId>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.owner = owner;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Whom `bot.send("owner", …)` reaches.
+    pub(crate) fn owner(&self) -> Option<&StaffId> {
+        self.inner.owner.as_ref()
     }
 
     /// What makes the HTTP calls of scripts.

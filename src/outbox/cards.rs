@@ -355,11 +355,8 @@ impl Sender {
             Err(no_template) => Err(no_template),
         };
         match (finished, card.ending) {
-            (Ok(()), _) => {}
             // Tried again after the next start.
             (Err(error), None) if error.is_transient() => return,
-            // A refusal that repeating does not mend is an end too: the card is gone.
-            (Err(_), None) => {}
             // What the run said last is an answer: where the card cannot show it, a message does.
             (Err(_), Some(_)) if !card.shown.trim().is_empty() => {
                 let Ok(to) = serde_json::from_str(&card.address) else { return };
@@ -370,7 +367,8 @@ impl Sender {
                     return;
                 }
             }
-            (Err(_), Some(_)) => {}
+            // Accepted; or refused for a reason that repeating does not mend, which is an end too: the card is gone.
+            (Ok(()) | Err(_), _) => {}
         }
         self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await;
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
 
+mod api_cron;
 mod api_fs;
 mod api_http;
 mod api_re;
