@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
+use crate::api::Processes;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::dingtalk::Client;
@@ -46,6 +47,7 @@ use crate::worker::Dispatch;
 use crate::worker::LuaRuntime;
 use crate::worker::Running;
 use crate::worker::interrupted;
+use crate::worker::tell_owner;
 
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
@@ -112,6 +114,7 @@ pub struct App {
     keeper: Keeper,
     stream: Stream,
     lua: LuaRuntime,
+    processes: Processes,
     _instance: Instance,
 }
 
@@ -144,6 +147,7 @@ impl App {
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES).with_journal(outbox.clone(), Kv::new(store.clone()));
+        let processes = host.processes().clone();
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();
         // Loading runs the top level of every script.
@@ -173,6 +177,7 @@ impl App {
             keeper,
             stream,
             lua,
+            processes,
             _instance: instance,
         })
     }
@@ -219,6 +224,10 @@ impl App {
         downstream.spawn(outbox);
         downstream.spawn(report.run(stages.aside.clone()));
         downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
+        if let Some(owner) = self.config.access.owner.clone() {
+            let (outbox, reports) = (self.outbox.clone(), self.library.reports());
+            downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
+        }
         let mut watching = JoinSet::new();
         watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();
@@ -233,6 +242,7 @@ impl App {
         while watching.join_next().await.is_some() {}
         drop(self.library);
         self.lua.stop(LUA_PATIENCE).await;
+        self.processes.close().await;
         stages.aside.cancel();
         stages.outbox.cancel();
         while downstream.join_next().await.is_some() {}

@@ -53,6 +53,7 @@ id! {
 }
 
 /// What a transport delivers and the inbox keeps.
+#[expect(clippy::large_enum_variant, reason = "messages are the rule, and each lives once")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Inbound {

@@ -36,6 +36,8 @@ pub struct HandlerOptions {
     /// Language to text; a plain string is under `""`.
     pub help: BTreeMap<String, String>,
     pub role: Option<String>,
+    /// A line that shows how it is used.
+    pub example: Option<String>,
     pub queue: Queue,
     /// Of matches: the higher goes first.
     pub priority: i32,
@@ -199,6 +201,7 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
             "option `role`: expected the name of a role, got \"\"; leave it out to serve anyone who has one",
         ));
     }
+    let example = options.string("example")?.filter(|line| !line.trim().is_empty());
     let queue = match options.string("queue")?.as_deref() {
         None => Queue::Lane,
         Some("conversation") => Queue::Conversation,
@@ -224,7 +227,7 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
             priority = number as i32;
         }
     }
-    Ok(HandlerOptions { help, role, queue, priority, timeout })
+    Ok(HandlerOptions { help, role, example, queue, priority, timeout })
 }
 
 fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {

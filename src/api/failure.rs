@@ -38,23 +38,23 @@ impl IntoLua for Failure {
         table.raw_set("kind", self.kind)?;
         table.raw_set("message", self.message)?;
         table.raw_set("hint", self.hint)?;
-        let metatable = match lua.named_registry_value::<Option<Table>>(METATABLE)? {
-            Some(metatable) => metatable,
-            None => {
-                let metatable = lua.create_table()?;
-                let text = lua.create_function(|_, failure: Table| {
-                    failure.raw_get::<Option<mlua::LuaString>>("message")
-                })?;
-                metatable.raw_set(MetaMethod::ToString.name(), text)?;
-                metatable.raw_set("__metatable", "failure")?;
-                metatable.set_readonly(true);
-                lua.set_named_registry_value(METATABLE, &metatable)?;
-                metatable
-            }
-        };
+        let kept = lua.named_registry_value::<Option<Table>>(METATABLE)?;
+        let metatable = kept.map_or_else(|| failure_metatable(lua), Ok)?;
         table.set_metatable(Some(metatable))?;
         Ok(Value::Table(table))
     }
+}
+
+fn failure_metatable(lua: &Lua) -> LuaResult<Table> {
+    let metatable = lua.create_table()?;
+    let text = lua.create_function(|_, failure: Table| {
+        failure.raw_get::<Option<mlua::LuaString>>("message")
+    })?;
+    metatable.raw_set(MetaMethod::ToString.name(), text)?;
+    metatable.raw_set("__metatable", "failure")?;
+    metatable.set_readonly(true);
+    lua.set_named_registry_value(METATABLE, &metatable)?;
+    Ok(metatable)
 }
 
 /// What a host function returns whose work the world may refuse: the value, or `nil, err`.
@@ -120,15 +120,5 @@ pub fn suggestion(wrong: &str, right: &[&str]) -> String {
         (Some(nearest), _) => format!("{nearest} it takes {}", names.join(", ")),
         (None, true) => "; it takes none".to_owned(),
         (None, false) => format!("; it takes {}", names.join(", ")),
-    }
-}
-
-/// The number in a value. (mlua calls whole numbers integers, and then does not call them numbers.)
-#[expect(clippy::cast_precision_loss, reason = "every number of Luau is a 64-bit float")]
-pub fn number_of(value: &Value) -> Option<f64> {
-    match value {
-        Value::Integer(number) => Some(*number as f64),
-        Value::Number(number) => Some(*number),
-        _ => None,
     }
 }

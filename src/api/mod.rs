@@ -3,7 +3,7 @@
 //! A module is a table of plain functions, one file here with its `.d.luau` beside it, registered in [`MODULES`] and
 //! nowhere else. `api/` converts and limits; logic lives in the stage that owns it.
 //!
-//! ```ignore
+//! ```text
 //! pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 //!     Module::new(lua, "http")?
 //!         .function("escape", &["text"], |_, _, text: String| Ok(escape(&text)))? // pure: anywhere
@@ -29,12 +29,14 @@
 pub mod bot;
 pub mod clean;
 pub mod ctx;
+pub mod definitions;
 pub mod failure;
 pub mod json;
 pub mod kv;
 pub mod log;
 pub mod module;
 pub mod options;
+pub mod reference;
 pub mod run;
 pub mod shell;
 mod stream;
@@ -268,14 +270,13 @@ pub(crate) fn strict(
     table: &Table,
 ) -> LuaResult<()> {
     let key = format!("moonbell.strict.{kind}");
-    let metatable = match lua.named_registry_value::<Option<Table>>(&key)? {
-        Some(metatable) => metatable,
-        None => {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            let metatable = module::strict_metatable(lua, kind, names)?;
-            lua.set_named_registry_value(&key, &metatable)?;
-            metatable
-        }
+    let metatable = if let Some(metatable) = lua.named_registry_value::<Option<Table>>(&key)? {
+        metatable
+    } else {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let metatable = module::strict_metatable(lua, kind, names)?;
+        lua.set_named_registry_value(&key, &metatable)?;
+        metatable
     };
     table.set_metatable(Some(metatable))
 }

@@ -163,7 +163,7 @@ impl<'lua> Module<'lua> {
 #[derive(Debug)]
 pub struct ClassBuilder<'lua>(Module<'lua>);
 
-impl<'lua> ClassBuilder<'lua> {
+impl ClassBuilder<'_> {
     pub fn method<T, A, R>(
         self,
         name: &'static str,
@@ -177,7 +177,7 @@ impl<'lua> ClassBuilder<'lua> {
     {
         let prefix = self.0.prefix.clone();
         let build = self.0.run_function(name, params, move |lua, call, mut args: MultiValue| {
-            let this = this::<T>(&prefix, name, args.pop_front())?;
+            let this = this::<T>(&prefix, name, args.pop_front().as_ref())?;
             let args = arguments::<A>(lua, "", params, args)?;
             method(lua, call, this, args)
         })?;
@@ -199,7 +199,7 @@ impl<'lua> ClassBuilder<'lua> {
     {
         let prefix = self.0.prefix.clone();
         let build = self.0.async_function(name, params, move |call, mut args: MultiValue| {
-            let started = this::<T>(&prefix, name, args.pop_front()).and_then(|this| {
+            let started = this::<T>(&prefix, name, args.pop_front().as_ref()).and_then(|this| {
                 let args = arguments::<A>(&call.lua, "", params, args)?;
                 Ok(method(call, this, args))
             });
@@ -250,12 +250,11 @@ impl Class {
     where
         T: Any + Clone + Send + Sync,
     {
-        let index = match self.index.get() {
-            Some(index) => index.clone(),
-            None => {
-                let index = self.index(lua, &fields, optional)?;
-                self.index.get_or_init(|| index).clone()
-            }
+        let index = if let Some(index) = self.index.get() {
+            index.clone()
+        } else {
+            let index = self.index(lua, &fields, optional)?;
+            self.index.get_or_init(|| index).clone()
         };
         let metatable = lua.create_table_with_capacity(0, 3)?;
         metatable.raw_set("__index", index)?;
@@ -327,9 +326,8 @@ pub(crate) fn strict_metatable(lua: &Lua, kind: &str, names: Vec<String>) -> Lua
     Ok(metatable)
 }
 
-fn this<T: Any + Clone>(prefix: &str, method: &str, value: Option<Value>) -> LuaResult<T> {
+fn this<T: Any + Clone>(prefix: &str, method: &str, value: Option<&Value>) -> LuaResult<T> {
     value
-        .as_ref()
         .and_then(Value::as_table)
         .and_then(Table::metatable)
         .and_then(|metatable| metatable.raw_get::<AnyUserData>(BEHIND).ok())

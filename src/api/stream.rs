@@ -24,7 +24,7 @@ use crate::api::time::format_duration;
 const TAIL_CHARS: usize = 2_400;
 /// Shortest time between two frames that are made ready; how often one is sent is the outbox's business.
 const FRAME: Duration = Duration::from_millis(100);
-/// Characters of the command in the card's title.
+/// Characters of the card's title.
 const TITLE_CHARS: usize = 60;
 
 /// `ctx:stream`. Cancel safe: dropped with the run, and the program with it; the run closes the card.
@@ -33,7 +33,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
     let outbox = call.host.outbox()?.clone();
     let title = options.string("title")?.filter(|title| !title.trim().is_empty());
     let command = shell::command(options)?;
-    let title = title.unwrap_or_else(|| title_of(&command.argv));
+    let title = one_line(&title.unwrap_or_else(|| joined(&command.argv)));
     let process = match shell::start(&call, command).await? {
         Ok(process) => process,
         Err(error) => return Ok(Failure::from(error).into()),
@@ -90,9 +90,13 @@ fn said(exit: &Exit) -> String {
     }
 }
 
-fn title_of(argv: &[Vec<u8>]) -> String {
-    let words: Vec<_> = argv.iter().map(|word| String::from_utf8_lossy(word)).collect();
-    let line = clean(&words.join(" ").replace('\n', " ")).into_owned();
+fn joined(argv: &[Vec<u8>]) -> String {
+    argv.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// As a title: what came from a chat may have lines, and be long.
+fn one_line(text: &str) -> String {
+    let line = clean(&text.trim().replace('\n', " ")).into_owned();
     match line.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -259,7 +263,10 @@ mod tests {
 
     #[test]
     fn the_title_is_the_command_in_short() {
-        assert_eq!(title_of(&[b"git".to_vec(), b"pull\n\x1b[31mx".to_vec()]), "git pull x");
-        assert_eq!(title_of(&[vec![b'x'; 100]]), format!("{}…", "x".repeat(60)));
+        assert_eq!(
+            one_line(&joined(&[b"git".to_vec(), b"pull\n\x1b[31mx".to_vec()])),
+            "git pull x"
+        );
+        assert_eq!(one_line(&"x".repeat(100)), format!("{}…", "x".repeat(60)));
     }
 }

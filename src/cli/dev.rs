@@ -47,21 +47,26 @@ impl Dev {
             config.console.listen.set_port(port);
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
-        let what = if fresh {
-            "created with the starter handlers"
-        } else {
-            "save a file there to change an answer"
-        };
-        talk::say(format_args!("scripts: {} ({what})", config.scripts.dir.display()));
+        let folder = config.scripts.dir.clone();
         host::serve(async |stop| {
             let options = Options { port: config.console.listen.port(), ..Options::default() };
             config.access = access(&options);
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;
             let app = App::open(config, "dev", Some(sim.page_url())).await?;
-            talk::data(sim.page_url());
+            talk::say(
+                "moonbell: your handlers answer a simulated DingTalk; nothing leaves this computer\n",
+            );
+            talk::address("  chat page  ", &sim.page_url());
+            talk::say(format_args!(
+                "  scripts    {}\n",
+                news::folder(&folder, fresh, app.library())
+            ));
+            talk::say(
+                "Open the page and type `help`. Save a script: the next message is answered by it. Ctrl-C stops.\n",
+            );
             let _page = self.open.then(|| browser::open(&sim.page_url()));
-            let news = news::tell(app.library().clone(), app.connection());
+            let news = news::tell(app.library());
             tokio::select! {
                 ended = app.run(stop) => ended?,
                 () = news => {}
@@ -90,6 +95,6 @@ fn point_at(config: &mut Config, sim: &Sim) -> Result<()> {
     account.api_base = sim.api_base().parse()?;
     account.oapi_base = sim.oapi_base().parse()?;
     account.card_template = Some(CARD_TEMPLATE.to_owned());
-    account.card_key = "content".to_owned();
+    "content".clone_into(&mut account.card_key);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What `dev` and `run` share: a runtime, and Ctrl-C.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
@@ -10,6 +10,9 @@ use super::talk;
 
 /// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Signals this close together are one wish: `timeout` and some terminals send to the process and to its group.
+const ONE_WISH: Duration = Duration::from_millis(300);
 
 /// Runs `work` until it ends. The first Ctrl-C or `SIGTERM` cancels its token, the second one ends at once: what was
 /// under way is in the journal, and the next start says so.
@@ -27,10 +30,15 @@ where
         let stop = CancellationToken::new();
         // On the heap: the future of a whole host is large.
         let mut work = Box::pin(work(stop.clone()));
+        let mut asked = None;
         loop {
             tokio::select! {
                 biased; // stopping wins over working
                 () = signals.next() => {
+                    let first = *asked.get_or_insert_with(Instant::now);
+                    if stop.is_cancelled() && first.elapsed() < ONE_WISH {
+                        continue;
+                    }
                     if stop.is_cancelled() {
                         talk::say("stopped at once; the next start reports what was cut short");
                         return Ok(ExitCode::FAILURE);

@@ -4,14 +4,17 @@
 //! used, so that a service manager knows not to try again.
 
 mod browser;
+mod check;
 mod completions;
 mod dev;
+mod editor;
 mod host;
 mod news;
 mod run;
 mod starter;
 mod status;
 mod talk;
+mod types;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,6 +41,7 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
   moonbell run                 answer the real DingTalk, with the app of your settings file
+  moonbell check               what is wrong with your scripts, types included
   moonbell status --json       what the running host is doing
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -92,6 +96,8 @@ enum Command {
     Dev(dev::Dev),
     Run(run::Run),
     Status(status::Status),
+    Check(check::Check),
+    Types(types::Types),
     Completions(completions::Completions),
 }
 
@@ -117,6 +123,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Check(command) => command.run(&cli.global),
+        Command::Types(command) => command.run(&cli.global),
         Command::Completions(command) => command.run(),
     }
 }

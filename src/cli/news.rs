@@ -1,64 +1,60 @@
-//! What the terminal of `dev` and `run` shows while the host works: saves and the connection.
+//! What the terminal of `dev` and `run` shows of the scripts: what serves at the start, and what becomes of saves.
+
+use std::path::Path;
+use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
 
 use super::talk;
 use crate::script::Library;
+use crate::script::Outcome;
 use crate::script::Report;
-use crate::transport::State;
+use crate::script::Snapshot;
 
-/// Prints what becomes of saves, and of the connection. Never ends.
-pub(super) async fn tell(library: Library, mut connection: watch::Receiver<State>) {
+/// The folder and what of it serves, in one line.
+pub(super) fn folder(dir: &Path, fresh: bool, library: &Library) -> String {
+    let snapshot = library.snapshot();
+    let serving = snapshot.scripts().iter().filter_map(|script| script.serving);
+    let (scripts, handlers) =
+        serving.fold((0, 0), |(scripts, handlers), one| (scripts + 1, handlers + one.handlers));
+    let made = if fresh { "created with the starter handlers; " } else { "" };
+    format!(
+        "{} ({made}{}, {})",
+        dir.display(),
+        count(scripts, "script"),
+        count(handlers, "handler")
+    )
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Prints what becomes of saves. Never ends.
+///
+/// Listens from the call on, not from the first poll: mistakes of the first load are told too. What loaded well then is
+/// in [`folder`]'s line already.
+pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
+    let first = library.snapshot();
     let mut reports = library.reports();
-    let mut last = None;
-    loop {
-        let state = connection.borrow_and_update().clone();
-        let text = describe(&state);
-        if text != last {
-            if let Some(text) = &text {
-                talk::say(text);
-            }
-            last = text;
-        }
-        tokio::select! {
-            report = reports.recv() => match report {
-                Ok(report) => tell_report(&report),
-                Err(RecvError::Lagged(missed)) => talk::say(format_args!("({missed} more scripts were loaded)")),
+    async move {
+        loop {
+            match reports.recv().await {
+                Ok(report) if is_known(&first, &report) => {}
+                Ok(report) if report.is_failure() => talk::failed_now(&*report),
+                Ok(report) => talk::now(&*report),
+                Err(RecvError::Lagged(missed)) => {
+                    talk::now(format_args!("({missed} more scripts were loaded)"));
+                }
                 Err(RecvError::Closed) => std::future::pending().await,
-            },
-            changed = connection.changed() => if changed.is_err() {
-                std::future::pending::<()>().await;
-            },
+            }
         }
     }
 }
 
-fn tell_report(report: &Report) {
-    if report.is_failure() {
-        talk::failure(report);
-    } else {
-        talk::say(report);
-    }
-}
-
-fn describe(state: &State) -> Option<String> {
-    let at = |time: &std::time::SystemTime| {
-        chrono::DateTime::<chrono::Local>::from(*time).format("%H:%M:%S").to_string()
-    };
-    Some(match state {
-        State::Connecting | State::Stopped => return None,
-        State::Connected { .. } => "connected to DingTalk".to_owned(),
-        State::Deaf { reason } => format!("the connection went deaf ({reason}); connecting again"),
-        State::BackingOff { until, reason } => {
-            format!("not connected: {reason}; next attempt at {}", at(until))
-        }
-        State::Refused { until, reason, hint } => {
-            let hint = hint.as_deref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            format!(
-                "DingTalk refuses the connection: {reason}; next attempt at {}{hint}",
-                at(until)
-            )
-        }
+fn is_known(first: &Arc<Snapshot>, report: &Report) -> bool {
+    let Outcome::Loaded { number, .. } = report.outcome else { return false };
+    first.scripts().iter().any(|known| {
+        known.script == report.script && known.serving.is_some_and(|one| one.number == number)
     })
 }

@@ -35,11 +35,11 @@ impl Run {
             config.scripts.dir = std::path::absolute(dir)?;
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
-        let what = if fresh { " (created with the starter handlers)" } else { "" };
-        talk::say(format_args!("scripts: {}{what}", config.scripts.dir.display()));
+        let folder = config.scripts.dir.clone();
         host::serve(async |stop| {
             let app = App::open(config, "run", None).await?;
-            let news = news::tell(app.library().clone(), app.connection());
+            talk::say(format_args!("scripts: {}", news::folder(&folder, fresh, app.library())));
+            let news = news::tell(app.library());
             tokio::select! {
                 ended = app.run(stop) => ended?,
                 () = news => {}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::Failed;
+use super::{Failed, editor};
 
 /// File name and text of each starter handler; the same files as `scripts/` of the repository.
 const STARTERS: &[(&str, &str)] = &[
@@ -38,6 +38,7 @@ pub(super) fn prepare(dir: &Path) -> Result<bool> {
     for (name, text) in STARTERS {
         write_new(&dir.join(name), text).map_err(|error| unusable(dir, "write to", &error))?;
     }
+    editor::write(dir).map_err(|error| unusable(dir, "write to", &error))?;
     Ok(true)
 }
 
@@ -73,7 +74,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("deep/scripts");
         assert!(prepare(&dir).unwrap());
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), STARTERS.len());
+        // With definitions, .luaurc and .vscode for editors.
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), STARTERS.len() + 3);
         fs::write(dir.join("ping.luau"), "mine").unwrap();
         fs::remove_file(dir.join("sh.luau")).unwrap();
         assert!(!prepare(&dir).unwrap());

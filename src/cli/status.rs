@@ -104,18 +104,21 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
         moment.scripts.len(),
         moment.scripts_dir.display()
     );
+    let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
+    let width = width.unwrap_or_default();
     for script in &moment.scripts {
         let loaded = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis).map_or_else(
             || "not loaded".to_owned(),
             |at| {
+                let plural = if script.handlers == 1 { "" } else { "s" };
                 format!(
-                    "{} handlers, loaded {}",
+                    "{} handler{plural}, loaded {}",
                     script.handlers,
                     at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
                 )
             },
         );
-        let _ = write!(text, "\n  {}  {loaded}", escape(&script.name));
+        let _ = write!(text, "\n  {:width$}  {loaded}", escape(&script.name));
         if let Some(error) = &script.error {
             let first = error.lines().next().unwrap_or_default();
             let _ = write!(text, "\n    newest version not loaded: {}", escape(first));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::app;
 use crate::config::{Problem, Problems};
+use crate::script::check::Finding;
 use crate::sim;
 use crate::telemetry::{LogError, escape, redact};
 
@@ -57,13 +58,45 @@ pub(super) fn say(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Prints something that went wrong while the host runs on.
-pub(super) fn failure(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{} {text}", label("error:", "\x1b[31;1m"));
+/// Prints an address: alone for a program that reads stdout, under its label for a person.
+pub(super) fn address(name: &str, url: &str) {
+    if io::stdout().is_terminal() && io::stderr().is_terminal() {
+        data(format_args!("{name}{}", label(url, "\x1b[1;4m")));
+    } else {
+        data(url);
+    }
+}
+
+/// Prints what happened just now, in step with the log lines around it.
+pub(super) fn now(text: impl fmt::Display) {
+    let _ = writeln!(
+        io::stderr(),
+        "{} {} {}",
+        time(),
+        label(" info", "\x1b[32m"),
+        safe(&text.to_string())
+    );
+}
+
+/// Prints what went wrong just now while the host runs on; the lines after the first stand under it.
+pub(super) fn failed_now(text: impl fmt::Display) {
+    let text = safe(&text.to_string()).replace('\n', "\n  ");
+    let _ = writeln!(io::stderr(), "{} {} {text}", time(), label("error", "\x1b[31;1m"));
+}
+
+/// As log lines have it: a terminal shows today, a file needs the date and the offset.
+fn time() -> String {
+    let format = if io::stderr().is_terminal() { "%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.3f%:z" };
+    label(&chrono::Local::now().format(format).to_string(), "\x1b[2m")
 }
 
 pub(super) fn warning(problem: &Problem) {
     let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
+}
+
+/// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
+pub(super) fn finding(finding: &Finding) {
+    data(format_args!("{}\n", safe(&finding.to_string())));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.
@@ -95,7 +128,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         } else if let Some(fatal) = cause.downcast_ref::<app::Fatal>() {
             fatal.hint().map(str::to_owned)
         } else if let Some(sim::StartError::Bind { .. }) = cause.downcast_ref() {
-            Some("take another port with `--port N`; `--port 0` finds a free one".to_owned())
+            Some("another `moonbell dev` may run there; `--port N` takes another port, `--port 0` any free one".to_owned())
         } else {
             None
         }

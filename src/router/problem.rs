@@ -41,11 +41,16 @@ impl Problem {
                     Lang::En => format!("{argument}: `{word}` is not {expected}"),
                 }
             }
+            // That an argument is text says its name already.
+            Self::Missing { argument, kind: Type::String } => match lang {
+                Lang::Zh => format!("缺少 {argument}"),
+                Lang::En => format!("{argument} is missing"),
+            },
             Self::Missing { argument, kind } => {
                 let expected = kind.expected(lang);
                 match lang {
-                    Lang::Zh => format!("{argument}：没有填，应为{expected}"),
-                    Lang::En => format!("{argument}: is missing; expected {expected}"),
+                    Lang::Zh => format!("缺少 {argument}，应为{expected}"),
+                    Lang::En => format!("{argument} is missing; expected {expected}"),
                 }
             }
             Self::Extra { word } => {
@@ -71,13 +76,13 @@ impl Problem {
             Self::NoValue { option, kind } => {
                 let expected = kind.expected(lang);
                 match lang {
-                    Lang::Zh => format!("--{option}：后面缺少值，应为{expected}"),
-                    Lang::En => format!("--{option}: needs a value; expected {expected}"),
+                    Lang::Zh => format!("--{option} 后面缺少值，应为{expected}"),
+                    Lang::En => format!("--{option} needs a value; expected {expected}"),
                 }
             }
             Self::Twice { option } => match lang {
-                Lang::Zh => format!("--{option}：写了两次"),
-                Lang::En => format!("--{option}: is given twice"),
+                Lang::Zh => format!("--{option} 写了两次"),
+                Lang::En => format!("--{option} is given twice"),
             },
         };
         match (self.nearest(), lang) {

@@ -25,6 +25,9 @@ const PATTERN_BYTES: usize = 1 << 20;
 /// The same for all patterns together.
 const SET_BYTES: usize = 256 << 20;
 
+/// What the host answers itself, among the names that somebody may have meant.
+const OWN_NAMES: [&str; 3] = ["help", "stop", "runs"];
+
 /// One registration of a script. `I` is how the caller finds the function again.
 #[derive(Clone, Debug)]
 pub struct Handler<I> {
@@ -419,7 +422,7 @@ impl<I> Routes<I> {
     /// The command name that was probably meant by `typed`, among those that `allowed` lets this person use.
     pub fn nearest(&self, typed: &str, allowed: impl Fn(&Handler<I>) -> bool) -> Option<&str> {
         let names = self.handlers().filter(|handler| allowed(handler)).flat_map(Handler::names);
-        words::nearest(typed.trim_start_matches(['/', '／']), names)
+        words::nearest(typed.trim_start_matches(['/', '／']), names.chain(OWN_NAMES))
     }
 
     /// What `check` tells beside faults: patterns that an earlier one hides.

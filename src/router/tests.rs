@@ -109,7 +109,7 @@ fn positional_arguments() {
                 "bad 1: env: `prdo` is not one of dev, staging, prod; did you mean prod?",
             ),
             ("deploy moon", "bad 1: env: `moon` is not one of dev, staging, prod"),
-            ("deploy", "bad 1: env: is missing; expected one of dev, staging, prod"),
+            ("deploy", "bad 1: env is missing; expected one of dev, staging, prod"),
             (
                 "deploy prod v1 now",
                 "bad 1: `now` is one word too many; put quotes around what holds spaces",
@@ -145,7 +145,7 @@ fn options_and_flags() {
             ("build -- --force", r#"1 {target="--force" force=false jobs=2 dry_run=false}"#),
             ("build \"--force\"", r#"1 {target="--force" force=false jobs=2 dry_run=false}"#),
             ("build -x", r#"1 {target="-x" force=false jobs=2 dry_run=false}"#),
-            ("build --jobs", "bad 1: --jobs: needs a value; expected a whole number such as 3"),
+            ("build --jobs", "bad 1: --jobs needs a value; expected a whole number such as 3"),
             ("build --jobs=many", "bad 1: jobs: `many` is not a whole number such as 3"),
             (
                 "build --froce",
@@ -155,7 +155,7 @@ fn options_and_flags() {
                 "build --zzz",
                 "bad 1: unknown option `--zzz`; it takes --force, --jobs, --dry-run, --mode",
             ),
-            ("build -f --force", "bad 1: --force: is given twice"),
+            ("build -f --force", "bad 1: --force is given twice"),
         ],
     );
 }
@@ -179,7 +179,7 @@ fn a_rest_argument_is_text_as_it_was_typed() {
             ("say two\nlines\n", r#"1 {text="two\nlines" loud=false}"#),
             ("说 你好", r#"1 {text="你好" loud=false}"#),
             ("说：你好，世界", r#"1 {text="你好，世界" loud=false}"#),
-            ("say", "bad 1: text: is missing; expected a word"),
+            ("say", "bad 1: text is missing"),
         ],
     );
     arguments(
@@ -195,7 +195,7 @@ fn a_rest_argument_is_text_as_it_was_typed() {
         &[
             ("sum 1 2.5 -3", "1 {numbers=1,2.5,-3}"),
             ("sum 1 x", "bad 1: numbers: `x` is not a number such as 2.5"),
-            ("sum", "bad 1: numbers: is missing; expected a number such as 2.5"),
+            ("sum", "bad 1: numbers is missing; expected a number such as 2.5"),
         ],
     );
     arguments(
@@ -226,7 +226,7 @@ fn people_and_dates() {
         (
             "meet tomorrow",
             &[],
-            "bad 2: who: is missing; expected a person: mention them, or give a staff id",
+            "bad 2: who is missing; expected a person: mention them, or give a staff id",
         ),
         (
             "meet soon",
@@ -474,7 +474,7 @@ fn a_bad_argument_is_answered_with_usage_and_example() {
     example: deploy prod
     ");
     insta::assert_snapshot!(answer(deploy.clone(), "deploy", Lang::Zh), @"
-    env：没有填，应为dev、staging、prod 之一
+    缺少 env，应为dev、staging、prod 之一
     用法：deploy <env> [tag] [--force] [--n=3]
     例如：deploy dev
     ");

@@ -73,11 +73,9 @@ impl LoadError {
         };
         let shown = source.trim_end();
         let indent = shown.chars().take_while(|c| c.is_whitespace()).count();
-        let quoted = quoted(&self.message)
-            .filter_map(|word| {
-                shown.rfind(word).map(|at| (shown[..at].chars().count(), word.chars().count()))
-            })
-            .next();
+        let quoted = quoted(&self.message).find_map(|word| {
+            shown.rfind(word).map(|at| (shown[..at].chars().count(), word.chars().count()))
+        });
         self.caret =
             Some(quoted.unwrap_or((indent, shown.chars().count().saturating_sub(indent).max(1))));
         // Tabs would put the caret elsewhere than the terminal does.
@@ -117,7 +115,7 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// Blanks as wide as the characters before the caret: Chinese takes two columns.
-fn padding(source: &str, characters: usize) -> String {
+pub(super) fn padding(source: &str, characters: usize) -> String {
     source.chars().take(characters).map(|c| if (c as u32) >= 0x1100 { "  " } else { " " }).collect()
 }
 

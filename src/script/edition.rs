@@ -171,7 +171,7 @@ fn routes_of(
             // A plain string serves whoever reads it.
             help: Help { zh: help("zh").or_else(|| help("")), en: help("en").or_else(|| help("")) },
             aliases: Vec::new(),
-            example: None,
+            example: registration.options.example.clone(),
         }));
     }
     Ok(())

@@ -28,6 +28,7 @@ use super::edition::{Edition, Target};
 use super::generation::Engine;
 use super::loader::{Alive, Applied, Loader, Touched, Turn};
 use super::report::{Outcome, Report};
+use super::review::Reviews;
 use super::scan::FolderError;
 use super::watch::{Changes, Watch, WatchError};
 
@@ -109,7 +110,8 @@ impl Library {
         let loader = Arc::new(Mutex::new(loader));
         let rescan = Arc::clone(&library.rescan);
         let turns = Turns::default();
-        Ok((library, Keeper { loader, watch, publish, reports, rescan, first, turns }))
+        let reviews = Reviews::new(dir);
+        Ok((library, Keeper { loader, watch, publish, reports, rescan, first, turns, reviews }))
     }
 
     /// What is served now. Never waits for a load; hold it as long as one message takes.
@@ -148,6 +150,7 @@ pub struct Keeper {
     rescan: Arc<Notify>,
     first: Applied,
     turns: Turns,
+    reviews: Reviews,
 }
 
 impl Keeper {
@@ -162,6 +165,10 @@ impl Keeper {
                 biased;
                 () = stop.cancelled() => break,
                 Some(_) = self.turns.tasks.join_next() => continue,
+                Some(found) = self.reviews.next() => {
+                    found.into_iter().for_each(|report| self.report(report));
+                    continue;
+                },
                 changes = next(&mut self.watch) => {
                     let Some(changes) = changes else {
                         error!("the scripts folder is no longer watched: restart to see changes");
@@ -196,7 +203,8 @@ impl Keeper {
 
     /// Publishes what a look at the folder changed; returns when to look again unasked.
     fn adopt(&mut self, applied: Option<Applied>) -> Option<Instant> {
-        let applied = applied.unwrap_or_else(|| std::mem::take(&mut self.first));
+        let is_save = applied.is_some();
+        let mut applied = applied.unwrap_or_else(|| std::mem::take(&mut self.first));
         if let Some(snapshot) = applied.snapshot {
             self.publish.send_replace(snapshot);
         }
@@ -205,6 +213,10 @@ impl Keeper {
         }
         for report in applied.reports {
             self.report(report);
+        }
+        // Not at the start: what is there has served before, and `check` tells.
+        if is_save {
+            self.reviews.want(std::mem::take(&mut applied.saved));
         }
         applied.again
     }

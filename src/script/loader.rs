@@ -45,6 +45,8 @@ pub(super) struct Applied {
     pub(super) snapshot: Option<Arc<Snapshot>>,
     pub(super) turns: Vec<Turn>,
     pub(super) reports: Vec<Report>,
+    /// Scripts that were taken in, and the files they require.
+    pub(super) saved: BTreeSet<String>,
     /// When to look again, though nothing changes.
     pub(super) again: Option<Instant>,
     /// A script that never served went.
@@ -390,6 +392,9 @@ impl Loader {
         if let Some(old) = &old {
             old.replace();
         }
+        let required = script.dependencies.iter().filter(|(_, found)| found.is_some());
+        applied.saved.extend(required.map(|(path, _)| path.clone()));
+        applied.saved.insert(name.clone());
         applied.turns.push(Turn { old, new: Some(new) });
         applied.reports.push(Report::new(name, outcome));
     }
@@ -458,7 +463,11 @@ fn text_of(dir: &Path, path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn conflict_error(fault: &Fault, script: &str, text: impl Fn(&str) -> Option<String>) -> LoadError {
+pub(super) fn conflict_error(
+    fault: &Fault,
+    script: &str,
+    text: impl Fn(&str) -> Option<String>,
+) -> LoadError {
     let (place, message) = match fault {
         Fault::Conflict { name, first, second } => {
             (Some(second), format!("the command `{name}` is declared already, at {first}"))

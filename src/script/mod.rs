@@ -3,6 +3,7 @@
 //! [`Vm::load`] turns a file into a VM and its declarations, or into a [`LoadError`] that shows the line. A
 //! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
 
+pub mod check;
 mod diagnostic;
 mod drive;
 mod edition;
@@ -13,6 +14,7 @@ mod preempt;
 mod registration;
 mod report;
 mod require;
+mod review;
 mod scan;
 mod vm;
 pub mod watch;

@@ -156,7 +156,7 @@ impl Slice {
                     lua.traceback(None, 0).ok().map(|text| text.to_string_lossy());
             }
             // Where it can, it yields for good; where it cannot, mlua ignores that, and the next interrupt raises.
-            if tries % 2 == 0 {
+            if tries.is_multiple_of(2) {
                 return Ok(VmState::Yield);
             }
             return Err(run.check().err().unwrap_or_else(|| misuse("this run was stopped")));

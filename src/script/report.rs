@@ -60,10 +60,16 @@ impl fmt::Display for Report {
                 writeln!(f, "{error}")?;
                 match serving {
                     Some(at) => write!(f, "still running the version of {}", at.format("%H:%M")),
-                    None => f.write_str("nothing of it serves"),
+                    None => f.write_str("its handlers do not serve until this is mended"),
                 }
             }
             Outcome::Folder { problem, hint } => write!(f, "{problem}\nhint: {hint}"),
+            // A finding says itself how bad it is, after its place.
+            Outcome::Warning { message }
+                if message.starts_with(&self.script) && !self.script.is_empty() =>
+            {
+                f.write_str(message)
+            }
             Outcome::Warning { message } => write!(f, "warning: {message}"),
         }
     }

@@ -52,11 +52,12 @@ pub(super) fn scripts(dir: &Path) -> Result<BTreeMap<String, PathBuf>, FolderErr
     Ok(found)
 }
 
+/// Whether a file of this name is a script, not a test, a definition or a leftover of an editor.
 #[expect(
     clippy::case_sensitive_file_extension_comparisons,
     reason = "`require` and editors spell them in lower case, and so does everybody on the other systems"
 )]
-fn is_script(name: &str) -> bool {
+pub fn is_script(name: &str) -> bool {
     let stem = name.strip_suffix(".luau").or_else(|| name.strip_suffix(".lua"));
     stem.is_some_and(|stem| {
         !name.starts_with('.')
@@ -147,7 +148,8 @@ pub(super) fn module(resolver: &dyn Resolver, path: &str) -> Option<Fingerprint>
     resolver.read(path).ok().map(|bytes| content(&bytes))
 }
 
-fn content(bytes: &[u8]) -> Fingerprint {
+/// The fingerprint of a content.
+pub(super) fn content(bytes: &[u8]) -> Fingerprint {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     hasher.finish()

@@ -23,7 +23,7 @@ pub const MAX_BYTES: usize = 1 << 20;
 
 /// Globals of Luau that a script keeps. Everything else goes: compilers of text and bytecode, environments of other
 /// functions, the garbage collector, proxies.
-const GLOBALS: &[&str] = &[
+pub(super) const GLOBALS: &[&str] = &[
     "_G",
     "_VERSION",
     "assert",
@@ -159,7 +159,7 @@ fn checked_text<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
         return Err(LoadError::new(LoadErrorKind::TooLarge, path, message));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
         let mut failed = LoadError::new(
             LoadErrorKind::NotUtf8,
             path,
@@ -237,7 +237,7 @@ fn install_require(
         let result = (|| {
             let name = name
                 .as_string()
-                .map(|name| name.to_string_lossy())
+                .map(mlua::LuaString::to_string_lossy)
                 .ok_or_else(|| misuse(format!("argument #1 (`name`): expected string, got {}", name.type_name())))?;
             // 0 is this function, 1 the wrapper that raises, 2 the file that asks.
             let from = lua

@@ -50,7 +50,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/say", post(say))
         .route("/upload", post(upload))
         .route("/click", post(click))
-        .route("/faults", post(faults))
+        .route("/faults", get(armed).post(faults))
         .route("/raw", post(raw))
         .route("/event", post(event))
         .route("/callback", post(callback))
@@ -106,6 +106,10 @@ async fn click(
     Json(order): Json<Click>,
 ) -> Result<Json<Clicked>, OrderError> {
     Ok(Json(shared.click(&order).await?))
+}
+
+async fn armed(State(shared): State<Arc<Shared>>) -> Json<super::ActiveFaults> {
+    Json(shared.world().faults.clone())
 }
 
 async fn faults(

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
+use axum::response::Redirect;
 use axum::response::Response;
 use axum::routing::get;
 
@@ -27,6 +28,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
+        .route("/", get(async || Redirect::temporary("/sim/")))
         .route("/connect", get(socket::connect))
         .route("/res/{name}", get(media::download))
         .nest("/sim/api", control::router(Arc::clone(&shared)))

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 /// Row ids by lane. Holds only lanes that have a row waiting or running.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: HashMap<String, Lane>,
+    by_name: HashMap<String, Lane>,
     /// Lanes with a row to hand out and none running, in the order in which they became so.
     free: VecDeque<String>,
     waiting: usize,
@@ -21,7 +21,7 @@ struct Lane {
 
 impl Lanes {
     pub(crate) fn push(&mut self, name: String, id: i64) {
-        let lane = self.lanes.entry(name.clone()).or_default();
+        let lane = self.by_name.entry(name.clone()).or_default();
         // Commits are answered in the order of their ids, but their askers may be polled in another.
         let place = lane.rows.partition_point(|waiting| *waiting < id);
         lane.rows.insert(place, id);
@@ -37,7 +37,7 @@ impl Lanes {
         while taken.len() < room
             && let Some(name) = self.free.pop_front()
         {
-            let lane = self.lanes.get_mut(&name).expect("a free lane exists");
+            let lane = self.by_name.get_mut(&name).expect("a free lane exists");
             let id = lane.rows.pop_front().expect("a free lane has a row");
             lane.running = true;
             self.waiting -= 1;
@@ -48,7 +48,7 @@ impl Lanes {
 
     /// Undoes a [`Self::take`] that could not be written down.
     pub(crate) fn put_back(&mut self, name: String, id: i64) {
-        let lane = self.lanes.get_mut(&name).expect("a running lane exists");
+        let lane = self.by_name.get_mut(&name).expect("a running lane exists");
         lane.rows.push_front(id);
         lane.running = false;
         self.waiting += 1;
@@ -56,10 +56,10 @@ impl Lanes {
     }
 
     pub(crate) fn release(&mut self, name: &str) {
-        let Some(lane) = self.lanes.get_mut(name) else { return };
+        let Some(lane) = self.by_name.get_mut(name) else { return };
         lane.running = false;
         if lane.rows.is_empty() {
-            self.lanes.remove(name);
+            self.by_name.remove(name);
         } else {
             self.free.push_back(name.to_owned());
         }
@@ -106,6 +106,6 @@ mod tests {
         lanes.push("a".into(), 1);
         lanes.take(1);
         lanes.release("a");
-        assert!(lanes.lanes.is_empty() && lanes.free.is_empty() && lanes.waiting() == 0);
+        assert!(lanes.by_name.is_empty() && lanes.free.is_empty() && lanes.waiting() == 0);
     }
 }

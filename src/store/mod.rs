@@ -241,7 +241,9 @@ mod tests {
         assert!(matches!(two, Err(Error::Full { .. })), "{two:?}");
         assert!(four.is_err());
         let kept = usize::from(one.is_ok()) + usize::from(three.is_ok());
-        let count = |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+        let count = |c: &Connection| {
+            c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, usize>(0))
+        };
         assert_eq!(store.read(count).await.unwrap(), kept);
         store.write(|c| c.pragma_update(None, "max_page_count", 1_000_000)).await.unwrap();
         large().await.unwrap();

@@ -22,8 +22,11 @@ enum Fate {
     Refused(Error),
 }
 
+/// Does one piece of work, and says how to answer for it.
+type Job = Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>;
+
 /// One piece of work: runs in its own savepoint, answered after the commit.
-pub(super) struct Work(Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>);
+pub(super) struct Work(Job);
 
 impl Work {
     pub(super) fn new<T, U, F, A>(
@@ -144,11 +147,7 @@ fn again(cause: &rusqlite::Error) -> rusqlite::Error {
 }
 
 /// Runs `work` where it cannot change anything (reads only), to get at its answer.
-fn refuse(
-    connection: &Connection,
-    path: &PathBuf,
-    work: Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>,
-) -> Answer {
+fn refuse(connection: &Connection, path: &PathBuf, work: Job) -> Answer {
     let _ = connection.pragma_update(None, "query_only", true);
     let answer = catch_unwind(AssertUnwindSafe(|| work(connection, path)));
     let _ = connection.pragma_update(None, "query_only", false);

@@ -86,8 +86,8 @@ impl Outcome {
         Self { handler: Some(handler.title().to_owned()), ..self }
     }
 
-    fn denied(self, why: impl ToString) -> Self {
-        Self { error: Some(format!("denied: {}", why.to_string())), ..self }
+    fn denied(self, why: &dyn std::fmt::Display) -> Self {
+        Self { error: Some(format!("denied: {why}")), ..self }
     }
 }
 
@@ -193,7 +193,7 @@ impl Dispatch {
             Ok(actor) => actor,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a message");
-                let mut outcome = Outcome::new(State::Done).denied(why);
+                let mut outcome = Outcome::new(State::Done).denied(&why);
                 if self.access.may_tell(&message.sender) {
                     outcome.posts.push(say(message, phrases::refused(lang)));
                 }
@@ -226,7 +226,7 @@ impl Dispatch {
                         let text = phrases::not_for_you(&command.name, lang);
                         return Outcome::saying(message, text)
                             .by(handler)
-                            .denied("the role is missing");
+                            .denied(&"the role is missing");
                     }
                 }
             }

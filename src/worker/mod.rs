@@ -5,11 +5,13 @@
 //! replies and the completion of its row commit in one transaction.
 
 mod dispatch;
+mod notices;
 mod phrases;
 mod running;
 mod runtime;
 
 pub use dispatch::Dispatch;
+pub use notices::tell_owner;
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;

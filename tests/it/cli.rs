@@ -209,8 +209,8 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
     runs     2 running, 0 queued, 0 done, 0 failed
     outbox   0 waiting
     scripts  2 in /home/me/scripts
-      ping.luau  1 handlers, loaded 1970-01-01 00:00:00
-      new.luau  not loaded
+      ping.luau  1 handler, loaded 1970-01-01 00:00:00
+      new.luau   not loaded
         newest version not loaded: new.luau:3: \u{1b}[2Jno
     ");
     let json: serde_json::Value =

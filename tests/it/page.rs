@@ -266,6 +266,11 @@ async fn on_a_phone_the_columns_are_drawers_and_nothing_is_cut_off() {
     page.until("the sidebar is out of reach", "return document.querySelector('#sidebar').inert")
         .await;
     page.click("[data-test=menu]").await;
+    page.until(
+        "the sidebar is in",
+        "return document.querySelector('#sidebar').getBoundingClientRect().left === 0",
+    )
+    .await;
     page.act_as(ALICE).await;
     page.open_chat(&sim.group(0)).await;
     page.until(
@@ -301,6 +306,75 @@ async fn files_and_pictures_are_attached_and_shown() {
     )
     .await;
     bot.hear().await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn pictures_are_pasted_and_dropped_and_shown_large_and_the_up_arrow_brings_back_what_was_said()
+ {
+    let sim = sim().await;
+    let mut bot = Bot::connect(&sim).await;
+    let page = Browser::open(&sim.page_url()).await;
+    page.act_as(OWNER).await;
+    let file = |name: &str| {
+        format!(
+            "const bytes = Uint8Array.from(atob('{DOT_PNG}'), (c) => c.charCodeAt(0)); const data = new DataTransfer(); \
+             data.items.add(new File([bytes], '{name}', {{ type: 'image/png' }})); "
+        )
+    };
+    page.run(&format!("{} document.querySelector('#text').dispatchEvent(new ClipboardEvent('paste', {{ clipboardData: data, bubbles: true, cancelable: true }}))", file("pasted.png"))).await;
+    page.run(&format!("{} for (const kind of ['dragenter', 'dragover', 'drop']) document.querySelector('#main').dispatchEvent(new DragEvent(kind, {{ dataTransfer: data, bubbles: true, cancelable: true }}))", file("dropped.png"))).await;
+    page.until(
+        "both are uploaded",
+        "return document.querySelectorAll('[data-test=attached][data-ready=true]').length === 2",
+    )
+    .await;
+    page.say("two dots").await;
+    bot.hear().await;
+    page.until_text("two dots").await;
+    page.click("[data-test=picture]").await;
+    page.until("it is shown large", "return document.querySelector('#lightbox').open").await;
+    page.run("document.querySelector('#lightbox').click()").await;
+    page.until("it is closed", "return !document.querySelector('#lightbox').open").await;
+
+    page.go(&sim.page_url()).await;
+    page.type_keys("\u{e013}").await;
+    page.until(
+        "the last message is back, also after the page was loaded again",
+        "return document.querySelector('#text').value === 'two dots'",
+    )
+    .await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn a_bold_first_line_is_the_title_of_a_card_and_armed_faults_are_counted_down() {
+    let sim = sim().await;
+    let bot = Bot::connect(&sim).await;
+    let page = Browser::open(&sim.page_url()).await;
+    page.act_as(OWNER).await;
+    page.click("[data-test=faults]").await;
+    page.click("[data-test=fault][data-id=throttle]").await;
+    page.until(
+        "one kind of fault is armed",
+        "return document.querySelector('[data-test=faults-count]').innerText === '1'",
+    )
+    .await;
+    sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
+    bot.card(OWNER, "titled", json!({})).await;
+    bot.stream("titled", "**ls &amp; more**\n\nfile", Some(Ok(()))).await;
+    page.until_card("finished").await;
+    page.until(
+        "the title is in the head",
+        "return document.querySelector('.card-title').innerText === 'ls & more'",
+    )
+    .await;
+    assert_eq!(page.card_text().await, "file");
+    page.until(
+        "traffic took notice that nothing is armed",
+        "return document.querySelector('[data-test=faults-count]').hidden",
+    )
+    .await;
     page.close().await;
 }
 

@@ -135,7 +135,9 @@ async fn sixteen_spinning_scripts_leave_another_its_turn() {
         for _ in 0..5 {
             assert_eq!(bench.start(&other, &bench.run("other")).await, Ended::Done);
         }
-        runs.iter().for_each(|run| run.cancel().cancel());
+        for run in &runs {
+            run.cancel().cancel();
+        }
     };
     let (ends, ()) = tokio::join!(spin, answer);
     assert!(ends.iter().all(|end| *end == Ended::Cancelled), "{ends:?}");

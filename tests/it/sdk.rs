@@ -20,7 +20,7 @@ use tokio::process::Command;
 
 const OWNER: &str = "manager4220";
 /// An interpreter that starts on a machine that is busy compiling.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A bot of somebody else's, ended with the test.
 struct Bot {

@@ -55,7 +55,7 @@ async fn answer(name: &str) -> Vec<Body> {
     said.into_iter()
         .map(|post| match post {
             Post::Reply(reply) => reply.body,
-            other => panic!("{name} answered with {other:?}"),
+            other @ Post::Card(_) => panic!("{name} answered with {other:?}"),
         })
         .collect()
 }
@@ -121,7 +121,7 @@ fn the_handlers_of_the_readme_load() {
         let text = fs::read_to_string(root().join(page)).unwrap();
         let blocks: Vec<&str> =
             text.split("```lua\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-        assert_eq!(blocks.len(), 2, "{page}");
+        assert!(!blocks.is_empty(), "{page}");
         for block in blocks {
             assert_eq!(
                 load("readme.luau", block.as_bytes().to_vec()).registrations().len(),

@@ -117,7 +117,10 @@ function setDrawer(id, open, { focus = true } = {}) {
   drawer.classList.toggle("open", open);
   drawer.inert = !open && (overlay || id === "wire");
   opener.setAttribute("aria-expanded", String(open));
-  if (id === "wire") find("#app").classList.toggle("with-wire", open);
+  if (id === "wire") {
+    find("#app").classList.toggle("with-wire", open);
+    if (open) wire.shown();
+  }
   find("#main").inert = overlay && open;
   find("#scrim").hidden = !(NARROW.matches && find("#sidebar").classList.contains("open"))
     && !(WIRE_DRAWER.matches && find("#wire").classList.contains("open"));
@@ -160,7 +163,10 @@ function locked(why) {
 function apply(kind, data) {
   if (kind === "message") upsertMessage(data);
   else if (kind === "card") upsertCard(data);
-  else if (kind === "wire") wire.add(data);
+  else if (kind === "wire") {
+    wire.add(data);
+    faults.traffic();
+  }
   else if (kind === "connection") setConnected(Boolean(data.connected));
   // The first event of every stream is the whole state, so a reconnection heals whatever was missed.
   else if (kind === "state") whole(data);

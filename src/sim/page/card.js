@@ -23,22 +23,35 @@ export function updateCard(node, card, actions) {
     return;
   }
   node.dataset.state = card.state;
+  const { title, html } = headed(card);
   const [head, progress, body, buttons, foot] = node.children;
   head.replaceChildren(
-    h("span", { class: "card-title" }, title(card)),
+    h("span", { class: "card-title", title }, title),
     h("span", { class: `state state-${card.state}`, "data-test": "card-state" },
       icon(ICONS[card.state] ?? "dots"), t(`card_${card.state}`)));
   fillProgress(progress, card);
-  fill(body, card, actions);
+  fill(body, card, html, actions);
   fillButtons(buttons, card, actions);
   const count = card.calls === 1 ? t("update") : t("updates", { n: card.calls ?? 0 });
   foot.textContent = count;
 }
 
-function title(card) {
+// Templates with one variable have the title as a bold line at its beginning.
+const FIRST_LINE = /^\s*<p><strong>((?:(?!<\/?(?:strong|p)>).)*)<\/strong><\/p>\s*/s;
+
+function headed(card) {
   const given = card.params?.title ?? card.params?.msgTitle;
-  return typeof given === "string" && given.trim() ? given : t("card");
+  const html = card.html ?? "";
+  if (typeof given === "string" && given.trim()) return { title: given, html };
+  const line = FIRST_LINE.exec(html);
+  if (!line) return { title: t("card"), html };
+  const probe = document.createElement("template");
+  probe.innerHTML = line[1]; // inert, and only its text is used
+  return { title: probe.content.textContent, html: html.slice(line[0].length) };
 }
+
+/** What a card is called in a list. */
+export const cardTitle = (card) => headed(card).title;
 
 // A share from 0 to 1, or percent.
 function fillProgress(place, card) {
@@ -53,15 +66,14 @@ function fillProgress(place, card) {
   place.replaceChildren(bar, h("span", {}, `${percent} %`));
 }
 
-function fill(body, card, actions) {
-  const html = card.html ?? "";
+function fill(body, card, html, actions) {
   if (body.shownHtml === html && body.shownState === card.state) return;
   const follows = body.scrollHeight - body.scrollTop - body.clientHeight < 24;
   const working = card.state === "processing" || card.state === "inputing";
   body.shownHtml = html;
   body.shownState = card.state;
   if (html) body.replaceChildren(rich(html, actions));
-  else if (card.text) body.replaceChildren(h("div", { class: "plain-text" }, card.text));
+  else if (card.text && !card.html) body.replaceChildren(h("div", { class: "plain-text" }, card.text));
   else if (working) body.replaceChildren(h("div", { class: "waiting", "aria-hidden": "true" }, h("i"), h("i"), h("i")));
   else body.replaceChildren(h("span", { class: "faint" }, t("card_empty")));
   // Once it has more than fits it must be reachable by keyboard; the tail is what matters, so follow it.

@@ -15,6 +15,8 @@ const KEPT = 50;
 // Eight lines, in pixels; the same number stands in app.css.
 const MAX_HEIGHT = 180;
 const PICTURE = /\.(png|jpe?g|gif|webp|bmp)$/i;
+// The same words stand in app.css: there a tap brings out the tools of a message.
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse), (max-width: 760px)");
 let actions;
 let files = [];
 let replyTo = null;
@@ -28,6 +30,11 @@ let place = "";
 export function start(given) {
   actions = given;
   on("all place language connection", draw);
+  TOUCH.addEventListener("change", draw);
+  // Found once, the hint is only in the way.
+  find("#messages").addEventListener("focusin", () => {
+    document.body.dataset.tapped = "true";
+  });
   find("#composer").addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
@@ -85,7 +92,7 @@ function draw() {
   mentionButton.textContent = `@${bot}`;
   find("#mention-note").textContent = group ? t(mentioned ? "mention_on" : "mention_off", { bot }) : "";
   find("#mention-note").classList.toggle("warn", group && !mentioned);
-  find("#keys").textContent = t("keys");
+  find("#keys").textContent = t(TOUCH.matches ? "keys_touch" : "keys");
   drawReply();
   drawTray();
 }
@@ -188,8 +195,17 @@ export function say(text) {
     .catch((error) => actions.toast(t("say_failed", { why: error.message }), true));
 }
 
+/** What a person said, newest first: in this page, or else as the chats have it. */
+function linesOf(person) {
+  if (!history.has(person)) {
+    const said = [...state.messages.values()].filter((message) => message.from === person && message.text && !message.recalled);
+    history.set(person, [...new Set(said.map((message) => message.text).reverse())].slice(0, KEPT));
+  }
+  return history.get(person);
+}
+
 function remember(person, text) {
-  const lines = (history.get(person) ?? []).filter((line) => line !== text);
+  const lines = linesOf(person).filter((line) => line !== text);
   lines.unshift(text);
   history.set(person, lines.slice(0, KEPT));
 }
@@ -202,7 +218,7 @@ function keys(event) {
     submit();
     return;
   }
-  const lines = history.get(state.me) ?? [];
+  const lines = linesOf(state.me);
   const browsing = recalled >= 0;
   if (event.key === "ArrowUp" && (box.value === "" || browsing) && recalled + 1 < lines.length) {
     event.preventDefault();

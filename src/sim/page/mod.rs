@@ -161,7 +161,7 @@ fn conversation() -> Markup {
                 span #connection .pill role="status" data-test="connection" data-connected="false" { i aria-hidden="true" {} span #connection-text {} }
                 div.menu-anchor {
                     button #faults-open .head-button type="button" aria-expanded="false" aria-controls="faults-menu" data-label="faults_title" data-tip="" data-test="faults" {
-                        (icon(&["M13 3L5 14h6l-1 7 8-11h-6z"])) span data-t="faults" {}
+                        (icon(&["M13 3L5 14h6l-1 7 8-11h-6z"])) span data-t="faults" {} b #faults-count .armed data-test="faults-count" hidden {}
                     }
                     div #faults-menu hidden {}
                 }

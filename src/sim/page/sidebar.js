@@ -1,6 +1,7 @@
 // The left column: who you are, and the chats of that person.
 
 import { avatar, botAvatar, find, groupAvatar, h } from "./dom.js";
+import { cardTitle } from "./card.js";
 import { clock } from "./conversation.js";
 import { t } from "./strings.js";
 import { actAs, chatsOf, messagesOf, nameOf, on, openChat, state, unread } from "./store.js";
@@ -80,6 +81,6 @@ function preview(message, chat) {
   const who = chat.kind === "group" || message.from === state.me ? `${message.from === state.me ? t("you") : nameOf(message.from)}: ` : "";
   if (message.recalled) return t("recalled", { name: nameOf(message.from) });
   const card = message.kind === "card" ? state.cards.get(message.card) : null;
-  const what = card ? `[${t("card")}] ${card.params?.title ?? ""}` : message.title || message.text || (message.files?.[0] ? `[${message.files[0].picture ? t("picture") : message.files[0].name}]` : "");
+  const what = card ? `[${t("card")}] ${cardTitle(card)}` : message.title || message.text || (message.files?.[0] ? `[${message.files[0].picture ? t("picture") : message.files[0].name}]` : "");
   return (who + what).slice(0, 80);
 }

@@ -69,6 +69,11 @@ export function add(entry) {
   if (follows) list.scrollTop = list.scrollHeight;
 }
 
+/** The panel has just become visible: the newest lines are what it was opened for. */
+export function shown() {
+  list.scrollTop = list.scrollHeight;
+}
+
 function redraw() {
   rows = new Map();
   list.replaceChildren(...entries.filter(matches).map(row));

@@ -1,0 +1,130 @@
+//! `moonbell check`: what is wrong with the scripts, before a message finds out.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::json;
+
+use super::{Failed, Global, starter, talk};
+use crate::api::Host;
+use crate::config::Need;
+use crate::script::check::{self, Checked, Finding, Severity};
+
+/// Check scripts without running them: mistakes, types, conflicts, code that nothing reaches
+///
+/// Each script is loaded as a host would load it (its top level runs, its handlers do not), and thrown away again.
+/// Without PATH: ./scripts if that folder exists, else the folder of your settings.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell check
+  moonbell check scripts/deploy.luau             one script, as it stands among the others
+  moonbell check --json | jq '.findings[].rule'  for programs
+
+A comment `-- moonbell: allow RULE` silences a rule on its own line and the next.
+Exit codes: 0 nothing found, 1 something found, 2 misuse.")]
+pub(super) struct Check {
+    /// A folder of scripts, or one script
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let (dir, only) = match &self.path {
+            Some(path) => place(path)?,
+            None => {
+                let configured = global.load(Need::Settings)?.config.scripts.dir;
+                (starter::dev_folder(false, &configured), None)
+            }
+        };
+        // Processes of a host are looked after on a runtime; no script starts one while it loads.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the host")?;
+        let checked = {
+            let _runtime = runtime.enter();
+            check::folder(&dir, only.as_deref(), &Host::default())
+                .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?
+        };
+        if self.json {
+            talk::data(serde_json::to_string_pretty(&as_json(&dir, &checked))?);
+        } else {
+            for finding in &checked.findings {
+                talk::finding(finding);
+            }
+            talk::say(summary(&checked));
+        }
+        Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The folder to check, and the script in it if just one is asked for.
+fn place(path: &Path) -> Result<(PathBuf, Option<String>)> {
+    let path = std::path::absolute(path)?;
+    if path.is_dir() {
+        return Ok((path, None));
+    }
+    let missing = || {
+        Failed::new(format!("there is no `{}`", path.display()))
+            .hint("name a folder of scripts, or a script")
+            .misuse()
+    };
+    let name = path.file_name().filter(|_| path.is_file()).ok_or_else(missing)?;
+    let name = name.to_string_lossy().into_owned();
+    if !check::is_script(&name) {
+        return Err(Failed::new(format!("`{name}` is not a script that moonbell serves"))
+            .hint("scripts are the *.luau and *.lua files of the folder itself; tests, definitions and hidden files are none, and modules are checked with the scripts that require them")
+            .misuse()
+            .into());
+    }
+    let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
+    Ok((dir, Some(name)))
+}
+
+fn count(checked: &Checked, severity: Severity) -> usize {
+    checked.findings.iter().filter(|finding| finding.severity == severity).count()
+}
+
+fn summary(checked: &Checked) -> String {
+    let plural =
+        |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let what =
+        format!("{}, {}", plural(checked.files, "file"), plural(checked.handlers, "handler"));
+    match (count(checked, Severity::Error), count(checked, Severity::Warning)) {
+        (0, 0) => format!("{what}: nothing to complain about"),
+        (errors, warnings) => {
+            format!("{what}: {}, {}", plural(errors, "error"), plural(warnings, "warning"))
+        }
+    }
+}
+
+fn as_json(dir: &Path, checked: &Checked) -> serde_json::Value {
+    let place = |at: Option<(usize, usize)>| {
+        at.map(|(line, column)| json!({ "line": line, "column": column }))
+    };
+    let one = |finding: &Finding| {
+        json!({
+            "severity": finding.severity.as_str(),
+            "rule": finding.rule,
+            "path": finding.path,
+            "start": place(finding.start),
+            "end": place(finding.end),
+            "message": finding.message,
+            "hint": finding.hint,
+        })
+    };
+    json!({
+        "scripts_dir": dir,
+        "files": checked.files,
+        "handlers": checked.handlers,
+        "errors": count(checked, Severity::Error),
+        "warnings": count(checked, Severity::Warning),
+        "findings": checked.findings.iter().map(one).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,330 @@
+//! `moonbell check` and `moonbell types`: the real binary, and every script that this repository shows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use moonbell::api::reference;
+use moonbell::script::check;
+
+/// A folder of scripts in a home of its own.
+struct Folder {
+    root: tempfile::TempDir,
+}
+
+struct Answer {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Folder {
+    fn new(scripts: &[(&str, &str)]) -> Self {
+        let folder = Self { root: tempfile::tempdir().unwrap() };
+        fs::create_dir(folder.path("scripts")).unwrap();
+        for (name, text) in scripts {
+            folder.write(&format!("scripts/{name}"), text);
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_moonbell"))
+            .args(arguments)
+            .current_dir(self.root.path())
+            .env_clear()
+            .env("HOME", self.root.path())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+#[test]
+fn nothing_found_is_exit_code_0() {
+    let folder =
+        Folder::new(&[("ping.luau", "bot.command('ping', function(ctx) ctx:reply('pong') end)")]);
+    let answer = folder.run(&["check"]);
+    assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
+    assert_eq!(answer.err, "1 file, 1 handler: nothing to complain about\n");
+}
+
+#[test]
+fn findings_are_shown_with_a_caret_as_a_compiler_does() {
+    let folder = Folder::new(&[
+        (
+            "a.luau",
+            "--!strict\nlocal unused = 1\nbot.command(\"deploy\", function(ctx)\n\tctx:repyl(\"done\")\n\tlocal r = shell.sh(\"grep \" .. ctx.text)\n\tctx:reply(r.out)\nend)\n",
+        ),
+        ("b.luau", "bot.command('ping', function(ctx)\n"),
+    ]);
+    let answer = folder.run(&["check"]);
+    assert_eq!(answer.code, 1);
+    insta::assert_snapshot!(answer.out, @"");
+    assert_eq!(answer.err, "1 file, 1 handler: 1 error, 4 warnings\n");
+}
+
+/// What `check --json` says, as `path:line:column severity rule`.
+#[track_caller]
+fn found(scripts: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
+    let folder = Folder::new(scripts);
+    let answer = folder.run(&[&["check", "--json"], arguments].concat());
+    let report: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    let findings: Vec<String> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+            let start = &finding["start"];
+            format!(
+                "{}:{}:{} {} {}",
+                text("path"),
+                start["line"],
+                start["column"],
+                text("severity"),
+                text("rule")
+            )
+        })
+        .collect();
+    assert_eq!(answer.code, i32::from(!findings.is_empty()), "{}", answer.err);
+    findings
+}
+
+#[test]
+fn each_kind_of_mistake_is_found_at_its_place() {
+    const PING: &str = "bot.command('ping', function(ctx) ctx:reply('pong') end)\n";
+    for (scripts, expected) in [
+        (vec![("a.luau", "x = = 1")], vec!["a.luau:1:5 error syntax"]),
+        (
+            vec![("a.luau", "local x = nil\nprint(x.y)")],
+            vec!["a.luau:2:1 error runtime", "a.luau:2:7 warning type"],
+        ),
+        (vec![("a.luau", "shell.run({ 'ls' })")], vec!["a.luau:1:1 error top_level_io"]),
+        (vec![("a.luau", "bot.command('a <n', print)")], vec!["a.luau:1:14 error declaration"]),
+        (vec![("a.luau", "require('gone')")], vec!["a.luau:1:10 error runtime"]),
+        (vec![("a.luau", PING), ("b.luau", PING)], vec!["b.luau:1:14 error conflict"]),
+        (
+            vec![("a.luau", "bot.command('stop', function() end)")],
+            vec!["a.luau:1:14 error conflict"],
+        ),
+        (
+            vec![
+                ("a.luau", "bot.match('^a', function() end)"),
+                ("b.luau", "\nbot.match('^a', function() end)"),
+            ],
+            vec!["b.luau:2:12 warning unreachable"],
+        ),
+        (
+            vec![("a.luau", "bot.match('.*', function() end)\nbot.match('b', function() end)")],
+            vec!["a.luau:2:1 warning unreachable"],
+        ),
+        (vec![("a.luau", "local x = 1")], vec!["a.luau:1:7 warning unused_local"]),
+        (vec![("a.luau", "local function f() end")], vec!["a.luau:1:16 warning unused_function"]),
+        (
+            vec![("a.luau", "bot.fallback(function(ctx) shell.sh(ctx.text) end)")],
+            vec!["a.luau:1:37 warning shell_template"],
+        ),
+        (
+            vec![("a.luau", "bot.fallback(function() undefd() end)")],
+            vec!["a.luau:1:25 warning unknown_global"],
+        ),
+        (
+            vec![
+                ("a.luau", "local l = require('lib/x')\nl.f()"),
+                ("lib/x.luau", "local y = 1\nreturn { f = function() end }"),
+            ],
+            vec!["lib/x.luau:1:7 warning unused_local"],
+        ),
+        (
+            vec![("a.luau", "local l = require('lib/x')\nl.f()"), ("lib/x.luau", "return {")],
+            vec!["lib/x.luau:1:9 error syntax"],
+        ),
+        (vec![("a.luau", "local t = 1 -- moonbell: allow unused_local")], vec![]),
+        (vec![("a.test.luau", "local x = 1"), ("a.d.luau", "nonsense")], vec![]),
+        (vec![], vec![]),
+    ] {
+        assert_eq!(found(&scripts, &[]), expected, "{scripts:?}");
+    }
+}
+
+#[test]
+fn one_script_is_checked_as_it_stands_among_the_others() {
+    let scripts = [
+        ("a.luau", "local unused = 1\nbot.command('ping', function() end)\n"),
+        ("b.luau", "bot.command('ping', function() end)\n"),
+        ("c.luau", "local unused = 1\n"),
+    ];
+    assert_eq!(found(&scripts, &["scripts/b.luau"]), ["b.luau:1:14 error conflict"]);
+    assert_eq!(found(&scripts, &["scripts/c.luau"]), ["c.luau:1:7 warning unused_local"]);
+}
+
+#[test]
+fn what_cannot_be_checked_is_misuse_and_says_what_to_name() {
+    let folder = Folder::new(&[("a.test.luau", "")]);
+    for path in ["gone", "gone/a.luau", "scripts/a.test.luau"] {
+        let answer = folder.run(&["check", path]);
+        assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{}", answer.err);
+        assert!(answer.err.contains("\nhint: "), "{}", answer.err);
+    }
+}
+
+#[test]
+fn checking_runs_no_handler_and_writes_nothing() {
+    let folder = Folder::new(&[(
+        "a.luau",
+        "bot.on('start', function() kv.set('a', 1) end)\nbot.every('1s', function() end)",
+    )]);
+    assert_eq!(folder.run(&["check"]).code, 0);
+    assert_eq!(fs::read_dir(folder.root.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn types_writes_what_editors_read_and_says_what_is_next() {
+    let folder = Folder::new(&[]);
+    let answer = folder.run(&["types"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(answer.err.contains("next: open `"), "{}", answer.err);
+    let written: Vec<&str> =
+        answer.out.lines().map(|line| line.rsplit("/scripts/").next().unwrap()).collect();
+    assert_eq!(
+        written,
+        ["moonbell.d.luau", ".vscode/settings.json", ".vscode/extensions.json", ".luaurc"]
+    );
+    let again = folder.run(&["types", "scripts"]);
+    assert_eq!((again.code, again.out.as_str()), (0, ""));
+    assert!(again.err.contains("everything is current"), "{}", again.err);
+    // The definitions are no script.
+    assert_eq!(folder.run(&["check"]).code, 0);
+    assert_eq!(folder.run(&["types", "gone"]).code, 2);
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_starter_scripts_have_nothing_to_complain_about() {
+    for entry in fs::read_dir(root().join("scripts")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let findings = check::text(&name, &fs::read_to_string(&path).unwrap());
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
+}
+
+#[test]
+fn the_reference_of_the_api_is_current() {
+    let dir = root().join("docs/lua");
+    let pages = reference::pages();
+    if std::env::var_os("MOONBELL_TEST_UPDATE").is_some() {
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        for (name, text) in &pages {
+            fs::write(dir.join(name), text).unwrap();
+        }
+    }
+    let mut written: Vec<String> = fs::read_dir(&dir)
+        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()))
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    written.sort();
+    let mut expected: Vec<&String> = pages.iter().map(|(name, _)| name).collect();
+    expected.sort();
+    let update = "docs/lua is not current: run `MOONBELL_TEST_UPDATE=1 tests/run check::`";
+    assert!(written.iter().eq(expected), "{update}");
+    for (name, text) in &pages {
+        assert!(fs::read_to_string(dir.join(name)).unwrap() == *text, "{update} ({name})");
+    }
+}
+
+/// Pages of documentation, at any depth of `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md"), root().join("README.zh-CN.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages
+}
+
+/// The Lua blocks of a page, each preceded by as many line breaks as it takes to keep the line numbers of the page.
+/// A block that opens with `lua fragment` is what stands inside a handler: it is checked there.
+fn blocks(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, bool)> = None;
+    for (number, line) in page.lines().enumerate() {
+        let fence = line.trim_start();
+        match &mut open {
+            None if matches!(fence, "```lua" | "```lua fragment") => {
+                let fragment = fence.ends_with("fragment");
+                let mut text = "\n".repeat(number);
+                text.push_str(if fragment { "bot.fallback(function(ctx)\n" } else { "\n" });
+                open = Some((text, fragment));
+            }
+            None => {}
+            Some(_) if fence == "```" => {
+                let (mut text, fragment) = open.take().unwrap();
+                if fragment {
+                    text.push_str("end)\n");
+                }
+                found.push(text);
+            }
+            Some((text, _)) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_lua_block_of_the_documentation_checks() {
+    let mut checked = 0;
+    let mut complaints = Vec::new();
+    for path in pages() {
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        for block in blocks(&fs::read_to_string(&path).unwrap()) {
+            checked += 1;
+            complaints.extend(check::text(&name, &block).iter().map(ToString::to_string));
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n\n"));
+    assert!(checked > 1, "no blocks were found");
+}
+
+#[test]
+fn a_block_keeps_its_lines_and_a_fragment_stands_in_a_handler() {
+    let found = blocks(
+        "# A\n\n```lua\nlocal x = 1\n```\n\n```lua fragment\nctx:repyl('x')\n```\n```sh\nls\n```\n",
+    );
+    assert_eq!(found.len(), 2);
+    let one = check::text("a.md", &found[0]);
+    assert_eq!((one.len(), one[0].start), (1, Some((4, 7))));
+    let two = check::text("a.md", &found[1]);
+    assert_eq!((two.len(), two[0].start), (1, Some((8, 5))));
+}
