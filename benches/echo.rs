@@ -6,7 +6,11 @@
 //!
 //!     cargo bench --bench echo [-- MESSAGES]
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and ends when something is wrong")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and ends when something is wrong"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +48,10 @@ type Shared = Arc<Gateway>;
 
 fn main() {
     let messages = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(4000);
-    println!("echo, {messages} messages each, journal with fsync on {}", std::env::temp_dir().display());
+    println!(
+        "echo, {messages} messages each, journal with fsync on {}",
+        std::env::temp_dir().display()
+    );
     println!("{:<28}{:>12}{:>14}{:>14}{:>14}", "client", "in flight", "messages/s", "p50", "p99");
     for in_flight in [1, 64] {
         let count = if in_flight == 1 { messages / 8 } else { messages };
@@ -55,7 +62,12 @@ fn main() {
 }
 
 /// Runs gateway and client on runtimes of their own; returns messages per second.
-fn measure(name: &str, in_flight: usize, count: usize, client: fn(&str, CancellationToken) -> std::thread::JoinHandle<()>) -> f64 {
+fn measure(
+    name: &str,
+    in_flight: usize,
+    count: usize,
+    client: fn(&str, CancellationToken) -> std::thread::JoinHandle<()>,
+) -> f64 {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (send, receive) = mpsc::channel(1024);
     let gateway = runtime.block_on(start(receive));
@@ -71,7 +83,12 @@ fn measure(name: &str, in_flight: usize, count: usize, client: fn(&str, Cancella
     let total = latencies.pop().unwrap();
     latencies.sort_unstable();
     let at = |share: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index"
+        )]
         let index = ((latencies.len() - 1) as f64 * share) as usize;
         latencies[index]
     };
@@ -85,7 +102,12 @@ fn measure(name: &str, in_flight: usize, count: usize, client: fn(&str, Cancella
 }
 
 /// Latency of each message, and last the time of all.
-async fn run(send: &mpsc::Sender<Delivery>, base: usize, in_flight: usize, count: usize) -> Vec<Duration> {
+async fn run(
+    send: &mpsc::Sender<Delivery>,
+    base: usize,
+    in_flight: usize,
+    count: usize,
+) -> Vec<Duration> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let mut lanes = JoinSet::new();
@@ -122,12 +144,20 @@ async fn start(deliveries: mpsc::Receiver<Delivery>) -> Shared {
         sockets: AtomicUsize::new(0),
     });
     let routes = axum::Router::new()
-        .route("/v1.0/gateway/connections/open", post(async |State(gateway): State<Shared>| {
-            axum::Json(json!({ "endpoint": format!("{}/connect", gateway.ws_base), "ticket": "t" }))
-        }))
-        .route("/connect", any(async |State(gateway): State<Shared>, upgrade: WebSocketUpgrade| {
-            upgrade.on_upgrade(async move |socket| deliver(gateway, socket).await)
-        }))
+        .route(
+            "/v1.0/gateway/connections/open",
+            post(async |State(gateway): State<Shared>| {
+                axum::Json(
+                    json!({ "endpoint": format!("{}/connect", gateway.ws_base), "ticket": "t" }),
+                )
+            }),
+        )
+        .route(
+            "/connect",
+            any(async |State(gateway): State<Shared>, upgrade: WebSocketUpgrade| {
+                upgrade.on_upgrade(async move |socket| deliver(gateway, socket).await)
+            }),
+        )
         .route("/robot/sendBySession", post(webhook))
         .with_state(Arc::clone(&gateway));
     #[expect(clippy::disallowed_methods, reason = "ends with the bench's runtime")]
@@ -135,7 +165,10 @@ async fn start(deliveries: mpsc::Receiver<Delivery>) -> Shared {
     gateway
 }
 
-async fn webhook(State(gateway): State<Shared>, Query(query): Query<std::collections::HashMap<String, String>>) -> axum::Json<Value> {
+async fn webhook(
+    State(gateway): State<Shared>,
+    Query(query): Query<std::collections::HashMap<String, String>>,
+) -> axum::Json<Value> {
     let number: usize = query["session"].parse().unwrap();
     if let Some(answered) = gateway.waiting.lock().unwrap().remove(&number) {
         let _ = answered.send(());
@@ -211,13 +244,20 @@ fn host_client(base: &str, stop: CancellationToken) -> std::thread::JoinHandle<(
         let dir = tempfile::tempdir().unwrap();
         let scripts = dir.path().join("scripts");
         std::fs::create_dir(&scripts).unwrap();
-        std::fs::write(scripts.join("echo.luau"), r#"bot.command("echo <text...>", function(ctx) ctx:reply(ctx.args.text) end)"#).unwrap();
+        std::fs::write(
+            scripts.join("echo.luau"),
+            r#"bot.command("echo <text...>", function(ctx) ctx:reply(ctx.args.text) end)"#,
+        )
+        .unwrap();
         let mut config = Config::new(scripts, dir.path().join("state"));
         config.dingtalk.client_id = "dingbench".to_owned();
         config.dingtalk.client_secret = Secret::new("secret");
         config.dingtalk.api_base = base.parse().unwrap();
         config.dingtalk.oapi_base = base.parse().unwrap();
-        config.access = Access { owner: Some(StaffId::new("nobody")), roles: [("guest".to_owned(), vec!["*".to_owned()])].into() };
+        config.access = Access {
+            owner: Some(StaffId::new("nobody")),
+            roles: [("guest".to_owned(), vec!["*".to_owned()])].into(),
+        };
         Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
             App::open(config, "bench", None).await.unwrap().run(stop).await.unwrap();
         });

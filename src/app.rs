@@ -14,6 +14,7 @@ use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Processes;
+use crate::api::fs::roots::Roots;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::dingtalk::Client;
@@ -146,7 +147,9 @@ impl App {
         let client = Client::new(&config.dingtalk)?;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
-        let host = Host::new(limits, VM_BYTES).with_journal(outbox.clone(), Kv::new(store.clone()));
+        let host = Host::new(limits, VM_BYTES)
+            .with_journal(outbox.clone(), Kv::new(store.clone()))
+            .with_roots(Roots::everything(config.state.dir.join("files")));
         let processes = host.processes().clone();
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();

@@ -31,15 +31,19 @@ pub mod clean;
 pub mod ctx;
 pub mod definitions;
 pub mod failure;
+pub mod fs;
+pub mod http;
 pub mod json;
 pub mod kv;
 pub mod log;
 pub mod module;
 pub mod options;
+pub mod re;
 pub mod reference;
 pub mod run;
 pub mod shell;
 mod stream;
+pub mod text;
 pub mod time;
 
 use std::fmt;
@@ -49,6 +53,9 @@ use mlua::{Lua, Result as LuaResult, Table};
 
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
+
+use fs::roots::Roots;
+use http::Network;
 
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
@@ -68,14 +75,22 @@ pub struct Registration {
 /// Every module that a script has: the only registration.
 pub const MODULES: &[Registration] = &[
     Registration { name: "bot", build: bot::module, definition: include_str!("bot.d.luau") },
+    Registration { name: "fs", build: fs::module, definition: include_str!("fs/fs.d.luau") },
+    Registration {
+        name: "http",
+        build: http::module,
+        definition: include_str!("http/http.d.luau"),
+    },
     Registration { name: "json", build: json::module, definition: include_str!("json.d.luau") },
     Registration { name: "kv", build: kv::module, definition: include_str!("kv.d.luau") },
     Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
+    Registration { name: "re", build: re::module, definition: include_str!("re.d.luau") },
     Registration {
         name: "shell",
         build: shell::module,
         definition: include_str!("shell/shell.d.luau"),
     },
+    Registration { name: "text", build: text::module, definition: include_str!("text.d.luau") },
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
@@ -94,6 +109,8 @@ struct Inner {
     memory_bytes: usize,
     journal: Option<Journal>,
     processes: Processes,
+    roots: Roots,
+    http: http::Caller,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +128,8 @@ impl Host {
                 memory_bytes,
                 journal: None,
                 processes: Processes::new(),
+                roots: Roots::default(),
+                http: http::Caller::new(Network::default()),
             }),
         }
     }
@@ -121,6 +140,33 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.journal = Some(Journal { outbox, kv });
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts reach these folders. Unless told, they reach what the user may, and have no folder of
+    /// their own.
+    #[must_use]
+    pub fn with_roots(&self, roots: Roots) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.roots = roots;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may also call these addresses.
+    #[must_use]
+    pub fn with_network(&self, network: Network) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.http = http::Caller::new(network);
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What makes the HTTP calls of scripts.
+    pub(crate) fn http(&self) -> &http::Caller {
+        &self.inner.http
+    }
+
+    /// Folders that scripts may use.
+    pub(crate) fn roots(&self) -> &Roots {
+        &self.inner.roots
     }
 
     /// Limits of a run, unless its handler says less.

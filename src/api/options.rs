@@ -217,7 +217,7 @@ pub fn number(value: &Value) -> Option<f64> {
     clippy::cast_sign_loss,
     reason = "checked to be whole and in range"
 )]
-fn whole(value: &Value) -> Option<u64> {
+pub fn whole(value: &Value) -> Option<u64> {
     number(value)
         .filter(|number| number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(number))
         .map(|number| number as u64)

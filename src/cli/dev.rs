@@ -54,9 +54,7 @@ impl Dev {
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;
             let app = App::open(config, "dev", Some(sim.page_url())).await?;
-            talk::say(
-                "moonbell: your handlers answer a simulated DingTalk; nothing leaves this computer\n",
-            );
+            talk::say("moonbell: your handlers answer a simulated DingTalk on this computer\n");
             talk::address("  chat page  ", &sim.page_url());
             talk::say(format_args!(
                 "  scripts    {}\n",

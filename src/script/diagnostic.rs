@@ -74,7 +74,7 @@ impl LoadError {
         let shown = source.trim_end();
         let indent = shown.chars().take_while(|c| c.is_whitespace()).count();
         let quoted = quoted(&self.message).find_map(|word| {
-            shown.rfind(word).map(|at| (shown[..at].chars().count(), word.chars().count()))
+            find(shown, word).map(|at| (shown[..at].chars().count(), word.chars().count()))
         });
         self.caret =
             Some(quoted.unwrap_or((indent, shown.chars().count().saturating_sub(indent).max(1))));
@@ -82,6 +82,16 @@ impl LoadError {
         self.source = Some(shown.replace('\t', " "));
         self
     }
+}
+
+/// Where `word` stands last, by itself rather than inside a longer one if it does.
+fn find(text: &str, word: &str) -> Option<usize> {
+    let joins = |c: Option<char>| c.is_some_and(|c| c == '_' || c.is_alphanumeric());
+    let mut places = text.rmatch_indices(word).map(|(at, _)| at);
+    let alone = |at: &usize| {
+        !joins(text[..*at].chars().next_back()) && !joins(text[at + word.len()..].chars().next())
+    };
+    places.find(alone).or_else(|| text.rfind(word))
 }
 
 /// What a message puts in quotes, last first: Luau ends with "got 'x'".

@@ -166,7 +166,9 @@ impl Keeper {
                 () = stop.cancelled() => break,
                 Some(_) = self.turns.tasks.join_next() => continue,
                 Some(found) = self.reviews.next() => {
-                    found.into_iter().for_each(|report| self.report(report));
+                    for report in found {
+                        self.report(report);
+                    }
                     continue;
                 },
                 changes = next(&mut self.watch) => {

@@ -5,8 +5,8 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a lock that is held is tried again. `moonbell status` looks at it by taking it for a moment; and a host that
-/// was killed while it started a program leaves it to that program's process until that has become another program.
+/// How long a lock that is held is tried again: a host that was killed while it started a program leaves it to that
+/// program's process for the moment before that becomes another one, and `moonbell status` looks by taking it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Proof that this process is the only host on a state folder. Dropping it lets the next one start.

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
 
+mod api_fs;
+mod api_http;
+mod api_re;
+mod api_text;
 mod architecture;
 mod browser;
 mod check;

@@ -700,3 +700,17 @@ fn a_folder_that_cannot_be_used_says_what_to_do() {
         .unwrap_err();
     assert!(file.to_string().contains("is not a folder"), "{file}");
 }
+
+#[tokio::test]
+async fn a_save_is_checked_and_serves_whatever_is_found() {
+    let mut served = Scripts::new().with("ping.luau", &saying("ping", "one")).serve().await;
+    let text =
+        "local unused = 1\nbot.command('ping', function(ctx) error(ctx.user.nmae or 'two') end)";
+    served.write("ping.luau", text);
+    served.until("a finding", |seen| told(seen).contains("`User` has no `nmae`")).await;
+    let seen = told(&served.seen);
+    assert!(seen.contains("ping.luau: version 2 serves"), "{seen}");
+    assert!(seen.contains("ping.luau:2:50: warning[type]"), "{seen}");
+    assert!(seen.contains("ping.luau:1:7: warning[unused_local]"), "{seen}");
+    served.close().await;
+}

@@ -4,6 +4,8 @@
 //! [`folder`] loads every script as a host would and throws it away again; nothing of it runs but its top level.
 //! [`text`] looks at one file by itself: that is what a save asks for.
 
+mod annotations;
+mod expressions;
 mod finding;
 mod lexer;
 mod scope;
@@ -285,7 +287,7 @@ mod tests {
             ),
             (
                 "--!strict\nlocal n: number = time.format()\nprint(n)",
-                "2:19 type expected `number`, got `string`",
+                "2:1 type expected `number`, got `string`",
             ),
             (
                 "--!strict\nbot.on('strat', function() end)",

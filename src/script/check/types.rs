@@ -99,7 +99,7 @@ fn reword(said: &str, finding: &mut Finding) {
                 rest.replace(", but got", ", got").replace(" but got ", ", got ")
             );
         }
-        if !cause.is_empty() && cause.contains("'") {
+        if !cause.is_empty() && cause.contains('\'') {
             let cause = cause.trim_start_matches("none of the union options are compatible").trim();
             message = format!("{message} ({})", cause.replace('\'', "`"));
         }

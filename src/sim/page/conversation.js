@@ -212,16 +212,19 @@ function contents(message) {
 // Mentions that the text spells out are marked in place; the others stand before it.
 function plain(message) {
   const text = message.text ?? "";
-  const names = [state.bot.name, ...[...state.people.values()].map((person) => person.nick)].map((name) => `@${name}`);
+  const people = [...state.people.values()];
+  // A bot writes the id of whom it mentions; DingTalk shows the name.
+  const ids = new Map(people.map((person) => [`@${person.staff_id}`, `@${person.nick}`]));
+  const names = [...[state.bot.name, ...people.map((person) => person.nick)].map((name) => `@${name}`), ...ids.keys()];
   names.sort((a, b) => b.length - a.length);
   const node = h("div", { class: "plain-text", "data-test": "text" });
   for (const id of message.at ?? []) {
     const name = `@${nameOf(id)}`;
-    if (!text.includes(name)) node.append(h("span", { class: "mention" }, name), " ");
+    if (!text.includes(name) && !text.includes(`@${id}`)) node.append(h("span", { class: "mention" }, name), " ");
   }
   const pattern = new RegExp(`(https?://[^\\s<>"'）】，。]+|${names.map(escape).join("|")})`, "u");
   for (const piece of text.split(pattern)) {
-    if (names.includes(piece)) node.append(h("span", { class: "mention" }, piece));
+    if (names.includes(piece)) node.append(h("span", { class: "mention" }, ids.get(piece) ?? piece));
     else if (/^https?:\/\/./.test(piece)) {
       node.append(h("a", { href: piece, target: "_blank", rel: "noopener noreferrer" }, piece));
     } else node.append(piece);

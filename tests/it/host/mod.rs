@@ -7,6 +7,7 @@ mod control;
 mod crash;
 mod delivery;
 mod disk;
+mod examples;
 mod order;
 mod process;
 mod reload;

@@ -1,0 +1,241 @@
+//! Where scripts may reach: every path of `fs` goes through [`Roots::resolve`], and nowhere else.
+//!
+//! A path is made absolute, what exists of it is made canonical (links and `..` gone), and the result must lie below a
+//! root. Files are then opened below the root's open folder through `cap-std`, which follows no link out of it: a link
+//! that is swapped between the look and the opening leads nowhere.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use crate::api::failure::Failure;
+
+/// Longer than any system takes.
+const MAX_PATH_BYTES: usize = 4096;
+
+/// Folders that scripts may use, and the folder of their own that relative paths start from.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    /// `None`: everything that the user may.
+    folders: Option<Arc<[PathBuf]>>,
+    /// Each script has a folder of its own in it.
+    data: Option<PathBuf>,
+}
+
+/// A path inside a root.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) root: Dir,
+    /// Below the root; `.` is the root itself.
+    pub(super) relative: PathBuf,
+    /// The whole path, for messages and results.
+    pub(super) full: PathBuf,
+}
+
+impl Place {
+    pub(super) fn is_root(&self) -> bool {
+        self.relative == Path::new(".")
+    }
+
+    /// The folder that it is in, and its name there; of a root there is none.
+    pub(super) fn parent(&self) -> io::Result<(Dir, &Path)> {
+        let (Some(parent), Some(name)) = (self.relative.parent(), self.relative.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        Ok((self.root.open_dir(parent)?, Path::new(name)))
+    }
+}
+
+/// What a path's last part is when it is a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// What it leads to.
+    Follow,
+    /// The link itself: to remove or to move it.
+    Keep,
+}
+
+impl Roots {
+    /// Everything that the user may; relative paths start from a folder for each script in `data`.
+    pub fn everything(data: impl Into<PathBuf>) -> Self {
+        Self { folders: None, data: Some(data.into()) }
+    }
+
+    /// These folders and what is in them, and the script's own folder in `data`.
+    pub fn only(folders: &[PathBuf], data: impl Into<PathBuf>) -> Self {
+        Self { folders: Some(folders.into()), data: Some(data.into()) }
+    }
+
+    /// The folder that relative paths of `script` start from.
+    pub(crate) fn own(&self, script: &str) -> Option<PathBuf> {
+        let name = script.trim_end_matches(".luau").replace(['/', '\\', ':'], "%");
+        self.data.as_ref().map(|data| data.join(name))
+    }
+
+    pub(super) fn resolve(&self, script: &str, text: &str, last: Last) -> Result<Place, Failure> {
+        let shown = shortened(text);
+        let wanted = self.absolute(script, text)?;
+        let full = canonical(&wanted, last).map_err(|error| failed(&error, "reach", &shown))?;
+        let root = self.root_of(script, &full).ok_or_else(|| {
+            Failure::new("denied", format!("`{shown}` is outside the folders that scripts may use"))
+                .hint("use a path inside them, or a relative one: it stays in the script's own folder")
+        })?;
+        let relative = match full.strip_prefix(&root) {
+            Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let root = Dir::open_ambient_dir(&root, ambient_authority())
+            .map_err(|error| failed(&error, "open the root of", &shown))?;
+        Ok(Place { root, relative, full })
+    }
+
+    /// The path as an absolute one, not looked up yet.
+    pub(super) fn absolute(&self, script: &str, text: &str) -> Result<PathBuf, Failure> {
+        if text.is_empty() || text.len() > MAX_PATH_BYTES || text.contains('\0') {
+            return Err(Failure::new(
+                "bad_path",
+                format!(
+                    "`{}` is no path: expected 1 to {MAX_PATH_BYTES} bytes without a zero byte",
+                    shortened(text).escape_debug()
+                ),
+            ));
+        }
+        if let Some(rest) = text.strip_prefix('~') {
+            if rest.is_empty() || rest.starts_with(std::path::is_separator) {
+                let dirs = directories::BaseDirs::new().ok_or_else(|| {
+                    Failure::new("not_found", "the home folder is unknown")
+                        .hint("give an absolute path")
+                })?;
+                let rest = rest.trim_start_matches(std::path::is_separator);
+                return checked(dirs.home_dir().join(rest));
+            }
+            return Err(Failure::new(
+                "bad_path",
+                format!("`{}`: other people's home folders are not looked up", shortened(text)),
+            )
+            .hint("write `./~name` for a file of that name"));
+        }
+        let path = Path::new(text);
+        if path.is_absolute() {
+            return checked(path.to_owned());
+        }
+        let own = self.own(script).ok_or_else(|| {
+            Failure::new("not_found", "scripts have no folder of their own here")
+                .hint("give an absolute path, or one that begins with `~/`")
+        })?;
+        std::fs::create_dir_all(&own)
+            .map_err(|error| failed(&error, "create", &own.to_string_lossy()))?;
+        checked(own.join(path))
+    }
+
+    fn root_of(&self, script: &str, full: &Path) -> Option<PathBuf> {
+        let Some(folders) = &self.folders else {
+            return full.ancestors().last().map(Path::to_owned);
+        };
+        let own = self.own(script);
+        folders
+            .iter()
+            .chain(own.as_ref())
+            .filter_map(|root| root.canonicalize().ok())
+            .find(|root| full.starts_with(root))
+    }
+}
+
+/// Names that mean something other than a file to Windows.
+fn checked(path: PathBuf) -> Result<PathBuf, Failure> {
+    if cfg!(windows) {
+        const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
+        for part in path.components() {
+            let Component::Normal(part) = part else { continue };
+            let part = part.to_string_lossy().to_lowercase();
+            let stem = part.split('.').next().unwrap_or_default();
+            let numbered = stem.len() == 4 && (stem.starts_with("com") || stem.starts_with("lpt"));
+            if part.contains(':')
+                || part.ends_with(['.', ' '])
+                || DEVICES.contains(&stem)
+                || numbered
+            {
+                return Err(Failure::new("bad_path", format!("`{part}` is no name of a file")));
+            }
+        }
+    }
+    Ok(path)
+}
+
+/// Canonical as far as it exists; the rest must be plain names.
+fn canonical(path: &Path, last: Last) -> io::Result<PathBuf> {
+    let mut rest: Vec<&std::ffi::OsStr> = Vec::new();
+    let mut at = path;
+    if last == Last::Keep {
+        match (path.parent(), path.components().next_back()) {
+            (Some(parent), Some(Component::Normal(name))) => {
+                rest.push(name);
+                at = parent;
+            }
+            _ => return path.canonicalize(),
+        }
+    }
+    loop {
+        match at.canonicalize() {
+            Ok(mut full) => {
+                full.extend(rest.iter().rev());
+                return Ok(full);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // A link to nothing is not a name that is free.
+                if at.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+                    return Err(io::Error::new(
+                        io::ErrorKind::NotFound,
+                        "a link on the way leads to nothing",
+                    ));
+                }
+                match (at.parent(), at.components().next_back()) {
+                    (Some(parent), Some(Component::Normal(name))) => {
+                        rest.push(name);
+                        at = parent;
+                    }
+                    _ => return Err(error),
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// An error of the system in words, with a kind that scripts can rely on.
+pub(super) fn failed(error: &io::Error, what: &str, path: &str) -> Failure {
+    use io::ErrorKind as Kind;
+    let kind = match error.kind() {
+        Kind::NotFound => "not_found",
+        Kind::AlreadyExists => "exists",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "denied",
+        Kind::IsADirectory => "not_a_file",
+        Kind::NotADirectory => "not_a_folder",
+        Kind::DirectoryNotEmpty => "not_empty",
+        Kind::StorageFull | Kind::QuotaExceeded => "full",
+        Kind::FileTooLarge => "too_large",
+        Kind::InvalidFilename | Kind::InvalidInput => "bad_path",
+        Kind::Interrupted => "stopped",
+        _ => "system",
+    };
+    let failure = Failure::new(kind, format!("cannot {what} `{}`: {error}", shortened(path)));
+    match kind {
+        "not_found" => failure.hint("check the path; `fs.list` shows what is there"),
+        "not_empty" => failure.hint("`{ recursive = true }` removes what is in it too"),
+        "full" => failure.hint("free some space on the disk"),
+        _ => failure,
+    }
+}
+
+/// A path in a message: its end says most.
+pub(super) fn shortened(path: &str) -> String {
+    let count = path.chars().count();
+    if count <= 200 {
+        return path.to_owned();
+    }
+    format!("…{}", path.chars().skip(count - 200).collect::<String>())
+}
