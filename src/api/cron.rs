@@ -8,6 +8,8 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
+pub use crate::store::schedules::Schedules;
+
 /// What becomes of times that passed while the host was down or the computer slept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missed {

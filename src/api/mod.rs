@@ -37,6 +37,7 @@ pub mod http;
 pub mod json;
 pub mod kv;
 pub mod log;
+mod media;
 pub mod module;
 pub mod options;
 pub mod re;
@@ -52,6 +53,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::dingtalk::Client;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
@@ -114,6 +116,7 @@ struct Inner {
     roots: Roots,
     http: http::Caller,
     owner: Option<StaffId>,
+    client: Option<Client>,
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +137,7 @@ impl Host {
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
                 owner: None,
+                client: None,
             }),
         }
     }
@@ -169,6 +173,27 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.owner = owner;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may upload files to DingTalk.
+    #[must_use]
+    pub fn with_client(&self, client: Client) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.client = Some(client);
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn client(&self) -> Option<&Client> {
+        self.inner.client.as_ref()
+    }
+
+    /// Runs work on the runtime of sockets. Cancel safe: dropped, the work is aborted.
+    pub(crate) async fn on_sockets<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> LuaResult<T> {
+        let done = self.inner.http.on_sockets(work).await;
+        done.map_err(|error| misuse(format!("the call was cut short: {error}")))
     }
 
     /// Whom `bot.send("owner", …)` reaches.
@@ -218,6 +243,12 @@ impl Host {
     /// When this host has no journal, as in `check`.
     pub fn kv(&self) -> LuaResult<&Kv> {
         self.journal().map(|journal| &journal.kv)
+    }
+
+    /// When schedules were last due; `None` without a journal.
+    pub(crate) fn schedules(&self) -> Option<cron::Schedules> {
+        let journal = self.inner.journal.as_ref()?;
+        Some(cron::Schedules::new(journal.kv.store().clone()))
     }
 
     fn journal(&self) -> LuaResult<&Journal> {

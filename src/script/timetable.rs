@@ -11,11 +11,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::cron::{Missed, Schedule};
+use crate::api::cron::{Missed, Schedule, Schedules};
 use crate::script::generation::Event;
 use crate::script::registration::Declared;
 use crate::script::vm::Vm;
-use crate::store::schedules::Schedules;
 
 /// The clock is looked at this often at least: it may be set, and computers sleep.
 const LOOK: Duration = Duration::from_secs(20);
@@ -35,7 +34,7 @@ impl Timetable {
     /// Those of a VM, each at the index of its handler.
     pub(super) fn all(vm: &Vm) -> Vec<Option<Self>> {
         let mut seen: HashMap<String, usize> = HashMap::new();
-        let store = vm.scope.host().kv().ok().map(|kv| Schedules::new(kv.store().clone()));
+        let store = vm.scope.host().schedules();
         let mut all = vec![None; vm.registrations().len()];
         for registration in vm.registrations() {
             let Declared::Cron { schedule } = &registration.declared else { continue };

@@ -112,6 +112,7 @@ async fn a_message_goes_to_whom_it_is_meant_for() {
             moonbell::outbox::Post::Reply(reply) => {
                 let text = match reply.body {
                     Body::Text { text } | Body::Markdown { text, .. } => text,
+                    other => panic!("no words: {other:?}"),
                 };
                 (
                     reply.to.kind,

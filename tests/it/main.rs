@@ -5,6 +5,8 @@
 mod api_cron;
 mod api_fs;
 mod api_http;
+mod api_media;
+mod api_misuse;
 mod api_re;
 mod api_text;
 mod architecture;
