@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
 
+mod api_cron;
 mod api_fs;
 mod api_http;
+mod api_media;
+mod api_misuse;
 mod api_re;
 mod api_text;
 mod architecture;
