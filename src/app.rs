@@ -149,7 +149,9 @@ impl App {
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::everything(config.state.dir.join("files")));
+            .with_roots(Roots::everything(config.state.dir.join("files")))
+            .with_owner(config.access.owner.clone())
+            .with_client(client.clone());
         let processes = host.processes().clone();
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();

@@ -282,8 +282,29 @@ impl From<&Message> for Address {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "format", rename_all = "snake_case")]
 pub enum Body {
-    Text { text: String },
-    Markdown { title: String, text: String },
+    Text {
+        text: String,
+    },
+    Markdown {
+        title: String,
+        text: String,
+    },
+    /// A file that was uploaded; only the robot can send it, no webhook.
+    File {
+        media_id: String,
+        name: String,
+    },
+    /// A picture that was uploaded; as a file.
+    Image {
+        media_id: String,
+    },
+}
+
+impl Body {
+    /// Whether a webhook can carry it.
+    pub fn fits_webhook(&self) -> bool {
+        matches!(self, Self::Text { .. } | Self::Markdown { .. })
+    }
 }
 
 /// One reply on its way out.

@@ -7,10 +7,16 @@ use std::time::Duration;
 
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
-use crate::api::Host;
+use crate::api::cron::{self, Missed, Schedule};
+use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
 use crate::api::module::Module;
 use crate::api::options::{Options, duration};
+use crate::api::{Call, Host};
+use crate::message::Address;
+use crate::message::ChatKind;
+use crate::message::ConversationId;
+use crate::message::StaffId;
 
 /// What kind of messages, or moments, a handler is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +33,9 @@ pub enum Declared {
     Stop,
     Every {
         interval: Duration,
+    },
+    Cron {
+        schedule: Schedule,
     },
 }
 
@@ -135,8 +144,95 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
             }
             collect(lua, Declared::Every { interval }, HandlerOptions::default(), function)
         })?
+        .function(
+            "cron",
+            &["schedule", "options", "handler"],
+            |lua, _, (expression, second, third): (String, Value, Value)| {
+                let (options, function) = match (second, third) {
+                    (Value::Function(function), Value::Nil) => (Options::from(None), function),
+                    (Value::Table(options), Value::Function(function)) => {
+                        (Options::from(Some(options)), function)
+                    }
+                    (Value::Table(_), third) => {
+                        return Err(misuse(format!(
+                            "argument #3 (`handler`): expected function, got {}",
+                            type_name(&third)
+                        )));
+                    }
+                    (second, _) => {
+                        return Err(misuse(format!(
+                            "argument #2 (`options`): expected a table of options or a function, got {}",
+                            type_name(&second)
+                        )));
+                    }
+                };
+                let schedule = schedule_of(&expression, options)?;
+                collect(lua, Declared::Cron { schedule }, HandlerOptions::default(), function)
+            },
+        )?
+        .run_function("send", &["to", "message"], |_, call, (to, message): (Value, Value)| {
+            let to = recipient(call, &to)?;
+            ctx::say(call, to, message)
+        })?
         .value("pass", pass(lua)?)?
         .build()
+}
+
+fn schedule_of(expression: &str, mut options: Options) -> LuaResult<Schedule> {
+    let zone = options
+        .string("tz")?
+        .map(|name| cron::zone(&name).map_err(|why| misuse(format!("option `tz`: {why}"))))
+        .transpose()?;
+    let missed = match options.string("missed")?.as_deref() {
+        None | Some("skip") => Missed::Skip,
+        Some("once") => Missed::Once,
+        Some(other) => {
+            return Err(misuse(format!(
+                "option `missed`: expected \"skip\" or \"once\", got {other:?}"
+            )));
+        }
+    };
+    options.finish()?;
+    Schedule::parse(expression, zone, missed)
+        .map_err(|why| misuse(format!("argument #1 (`schedule`): {why}")))
+}
+
+/// Whom a message goes to that answers nobody: the owner, a person or a group.
+fn recipient(call: &Call, to: &Value) -> LuaResult<Address> {
+    const EXPECTED: &str = "argument #1 (`to`): expected \"owner\", { user = \"staff id\" } or { chat = \"group id\" }";
+    let person = |id: StaffId| Address {
+        // Messages to one person keep their order; sending goes by the staff id.
+        conversation_id: ConversationId::new(format!("to:{id}")),
+        kind: ChatKind::Direct,
+        staff_id: Some(id),
+        robot_code: None,
+        webhook: None,
+    };
+    match to {
+        Value::String(name) if &*name.as_bytes() == b"owner" => {
+            call.host.owner().cloned().map(person).ok_or_else(|| {
+                misuse("nobody owns this bot yet: set `access.owner` in the configuration")
+            })
+        }
+        Value::Table(table) => {
+            let mut options = Options::from(Some(table.clone()));
+            let (user, chat) = (options.string("user")?, options.string("chat")?);
+            options.finish()?;
+            match (user.filter(|id| !id.is_empty()), chat.filter(|id| !id.is_empty())) {
+                (Some(user), None) => Ok(person(StaffId::new(user))),
+                (None, Some(chat)) => Ok(Address {
+                    conversation_id: ConversationId::new(chat),
+                    kind: ChatKind::Group,
+                    staff_id: None,
+                    robot_code: None,
+                    webhook: None,
+                }),
+                _ => Err(misuse(EXPECTED)),
+            }
+        }
+        Value::String(name) => Err(misuse(format!("{EXPECTED}, got {:?}", name.to_string_lossy()))),
+        other => Err(misuse(format!("{EXPECTED}, got {}", type_name(other)))),
+    }
 }
 
 /// What `return bot.pass` returns: the message goes on to the next handler.

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use mlua::{Lua, Result as LuaResult, Table, Value};
+use mlua::{Lua, LuaString, Result as LuaResult, Table, Value};
 
 use crate::api::failure::{misuse, type_name};
 use crate::api::json::{Null, to_lua};
+use crate::api::media;
 use crate::api::module::Class;
 use crate::api::options::{Options, text_of};
 use crate::api::run::Run;
@@ -52,6 +53,22 @@ impl Classes {
                 async |call, this: Owned<()>, options: Options| {
                     this.check(&call, "ctx")?;
                     stream(call, options).await
+                },
+            )?
+            .async_method(
+                "send_file",
+                &["path", "options"],
+                async |call, this: Owned<()>, args: (LuaString, Options)| {
+                    this.check(&call, "ctx")?;
+                    media::send_file(call, args).await
+                },
+            )?
+            .async_method(
+                "send_image",
+                &["path"],
+                async |call, this: Owned<()>, path: LuaString| {
+                    this.check(&call, "ctx")?;
+                    media::send_image(call, path).await
                 },
             )?
             .build()?;
@@ -203,7 +220,11 @@ fn files(lua: &Lua, files: &[File]) -> LuaResult<Table> {
 
 /// `ctx:reply`: queues; it leaves when the handler next waits, or with its end.
 fn reply(call: &Call, message: Value) -> LuaResult<()> {
-    let to = address(call)?;
+    say(call, address(call)?, message)
+}
+
+/// Queues a message to somebody.
+pub(super) fn say(call: &Call, to: Address, message: Value) -> LuaResult<()> {
     let (body, at) = match message {
         Value::Table(table) => {
             let mut options = Options::from(Some(table));

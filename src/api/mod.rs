@@ -28,6 +28,7 @@
 
 pub mod bot;
 pub mod clean;
+pub mod cron;
 pub mod ctx;
 pub mod definitions;
 pub mod failure;
@@ -36,6 +37,7 @@ pub mod http;
 pub mod json;
 pub mod kv;
 pub mod log;
+mod media;
 pub mod module;
 pub mod options;
 pub mod re;
@@ -51,6 +53,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::dingtalk::Client;
+use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
 
@@ -111,6 +115,8 @@ struct Inner {
     processes: Processes,
     roots: Roots,
     http: http::Caller,
+    owner: Option<StaffId>,
+    client: Option<Client>,
 }
 
 #[derive(Clone, Debug)]
@@ -130,6 +136,8 @@ impl Host {
                 processes: Processes::new(),
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
+                owner: None,
+                client: None,
             }),
         }
     }
@@ -157,6 +165,40 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.http = http::Caller::new(network);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may write to its owner.
+    #[must_use]
+    pub fn with_owner(&self, owner: Option<StaffId>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.owner = owner;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may upload files to DingTalk.
+    #[must_use]
+    pub fn with_client(&self, client: Client) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.client = Some(client);
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn client(&self) -> Option<&Client> {
+        self.inner.client.as_ref()
+    }
+
+    /// Runs work on the runtime of sockets. Cancel safe: dropped, the work is aborted.
+    pub(crate) async fn on_sockets<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> LuaResult<T> {
+        let done = self.inner.http.on_sockets(work).await;
+        done.map_err(|error| misuse(format!("the call was cut short: {error}")))
+    }
+
+    /// Whom `bot.send("owner", …)` reaches.
+    pub(crate) fn owner(&self) -> Option<&StaffId> {
+        self.inner.owner.as_ref()
     }
 
     /// What makes the HTTP calls of scripts.
@@ -201,6 +243,12 @@ impl Host {
     /// When this host has no journal, as in `check`.
     pub fn kv(&self) -> LuaResult<&Kv> {
         self.journal().map(|journal| &journal.kv)
+    }
+
+    /// When schedules were last due; `None` without a journal.
+    pub(crate) fn schedules(&self) -> Option<cron::Schedules> {
+        let journal = self.inner.journal.as_ref()?;
+        Some(cron::Schedules::new(journal.kv.store().clone()))
     }
 
     fn journal(&self) -> LuaResult<&Journal> {

@@ -162,6 +162,9 @@ fn webhook_body(body: &Body, at: &[StaffId]) -> Value {
         Body::Markdown { title, text } => {
             ("markdown", json!({ "title": title_of(title, text), "text": text }), "text")
         }
+        // The outbox sends these as the robot; whoever does not gets at least the name across.
+        Body::File { name, .. } => ("text", json!({ "content": name }), "content"),
+        Body::Image { .. } => ("text", json!({ "content": "(picture)" }), "content"),
     };
     if let Some(Value::String(text)) = content.get_mut(text_key) {
         let mut missing = String::new();
@@ -199,6 +202,12 @@ fn message(body: &Body) -> (&'static str, String) {
         Body::Markdown { title, text } => {
             ("sampleMarkdown", json!({ "title": title_of(title, text), "text": text }).to_string())
         }
+        Body::File { media_id, name } => {
+            let kind = name.rsplit_once('.').map_or("zip", |(_, end)| end);
+            let file = json!({ "mediaId": media_id, "fileName": name, "fileType": kind });
+            ("sampleFile", file.to_string())
+        }
+        Body::Image { media_id } => ("sampleImageMsg", json!({ "photoURL": media_id }).to_string()),
     }
 }
 

@@ -37,6 +37,7 @@ pub fn split(body: &Body) -> Vec<Body> {
                 Body::Markdown { title, text }
             })
             .collect(),
+        Body::File { .. } | Body::Image { .. } => vec![body.clone()],
     }
 }
 

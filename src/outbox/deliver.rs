@@ -223,6 +223,7 @@ impl Sender {
         let to = &reply.to;
         let mut webhook_error = None;
         if let Some(webhook) = &to.webhook
+            && reply.body.fits_webhook()
             && now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
             && !self.is_throttled(to)
         {

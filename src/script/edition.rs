@@ -154,7 +154,9 @@ fn routes_of(
             patterns.collect::<Result<_, _>>().map_err(|error| error.to_string())?
         }
         Declared::Fallback => vec![Kind::Fallback],
-        Declared::Start | Declared::Stop | Declared::Every { .. } => Vec::new(),
+        Declared::Start | Declared::Stop | Declared::Every { .. } | Declared::Cron { .. } => {
+            Vec::new()
+        }
     };
     let place = Place {
         script: registration.path.clone(),

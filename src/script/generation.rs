@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime::Handle;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::run::{Limits, Run};
 use crate::script::drive::{Ended, Failed, drive};
 use crate::script::registration::{Declared, HandlerKey, Registration};
+use crate::script::timetable::Timetable;
 use crate::script::vm::Vm;
 
 /// Starts waiting for their VM. The dispatcher claims fewer runs than this at a time.
@@ -155,10 +157,14 @@ impl Generation {
 }
 
 /// What a finished future means to the task.
-enum Event {
+pub(super) enum Event {
     Run,
     Beat(usize),
     BeatDone(usize),
+    /// A schedule is due, and was at this moment.
+    Due(usize, DateTime<Utc>),
+    /// Its timer ended with the generation.
+    Off,
 }
 
 async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
@@ -166,6 +172,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
     let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     // One entry for each `bot.every`, by its handler: whether its last beat still runs.
     let mut busy = vec![false; vm.registrations().len()];
+    let timetables = Timetable::all(&vm);
     let timers = CancellationToken::new();
     let mut open = true;
     loop {
@@ -189,6 +196,9 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
                             events.push(beat(registration.handler.0, interval, timers.clone()));
                         }
                     }
+                    for timetable in timetables.iter().flatten() {
+                        events.push(timetable.first(timers.clone()));
+                    }
                 }
                 Some(Order::Retire(guard)) => {
                     timers.cancel();
@@ -200,7 +210,24 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
                 }
             },
             Some(event) = events.next(), if !events.is_empty() => match event {
-                Event::Run => {}
+                Event::Run | Event::Off => {}
+                Event::Due(index, at) => {
+                    let Some(timetable) = timetables[index].as_ref().filter(|_| !timers.is_cancelled()) else {
+                        continue;
+                    };
+                    events.push(timetable.after(at, timers.clone()));
+                    if std::mem::replace(&mut busy[index], true) {
+                        tracing::warn!(script = %vm.path(), "left out a scheduled run: the last one still runs");
+                        continue;
+                    }
+                    let vm = Arc::clone(&vm);
+                    let noted = timetable.note(at);
+                    events.push(Box::pin(async move {
+                        noted.await;
+                        background(&vm, index, "cron", None).await;
+                        Event::BeatDone(index)
+                    }));
+                }
                 Event::BeatDone(index) => busy[index] = false,
                 Event::Beat(index) => {
                     if timers.is_cancelled() {
@@ -264,6 +291,13 @@ async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>) {
     let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let run = Run::new(id, None, None, limits, CancellationToken::new());
     let ended = drive(vm, &run, &vm.functions[index], &serde_json::Value::Null).await;
+    let posts = run.take_pending();
+    if !posts.is_empty()
+        && let Ok(outbox) = vm.scope.host().outbox()
+        && let Err(error) = outbox.post(run.id(), posts).await
+    {
+        tracing::error!(script = %vm.path(), run.id = run.id(), "what `bot` {what} said was not kept: {error}");
+    }
     if let Ended::Failed(failed) = ended {
         let line = vm.registrations()[index].line;
         tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot` {what} failed: {}", failed.full);

@@ -16,6 +16,7 @@ mod report;
 mod require;
 mod review;
 mod scan;
+mod timetable;
 mod vm;
 pub mod watch;
 

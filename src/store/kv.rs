@@ -24,6 +24,11 @@ impl Kv {
         Self { store }
     }
 
+    /// The store that it is in.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub async fn get(&self, script: &str, key: &str) -> Result<Option<String>, Error> {
         let (script, key) = (script.to_owned(), key.to_owned());
         self.store.read(move |c| live(c, &script, &key)).await

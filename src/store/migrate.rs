@@ -10,6 +10,7 @@ use super::Error;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_journals.sql"),
     include_str!("migrations/0002_card_endings.sql"),
+    include_str!("migrations/0003_schedules.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {

@@ -30,8 +30,12 @@ fn bomb() -> Response {
     // A gzip member of stored zeros would be large: this is 4 MiB of zeros, deflated by the system's own tool.
     use std::io::Write as _;
     use std::process::{Command, Stdio};
-    let mut child =
-        Command::new("gzip").arg("-9c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new("gzip")
+        .arg("-9c")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let feeder = std::thread::spawn(move || stdin.write_all(&vec![0; 4 << 20]).unwrap());
     let packed = child.wait_with_output().unwrap().stdout;
@@ -224,7 +228,9 @@ async fn a_server_that_hangs_up_or_talks_nonsense_is_an_error() {
     let address = listener.local_addr().unwrap();
     let mut servers = JoinSet::new();
     servers.spawn(async move {
-        for answer in ["", "nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort"] {
+        for answer in
+            ["", "nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nshort"]
+        {
             let (mut stream, _) = listener.accept().await.unwrap();
             let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(answer.as_bytes()).await;
@@ -250,12 +256,18 @@ async fn misuse_names_function_and_argument() {
     for (call, expected) in [
         ("http.get()", "`http.get`: argument #1 (`url`): expected string"),
         ("http.get('http://x', { tiemout = 1 })", "did you mean `timeout`?"),
-        ("http.get('http://x', { headers = { ['a b'] = 'c' } })", "`a b`: this is no name of a header"),
+        (
+            "http.get('http://x', { headers = { ['a b'] = 'c' } })",
+            "`a b`: this is no name of a header",
+        ),
         ("http.get('http://x', { headers = { a = 'b\\r\\nc: d' } })", "line break"),
         ("http.get('http://x', { headers = { Host = 'y' } })", "set by moonbell itself"),
         ("http.get('http://x', { body = 'y' })", "a GET has no body"),
         ("http.post('http://x', { body = 'y', json = 1 })", "got several"),
-        ("http.request{ method = 'BREW', url = 'http://x' }", "option `method`: expected one of GET"),
+        (
+            "http.request{ method = 'BREW', url = 'http://x' }",
+            "option `method`: expected one of GET",
+        ),
         ("http.request{}", "option `url`: expected a string, got nil"),
         ("http.get('http://x', { max = 1e9 })", "option `max`"),
     ] {

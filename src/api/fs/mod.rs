@@ -154,6 +154,15 @@ async fn read(call: Call, (path, mut options): (Path, Options)) -> LuaResult<Out
     })
 }
 
+/// A whole file, for functions that send it on.
+pub(super) async fn read_file(
+    call: &Call,
+    path: String,
+    max: u64,
+) -> LuaResult<Result<Vec<u8>, Failure>> {
+    on_disk(call, move |roots, script, stop| files::read(roots, script, &path, max, stop)).await
+}
+
 /// Work that answers `true`.
 async fn done(
     call: Call,

@@ -46,7 +46,9 @@ impl Network {
             Host::Ipv4(address) => !is_public(address.into()),
             Host::Ipv6(address) => !is_public(address.into()),
             // Another port of it was granted: the resolver, which knows no ports, would let it through.
-            Host::Domain(_) => self.knows(&name),
+            Host::Domain(_) => {
+                self.knows(&name) || name == "localhost" || name.ends_with(".localhost")
+            }
         };
         if refused { Err(Denied(name)) } else { Ok(()) }
     }
@@ -154,6 +156,8 @@ mod tests {
             "http://0177.0.0.1/",
             "http://255.255.255.255/",
             "http://224.0.0.1/",
+            "http://localhost/",
+            "http://a.localhost./",
         ] {
             assert!(network.check(&url(text)).is_err(), "{text}");
         }

@@ -62,12 +62,18 @@ impl Caller {
                 self.client.get_or_init(|| client).clone()
             }
         };
+        self.on_sockets(call::send(client, self.network.clone(), request)).await.unwrap_or_else(
+            |error| Err(Failure::new("network", format!("the call was cut short: {error}"))),
+        )
+    }
+
+    /// Runs work where connections live. Cancel safe: dropped, the work is aborted.
+    pub(crate) async fn on_sockets<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
         let runtime = self.runtime.clone().unwrap_or_else(Handle::current);
-        AbortOnDropHandle::new(runtime.spawn(call::send(client, self.network.clone(), request)))
-            .await
-            .unwrap_or_else(|error| {
-                Err(Failure::new("network", format!("the call was cut short: {error}")))
-            })
+        AbortOnDropHandle::new(runtime.spawn(work)).await
     }
 }
 
@@ -156,6 +162,7 @@ impl Answer {
 }
 
 /// In a loop there is nobody to look at `err`: an answer that breaks off raises.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn broke(failure: Failure) -> mlua::Error {
     misuse(format!("the answer broke off: {failure}"))
 }

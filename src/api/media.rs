@@ -1,0 +1,241 @@
+//! `ctx:send_file`, `ctx:send_image`: files of this computer into the chat. See `ctx.d.luau`.
+//!
+//! The file is read and uploaded at once, so that a refusal is the call's `nil, err`; the message then takes its place
+//! among the replies. DingTalk shows only some types as files: others travel inside a zip.
+
+use mlua::{LuaString, Result as LuaResult, Value};
+
+use bytes::Bytes;
+
+use crate::api::Call;
+use crate::api::ctx::address;
+use crate::api::failure::{Failure, Outcome, misuse, type_name};
+use crate::api::fs;
+use crate::api::options::Options;
+use crate::dingtalk::ApiError;
+use crate::dingtalk::Class;
+use crate::dingtalk::MediaKind;
+use crate::message::Body;
+use crate::message::Reply;
+
+/// Types that DingTalk documents for files of a robot.
+const SHOWN: &[&str] = &["xlsx", "pdf", "zip", "rar", "doc", "docx"];
+
+/// Longer names are cut where they are shown.
+const MAX_NAME_CHARS: usize = 100;
+
+/// `ctx:send_file`. Cancel safe: what was uploaded and not sent is forgotten by DingTalk.
+pub(super) async fn send_file(
+    call: Call,
+    (path, mut options): (LuaString, Options),
+) -> LuaResult<Outcome<bool>> {
+    let given = options.string("name")?;
+    options.finish()?;
+    let (name, content) = match read(&call, &path, MediaKind::File).await? {
+        Ok(read) => read,
+        Err(failure) => return Ok(failure.into()),
+    };
+    let name = safe_name(given.as_deref().unwrap_or(&name));
+    let extension = name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
+    let (name, content) = if SHOWN.contains(&extension.as_str()) {
+        (name, content)
+    } else {
+        (format!("{name}.zip"), zipped(&name, &content))
+    };
+    let sent_as = name.clone();
+    upload(&call, MediaKind::File, name, content, |media_id| Body::File { media_id, name: sent_as })
+        .await
+}
+
+/// `ctx:send_image`. Cancel safe, as `ctx:send_file`.
+pub(super) async fn send_image(call: Call, path: LuaString) -> LuaResult<Outcome<bool>> {
+    let (name, content) = match read(&call, &path, MediaKind::Image).await? {
+        Ok(read) => read,
+        Err(failure) => return Ok(failure.into()),
+    };
+    let Some(extension) = image_type(&content) else {
+        return Ok(Failure::new(
+            "type",
+            format!("`{}` is no picture that DingTalk shows", safe_name(&name)),
+        )
+        .hint("PNG, JPEG, GIF and BMP are; send it with `ctx:send_file`")
+        .into());
+    };
+    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+    let name = safe_name(&format!("{stem}.{extension}"));
+    upload(&call, MediaKind::Image, name, content, |media_id| Body::Image { media_id }).await
+}
+
+async fn read(
+    call: &Call,
+    path: &LuaString,
+    kind: MediaKind,
+) -> LuaResult<Result<(String, Vec<u8>), Failure>> {
+    let path = path
+        .to_str()
+        .map_err(|_| {
+            misuse(format!(
+                "argument #1 (`path`): expected a path (UTF-8), got {}",
+                type_name(&Value::String(path.clone()))
+            ))
+        })?
+        .to_owned();
+    let name = path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    let content = fs::read_file(call, path, kind.limit_bytes() as u64).await?;
+    Ok(match content {
+        // DingTalk takes no empty files, and says so in a way that helps nobody.
+        Ok(content) if content.is_empty() => {
+            Err(Failure::new("empty", format!("`{}` is empty", safe_name(&name))))
+        }
+        Ok(content) => Ok((name, content)),
+        Err(failure) => Err(failure),
+    })
+}
+
+async fn upload(
+    call: &Call,
+    kind: MediaKind,
+    name: String,
+    content: Vec<u8>,
+    body: impl FnOnce(String) -> Body,
+) -> LuaResult<Outcome<bool>> {
+    let to = address(call)?;
+    let client = call.host.client().cloned().ok_or_else(|| {
+        misuse("there is no connection to DingTalk here: scripts are only checked")
+    })?;
+    let content = Bytes::from(content);
+    let uploaded = call
+        .host
+        .on_sockets(async move { client.upload_media(kind, &name, content).await })
+        .await?;
+    Ok(match uploaded {
+        Ok(id) => {
+            call.run.reply(Reply { to, body: body(id.as_str().to_owned()), at: Vec::new() })?;
+            Outcome::Value(true)
+        }
+        Err(error) => failed(&error).into(),
+    })
+}
+
+fn failed(error: &ApiError) -> Failure {
+    let kind = match error.class {
+        Class::Throttled | Class::Quota => "throttled",
+        Class::TooLarge => "too_large",
+        Class::Transient => "network",
+        _ => "refused",
+    };
+    let failure = Failure::new(kind, error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// A name that is only a name: no folders, nothing that a terminal or a file system acts on.
+fn safe_name(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = crate::api::clean::clean(name);
+    let name: String =
+        name.chars().filter(|c| !c.is_control() && !r#"<>:"|?*"#.contains(*c)).collect();
+    let name = name.trim().trim_matches('.');
+    let count = name.chars().count();
+    let name: String = name.chars().skip(count.saturating_sub(MAX_NAME_CHARS)).collect();
+    if name.is_empty() { "file".to_owned() } else { name }
+}
+
+/// What a picture is, by its first bytes: its name says nothing.
+fn image_type(content: &[u8]) -> Option<&'static str> {
+    let types: [(&[u8], _); 4] =
+        [(b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"), (b"BM", "bmp")];
+    types.into_iter().find(|(start, _)| content.starts_with(start)).map(|(_, name)| name)
+}
+
+/// A zip of one file, stored as it is: the format asks for no more.
+fn zipped(name: &str, content: &[u8]) -> Vec<u8> {
+    const UTF8_NAME: u16 = 1 << 11;
+    /// 1 January 1980: the time a zip begins to count from.
+    const DATE: u16 = 0x21;
+    let size = u32::try_from(content.len()).expect("uploads are far smaller than 4 GiB");
+    let name_length = u16::try_from(name.len()).expect("names are cut before");
+    let mut about = Vec::new();
+    for half in [20, UTF8_NAME, 0, 0, DATE] {
+        about.extend(u16::to_le_bytes(half));
+    }
+    for word in [crc32(content), size, size] {
+        about.extend(word.to_le_bytes());
+    }
+    about.extend(name_length.to_le_bytes());
+    about.extend(0_u16.to_le_bytes());
+
+    let mut out = Vec::with_capacity(content.len() + 2 * name.len() + 128);
+    out.extend(b"PK\x03\x04");
+    out.extend(&about);
+    out.extend(name.as_bytes());
+    out.extend(content);
+    let directory = u32::try_from(out.len()).expect("uploads are far smaller than 4 GiB");
+    out.extend(b"PK\x01\x02\x14\x00");
+    out.extend(&about);
+    out.extend([0; 14]); // no comment, first disk, no attributes, offset 0
+    out.extend(name.as_bytes());
+    let length = u32::try_from(out.len()).expect("uploads are far smaller than 4 GiB") - directory;
+    out.extend(b"PK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x00");
+    out.extend(length.to_le_bytes());
+    out.extend(directory.to_le_bytes());
+    out.extend([0; 2]);
+    out
+}
+
+fn crc32(content: &[u8]) -> u32 {
+    !content.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 0 { crc >> 1 } else { (crc >> 1) ^ 0xedb8_8320 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_only_names() {
+        for (name, expected) in [
+            ("../../etc/passwd", "passwd"),
+            ("a\u{202e}txt.exe", "atxt.exe"),
+            ("C:\\x\\y.pdf", "y.pdf"),
+            ("..", "file"),
+            ("季度报告 v2.pdf", "季度报告 v2.pdf"),
+            ("a\nb<c>.txt", "abc.txt"),
+        ] {
+            assert_eq!(safe_name(name), expected);
+        }
+        assert_eq!(safe_name(&format!("{}.pdf", "好".repeat(300))).chars().count(), MAX_NAME_CHARS);
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_zip() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn other_programs_can_open_the_zip() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.zip");
+        std::fs::write(&path, zipped("日志.log", b"one\ntwo\n")).unwrap();
+        let script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(z.namelist()[0], z.read(z.namelist()[0]))";
+        let Ok(seen) = std::process::Command::new("python3")
+            .args(["-X", "utf8", "-c", script])
+            .arg(&path)
+            .output()
+        else {
+            return; // no Python here: the checksum and the sizes are tested above
+        };
+        assert_eq!(
+            String::from_utf8_lossy(&seen.stdout),
+            "日志.log b'one\\ntwo\\n'\n",
+            "{}",
+            String::from_utf8_lossy(&seen.stderr)
+        );
+    }
+}
