@@ -424,6 +424,20 @@ fn luau_type(rust: &str) -> String {
     }
 }
 
+/// Errors quote what the script gave: of ten megabytes, the beginning and the end are enough.
+fn shortened(text: &str) -> String {
+    const BEGIN: usize = 1_500;
+    const END: usize = 300;
+    if text.len() <= BEGIN + END {
+        return text.to_owned();
+    }
+    format!(
+        "{} … {}",
+        &text[..text.floor_char_boundary(BEGIN)],
+        &text[text.ceil_char_boundary(text.len() - END)..]
+    )
+}
+
 /// How a result crosses into Luau: `true, …` or `false, message`.
 fn crossed(lua: &Lua, full: &str, result: LuaResult<MultiValue>) -> LuaResult<MultiValue> {
     match result {
@@ -435,7 +449,7 @@ fn crossed(lua: &Lua, full: &str, result: LuaResult<MultiValue>) -> LuaResult<Mu
         Err(error @ Error::MemoryError(_)) => Err(error),
         Err(error) => {
             let text = match &error {
-                Error::RuntimeError(text) => text.clone(),
+                Error::RuntimeError(text) => shortened(text),
                 other => other.to_string(),
             };
             let text = if text.starts_with("is a method") {
