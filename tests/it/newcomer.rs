@@ -192,6 +192,7 @@ async fn a_newcomer_sees_answers_a_streaming_card_and_an_edit_at_work() {
     page.close().await;
 
     let (status, said) = dev.interrupt().await;
+    assert!(!said.contains("cut off"), "nothing runs, so nothing is waited for: {said}");
     assert!(status.success(), "{status}: {said}");
     assert_eq!(said.matches("connected").count(), 1, "one line for one thing:\n{said}");
 }
