@@ -47,7 +47,7 @@ struct Gateway {
 type Shared = Arc<Gateway>;
 
 fn main() {
-    let messages = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(4000);
+    let messages = std::env::args().find_map(|a| a.parse().ok()).unwrap_or(4000);
     println!(
         "echo, {messages} messages each, journal with fsync on {}",
         std::env::temp_dir().display()
@@ -250,7 +250,7 @@ fn host_client(base: &str, stop: CancellationToken) -> std::thread::JoinHandle<(
         )
         .unwrap();
         let mut config = Config::new(scripts, dir.path().join("state"));
-        config.dingtalk.client_id = "dingbench".to_owned();
+        "dingbench".clone_into(&mut config.dingtalk.client_id);
         config.dingtalk.client_secret = Secret::new("secret");
         config.dingtalk.api_base = base.parse().unwrap();
         config.dingtalk.oapi_base = base.parse().unwrap();

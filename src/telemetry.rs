@@ -17,8 +17,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Our own lines from `info`, those of libraries from `warn`.
-const DEFAULT_FILTER: &str = "warn,moonbell=info";
+/// Our own lines and those of scripts (`log`, `print`) from `info`, those of libraries from `warn`.
+const DEFAULT_FILTER: &str = "warn,moonbell=info,script=info";
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,9 @@ fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
     let directives = match given {
         None => DEFAULT_FILTER.to_owned(),
         Some(level @ ("error" | "off")) => level.to_owned(),
-        Some(level @ ("warn" | "info" | "debug" | "trace")) => format!("warn,moonbell={level}"),
+        Some(level @ ("warn" | "info" | "debug" | "trace")) => {
+            format!("warn,moonbell={level},script={level}")
+        }
         Some(list) => list.to_owned(),
     };
     // `inof` would be read as the name of a module, and everything would fall silent.
@@ -170,7 +172,8 @@ where
             write!(out, "{word} ")?;
         }
         let target = event.metadata().target();
-        if !target.starts_with("moonbell") || level >= Level::DEBUG {
+        // A script names itself in a field.
+        if target != "script" && (!target.starts_with("moonbell") || level >= Level::DEBUG) {
             write!(out, "{dim}{target}:{reset} ")?;
         }
         let mut line = Line::default();

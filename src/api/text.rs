@@ -323,8 +323,9 @@ mod tests {
                 for event in pulldown_cmark::Parser::new(&escaped) {
                     match event {
                         pulldown_cmark::Event::Text(text) => shown.push_str(&text),
-                        pulldown_cmark::Event::SoftBreak | pulldown_cmark::Event::HardBreak => shown.push(' '),
-                        pulldown_cmark::Event::Start(pulldown_cmark::Tag::Paragraph | pulldown_cmark::Tag::CodeBlock(_))
+                        pulldown_cmark::Event::SoftBreak
+                        | pulldown_cmark::Event::HardBreak
+                        | pulldown_cmark::Event::Start(pulldown_cmark::Tag::Paragraph | pulldown_cmark::Tag::CodeBlock(_))
                         | pulldown_cmark::Event::End(_) => shown.push(' '),
                         other => proptest::prop_assert!(false, "{:?} out of {:?}", other, escaped),
                     }

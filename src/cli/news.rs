@@ -1,7 +1,7 @@
 //! What the terminal of `dev` and `run` shows of the scripts: what serves at the start, and what becomes of saves.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
 
@@ -10,6 +10,7 @@ use crate::script::Library;
 use crate::script::Outcome;
 use crate::script::Report;
 use crate::script::Snapshot;
+use crate::script::Status;
 
 /// The folder and what of it serves, in one line.
 pub(super) fn folder(dir: &Path, fresh: bool, library: &Library) -> String {
@@ -35,7 +36,8 @@ fn count(n: usize, what: &str) -> String {
 /// Listens from the call on, not from the first poll: mistakes of the first load are told too. What loaded well then is
 /// in [`folder`]'s line already.
 pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
-    let first = library.snapshot();
+    // Numbers only: the snapshot itself would keep the first version of every script alive.
+    let first = serving(&library.snapshot());
     let mut reports = library.reports();
     async move {
         loop {
@@ -52,9 +54,13 @@ pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
     }
 }
 
-fn is_known(first: &Arc<Snapshot>, report: &Report) -> bool {
+/// The version of each script that serves.
+fn serving(snapshot: &Snapshot) -> HashMap<String, u64> {
+    let one = |script: &Status| Some((script.script.clone(), script.serving?.number));
+    snapshot.scripts().iter().filter_map(one).collect()
+}
+
+fn is_known(first: &HashMap<String, u64>, report: &Report) -> bool {
     let Outcome::Loaded { number, .. } = report.outcome else { return false };
-    first.scripts().iter().any(|known| {
-        known.script == report.script && known.serving.is_some_and(|one| one.number == number)
-    })
+    first.get(&report.script) == Some(&number)
 }

@@ -354,14 +354,13 @@ impl Sender {
             }
             Err(no_template) => Err(no_template),
         };
-        match (finished, card.ending) {
-            (Ok(()), _) => {}
-            // Tried again after the next start.
-            (Err(error), None) if error.is_transient() => return,
-            // A refusal that repeating does not mend is an end too: the card is gone.
-            (Err(_), None) => {}
+        if let Err(error) = finished {
+            if card.ending.is_none() && error.is_transient() {
+                // Tried again after the next start. A refusal that repeating does not mend is an end: the card is gone.
+                return;
+            }
             // What the run said last is an answer: where the card cannot show it, a message does.
-            (Err(_), Some(_)) if !card.shown.trim().is_empty() => {
+            if card.ending.is_some() && !card.shown.trim().is_empty() {
                 let Ok(to) = serde_json::from_str(&card.address) else { return };
                 let body = Body::Markdown { title: card.title, text };
                 let reply = Reply { to, body, at: Vec::new() };
@@ -370,7 +369,6 @@ impl Sender {
                     return;
                 }
             }
-            (Err(_), Some(_)) => {}
         }
         self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await;
     }

@@ -124,6 +124,21 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// Frames shown of a deep traceback: what a stack overflow repeats twenty thousand times says nothing more.
+const FIRST_FRAMES: usize = 10;
+const LAST_FRAMES: usize = 5;
+
+fn shortened(mut frames: Vec<String>) -> Vec<String> {
+    if frames.len() > FIRST_FRAMES + LAST_FRAMES + 1 {
+        let left_out = frames.len() - FIRST_FRAMES - LAST_FRAMES;
+        let last = frames.split_off(frames.len() - LAST_FRAMES);
+        frames.truncate(FIRST_FRAMES);
+        frames.push(format!("… {left_out} more"));
+        frames.extend(last);
+    }
+    frames
+}
+
 /// Blanks as wide as the characters before the caret: Chinese takes two columns.
 pub(super) fn padding(source: &str, characters: usize) -> String {
     source.chars().take(characters).map(|c| if (c as u32) >= 0x1100 { "  " } else { " " }).collect()
@@ -154,7 +169,7 @@ impl Raised {
             Some(at) => (text[..at].trim_end(), &text[at + "stack traceback:".len()..]),
             None => (text.trim_end(), ""),
         };
-        let traceback = frames
+        let traceback: Vec<String> = frames
             .lines()
             .map(str::trim)
             .filter(|line| {
@@ -166,6 +181,7 @@ impl Raised {
             })
             .map(str::to_owned)
             .collect();
+        let traceback = shortened(traceback);
         let (at, message) =
             position(head).map_or((None, head), |(path, line, rest)| (Some((path, line)), rest));
         Self { at, message: message.to_owned(), traceback }

@@ -191,7 +191,7 @@ fn stopped(vm: &Vm, run: &Run) -> Ended {
         .traceback
         .first()
         .and_then(|frame| frame.split_whitespace().next())
-        .map(str::to_owned);
+        .map(|place| place.trim_end_matches(':').to_owned());
     let short = match place {
         Some(place) => format!("{place}: {limit}"),
         None => limit.to_string(),

@@ -241,8 +241,9 @@ mod tests {
         let (one, two, three, four) = tokio::join!(small(), large(), small(), large());
         assert!(matches!(two, Err(Error::Full { .. })), "{two:?}");
         assert!(four.is_err());
-        let kept = usize::from(one.is_ok()) + usize::from(three.is_ok());
-        let count = |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+        let kept = i64::from(one.is_ok()) + i64::from(three.is_ok());
+        let count =
+            |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
         assert_eq!(store.read(count).await.unwrap(), kept);
         store.write(|c| c.pragma_update(None, "max_page_count", 1_000_000)).await.unwrap();
         large().await.unwrap();

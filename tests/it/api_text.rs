@@ -7,7 +7,7 @@ async fn a_table_holds_what_rows_say_and_nothing_more() {
     let bench = Bench::new().await;
     bench
         .passes(
-            r##"
+            r#"
         assert(text.table({ { "name", "size" }, { "a|b", 12 }, { "c\nd" } }) ==
             "| name | size |\n| --- | --- |\n| a\\|b | 12 |\n| c d |  |\n")
         assert(text.table({ { name = "x", n = true }, { n = 1 } }, { columns = { "name", "n" }, align = { "left", "right" } }) ==
@@ -21,7 +21,7 @@ async fn a_table_holds_what_rows_say_and_nothing_more() {
         assert(#text.lines("a\r\nb\n") == 2 and text.lines("a\r\nb")[1] == "a")
         assert(text.code("```") == "````\n```\n````")
         assert(text.trim("\255x") == "�x")
-        "##,
+        "#,
         )
         .await;
 }

@@ -72,7 +72,7 @@ fn help_is_data_and_every_command_shows_examples() {
     let home = Home::new();
     let help = home.run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (0, ""));
-    for command in ["dev", "run", "status", "completions"] {
+    for command in ["dev", "run", "status", "check", "types", "completions"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
         let own = home.run(&[command, "--help"]);
         assert_eq!(own.code, 0, "{own:?}");

@@ -1,6 +1,12 @@
 //! One integration binary; a module per area of behaviour.
 
 #![allow(clippy::unwrap_used, reason = "helpers outside of `#[test]` functions are tests too")]
+#![allow(
+    clippy::unnecessary_debug_formatting,
+    reason = "a path in quotes is what Lua and TOML want"
+)]
+#![allow(clippy::unused_self, reason = "a guard that is consumed reads as a sentence")]
+#![allow(clippy::type_complexity, reason = "a table of cases says its type once")]
 
 mod api_cron;
 mod api_fs;

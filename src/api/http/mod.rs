@@ -162,6 +162,7 @@ impl Answer {
 }
 
 /// In a loop there is nobody to look at `err`: an answer that breaks off raises.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn broke(failure: Failure) -> mlua::Error {
     misuse(format!("the answer broke off: {failure}"))
 }

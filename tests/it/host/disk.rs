@@ -38,15 +38,9 @@ async fn a_full_disk_delays_messages_and_loses_none() {
     let stage = Setup::new().stage().await;
     let Some(host) = on_a_small_disk(stage).await else {
         // Said, not skipped quietly; the journal's own part is tested in `store`, on every system.
-        #[expect(
-            clippy::print_stderr,
-            reason = "whoever reads the output of the tests should know"
-        )]
-        {
-            eprintln!(
-                "no user namespaces here (`unshare -Urm`): a full disk was not tried on the whole host"
-            );
-        }
+        eprintln!(
+            "no user namespaces here (`unshare -Urm`): a full disk was not tried on the whole host"
+        );
         return;
     };
     host.say(ALICE, "trace before");

@@ -124,8 +124,8 @@ pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
         stage.sim.client_secret(),
         stage.sim.api_base(),
         stage.sim.oapi_base(),
-        stage.path("scripts"),
-        stage.state_dir(),
+        stage.path("scripts").to_str().unwrap(),
+        stage.state_dir().to_str().unwrap(),
         stage.guests,
     );
     let path = stage.path("bot.toml");

@@ -29,7 +29,7 @@ pub(super) const BOB: &str = "015412345603";
 pub(super) const STRANGER: &str = "015412345604";
 
 /// Far more than a busy machine needs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Handlers that most tests use. `{home}` becomes the folder of the test.
 const BASICS: &str = r#"
@@ -168,7 +168,9 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn open(self) {}
+    pub(super) fn open(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Gate {
@@ -266,13 +268,12 @@ impl Stage {
         async move {
             let deadline = tokio::time::Instant::now() + PATIENCE;
             while !wanted() {
-                if tokio::time::Instant::now() > deadline {
-                    panic!(
-                        "{place}: never true: {what}\n{}{}",
-                        self.sim.transcript(),
-                        self.notes()
-                    );
-                }
+                assert!(
+                    tokio::time::Instant::now() < deadline,
+                    "{place}: never true: {what}\n{}{}",
+                    self.sim.transcript(),
+                    self.notes()
+                );
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }

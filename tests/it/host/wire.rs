@@ -4,42 +4,38 @@ use std::time::Duration;
 
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, RawFrame};
 
-use super::stage::{ALICE, BOB, LINA, OWNER, Setup, TestHost};
-
-fn fault(order: FaultOrder) -> impl Fn(&TestHost) {
-    move |host| host.sim.faults(&order)
-}
+use super::stage::{ALICE, BOB, LINA, OWNER, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_the_connection_lose_nothing_and_repeat_nothing() {
-    let faults: Vec<(&str, Box<dyn Fn(&TestHost)>)> = vec![
-        ("close", Box::new(fault(FaultOrder { close: true, ..FaultOrder::default() }))),
+    let faults = [
+        ("close", FaultOrder { close: true, ..FaultOrder::default() }),
         (
             "disconnect",
-            Box::new(fault(FaultOrder {
+            FaultOrder {
                 disconnect: Some("connection is expired".to_owned()),
                 ..FaultOrder::default()
-            })),
+            },
         ),
         (
             "disconnect without an id",
-            Box::new(fault(FaultOrder {
+            FaultOrder {
                 disconnect_minimal: Some("connection is expired".to_owned()),
                 ..FaultOrder::default()
-            })),
+            },
         ),
-        ("reorder", Box::new(fault(FaultOrder { reorder: Some(4), ..FaultOrder::default() }))),
-        ("duplicate", Box::new(fault(FaultOrder { duplicate: Some(4), ..FaultOrder::default() }))),
+        ("reorder", FaultOrder { reorder: Some(4), ..FaultOrder::default() }),
+        ("duplicate", FaultOrder { duplicate: Some(4), ..FaultOrder::default() }),
         (
             "no ticket at first",
-            Box::new(fault(FaultOrder {
+            FaultOrder {
                 close: true,
                 http: vec![
                     HttpFault::new(HttpFaultKind::Html).on("/v1.0/gateway").calls(2),
                     HttpFault::new(HttpFaultKind::Reset).on("/v1.0/gateway").calls(1),
                 ],
                 ..FaultOrder::default()
-            })),
+            },
         ),
     ];
     let host = Setup::new().start().await;
@@ -48,7 +44,7 @@ async fn faults_of_the_connection_lose_nothing_and_repeat_nothing() {
     for (round, (_, order)) in faults.iter().enumerate() {
         for n in 0..10 {
             if n == 5 {
-                order(&host);
+                host.sim.faults(order);
             }
             let text = format!("{round}-{n}");
             host.say(people[n % people.len()], &format!("trace {text}"));
