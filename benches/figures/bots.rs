@@ -118,7 +118,6 @@ client_secret = "secret"
 api_base = "{base}"
 oapi_base = "{base}"
 card_template = "bench.schema"
-card_calls_per_second = 1000000
 [scripts]
 dir = '{}'
 [state]
@@ -152,6 +151,15 @@ pub(crate) fn start_dev<'a>(scripts: impl IntoIterator<Item = (String, &'a str)>
     let mut command = Command::new(binary());
     command.args(["dev", "--port", "0", "--scripts"]).arg(folder).arg("--config").arg(file);
     Process::start(command, dir)
+}
+
+/// A host that is as fast with cards as it can: this program again, see [`crate::host::run`].
+pub(crate) async fn without_card_pace() -> Bot {
+    let gateway = Gateway::start().await;
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg(crate::host::ARGUMENT).arg(gateway.base());
+    let process = Process::start(command, folder());
+    connected("moonbell, no card pace", gateway, process).await
 }
 
 /// A WebSocket client that neither journals nor runs a script: this program again, see [`crate::raw`].
@@ -215,8 +223,11 @@ async fn rival(name: &'static str, mut command: Command) -> Bot {
 }
 
 async fn connected(name: &'static str, gateway: Gateway, process: Process) -> Bot {
-    let waited =
-        tokio::time::timeout(std::time::Duration::from_secs(20), gateway.connected()).await;
-    assert!(waited.is_ok(), "{name} did not connect; it said:\n{}", process.log());
+    assert!(
+        gateway.connected().await.is_some(),
+        "{name} did not connect; it said:
+{}",
+        process.log()
+    );
     Bot { name, gateway, process }
 }

@@ -103,7 +103,8 @@ async fn start(count: usize) {
         let gateway = Gateway::start().await;
         let started = Instant::now();
         let process = bots::start_moonbell(gateway.base(), given(&scripts));
-        times.push(gateway.connected().await - started);
+        let connected = gateway.connected().await;
+        times.push(connected.expect("moonbell connects") - started);
         drop(process);
     }
     println!(

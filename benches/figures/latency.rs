@@ -23,7 +23,7 @@ pub(crate) async fn run() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(raw::serve(&base, Some(read_at)));
     });
-    raw.connected().await;
+    raw.connected().await.expect("the raw client connects");
 
     let folder = bots::folder();
     let mut disk = Disk::new(folder.path());

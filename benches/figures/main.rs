@@ -28,10 +28,10 @@ const BENCHES: [&str; 6] = ["routing", "latency", "echo", "fairness", "reload", 
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [first, base] = &arguments[..]
-        && first == raw::ARGUMENT
-    {
-        return raw::run(base);
+    match &arguments[..] {
+        [first, base] if first == raw::ARGUMENT => return raw::run(base),
+        [first, base] if first == host::ARGUMENT => return host::run(base, echo::SCRIPT),
+        _ => {}
     }
     // `cargo test --all-targets` starts benches too, without this flag.
     if !arguments.iter().any(|argument| argument == "--bench") {
