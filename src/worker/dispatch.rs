@@ -135,6 +135,9 @@ impl Dispatch {
                 reap(ended);
             }
         }
+        for row in self.inbox.close() {
+            rows.spawn(self.clone().serve(row, halt.clone()));
+        }
         drain(&mut rows, FINISH).await;
         halt.cancel();
         drain(&mut rows, CANCEL).await;
