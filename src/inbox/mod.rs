@@ -197,21 +197,22 @@ impl Inbox {
         let insert = move |c: &Connection| {
             let now = now_ms();
             let place = Place::reserve(shared, lane);
-            let (state, started_at) =
-                if place.starts { (RUNNING, Some(now)) } else { (QUEUED, None) };
+            let id: i64 = c
+                .prepare_cached("SELECT ifnull(max(id), 0) + 1 FROM inbox")?
+                .query_row([], |row| row.get(0))?;
+            let (state, started_at, run) = if place.starts {
+                (RUNNING, Some(now), Some(short_id(id)))
+            } else {
+                (QUEUED, None, None)
+            };
             let inserted = c
                 .prepare_cached(
-                    "INSERT INTO inbox (key, lane, state, payload, received_at_ms, started_at_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO NOTHING",
+                    "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, run)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING",
                 )?
-                .execute(params![key, place.lane, state, payload, now, started_at])?;
+                .execute(params![id, key, place.lane, state, payload, now, started_at, run])?;
             if inserted == 0 {
                 return Ok(None);
-            }
-            let id = c.last_insert_rowid();
-            if place.starts {
-                c.prepare_cached("UPDATE inbox SET run = ?2 WHERE id = ?1")?
-                    .execute(params![id, short_id(id)])?;
             }
             Ok(Some((place, id, now)))
         };
@@ -221,7 +222,7 @@ impl Inbox {
             place.settle(id, now, inbound);
             Accepted::New
         };
-        self.store.write_then(insert, settle).await
+        self.store.write_one(insert, settle).await
     }
 
     /// Waits until there may be something to claim.
