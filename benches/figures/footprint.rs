@@ -42,7 +42,7 @@ bot.command("deploy{n} <env:dev|staging|prod> [tag] --force", {{
     run = function(ctx)
         local done, why = shell.run{{ "true", cwd = "/" }}
         if not done then
-            ctx:reply(why.message)
+            ctx:reply(tostring(why))
             return
         end
         ctx:reply(`{{ctx.args.env}} {{tostring(ctx.args.tag)}} {{done.code}}`)
