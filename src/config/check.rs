@@ -156,6 +156,7 @@ impl<'a> Check<'a> {
         } else {
             self.homeless("scripts.dir");
         }
+        config.scripts.private_hosts = self.hosts("scripts.private_hosts");
         if let Some(dir) = self.path("state.dir") {
             config.state.dir = dir;
         } else if let Some(data) = &self.source.places.data {
@@ -321,6 +322,24 @@ impl<'a> Check<'a> {
                 None
             }
         }
+    }
+
+    /// Each as a URL writes it, so that it can be compared with one.
+    fn hosts(&mut self, path: &str) -> Vec<String> {
+        let Some(Entry { value: Raw::List(hosts), .. }) = self.entries.get(path).cloned() else {
+            return Vec::new();
+        };
+        for host in &hosts {
+            let url = Url::parse(&format!("http://{host}/"));
+            let plain = url.is_ok_and(|url| {
+                url.path() == "/" && url.username().is_empty() && url.query().is_none()
+            });
+            if !plain || host.contains(['/', '@', '*', '?', '#']) {
+                let message = format!("`{}` in `{path}` is not a host", host.escape_debug());
+                self.wrong(path, message, "write \"host\" or \"host:port\", without http:// and path");
+            }
+        }
+        hosts
     }
 
     fn listen(&mut self, path: &'static str) -> Option<SocketAddr> {

@@ -87,7 +87,7 @@ impl Reader<'_> {
             };
             let span = name.span();
             if table == "access.roles" {
-                self.role(&path, &span, value);
+                self.list(&path, "staff ids", &span, value);
             } else if keys::is_table(&path) || path == "access.roles" {
                 match value.get_ref() {
                     DeValue::Table(inner) => {
@@ -124,8 +124,11 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) {
         match value.get_ref() {
-            DeValue::String(text) => self.keep(path, span, Raw::Text(text.to_string())),
+            DeValue::String(text) if kind != Kind::Hosts => {
+                self.keep(path, span, Raw::Text(text.to_string()));
+            }
             DeValue::Table(table) if kind == Kind::Secret => self.reference(path, span, table),
+            DeValue::Array(_) if kind == Kind::Hosts => self.list(path, "hosts", span, value),
             other => {
                 let found = name_of(other);
                 self.wrong(
@@ -195,25 +198,26 @@ impl Reader<'_> {
         }
     }
 
-    fn role(&mut self, path: &str, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
+    /// A list of `what`: staff ids, hosts.
+    fn list(&mut self, path: &str, what: &str, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
         let DeValue::Array(items) = value.get_ref() else {
-            let message =
-                format!("`{path}` must be a list of staff ids, not {}", name_of(value.get_ref()));
+            let found = name_of(value.get_ref());
+            let message = format!("`{path}` must be a list of {what}, not {found}");
             self.wrong(&value.span(), message, Some("write [\"id\", \"id\"]".to_owned()));
             return;
         };
-        let mut ids = Vec::new();
+        let mut list = Vec::new();
         for item in items {
             match item.get_ref() {
-                DeValue::String(id) => ids.push(id.to_string()),
+                DeValue::String(text) => list.push(text.to_string()),
                 other => {
                     let message =
-                        format!("`{path}` must hold staff ids as strings, not {}", name_of(other));
+                        format!("`{path}` must hold {what} as strings, not {}", name_of(other));
                     self.wrong(&item.span(), message, quote_hint(other));
                 }
             }
         }
-        self.keep(path, span, Raw::List(ids));
+        self.keep(path, span, Raw::List(list));
     }
 }
 
@@ -264,7 +268,8 @@ pub(super) fn read_environment(
         if value.trim().is_empty() {
             continue;
         }
-        let value = if path.starts_with("access.roles.") {
+        let lists = keys::find(&path).is_none_or(|key| key.kind == Kind::Hosts);
+        let value = if lists {
             Raw::List(
                 value
                     .split(',')

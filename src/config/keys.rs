@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     /// Address and port to listen on.
     Listen,
     Path,
+    /// A list of `host` or `host:port`.
+    Hosts,
     /// An open table: any name, each with a list of staff ids.
     Roles,
 }
@@ -28,6 +30,7 @@ impl Kind {
             Self::Url => "an address such as \"https://api.dingtalk.com\"",
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
+            Self::Hosts => "a list of hosts such as [\"nas.lan\", \"127.0.0.1:8080\"]",
             Self::Roles => "a list of staff ids",
         }
     }
@@ -137,6 +140,13 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Path,
         default: "\"~/moonbell/scripts\"",
         doc: "The folder of your handlers. Created and filled with the starter handlers on the first start.",
+    },
+    Key {
+        path: "scripts.private_hosts",
+        kind: Kind::Hosts,
+        default: "[]",
+        doc: "What `http` may call on this computer and in private networks, each `host` or `host:port` as its URL says it. \
+              Addresses of the public internet need no entry.",
     },
     Key {
         path: "state.dir",

@@ -60,7 +60,7 @@ impl Config {
                 card_secret: None,
                 tls: None,
             },
-            scripts: Scripts { dir: scripts.into() },
+            scripts: Scripts { dir: scripts.into(), private_hosts: Vec::new() },
             state: State { dir: state.into() },
             access: Access::default(),
             console: Console { listen: local(7878) },
@@ -113,6 +113,8 @@ pub struct Tls {
 #[derive(Clone, Debug)]
 pub struct Scripts {
     pub dir: PathBuf,
+    /// What `http` may call beside the public internet: `host` or `host:port`.
+    pub private_hosts: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

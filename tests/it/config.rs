@@ -298,6 +298,20 @@ fn paths_start_at_home_or_at_the_folder_of_the_file() {
 }
 
 #[test]
+fn private_hosts_are_hosts_and_nothing_more() {
+    let home = Home::with("scripts.private_hosts = [\"nas.lan\", \"127.0.0.1:8080\", \"[::1]:80\"]\n");
+    let config = home.load(Need::Settings).config;
+    assert_eq!(config.scripts.private_hosts, ["nas.lan", "127.0.0.1:8080", "[::1]:80"]);
+    let config = home.env("MOONBELL_SCRIPTS_PRIVATE_HOSTS", "a.lan, b.lan:1").load(Need::Settings);
+    assert_eq!(config.config.scripts.private_hosts, ["a.lan", "b.lan:1"]);
+    for wrong in ["http://nas.lan", "nas.lan/path", "*", "", "me@nas.lan", "nas.lan:99999", "a b"] {
+        let home = Home::with(&format!("scripts.private_hosts = [{wrong:?}]\n"));
+        let refused = home.answer(Need::Settings);
+        assert!(refused.contains("is not a host"), "{wrong}: {refused}");
+    }
+}
+
+#[test]
 fn the_reference_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
     let page = config::reference();
