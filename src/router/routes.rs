@@ -425,6 +425,19 @@ impl<I> Routes<I> {
         words::nearest(typed.trim_start_matches(['/', '／']), names.chain(OWN_NAMES))
     }
 
+    /// The patterns in the order of asking, each with whether it matches `text`: what choosing went by.
+    pub fn asked<'r>(&'r self, text: &str) -> impl Iterator<Item = (&'r Handler<I>, bool)> {
+        let found = self.set.matches(text);
+        self.matches.iter().enumerate().map(move |(position, (_, index))| {
+            (self.handlers[*index].as_ref(), found.matched(position))
+        })
+    }
+
+    /// The fallbacks in the order of asking.
+    pub fn fallbacks(&self) -> impl Iterator<Item = &Handler<I>> {
+        self.fallbacks.iter().map(|&index| self.handlers[index].as_ref())
+    }
+
     /// What `check` tells beside faults: patterns that an earlier one hides.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut seen: HashMap<&str, &Place> = HashMap::new();

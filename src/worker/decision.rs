@@ -7,6 +7,7 @@
 use chrono::NaiveDate;
 use serde_json::{Map, Value as Json};
 
+use super::phrases;
 use crate::access::Access;
 use crate::access::Actor;
 use crate::access::Denied;
@@ -18,6 +19,7 @@ use crate::router::Captures;
 use crate::router::Choice;
 use crate::router::Control;
 use crate::router::Handler;
+use crate::router::Lang;
 use crate::router::Problem;
 use crate::router::Routes;
 use crate::router::Value;
@@ -55,6 +57,31 @@ pub enum Verdict<'r> {
     Nobody {
         word: String,
     },
+}
+
+impl<'r> Verdict<'r> {
+    /// The handler that runs, or for which the message was meant.
+    pub fn handler(&self) -> Option<&'r Handler<Target>> {
+        match self {
+            Self::NotForYou(handler)
+            | Self::BadArguments { handler, .. }
+            | Self::Run { handler, .. } => Some(handler),
+            Self::Control(_) | Self::Help { .. } | Self::Nobody { .. } => None,
+        }
+    }
+
+    /// What the host answers itself; `None` when that depends on more than the message.
+    pub fn answer(&self, routes: &Routes<Target>, actor: &Actor, lang: Lang) -> Option<String> {
+        let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
+        match self {
+            Self::Control(_) | Self::Run { .. } => None,
+            Self::Help { topic } => Some(routes.help(topic.as_deref(), lang, allowed)),
+            Self::NotForYou(handler) => Some(phrases::not_for_you(handler.title(), lang)),
+            Self::BadArguments { handler, problem } => Some(handler.explain(problem, lang)),
+            Self::Nobody { word } if word.is_empty() => Some(routes.help(None, lang, allowed)),
+            Self::Nobody { word } => Some(routes.unknown(word, lang, allowed)),
+        }
+    }
 }
 
 /// Decides about a message that has just been claimed.

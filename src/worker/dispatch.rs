@@ -200,32 +200,22 @@ impl Dispatch {
                 return outcome;
             }
         };
-        let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
         loop {
-            let (handler, args, after) = match decided.verdict {
+            let verdict = decided.verdict;
+            let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
-                Verdict::NotForYou(handler) => {
-                    let name = handler.title();
+                Verdict::Control(control) => return self.control(&control, message, &actor, lang),
+                _ => {
+                    let text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    let outcome = Outcome::saying(message, text);
+                    let Some(handler) = verdict.handler() else { return outcome };
+                    let Verdict::NotForYou(_) = verdict else { return outcome.by(handler) };
                     tracing::warn!(
                         run = row.run,
-                        handler = name,
+                        handler = handler.title(),
                         "refused a command for lack of its role"
                     );
-                    let outcome = Outcome::saying(message, phrases::not_for_you(name, lang));
                     return outcome.by(handler).denied(&"the role is missing");
-                }
-                Verdict::BadArguments { handler, problem } => {
-                    return Outcome::saying(message, handler.explain(&problem, lang)).by(handler);
-                }
-                Verdict::Control(control) => return self.control(&control, message, &actor, lang),
-                Verdict::Help { topic } => {
-                    return Outcome::saying(message, routes.help(topic.as_deref(), lang, allowed));
-                }
-                Verdict::Nobody { word } if word.is_empty() => {
-                    return Outcome::saying(message, routes.help(None, lang, allowed));
-                }
-                Verdict::Nobody { word } => {
-                    return Outcome::saying(message, routes.unknown(&word, lang, allowed));
                 }
             };
             match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
