@@ -150,8 +150,8 @@ impl App {
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::everything(config.state.dir.join("files")))
-            .with_network(Network::granting(config.scripts.private_hosts.iter().cloned()))
+            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join("files")))
+            .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
         let processes = host.processes().clone();

@@ -156,7 +156,30 @@ impl<'a> Check<'a> {
         } else {
             self.homeless("scripts.dir");
         }
-        config.scripts.private_hosts = self.hosts("scripts.private_hosts");
+        if let Some(folders) = self.list("scripts.folders") {
+            let place = self.place("scripts.folders");
+            config.scripts.folders = folders
+                .iter()
+                .filter_map(|text| self.resolve("scripts.folders", text, &place))
+                .collect();
+        }
+        if let Some(hosts) = self.list("scripts.private_hosts") {
+            for host in &hosts {
+                // What `http` compares with is the host of a URL.
+                let plain = Url::parse(&format!("http://{host}/"))
+                    .is_ok_and(|url| url.path() == "/" && url.username().is_empty());
+                if !plain || host.contains(['*', '/', '@']) {
+                    let shown = host.escape_debug();
+                    let message = format!("`scripts.private_hosts`: `{shown}` is not a host");
+                    self.wrong(
+                        "scripts.private_hosts",
+                        message,
+                        "write \"host\" or \"host:port\"; there are no patterns",
+                    );
+                }
+            }
+            config.scripts.private_hosts = hosts;
+        }
         if let Some(dir) = self.path("state.dir") {
             config.state.dir = dir;
         } else if let Some(data) = &self.source.places.data {
@@ -256,6 +279,14 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The texts of a list; `None` when it is absent.
+    fn list(&self, path: &str) -> Option<Vec<String>> {
+        match &self.entries.get(path)?.value {
+            Raw::List(texts) => Some(texts.iter().map(|text| text.trim().to_owned()).collect()),
+            _ => None,
+        }
+    }
+
     fn choice(&mut self, path: &'static str) -> Option<String> {
         let text = self.text(path)?;
         let Some(Kind::Choice(words)) = keys::find(path).map(|key| key.kind) else { return None };
@@ -322,24 +353,6 @@ impl<'a> Check<'a> {
                 None
             }
         }
-    }
-
-    /// Each as a URL writes it, so that it can be compared with one.
-    fn hosts(&mut self, path: &str) -> Vec<String> {
-        let Some(Entry { value: Raw::List(hosts), .. }) = self.entries.get(path).cloned() else {
-            return Vec::new();
-        };
-        for host in &hosts {
-            let url = Url::parse(&format!("http://{host}/"));
-            let plain = url.is_ok_and(|url| {
-                url.path() == "/" && url.username().is_empty() && url.query().is_none()
-            });
-            if !plain || host.contains(['/', '@', '*', '?', '#']) {
-                let message = format!("`{}` in `{path}` is not a host", host.escape_debug());
-                self.wrong(path, message, "write \"host\" or \"host:port\", without http:// and path");
-            }
-        }
-        hosts
     }
 
     fn listen(&mut self, path: &'static str) -> Option<SocketAddr> {

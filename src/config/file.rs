@@ -87,7 +87,7 @@ impl Reader<'_> {
             };
             let span = name.span();
             if table == "access.roles" {
-                self.list(&path, "staff ids", &span, value);
+                self.list(&path, Kind::Roles, &span, value);
             } else if keys::is_table(&path) || path == "access.roles" {
                 match value.get_ref() {
                     DeValue::Table(inner) => {
@@ -124,11 +124,9 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) {
         match value.get_ref() {
-            DeValue::String(text) if kind != Kind::Hosts => {
-                self.keep(path, span, Raw::Text(text.to_string()));
-            }
+            _ if kind == Kind::List => self.list(path, kind, span, value),
+            DeValue::String(text) => self.keep(path, span, Raw::Text(text.to_string())),
             DeValue::Table(table) if kind == Kind::Secret => self.reference(path, span, table),
-            DeValue::Array(_) if kind == Kind::Hosts => self.list(path, "hosts", span, value),
             other => {
                 let found = name_of(other);
                 self.wrong(
@@ -198,26 +196,24 @@ impl Reader<'_> {
         }
     }
 
-    /// A list of `what`: staff ids, hosts.
-    fn list(&mut self, path: &str, what: &str, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
+    fn list(&mut self, path: &str, kind: Kind, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
         let DeValue::Array(items) = value.get_ref() else {
             let found = name_of(value.get_ref());
-            let message = format!("`{path}` must be a list of {what}, not {found}");
-            self.wrong(&value.span(), message, Some("write [\"id\", \"id\"]".to_owned()));
+            let message = format!("`{path}` must be {}, not {found}", kind.expected());
+            self.wrong(&value.span(), message, Some("write [\"one\", \"two\"]".to_owned()));
             return;
         };
-        let mut list = Vec::new();
+        let mut texts = Vec::new();
         for item in items {
             match item.get_ref() {
-                DeValue::String(text) => list.push(text.to_string()),
+                DeValue::String(text) => texts.push(text.to_string()),
                 other => {
-                    let message =
-                        format!("`{path}` must hold {what} as strings, not {}", name_of(other));
+                    let message = format!("`{path}` must hold strings, not {}", name_of(other));
                     self.wrong(&item.span(), message, quote_hint(other));
                 }
             }
         }
-        self.keep(path, span, Raw::List(list));
+        self.keep(path, span, Raw::List(texts));
     }
 }
 
@@ -268,8 +264,8 @@ pub(super) fn read_environment(
         if value.trim().is_empty() {
             continue;
         }
-        let lists = keys::find(&path).is_none_or(|key| key.kind == Kind::Hosts);
-        let value = if lists {
+        let list = keys::find(&path).is_none_or(|key| key.kind == Kind::List);
+        let value = if list {
             Raw::List(
                 value
                     .split(',')
