@@ -337,7 +337,7 @@ fn no_command(routes: &Routes<Target>, actor: &Actor, text: &str) -> Gate {
 fn patterns<'r>(
     routes: &'r Routes<Target>,
     decision: &Decision<'r>,
-    text: &str,
+    text: &'r str,
 ) -> (Option<&'r Handler<Target>>, Vec<String>) {
     let taken = decision.verdict.handler();
     let mut details = Vec::new();

@@ -141,6 +141,15 @@ impl Around {
             "the model is overloaded" => {
                 self.web.model_is_overloaded.store(true, Ordering::Relaxed);
             }
+            "it is Monday, nine o'clock" => {
+                // A save, and it is.
+                let soon = chrono::Utc::now() + chrono::Duration::seconds(2);
+                let due = soon.format("ZONE = \"UTC\"\nlocal MONDAY = \"%S %M %H * * *\"").to_string();
+                let script = self.read("scripts/oncall.luau");
+                let monday = "ZONE = \"Asia/Shanghai\"\nlocal MONDAY = \"0 9 * * 1\"";
+                assert!(script.contains(monday));
+                host.write("oncall.luau", &script.replace(monday, &due));
+            }
             // Their timers are quick here: what they do is what comes next.
             "a quarter of an hour goes by" => {}
             "the log goes on" => {
