@@ -39,9 +39,6 @@ struct Web {
     model_is_overloaded: AtomicBool,
 }
 
-/// What the stub of the language model expects.
-pub(super) const MODEL_KEY: &str = "key-of-the-model";
-
 impl Around {
     /// Prepares the home folder as this example expects it.
     pub(super) async fn prepare(example: &str, home: &Path) -> Self {
@@ -85,6 +82,7 @@ impl Around {
                 self.program("bin/claude", CLAUDE);
                 fs::create_dir_all(self.home.join("src/app")).unwrap();
             }
+            "ask" => self.file(".config/moonbell/model-key", "key-of-the-model\n"),
             "build" => {
                 let origin = self.repository("origin");
                 self.file("origin/Makefile", "test:\n\t@echo testing\n\t@sh ./check.sh\n");
@@ -242,7 +240,7 @@ async fn complete(
         return (StatusCode::SERVICE_UNAVAILABLE, "overloaded").into_response();
     }
     let key = headers.get("authorization").and_then(|value| value.to_str().ok());
-    if key != Some(&format!("Bearer {MODEL_KEY}")) {
+    if key != Some("Bearer key-of-the-model") {
         return (StatusCode::UNAUTHORIZED, "wrong key").into_response();
     }
     let questions: Vec<&str> = asked["messages"]
