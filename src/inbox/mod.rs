@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of handlers, nor of how the work came in.
 
+mod history;
 mod key;
 
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,8 @@ use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
+
+pub use history::Record;
 
 /// How long the key of a finished row stays: DingTalk's redeliveries come within minutes, a day covers an outage.
 const KEEP_MS: i64 = 24 * 60 * 60 * 1000;

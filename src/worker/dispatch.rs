@@ -203,7 +203,8 @@ impl Dispatch {
         // One moment of the scripts: routes and the functions they lead to belong together.
         let snapshot = self.library.snapshot();
         let routes = snapshot.routes();
-        let asked = Asked { today: chrono::Local::now().date_naive(), mentions: &message.mentions };
+        let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
+        let asked = Asked { today, mentions: &message.mentions };
         let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
         let mut choice = routes.choose(&message.text, &asked);
         loop {
@@ -279,7 +280,8 @@ impl Dispatch {
             limits.wall = wall;
         }
         let role = Some(actor.role().to_owned());
-        let run = Run::new(
+        let run = Run::on_clock(
+            edition.generation().clock(),
             &row.run,
             Some(Arc::new(message.clone())),
             role,
