@@ -193,6 +193,14 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The same host, for which time is `clock`.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        Self { inner: Arc::new(inner) }
+    }
+
     /// The same host in a rehearsal: time is `clock`, and `world` stands in for what is outside.
     #[must_use]
     pub fn with_world(&self, clock: Clock, world: Arc<dyn World>) -> Self {

@@ -1,0 +1,1 @@
+//! Results of tests as people and programs read them.
