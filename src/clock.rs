@@ -193,8 +193,11 @@ mod tests {
     #[tokio::test]
     async fn those_who_wait_for_a_standing_clock_wake_in_order_one_by_one() {
         let clock = Clock::standing(DateTime::UNIX_EPOCH);
-        let (mut long, mut short, mut also) =
-            (Box::pin(clock.sleep(MINUTE * 2)), Box::pin(clock.sleep(MINUTE)), Box::pin(clock.sleep(MINUTE)));
+        let (mut long, mut short, mut also) = (
+            Box::pin(clock.sleep(MINUTE * 2)),
+            Box::pin(clock.sleep(MINUTE)),
+            Box::pin(clock.sleep(MINUTE)),
+        );
         assert!(poll!(&mut long).is_pending() && poll!(&mut short).is_pending());
         assert!(poll!(&mut also).is_pending());
         assert_eq!(clock.next_due(), Some(later(DateTime::UNIX_EPOCH, MINUTE)));

@@ -102,6 +102,9 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
+/// Definitions of what test files are written with.
+pub const TESTS: &str = include_str!("test.d.luau");
+
 /// Definitions of what handlers are given: `ctx` and its objects.
 pub const CONTEXT: &str = include_str!("ctx.d.luau");
 

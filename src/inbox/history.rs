@@ -23,6 +23,19 @@ pub struct Record {
 }
 
 impl Inbox {
+    /// Runs that ended with an error or were refused, and why, oldest first.
+    pub async fn complaints(&self) -> Result<Vec<(String, String)>, Error> {
+        self.store
+            .read(|c| {
+                c.prepare_cached(
+                    "SELECT coalesce(run, ''), error FROM inbox WHERE error IS NOT NULL ORDER BY id",
+                )?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+            })
+            .await
+    }
+
     /// Rows received since `since_ms`, oldest first; `run` leaves only the one with this short id. Rows that cannot be
     /// read are left out.
     pub async fn records(&self, since_ms: i64, run: Option<&str>) -> Result<Vec<Record>, Error> {

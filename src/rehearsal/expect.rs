@@ -30,7 +30,8 @@ impl Text {
         let mut parts = Vec::new();
         parts.extend(self.exact.as_ref().map(|text| quoted(text)));
         parts.extend(self.contains.as_ref().map(|text| format!("contains {}", quoted(text))));
-        parts.extend(self.matches.as_ref().map(|text| format!("matches {}", quoted(text.as_str()))));
+        parts
+            .extend(self.matches.as_ref().map(|text| format!("matches {}", quoted(text.as_str()))));
         if parts.is_empty() { "anything".to_owned() } else { parts.join(", ") }
     }
 }
@@ -134,7 +135,8 @@ impl ExpectedReply {
             Some(name) => format!("file {}", quoted(name)),
             None => self.text.describe(),
         }];
-        parts.extend(self.markdown.map(|is| if is { "Markdown" } else { "no Markdown" }.to_owned()));
+        parts
+            .extend(self.markdown.map(|is| if is { "Markdown" } else { "no Markdown" }.to_owned()));
         parts.extend(self.title.as_ref().map(|title| format!("title {}", quoted(title))));
         parts.extend(self.to.as_ref().map(|(_, name)| format!("to {name}")));
         parts.extend(self.group.as_ref().map(|group| format!("in {group}")));
@@ -142,10 +144,8 @@ impl ExpectedReply {
     }
 
     pub(super) fn check(&self, play: &mut Play) -> Result<(), String> {
-        let next = play
-            .replies
-            .iter()
-            .position(|seen| !seen.expected && self.is_there(&seen.what, play));
+        let next =
+            play.replies.iter().position(|seen| !seen.expected && self.is_there(&seen.what, play));
         let Some(next) = next else {
             let so_far = play.replies.iter().filter(|seen| !seen.expected).count();
             let why = match (play.replies.len(), so_far) {
@@ -153,7 +153,10 @@ impl ExpectedReply {
                 (_, 0) => "there are no more replies".to_owned(),
                 (_, n) => format!("none of the {n} replies left goes there"),
             };
-            return Err(format!("expected a reply\n  expected: {}\n       got: {why}", self.describe()));
+            return Err(format!(
+                "expected a reply\n  expected: {}\n       got: {why}",
+                self.describe()
+            ));
         };
         play.replies[next].expected = true;
         let body = &play.replies[next].what.body;
@@ -235,7 +238,10 @@ impl ExpectedCard {
             } else {
                 format!("cards with the titles {}", titles.join(", "))
             };
-            return Err(format!("expected a card\n  expected: {}\n       got: {got}", self.describe()));
+            return Err(format!(
+                "expected a card\n  expected: {}\n       got: {got}",
+                self.describe()
+            ));
         };
         play.cards[next].expected = true;
         let card = &play.cards[next].what;
@@ -256,7 +262,8 @@ impl ExpectedCard {
 
 /// The next program that began so. Programs that began otherwise are passed over.
 pub(super) fn process(play: &mut Play, argv: &[String]) -> Result<(), String> {
-    if let Some(seen) = play.ran.iter_mut().find(|seen| !seen.expected && begins(&seen.what, argv)) {
+    if let Some(seen) = play.ran.iter_mut().find(|seen| !seen.expected && begins(&seen.what, argv))
+    {
         seen.expected = true;
         return Ok(());
     }
@@ -267,10 +274,7 @@ pub(super) fn process(play: &mut Play, argv: &[String]) -> Result<(), String> {
         .map(|seen| command_line(&seen.what))
         .collect();
     let got = if left.is_empty() { "none".to_owned() } else { left.join("\n            ") };
-    Err(format!(
-        "expected a program\n  expected: {}\n       got: {got}",
-        command_line(argv)
-    ))
+    Err(format!("expected a program\n  expected: {}\n       got: {got}", command_line(argv)))
 }
 
 /// An HTTP call that was made.
@@ -319,10 +323,7 @@ impl ExpectedCall {
             })
             .collect();
         let got = if left.is_empty() { "none".to_owned() } else { left.join("\n            ") };
-        Err(format!(
-            "expected an HTTP call\n  expected: {}\n       got: {got}",
-            wanted.join(" ")
-        ))
+        Err(format!("expected an HTTP call\n  expected: {}\n       got: {got}", wanted.join(" ")))
     }
 }
 

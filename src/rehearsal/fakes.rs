@@ -111,8 +111,15 @@ pub(super) fn program(mut options: Options) -> LuaResult<Program> {
 }
 
 fn signal(name: &str) -> LuaResult<i32> {
-    const SIGNALS: &[(&str, i32)] =
-        &[("HUP", 1), ("INT", 2), ("QUIT", 3), ("ABRT", 6), ("KILL", 9), ("SEGV", 11), ("TERM", 15)];
+    const SIGNALS: &[(&str, i32)] = &[
+        ("HUP", 1),
+        ("INT", 2),
+        ("QUIT", 3),
+        ("ABRT", 6),
+        ("KILL", 9),
+        ("SEGV", 11),
+        ("TERM", 15),
+    ];
     let bare = name.strip_prefix("SIG").unwrap_or(name);
     SIGNALS.iter().find(|(known, _)| *known == bare).map(|(_, number)| *number).ok_or_else(|| {
         let names: Vec<&str> = SIGNALS.iter().map(|(name, _)| *name).collect();

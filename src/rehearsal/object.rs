@@ -191,9 +191,13 @@ struct Somebody {
 
 fn user_class(lua: &Lua) -> LuaResult<Class> {
     Class::new(lua, "user")?
-        .async_method("says", &["text", "options"], async |call: Call, user: User, (text, options): (String, Options)| {
-            says(&call, user, text, options).await
-        })?
+        .async_method(
+            "says",
+            &["text", "options"],
+            async |call: Call, user: User, (text, options): (String, Options)| {
+                says(&call, user, text, options).await
+            },
+        )?
         .build()
 }
 
@@ -231,12 +235,16 @@ fn person(stage: &Stage, name: String, mut options: Options) -> LuaResult<Somebo
     let is_owner = role.as_deref() == Some(OWNER);
     let id = match id {
         Some(id) if is_owner && id != OWNER => {
-            return Err(misuse(format!("option `id`: that of the owner is \"{OWNER}\", got {id:?}")));
+            return Err(misuse(format!(
+                "option `id`: that of the owner is \"{OWNER}\", got {id:?}"
+            )));
         }
         Some(id) => id,
         None if is_owner => OWNER.to_owned(),
         None if name == OWNER => {
-            return Err(misuse("this name is the owner's: add { role = \"owner\" }, or take another"));
+            return Err(misuse(
+                "this name is the owner's: add { role = \"owner\" }, or take another",
+            ));
         }
         None => name.clone(),
     };
@@ -306,7 +314,12 @@ async fn says(call: &Call, user: User, text: String, mut options: Options) -> Lu
         sent_at_ms: call.host.clock().now_ms(),
         webhook: None,
     };
-    doing(&stage, format!("{}:says({})", person.name, super::stage::quoted(&text)), stage.accept(message)).await
+    doing(
+        &stage,
+        format!("{}:says({})", person.name, super::stage::quoted(&text)),
+        stage.accept(message),
+    )
+    .await
 }
 
 fn mentions(at: Option<Table>) -> LuaResult<Vec<Mention>> {
@@ -361,7 +374,9 @@ fn argv_of(table: &Table) -> LuaResult<Vec<String>> {
         })
         .collect::<LuaResult<_>>()?;
     if words.is_empty() {
-        return Err(misuse("argument #1 (`argv`): expected the program and the first of its arguments, such as { \"git\", \"pull\" }"));
+        return Err(misuse(
+            "argument #1 (`argv`): expected the program and the first of its arguments, such as { \"git\", \"pull\" }",
+        ));
     }
     Ok(words)
 }
@@ -371,11 +386,17 @@ fn moment(text: &str, zone: Zone) -> LuaResult<chrono::DateTime<Utc>> {
     let read = |format| NaiveDateTime::parse_from_str(text.trim(), format).ok();
     let naive = read("%Y-%m-%d %H:%M").or_else(|| read("%Y-%m-%d %H:%M:%S"));
     let found = naive.and_then(|naive| match zone {
-        Zone::Local => Local.from_local_datetime(&naive).earliest().map(|at| at.with_timezone(&Utc)),
-        Zone::Named(zone) => zone.from_local_datetime(&naive).earliest().map(|at| at.with_timezone(&Utc)),
+        Zone::Local => {
+            Local.from_local_datetime(&naive).earliest().map(|at| at.with_timezone(&Utc))
+        }
+        Zone::Named(zone) => {
+            zone.from_local_datetime(&naive).earliest().map(|at| at.with_timezone(&Utc))
+        }
     });
     found.ok_or_else(|| {
-        misuse(format!("argument #1 (`time`): expected a time such as \"2026-03-01 08:59\", got {text:?}"))
+        misuse(format!(
+            "argument #1 (`time`): expected a time such as \"2026-03-01 08:59\", got {text:?}"
+        ))
     })
 }
 

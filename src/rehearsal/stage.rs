@@ -1,6 +1,6 @@
 //! One stage: a whole host without a wire, for one test or one replay, and what happened on it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -115,6 +115,8 @@ pub(super) struct Play {
     pub(super) doing: Option<String>,
     /// The last row of the outbox that was seen.
     last: i64,
+    /// Runs whose failure was seen.
+    complained: HashSet<String>,
     /// How much of each run was seen.
     seen: HashMap<String, usize>,
     messages: u64,
@@ -221,8 +223,7 @@ impl Stage {
     async fn open(&self) -> Result<Live, String> {
         let inner = &self.0;
         let real = self.play().real.clone();
-        let clock =
-            if real.contains(&Real::Time) { Clock::default() } else { inner.clock.clone() };
+        let clock = if real.contains(&Real::Time) { Clock::default() } else { inner.clock.clone() };
         let path = |name: &str| inner.folder.path().join(name);
         let text = |error: crate::store::Error| error.to_string();
         let store = Store::open_scratch(&path("state")).map_err(text)?;
@@ -244,8 +245,7 @@ impl Stage {
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
-        let opened =
-            Library::open_still(&inner.scripts, inner.only.as_deref(), host, engine).await;
+        let opened = Library::open_still(&inner.scripts, inner.only.as_deref(), host, engine).await;
         let (library, reports) = opened.map_err(|error| error.to_string())?;
         for report in reports {
             if let Outcome::Failed { error, .. } = report.outcome {
@@ -327,6 +327,7 @@ impl Stage {
     async fn see(&self, live: &Live) -> Result<(), String> {
         let last = self.play().last;
         let said = live.outbox.said_after(last).await.map_err(|error| error.to_string())?;
+        let complaints = live.inbox.complaints().await.map_err(|error| error.to_string())?;
         let mut play = self.play();
         let at = clock_time(live.clock.now(), play.zone);
         for row in said {
@@ -336,8 +337,7 @@ impl Stage {
             *seen += 1;
             let event = match row.words {
                 Words::Reply(reply) => {
-                    let event =
-                        Event::Reply { to: play.place(&reply), body: reply.body.clone() };
+                    let event = Event::Reply { to: play.place(&reply), body: reply.body.clone() };
                     play.replies.push(Seen::new(reply));
                     event
                 }
@@ -348,6 +348,11 @@ impl Stage {
                 }
             };
             play.transcript.add_said(Entry { at, event, run: None }, &row.run, number);
+        }
+        for (run, why) in complaints {
+            if play.complained.insert(run) {
+                play.transcript.add(Entry { at, event: Event::Failed { what: why }, run: None });
+            }
         }
         play.transcript.settle();
         Ok(())

@@ -193,12 +193,8 @@ pub fn run(files: &[TestFile], filter: Option<&str>, mut each: impl FnMut(&FileR
     // How many tests of each file are still out.
     let mut open: Vec<usize> = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        let mut result = FileResult {
-            file: file.shown.clone(),
-            broken: None,
-            tests: Vec::new(),
-            left_out: 0,
-        };
+        let mut result =
+            FileResult { file: file.shown.clone(), broken: None, tests: Vec::new(), left_out: 0 };
         match file.declared() {
             Err(why) => result.broken = Some(why),
             Ok(tests) => {
@@ -257,7 +253,8 @@ pub fn run(files: &[TestFile], filter: Option<&str>, mut each: impl FnMut(&FileR
                     "the test did not come back within {GIVEN_UP:?}, and could not be interrupted"
                 );
                 let problem = Some(Problem { place: None, source: None, message });
-                let result = TestResult { took: GIVEN_UP, problem, ..results[file].tests[test].clone() };
+                let result =
+                    TestResult { took: GIVEN_UP, problem, ..results[file].tests[test].clone() };
                 (file, test, result)
             }
         };
@@ -296,7 +293,11 @@ fn work(jobs: &Mutex<VecDeque<Job>>, news: &Sender<News>) {
         let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(&job)));
         let result = played.unwrap_or_else(|_| {
             let message = "the test failed inside moonbell; please report it".to_owned();
-            job.result(Duration::ZERO, Some(Problem { place: None, source: None, message }), String::new())
+            job.result(
+                Duration::ZERO,
+                Some(Problem { place: None, source: None, message }),
+                String::new(),
+            )
         });
         if news.send(News::Done { file, test, result }).is_err() {
             return;
@@ -321,8 +322,9 @@ impl TestFile {
         let script = self.script();
         let host = Host::new(Limits::default(), MEMORY_BYTES);
         let folder = Arc::new(Folder::new(&self.root));
-        let missing =
-            |error: std::io::Error| format!("the script under test, `{script}`, cannot be read: {error}");
+        let missing = |error: std::io::Error| {
+            format!("the script under test, `{script}`, cannot be read: {error}")
+        };
         let bytes = folder.read(&script).map_err(missing)?;
         let source = Source { path: script.clone(), bytes };
         Vm::load(&source, &host, Arc::clone(&folder) as Arc<dyn Resolver>)
@@ -342,8 +344,9 @@ impl TestFile {
         let bytes = folder.read(&self.name).map_err(|error| error.to_string())?;
         let source = Source { path: self.name.clone(), bytes };
         let tests = Tests::default();
-        let vm = Vm::load_with(&source, host, folder, &[("test", &|lua| object::declare(lua, &tests))])
-            .map_err(|error| error.to_string())?;
+        let vm =
+            Vm::load_with(&source, host, folder, &[("test", &|lua| object::declare(lua, &tests))])
+                .map_err(|error| error.to_string())?;
         if let Some(handler) = vm.registrations().first() {
             return Err(format!(
                 "{}:{}: handlers are declared in `{}`, not in its test",

@@ -16,17 +16,38 @@ const SHOWN_CHARS: usize = 200;
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A person wrote: name, what they are here, where, text.
-    Said { who: String, role: String, place: String, text: String },
+    Said {
+        who: String,
+        role: String,
+        place: String,
+        text: String,
+    },
     /// The bot answered.
-    Reply { to: String, body: Body },
-    Card { to: String, card: Card },
+    Reply {
+        to: String,
+        body: Body,
+    },
+    Card {
+        to: String,
+        card: Card,
+    },
     /// A program; what became of it.
-    Ran { argv: Vec<String>, how: String },
-    Called { what: String, how: String },
+    Ran {
+        argv: Vec<String>,
+        how: String,
+    },
+    Called {
+        what: String,
+        how: String,
+    },
     /// The clock was moved.
-    Moved { by: String },
+    Moved {
+        by: String,
+    },
     /// Something that no message started failed.
-    Failed { what: String },
+    Failed {
+        what: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -109,8 +130,10 @@ fn shown(text: &str) -> Vec<String> {
 fn describe(event: &Event) -> String {
     match event {
         Event::Said { who, role, place, text } => {
-            let about: Vec<&str> =
-                [role.as_str(), place.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+            let about: Vec<&str> = [role.as_str(), place.as_str()]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect();
             format!("{who} ({}): {}", about.join(", "), indented(text))
         }
         Event::Reply { to, body } => format!("bot → {to}: {}", indented(&words(body))),
@@ -146,10 +169,16 @@ pub(super) fn command_line(argv: &[String]) -> String {
         if !word.is_empty() && word.chars().all(plain) {
             word.clone()
         } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
+            let word: String = word.replace('\'', "'\\''").chars().flat_map(visible).collect();
+            format!("'{word}'")
         }
     };
     argv.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// Line breaks and the like as they are written in a string.
+fn visible(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 /// A time of the stage as people read it.

@@ -204,6 +204,15 @@ impl Vm {
     }
 }
 
+/// Compiles a file that is not run.
+pub(super) fn compiles(source: &Source) -> Result<(), LoadError> {
+    let text = checked_text(&source.path, &source.bytes)?;
+    let sources = Mutex::new(BTreeMap::from([(source.path.clone(), text.to_owned())]));
+    compile(&Lua::new(), &source.path, text)
+        .map(drop)
+        .map_err(|error| load_error(&error, &source.path, &sources))
+}
+
 fn checked_text<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; a script has 1 MiB at most", bytes.len());
@@ -376,7 +385,7 @@ fn read_first(
     )))
 }
 
-fn load_error(error: &mlua::Error, path: &str, sources: &Sources) -> LoadError {
+fn load_error(error: &mlua::Error, path: &str, sources: &Mutex<BTreeMap<String, String>>) -> LoadError {
     if let Some(failed) = error.downcast_ref::<LoadError>() {
         return failed.clone();
     }
