@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod dev;
 mod editor;
+mod explain;
 mod host;
 mod news;
 mod run;
@@ -44,6 +45,7 @@ const EXAMPLES: &str = "Examples:
   moonbell run                 answer the real DingTalk, with the app of your settings file
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
+  moonbell explain --last      why did, or did not, the last message run?
   moonbell status --json       what the running host is doing
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -100,6 +102,7 @@ enum Command {
     Status(status::Status),
     Check(check::Check),
     Test(test::Test),
+    Explain(explain::Explain),
     Types(types::Types),
     Completions(completions::Completions),
 }
@@ -130,6 +133,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),
+        Command::Explain(command) => command.run(&cli.global),
         Command::Types(command) => command.run(&cli.global),
         Command::Completions(command) => command.run(),
     }

@@ -1,67 +1,77 @@
-//! What came in lately and what became of it, for those who look back.
+//! What the journal remembers of work that was taken in, for those who ask later.
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::Inbox;
 use crate::message::Inbound;
-use crate::store::Error;
 
-/// A row of the journal as it is now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Record {
-    pub id: i64,
-    /// Short id of its run; empty while it waits.
-    pub run: String,
-    /// `queued`, `running`, `done`, `failed`, `cancelled`, `interrupted` or `parked`.
+/// Rows looked at for the last message: what lies between are events and clicks.
+const LOOK_BACK: usize = 10_000;
+
+/// One piece of work and what became of it. Kept for a day after its end.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Unset while it waits for its turn.
+    pub run: Option<String>,
+    /// `queued`, `running`, or how it ended.
     pub state: String,
-    /// Name of the handler that took it.
-    pub handler: Option<String>,
-    /// Why it failed, or was refused.
-    pub error: Option<String>,
     pub received_at_ms: i64,
-    pub inbound: Inbound,
+    pub started_at_ms: Option<i64>,
+    pub ended_at_ms: Option<i64>,
+    /// How often it was delivered; all but the first were answered and dropped.
+    pub deliveries: u32,
+    pub handler: Option<String>,
+    pub error: Option<String>,
+    /// `None`: written by another version, and not readable by this one.
+    pub inbound: Option<Inbound>,
 }
 
-impl Inbox {
-    /// Runs that ended with an error or were refused, and why, oldest first.
-    pub async fn complaints(&self) -> Result<Vec<(String, String)>, Error> {
-        self.store
-            .read(|c| {
-                c.prepare_cached(
-                    "SELECT coalesce(run, ''), error FROM inbox WHERE error IS NOT NULL ORDER BY id",
-                )?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-            })
-            .await
-    }
+const COLUMNS: &str =
+    "run, state, received_at_ms, started_at_ms, ended_at_ms, deliveries, handler, error, payload";
 
-    /// Rows received since `since_ms`, oldest first; `run` leaves only the one with this short id. Rows that cannot be
-    /// read are left out.
-    pub async fn records(&self, since_ms: i64, run: Option<&str>) -> Result<Vec<Record>, Error> {
-        let run = run.map(str::to_owned);
-        self.store
-            .read(move |c| {
-                c.prepare(
-                    "SELECT id, coalesce(run, ''), state, handler, error, received_at_ms, payload FROM inbox
-                     WHERE received_at_ms >= ?1 AND (?2 IS NULL OR run = ?2) ORDER BY id",
-                )?
-                .query_map(params![since_ms, run], |row| {
-                    let payload: String = row.get(6)?;
-                    let Ok(inbound) = serde_json::from_str(&payload) else { return Ok(None) };
-                    Ok(Some(Record {
-                        id: row.get(0)?,
-                        run: row.get(1)?,
-                        state: row.get(2)?,
-                        handler: row.get(3)?,
-                        error: row.get(4)?,
-                        received_at_ms: row.get(5)?,
-                        inbound,
-                    }))
-                })?
-                .filter_map(Result::transpose)
-                .collect()
-            })
-            .await
+/// The work that was the run `run`.
+pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Option<Past>> {
+    let select = format!("SELECT {COLUMNS} FROM inbox WHERE run = ?1");
+    c.query_row(&select, [run], past).optional()
+}
+
+/// Work that was taken in since `since_ms`, oldest first.
+pub fn since(c: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Past>> {
+    let select = format!("SELECT {COLUMNS} FROM inbox WHERE received_at_ms >= ?1 ORDER BY id");
+    c.prepare(&select)?.query_map([since_ms], past)?.collect()
+}
+
+/// Runs that ended with an error or were refused, and why, oldest first.
+pub fn complaints(c: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    c.prepare_cached(
+        "SELECT coalesce(run, ''), error FROM inbox WHERE error IS NOT NULL ORDER BY id",
+    )?
+    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
+/// The last message that came.
+pub fn last(c: &Connection) -> rusqlite::Result<Option<Past>> {
+    let select = format!("SELECT {COLUMNS} FROM inbox ORDER BY id DESC");
+    let mut statement = c.prepare(&select)?;
+    for row in statement.query_map([], past)?.take(LOOK_BACK) {
+        let row = row?;
+        if matches!(row.inbound, Some(Inbound::Message(_))) {
+            return Ok(Some(row));
+        }
     }
+    Ok(None)
+}
+
+fn past(row: &Row<'_>) -> rusqlite::Result<Past> {
+    Ok(Past {
+        run: row.get(0)?,
+        state: row.get(1)?,
+        received_at_ms: row.get(2)?,
+        started_at_ms: row.get(3)?,
+        ended_at_ms: row.get(4)?,
+        deliveries: row.get(5)?,
+        handler: row.get(6)?,
+        error: row.get(7)?,
+        inbound: serde_json::from_str(&row.get::<_, String>(8)?).ok(),
+    })
 }

@@ -23,13 +23,13 @@ use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
 
-pub use history::Record;
-
 /// How long the key of a finished row stays: DingTalk's redeliveries come within minutes, a day covers an outage.
 const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
+
+pub use history::{Past, complaints, last, of_run, since};
 
 /// Handle to the journal; cheap to clone.
 #[derive(Clone, Debug)]
@@ -128,6 +128,10 @@ impl Inbox {
                      ON CONFLICT (key) DO NOTHING",
                 )?
                 .execute(params![key, row_lane, payload, now_ms()])?;
+            if inserted == 0 {
+                c.prepare_cached("UPDATE inbox SET deliveries = deliveries + 1 WHERE key = ?1")?
+                    .execute([key])?;
+            }
             Ok((inserted > 0).then(|| c.last_insert_rowid()))
         };
         // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.

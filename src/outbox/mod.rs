@@ -12,8 +12,9 @@
 mod card;
 mod cards;
 mod deliver;
-mod said;
+mod history;
 mod rate;
+mod spoken;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -35,7 +36,8 @@ pub use card::Card;
 pub use cards::Ended;
 pub use cards::insert_endings;
 pub use deliver::Template;
-pub use said::{Said, Words};
+pub use history::{Said, of_run};
+pub use spoken::{Spoken, Words};
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
 /// its row when its turn comes.

@@ -33,8 +33,9 @@ use crate::api::world::Program;
 use crate::clock::Clock;
 use crate::clock::later;
 use crate::config;
+use crate::inbox;
 use crate::inbox::Inbox;
-use crate::inbox::Record;
+use crate::inbox::Past;
 use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
@@ -145,6 +146,7 @@ pub(super) struct Called {
 /// The host, once something has happened.
 #[derive(Debug)]
 struct Live {
+    store: Store,
     inbox: Inbox,
     outbox: Outbox,
     access: Arc<Access>,
@@ -258,7 +260,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
-            store,
+            store: store.clone(),
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access: Arc::clone(&access),
@@ -269,7 +271,7 @@ impl Stage {
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.
         tasks.spawn(dispatch.run(CancellationToken::new()));
-        Ok(Live { inbox, outbox, access, library, clock, _dispatch: tasks })
+        Ok(Live { store, inbox, outbox, access, library, clock, _dispatch: tasks })
     }
 
     /// A message comes in; returns when nothing more happens by itself.
@@ -326,8 +328,8 @@ impl Stage {
 
     async fn see(&self, live: &Live) -> Result<(), String> {
         let last = self.play().last;
-        let said = live.outbox.said_after(last).await.map_err(|error| error.to_string())?;
-        let complaints = live.inbox.complaints().await.map_err(|error| error.to_string())?;
+        let said = live.outbox.spoken_after(last).await.map_err(|error| error.to_string())?;
+        let complaints = live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
         let mut play = self.play();
         let at = clock_time(live.clock.now(), play.zone);
         for row in said {
@@ -359,9 +361,9 @@ impl Stage {
     }
 
     /// What came in and what became of it, from the journal of this stage.
-    pub(super) async fn records(&self) -> Result<Vec<Record>, String> {
+    pub(super) async fn records(&self) -> Result<Vec<Past>, String> {
         let live = self.live().await?;
-        live.inbox.records(0, None).await.map_err(|error| error.to_string())
+        live.store.read(|c| inbox::since(c, 0)).await.map_err(|error| error.to_string())
     }
 
     /// The scripts of the stage.

@@ -10,6 +10,7 @@ mod disk;
 mod examples;
 mod order;
 mod process;
+mod reach;
 mod reload;
 mod stage;
 mod start;

@@ -7,7 +7,7 @@ use crate::store::Error;
 
 /// A row of the journal.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct Spoken {
     pub id: i64,
     /// The run that said it.
     pub run: String,
@@ -23,7 +23,7 @@ pub enum Words {
 
 impl Outbox {
     /// Rows after `id`, in their order. Cards of an earlier process are left out.
-    pub async fn said_after(&self, id: i64) -> Result<Vec<Said>, Error> {
+    pub async fn spoken_after(&self, id: i64) -> Result<Vec<Spoken>, Error> {
         let rows: Vec<(i64, String, String)> = self
             .store
             .read(move |c| {
@@ -38,7 +38,7 @@ impl Outbox {
         };
         let rows = rows
             .into_iter()
-            .filter_map(|(id, run, payload)| words(&payload).map(|words| Said { id, run, words }));
+            .filter_map(|(id, run, payload)| words(&payload).map(|words| Spoken { id, run, words }));
         Ok(rows.collect())
     }
 }
