@@ -53,6 +53,7 @@ use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::worker::Dispatch;
 use crate::worker::Running;
+use crate::worker::Turns;
 
 /// Staff id of the one owner.
 pub(super) const OWNER: &str = "owner";
@@ -267,6 +268,7 @@ impl Stage {
             library: library.clone(),
             limits,
             running: Running::default(),
+            turns: Turns::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.
@@ -545,7 +547,7 @@ impl World for Outside {
 
     fn failed(&self, script: &str, line: usize, what: &str, why: &str) {
         let Ok(stage) = self.stage() else { return };
-        let what = format!("`bot` {what} of {script}:{line} failed: {why}");
+        let what = format!("`bot.{what}` of {script}:{line} failed: {why}");
         stage.note(Event::Failed { what: what.clone() }, None);
         stage.surprise(what);
     }

@@ -11,7 +11,9 @@ use mlua::thread::AsyncThread;
 use mlua::{Function, MultiValue, Result as LuaResult, Value};
 
 use crate::api::bot;
+use crate::api::bot::Declared;
 use crate::api::ctx;
+use crate::api::moment;
 use crate::api::run::{Limit, Run};
 use crate::script::diagnostic::Raised;
 use crate::script::vm::Vm;
@@ -46,16 +48,16 @@ impl Failed {
 
 type Flush = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// Runs `function` as a coroutine to its end, whatever that is, and ends `run` with it.
+/// Runs the handler at `index` as a coroutine to its end, whatever that is, and ends `run` with it.
 ///
 /// What the run said and nobody took yet stays in [`Run::take_pending`]: the dispatcher commits it with the run.
 pub(super) async fn drive(
     vm: &Vm,
     run: &Arc<Run>,
-    function: &Function,
+    index: usize,
     args: &serde_json::Value,
 ) -> Ended {
-    drive_to_end(vm, run, begin(vm, run, function, args)).await
+    drive_to_end(vm, run, begin(vm, run, index, args)).await
 }
 
 /// As [`drive`], for a function that is given `argument` instead of a `ctx`.
@@ -102,13 +104,16 @@ async fn drive_to_end(
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    function: &Function,
+    index: usize,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(function.clone())?;
+    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => thread.into_async(()),
+        None => {
+            let declared: &Declared = &vm.registrations()[index].declared;
+            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
+        }
     }
 }
 
