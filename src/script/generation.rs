@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api::run::{Limits, Run};
+use crate::clock::Clock;
 use crate::script::background::{Background, Ends};
 use crate::script::drive::{Ended, Failed, drive};
 use crate::script::registration::{Declared, HandlerKey, Registration};
@@ -63,6 +64,7 @@ pub struct Generation {
     retired: AtomicBool,
     stopped: CancellationToken,
     closed: CancellationToken,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Generation {
             retired: AtomicBool::new(false),
             stopped: CancellationToken::new(),
             closed: closed.clone(),
+            clock: vm.scope.host().clock().clone(),
         });
         let guard = closed.drop_guard();
         let ends = engine.ends.clone();
@@ -111,6 +114,11 @@ impl Generation {
 
     pub fn registrations(&self) -> &[Registration] {
         &self.registrations
+    }
+
+    /// The time that it lives by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Files that the script required.
@@ -205,7 +213,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                     hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
                         if let Declared::Every { interval } = registration.declared {
-                            events.push(beat(registration.handler.0, interval, timers.clone()));
+                            events.push(beat(&vm, registration.handler.0, interval, timers.clone()));
                         }
                     }
                     for timetable in timetables.iter().flatten() {
@@ -246,7 +254,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                         continue;
                     }
                     if let Declared::Every { interval } = vm.registrations()[index].declared {
-                        events.push(beat(index, interval, timers.clone()));
+                        events.push(beat(&vm, index, interval, timers.clone()));
                     }
                     if std::mem::replace(&mut busy[index], true) {
                         tracing::debug!(script = %vm.path(), "left out a beat: the last one still runs");
@@ -264,11 +272,17 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
     }
 }
 
-fn beat(index: usize, interval: Duration, timers: CancellationToken) -> BoxFuture<'static, Event> {
+fn beat(
+    vm: &Vm,
+    index: usize,
+    interval: Duration,
+    timers: CancellationToken,
+) -> BoxFuture<'static, Event> {
+    let clock = vm.scope.host().clock().clone();
     Box::pin(async move {
         tokio::select! {
             () = timers.cancelled() => {}
-            () = tokio::time::sleep(interval) => {}
+            () = clock.sleep(interval) => {}
         }
         Event::Beat(index)
     })
@@ -302,7 +316,8 @@ async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>, e
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: wall.unwrap_or(limits.wall).min(limits.wall), ..limits };
     let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let run = Run::new(id, None, None, limits, CancellationToken::new());
+    let clock = vm.scope.host().clock();
+    let run = Run::on_clock(clock, id, None, None, limits, CancellationToken::new());
     let ended = drive(vm, &run, index, &serde_json::Value::Null).await;
     let posts = run.take_pending();
     if !posts.is_empty()
@@ -321,6 +336,9 @@ fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
     let failed = match ended {
         Ended::Failed(failed) => {
             let line = registration.line;
+            if let Some(world) = vm.scope.host().world() {
+                world.failed(vm.path(), line, &what, &failed.full);
+            }
             tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot.{what}` failed: {}", failed.full);
             Some(failed.short.clone())
         }
