@@ -15,6 +15,7 @@ use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
+use crate::api::http::Network;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::dingtalk::Client;
@@ -151,7 +152,8 @@ impl App {
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::everything(config.state.dir.join("files")))
+            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join("files")))
+            .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
         let processes = host.processes().clone();

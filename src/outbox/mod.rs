@@ -12,6 +12,7 @@
 mod card;
 mod cards;
 mod deliver;
+mod history;
 mod rate;
 
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ pub use card::Card;
 pub use cards::Ended;
 pub use cards::insert_endings;
 pub use deliver::Template;
+pub use history::{Said, of_run};
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
 /// its row when its turn comes.

@@ -328,10 +328,5 @@ fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
         Ended::Cancelled => return,
         Ended::Done | Ended::Passed => None,
     };
-    ends.tell(Background {
-        script: Arc::clone(vm.path()),
-        what,
-        run: run.id().to_owned(),
-        failed,
-    });
+    ends.tell(Background { script: Arc::clone(vm.path()), what, run: run.id().to_owned(), failed });
 }

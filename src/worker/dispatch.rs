@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::decision::{self, Verdict};
 use super::phrases;
 use super::running::{Entry, Running};
 use super::turns::{Arrived, Turn, Turns, Who};
@@ -25,14 +26,9 @@ use crate::message::Reply;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Args;
-use crate::router::Asked;
-use crate::router::Captures;
-use crate::router::Choice;
 use crate::router::Control;
 use crate::router::Handler;
 use crate::router::Lang;
-use crate::router::Value;
 use crate::script::Ended;
 use crate::script::Library;
 use crate::script::Queue;
@@ -197,8 +193,12 @@ impl Dispatch {
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
-        let actor = match self.access.actor(&message.sender) {
-            Ok(actor) => actor,
+        // One moment of the scripts: routes and the functions they lead to belong together.
+        let snapshot = self.library.snapshot();
+        let routes = snapshot.routes();
+        let today = chrono::Local::now().date_naive();
+        let (actor, mut decided) = match decision::decide(&self.access, routes, message, today) {
+            Ok(decided) => decided,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a message");
                 let mut outcome = Outcome::new(State::Done).denied(&why);
@@ -208,60 +208,28 @@ impl Dispatch {
                 return outcome;
             }
         };
-        // One moment of the scripts: routes and the functions they lead to belong together.
-        let snapshot = self.library.snapshot();
-        let routes = snapshot.routes();
-        let asked = Asked { today: chrono::Local::now().date_naive(), mentions: &message.mentions };
-        let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
-        let mut choice = routes.choose(&message.text, &asked);
         loop {
-            if let Some(handler) = choice.handler()
-                && !allowed(handler)
-            {
-                match handler.command() {
-                    // A pattern that is not for this person is not there for this person.
-                    None => {
-                        let after = after(&choice);
-                        choice = routes.choose_after(&message.text, after);
-                        continue;
-                    }
-                    Some(command) => {
-                        tracing::warn!(
-                            run = row.run,
-                            handler = command.name,
-                            "refused a command for lack of its role"
-                        );
-                        let text = phrases::not_for_you(&command.name, lang);
-                        return Outcome::saying(message, text)
-                            .by(handler)
-                            .denied(&"the role is missing");
-                    }
+            let verdict = decided.verdict;
+            let (handler, args, after) = match verdict {
+                Verdict::Run { handler, args, after } => (handler, args, after),
+                Verdict::Control(control) => return self.control(&control, message, &actor, lang),
+                _ => {
+                    let text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    let outcome = Outcome::saying(message, text);
+                    let Some(handler) = verdict.handler() else { return outcome };
+                    let Verdict::NotForYou(_) = verdict else { return outcome.by(handler) };
+                    tracing::warn!(
+                        run = row.run,
+                        handler = handler.title(),
+                        "refused a command for lack of its role"
+                    );
+                    return outcome.by(handler).denied(&"the role is missing");
                 }
-            }
-            let (handler, args, next) = match choice {
-                Choice::Control(control) => return self.control(&control, message, &actor, lang),
-                Choice::Help { topic } => {
-                    return Outcome::saying(message, routes.help(topic.as_deref(), lang, allowed));
-                }
-                Choice::Unknown { word } if word.is_empty() => {
-                    return Outcome::saying(message, routes.help(None, lang, allowed));
-                }
-                Choice::Unknown { word } => {
-                    return Outcome::saying(message, routes.unknown(&word, lang, allowed));
-                }
-                Choice::BadArguments { handler, problem } => {
-                    return Outcome::saying(message, handler.explain(&problem, lang)).by(handler);
-                }
-                Choice::Command { handler, args, after } => (handler, json_of(&args), after),
-                Choice::Match { handler, captures, after } => {
-                    (handler, json_of_captures(&captures), after)
-                }
-                Choice::Fallback { handler, after } => (handler, Json::Object(Map::new()), after),
             };
             match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
             {
                 Some(outcome) => return outcome,
-                None => choice = routes.choose_after(&message.text, next),
+                None => decided = decision::after(routes, &actor, &message.text, after),
             }
         }
     }
@@ -453,18 +421,6 @@ fn who_of(row: &Row) -> Option<Who> {
     Some(Who { chat: message.chat.id.to_string(), person })
 }
 
-fn after(choice: &Choice<'_, Target>) -> crate::router::After {
-    match choice {
-        Choice::Command { after, .. }
-        | Choice::Match { after, .. }
-        | Choice::Fallback { after, .. } => *after,
-        Choice::Control(_)
-        | Choice::Help { .. }
-        | Choice::BadArguments { .. }
-        | Choice::Unknown { .. } => crate::router::After::default(),
-    }
-}
-
 fn reap(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "serving a message broke off; it is reported as interrupted after the next start");
@@ -478,41 +434,4 @@ async fn drain(rows: &mut JoinSet<()>, patience: Duration) {
         }
     };
     let _ = tokio::time::timeout(patience, emptied).await;
-}
-
-/// Arguments as the script gets them: durations in seconds, dates as `2026-01-31`.
-fn json_of(args: &Args) -> Json {
-    args.iter()
-        .map(|(name, value)| (name.to_owned(), json_of_value(value)))
-        .collect::<Map<_, _>>()
-        .into()
-}
-
-fn json_of_value(value: &Value) -> Json {
-    match value {
-        Value::String(text) | Value::Path(text) | Value::User(text) => text.as_str().into(),
-        Value::Int(n) => (*n).into(),
-        Value::Number(n) => (*n).into(),
-        Value::Bool(b) => (*b).into(),
-        Value::Duration(d) => d.as_secs_f64().into(),
-        Value::Date(date) => date.to_string().into(),
-        Value::List(list) => list.iter().map(json_of_value).collect::<Vec<_>>().into(),
-    }
-}
-
-/// A pattern's groups: by name if any has one, else as a list (`ctx.args[1]` is the first).
-fn json_of_captures(captures: &Captures) -> Json {
-    if captures.named.is_empty() {
-        let groups = captures.groups.iter().skip(1);
-        return groups
-            .map(|group| group.as_deref().map_or(Json::Null, Json::from))
-            .collect::<Vec<_>>()
-            .into();
-    }
-    captures
-        .named
-        .iter()
-        .map(|(name, group)| (name.clone(), Json::from(group.as_str())))
-        .collect::<Map<_, _>>()
-        .into()
 }

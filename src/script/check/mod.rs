@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use crate::api::Host;
 use crate::router::Handler;
-use crate::router::Place;
 use crate::router::Routes;
 use crate::router::Warning;
 
@@ -207,27 +206,13 @@ fn describe(lint: Lint, path: &str, text: &str, span: &Range<usize>) -> Finding 
 }
 
 fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Finding {
-    let at = |place: &Place, message: String| {
-        let text = source(&place.script);
-        let mut error =
-            LoadError::new(LoadErrorKind::Conflict, place.script.clone(), message.clone());
-        error = error.at(place.line as usize, text.as_deref());
-        Finding { severity: Severity::Warning, rule: "unreachable", ..Finding::from(&error) }.hint(
-            "remove one of them, give this one a higher `priority`, or let the other `return bot.pass`",
-        )
-    };
-    match warning {
-        Warning::SamePattern { pattern, earlier, place } => at(
-            place,
-            format!(
-                "never reached unless {earlier} hands on: that one has the same pattern `{pattern}`"
-            ),
-        ),
-        Warning::AfterCatchAll { earlier, place } => at(
-            place,
-            format!("never reached unless {earlier} hands on: that one matches every text"),
-        ),
-    }
+    let place = warning.place();
+    let said = warning.to_string();
+    let message = said.strip_prefix(&format!("{place}: ")).unwrap_or(&said);
+    let mut error = LoadError::new(LoadErrorKind::Conflict, place.script.clone(), message);
+    error = error.at(place.line as usize, source(&place.script).as_deref());
+    Finding { severity: Severity::Warning, rule: "unreachable", ..Finding::from(&error) }
+        .hint(warning.hint())
 }
 
 /// Rules that comments switch off, for their own line and the next: `-- moonbell: allow shell_template`.

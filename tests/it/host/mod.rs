@@ -12,6 +12,7 @@ mod moments;
 mod order;
 mod process;
 mod queues;
+mod reach;
 mod reload;
 mod stage;
 mod start;

@@ -171,7 +171,8 @@ async fn an_event_is_handled_by_every_script_and_a_slow_one_holds_up_no_other() 
         bot.on("chat_quit", function() shell.sh("echo slow >> $1/entered; cat $1/slow.gate", "{home}") end)
     "#;
     let quick = r#"bot.on("chat_quit", function() bot.send("owner", "noted") end)"#;
-    let quicker = r#"bot.on("chat_quit", function() shell.sh("echo quick >> $1/entered", "{home}") end)"#;
+    let quicker =
+        r#"bot.on("chat_quit", function() shell.sh("echo quick >> $1/entered", "{home}") end)"#;
     let host = Setup::new()
         .script("a.luau", slow)
         .script("b.luau", quick)
