@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mlua::thread::AsyncThread;
-use mlua::{MultiValue, Result as LuaResult};
+use mlua::{Function, MultiValue, Result as LuaResult};
 
 use crate::api::bot;
 use crate::api::bot::Declared;
@@ -57,8 +57,19 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
+    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+}
+
+/// The same of any function of this VM, called as a handler of what was `declared`.
+pub(super) async fn drive_function(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    declared: &Declared,
+    args: &serde_json::Value,
+) -> Ended {
     let mut flush: Option<Flush> = None;
-    let ended = match begin(vm, run, index, args) {
+    let ended = match begin(vm, run, function, declared, args) {
         Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
         Err(error) => failed(vm, run, &error),
     };
@@ -85,16 +96,14 @@ pub(super) async fn drive(
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    index: usize,
+    function: &Function,
+    declared: &Declared,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
+    let thread = vm.lua.create_thread(function.clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => {
-            let declared: &Declared = &vm.registrations()[index].declared;
-            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
-        }
+        None => thread.into_async(moment::arguments(&vm.lua, declared, args)?),
     }
 }
 

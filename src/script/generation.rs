@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use serde_json::Value as Json;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,6 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::api::run::{Limits, Run};
 use crate::script::background::{Background, Ends};
 use crate::script::drive::{Ended, Failed, drive};
+use crate::script::eyes::Eyes;
+use crate::script::handover;
 use crate::script::registration::{Declared, HandlerKey, Registration};
 use crate::script::timetable::Timetable;
 use crate::script::vm::Vm;
@@ -70,10 +73,14 @@ enum Order {
     Start {
         run: Arc<Run>,
         handler: HandlerKey,
-        args: serde_json::Value,
+        args: Json,
         ended: oneshot::Sender<Ended>,
     },
     Activate,
+    /// The next version is ready: timers end, and `bot.save` is asked.
+    Save(oneshot::Sender<Option<Json>>),
+    /// What the version before left. Runs begin once it was taken.
+    Restore(Option<Json>),
     /// The guard is dropped when the last `bot.on("stop")` has ended.
     Retire(Arc<DropGuard>),
 }
@@ -122,12 +129,7 @@ impl Generation {
     ///
     /// `args` become `ctx.args`: an object of typed values, or a list. Afterwards [`Run::take_pending`] holds what was
     /// said and is not in the outbox yet.
-    pub async fn start(
-        &self,
-        run: Arc<Run>,
-        handler: HandlerKey,
-        args: serde_json::Value,
-    ) -> Ended {
+    pub async fn start(&self, run: Arc<Run>, handler: HandlerKey, args: Json) -> Ended {
         let (ended, outcome) = oneshot::channel();
         let order = Order::Start { run: Arc::clone(&run), handler, args, ended };
         let gone = || {
@@ -138,6 +140,25 @@ impl Generation {
             return gone();
         }
         outcome.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Ends its timers, and returns what `bot.save` leaves to the next version, if anything.
+    pub async fn save(&self) -> Option<Json> {
+        let (state, saved) = oneshot::channel();
+        self.orders.send(Order::Save(state)).await.ok()?;
+        saved.await.ok().flatten()
+    }
+
+    /// Whether it takes what the version before it saved; until [`Generation::restore`] its runs wait.
+    pub fn restores(&self) -> bool {
+        self.registrations.iter().any(|one| one.declared == Declared::Restore)
+    }
+
+    /// Hands over what the version before it saved.
+    pub async fn restore(&self, state: Option<Json>) {
+        if self.restores() {
+            let _ = self.orders.send(Order::Restore(state)).await;
+        }
     }
 
     /// The generation serves now: runs `bot.on("start")`, then starts `bot.every`.
@@ -171,6 +192,8 @@ pub(super) enum Event {
     BeatDone(usize),
     /// A schedule is due, and was at this moment.
     Due(usize, DateTime<Utc>),
+    /// It has what the version before it left.
+    Restored,
     /// Its timer ended with the generation.
     Off,
 }
@@ -183,24 +206,28 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
     let timetables = Timetable::all(&vm);
     let timers = CancellationToken::new();
     let mut open = true;
+    // Runs that came before what the last version left was taken; `None` once it was.
+    let mut held = handover::wants(&vm).then(Vec::new);
     loop {
         tokio::select! {
             order = queue.recv(), if open => match order {
-                Some(Order::Start { run, handler, args, ended }) => {
+                Some(order @ Order::Start { .. }) if held.is_some() => held.get_or_insert_default().push(order),
+                Some(Order::Save(state)) => {
+                    timers.cancel();
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
-                        let outcome = if handler.0 < vm.functions.len() {
-                            drive(&vm, &run, handler.0, &args).await
-                        } else {
-                            Ended::Failed(Failed::new("this handler belongs to another version of the script"))
-                        };
-                        if run.message().is_none() && handler.0 < vm.functions.len() {
-                            tell(&vm, handler.0, &run, &outcome, &ends);
-                        }
-                        let _ = ended.send(outcome);
+                        let _ = state.send(handover::save(&vm, &ends).await);
                         Event::Run
                     }));
                 }
+                Some(Order::Restore(state)) => {
+                    let (vm, ends) = (Arc::clone(&vm), ends.clone());
+                    events.push(Box::pin(async move {
+                        handover::restore(&vm, state, &ends).await;
+                        Event::Restored
+                    }));
+                }
+                Some(order @ Order::Start { .. }) => events.extend(start(&vm, order, &ends)),
                 Some(Order::Activate) => {
                     hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
@@ -211,6 +238,12 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                     for timetable in timetables.iter().flatten() {
                         events.push(timetable.first(timers.clone()));
                     }
+                    for registration in vm.registrations() {
+                        if let Declared::Watch { patterns, debounce } = &registration.declared {
+                            let eyes = Eyes::new(&vm, patterns, *debounce);
+                            events.push(watching(&vm, registration.handler.0, eyes, &timers, &ends));
+                        }
+                    }
                 }
                 Some(Order::Retire(guard)) => {
                     timers.cancel();
@@ -219,10 +252,17 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                 None => {
                     open = false;
                     timers.cancel();
+                    // Nobody is left to hand anything over.
+                    let held = held.take().unwrap_or_default();
+                    events.extend(held.into_iter().filter_map(|order| start(&vm, order, &ends)));
                 }
             },
             Some(event) = events.next(), if !events.is_empty() => match event {
                 Event::Run | Event::Off => {}
+                Event::Restored => {
+                    let held = held.take().unwrap_or_default();
+                    events.extend(held.into_iter().filter_map(|order| start(&vm, order, &ends)));
+                }
                 Event::Due(index, at) => {
                     let Some(timetable) = timetables[index].as_ref().filter(|_| !timers.is_cancelled()) else {
                         continue;
@@ -236,7 +276,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                     let noted = timetable.note(at);
                     events.push(Box::pin(async move {
                         noted.await;
-                        background(&vm, index, "cron", None, &ends).await;
+                        background(&vm, index, "cron", None, &Json::Null, &ends).await;
                         Event::BeatDone(index)
                     }));
                 }
@@ -254,7 +294,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                     }
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
-                        background(&vm, index, "every", None, &ends).await;
+                        background(&vm, index, "every", None, &Json::Null, &ends).await;
                         Event::BeatDone(index)
                     }));
                 }
@@ -262,6 +302,63 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
             else => break,
         }
     }
+}
+
+/// The run that an order asks for.
+fn start(vm: &Arc<Vm>, order: Order, ends: &Ends) -> Option<BoxFuture<'static, Event>> {
+    let Order::Start { run, handler, args, ended } = order else { return None };
+    let (vm, ends) = (Arc::clone(vm), ends.clone());
+    Some(Box::pin(async move {
+        let outcome = if handler.0 < vm.functions.len() {
+            drive(&vm, &run, handler.0, &args).await
+        } else {
+            Ended::Failed(Failed::new("this handler belongs to another version of the script"))
+        };
+        if run.message().is_none() && handler.0 < vm.functions.len() {
+            tell(&vm, handler.0, &run, &outcome, &ends);
+        }
+        let _ = ended.send(outcome);
+        Event::Run
+    }))
+}
+
+/// One `bot.watch`, while the generation serves: a run for each batch, one after another.
+fn watching(
+    vm: &Arc<Vm>,
+    index: usize,
+    mut eyes: Eyes,
+    timers: &CancellationToken,
+    ends: &Ends,
+) -> BoxFuture<'static, Event> {
+    let (vm, timers, ends) = (Arc::clone(vm), timers.clone(), ends.clone());
+    Box::pin(async move {
+        loop {
+            let seen = tokio::select! {
+                biased;
+                () = timers.cancelled() => return Event::Off,
+                seen = eyes.next() => seen,
+            };
+            match seen {
+                // It ends as it began, also when another version serves meanwhile.
+                Ok(batch) => background(&vm, index, "watch", None, &batch, &ends).await,
+                Err(why) => {
+                    unseen(&vm, index, why, &ends);
+                    tokio::select! {
+                        () = timers.cancelled() => return Event::Off,
+                        () = Eyes::rest() => {}
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Says that files cannot be watched.
+fn unseen(vm: &Vm, index: usize, why: String, ends: &Ends) {
+    let what = vm.registrations()[index].title();
+    tracing::error!(script = %vm.path(), "`bot.{what}` sees nothing: {why}");
+    let (script, run) = (Arc::clone(vm.path()), "none".to_owned());
+    ends.tell(Background { script, what, run, failed: Some(why) });
 }
 
 fn beat(index: usize, interval: Duration, timers: CancellationToken) -> BoxFuture<'static, Event> {
@@ -289,7 +386,7 @@ fn hooks(
         let what = if wall.is_some() { "stop" } else { "start" };
         let (guard, ends) = (guard.cloned(), ends.clone());
         events.push(Box::pin(async move {
-            background(&vm, index, what, wall, &ends).await;
+            background(&vm, index, what, wall, &Json::Null, &ends).await;
             drop(guard);
             Event::Run
         }));
@@ -297,13 +394,20 @@ fn hooks(
 }
 
 /// Runs a hook or a timer: no message started it, so its failure goes to the log.
-async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>, ends: &Ends) {
+async fn background(
+    vm: &Vm,
+    index: usize,
+    what: &str,
+    wall: Option<Duration>,
+    given: &Json,
+    ends: &Ends,
+) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: wall.unwrap_or(limits.wall).min(limits.wall), ..limits };
     let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let run = Run::new(id, None, None, limits, CancellationToken::new());
-    let ended = drive(vm, &run, index, &serde_json::Value::Null).await;
+    let ended = drive(vm, &run, index, given).await;
     let posts = run.take_pending();
     if !posts.is_empty()
         && let Ok(outbox) = vm.scope.host().outbox()
@@ -315,7 +419,7 @@ async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>, e
 }
 
 /// Says how a run ended that no message started: to the log, and to whoever listens.
-fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
+pub(super) fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
     let registration = &vm.registrations()[index];
     let what = registration.title();
     let failed = match ended {
