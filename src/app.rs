@@ -208,6 +208,12 @@ impl App {
         Self { stream: self.stream.timing(timing), ..self }
     }
 
+    /// Replaces the pace of card calls, for benches.
+    #[must_use]
+    pub fn card_pace(self, calls_per_second: f64) -> Self {
+        Self { outbox: self.outbox.card_pace(calls_per_second), ..self }
+    }
+
     /// Serves until `stop`, then ends stage by stage.
     ///
     /// # Errors

@@ -4,8 +4,9 @@
 //! [`Generation::retire`], so a reload doubles nothing; the VM goes when the last handle is dropped and the last run has
 //! ended.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -66,7 +67,18 @@ pub struct Generation {
     retired: AtomicBool,
     stopped: CancellationToken,
     closed: CancellationToken,
+    beats: Beats,
 }
+
+/// When a timer ran last in this version, and when it is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    pub next: Option<DateTime<Utc>>,
+    pub last: Option<DateTime<Utc>>,
+}
+
+/// Of each timer, by its handler.
+type Beats = Arc<Mutex<HashMap<usize, Beat>>>;
 
 #[derive(Debug)]
 enum Order {
@@ -77,10 +89,12 @@ enum Order {
         ended: oneshot::Sender<Ended>,
     },
     Activate,
+    /// Run a timer now, unless it runs.
+    Trigger(HandlerKey, oneshot::Sender<bool>),
     /// The next version is ready: timers end, and `bot.save` is asked.
     Save(oneshot::Sender<Option<Json>>),
     /// What the version before left. Runs begin once it was taken.
-    Restore(Option<Json>),
+    Restore(Option<Json>, oneshot::Sender<()>),
     /// The guard is dropped when the last `bot.on("stop")` has ended.
     Retire(Arc<DropGuard>),
 }
@@ -98,12 +112,13 @@ impl Generation {
             retired: AtomicBool::new(false),
             stopped: CancellationToken::new(),
             closed: closed.clone(),
+            beats: Beats::default(),
         });
         let guard = closed.drop_guard();
-        let ends = engine.ends.clone();
+        let (ends, beats) = (engine.ends.clone(), Arc::clone(&generation.beats));
         engine.tasks.spawn_on(
             async move {
-                serve(vm, queue, ends).await;
+                serve(vm, queue, ends, beats).await;
                 drop(guard);
             },
             &engine.handle,
@@ -142,6 +157,25 @@ impl Generation {
         outcome.await.unwrap_or_else(|_| gone())
     }
 
+    /// Runs a timer now; `false`: it runs already, or serves no more.
+    pub async fn trigger(&self, timer: HandlerKey) -> bool {
+        let (began, begins) = oneshot::channel();
+        self.orders.send(Order::Trigger(timer, began)).await.is_ok()
+            && begins.await.unwrap_or(false)
+    }
+
+    /// When a timer ran, and will run.
+    pub fn beat(&self, timer: HandlerKey) -> Beat {
+        let beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut beat = beats.get(&timer.0).copied().unwrap_or_default();
+        if let Some(Declared::Cron { schedule }) =
+            self.registrations.get(timer.0).map(|one| &one.declared)
+        {
+            beat.next = schedule.next(Utc::now());
+        }
+        beat
+    }
+
     /// Ends its timers, and returns what `bot.save` leaves to the next version, if anything.
     pub async fn save(&self) -> Option<Json> {
         let (state, saved) = oneshot::channel();
@@ -154,10 +188,13 @@ impl Generation {
         self.registrations.iter().any(|one| one.declared == Declared::Restore)
     }
 
-    /// Hands over what the version before it saved.
+    /// Hands over what the version before it saved, and waits until it was taken.
     pub async fn restore(&self, state: Option<Json>) {
         if self.restores() {
-            let _ = self.orders.send(Order::Restore(state)).await;
+            let (done, restored) = oneshot::channel();
+            if self.orders.send(Order::Restore(state, done)).await.is_ok() {
+                let _ = restored.await;
+            }
         }
     }
 
@@ -198,7 +235,7 @@ pub(super) enum Event {
     Off,
 }
 
-async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
+async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beats) {
     let vm = Arc::new(vm);
     let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     // One entry for each `bot.every`, by its handler: whether its last beat still runs.
@@ -212,6 +249,19 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
         tokio::select! {
             order = queue.recv(), if open => match order {
                 Some(order @ Order::Start { .. }) if held.is_some() => held.get_or_insert_default().push(order),
+                Some(Order::Trigger(HandlerKey(index), began)) => {
+                    let idle = index < busy.len() && !timers.is_cancelled() && !busy[index];
+                    if idle {
+                        busy[index] = true;
+                        note_last(&beats, index);
+                        let (vm, ends) = (Arc::clone(&vm), ends.clone());
+                        events.push(Box::pin(async move {
+                            background(&vm, index, "trigger", None, &Json::Null, &ends).await;
+                            Event::BeatDone(index)
+                        }));
+                    }
+                    let _ = began.send(idle);
+                }
                 Some(Order::Save(state)) => {
                     timers.cancel();
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
@@ -220,18 +270,23 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                         Event::Run
                     }));
                 }
-                Some(Order::Restore(state)) => {
+                Some(Order::Restore(state, done)) => {
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
                         handover::restore(&vm, state, &ends).await;
+                        let _ = done.send(());
                         Event::Restored
                     }));
                 }
                 Some(order @ Order::Start { .. }) => events.extend(start(&vm, order, &ends)),
                 Some(Order::Activate) => {
+                    // There was nothing to hand over.
+                    let held = held.take().unwrap_or_default();
+                    events.extend(held.into_iter().filter_map(|order| start(&vm, order, &ends)));
                     hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
                         if let Declared::Every { interval } = registration.declared {
+                            note_next(&beats, registration.handler.0, interval);
                             events.push(beat(registration.handler.0, interval, timers.clone()));
                         }
                     }
@@ -272,6 +327,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                         tracing::warn!(script = %vm.path(), "left out a scheduled run: the last one still runs");
                         continue;
                     }
+                    note_last(&beats, index);
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     let noted = timetable.note(at);
                     events.push(Box::pin(async move {
@@ -286,12 +342,14 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
                         continue;
                     }
                     if let Declared::Every { interval } = vm.registrations()[index].declared {
+                        note_next(&beats, index, interval);
                         events.push(beat(index, interval, timers.clone()));
                     }
                     if std::mem::replace(&mut busy[index], true) {
                         tracing::debug!(script = %vm.path(), "left out a beat: the last one still runs");
                         continue;
                     }
+                    note_last(&beats, index);
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
                         background(&vm, index, "every", None, &Json::Null, &ends).await;
@@ -302,6 +360,17 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
             else => break,
         }
     }
+}
+
+fn note_last(beats: &Beats, index: usize) {
+    let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
+    beats.entry(index).or_default().last = Some(Utc::now());
+}
+
+fn note_next(beats: &Beats, index: usize, interval: Duration) {
+    let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
+    let due = chrono::TimeDelta::from_std(interval).ok();
+    beats.entry(index).or_default().next = due.and_then(|due| Utc::now().checked_add_signed(due));
 }
 
 /// The run that an order asks for.

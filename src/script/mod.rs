@@ -27,7 +27,7 @@ pub use background::Background;
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};
 pub use edition::{Edition, Target};
-pub use generation::{Engine, Generation};
+pub use generation::{Beat, Engine, Generation};
 pub use library::{Keeper, Library, Serving, Snapshot, Status};
 pub use preempt::bump;
 pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
