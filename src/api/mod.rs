@@ -26,6 +26,7 @@
 //! [`Run::check`], catches panics, and drops the future the moment the run ends. What outlives a future (a child, a
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
+mod attachment;
 pub mod bot;
 pub mod clean;
 pub mod cron;
@@ -117,6 +118,8 @@ struct Inner {
     http: http::Caller,
     owner: Option<StaffId>,
     client: Option<Client>,
+    /// Fetches files of messages: a network of its own, which knows the addresses of the client.
+    downloads: http::Caller,
 }
 
 #[derive(Clone, Debug)]
@@ -138,6 +141,7 @@ impl Host {
                 http: http::Caller::new(Network::default()),
                 owner: None,
                 client: None,
+                downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
     }
@@ -179,12 +183,21 @@ impl Host {
     #[must_use]
     pub fn with_client(&self, client: Client) -> Self {
         let mut inner = (*self.inner).clone();
+        let hosts = client.bases().filter_map(|base| {
+            Some(format!("{}:{}", base.host_str()?, base.port_or_known_default()?))
+        });
+        inner.downloads = http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
     }
 
     pub(crate) fn client(&self) -> Option<&Client> {
         self.inner.client.as_ref()
+    }
+
+    /// What fetches the files of messages.
+    pub(crate) fn downloads(&self) -> &http::Caller {
+        &self.inner.downloads
     }
 
     /// Runs work on the runtime of sockets. Cancel safe: dropped, the work is aborted.
