@@ -49,8 +49,10 @@ use crate::transport::Stream;
 use crate::worker::Dispatch;
 use crate::worker::LuaRuntime;
 use crate::worker::Running;
+use crate::worker::Turns;
 use crate::worker::interrupted;
 use crate::worker::tell_owner;
+use crate::worker::tell_owner_of_runs;
 
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
@@ -172,6 +174,7 @@ impl App {
             library: library.clone(),
             limits,
             running: Running::default(),
+            turns: Turns::default(),
         };
         let stream = Stream::new(client.clone(), inbox.clone());
         let started_at_ms = now_ms();
@@ -209,6 +212,12 @@ impl App {
         Self { stream: self.stream.timing(timing), ..self }
     }
 
+    /// Replaces the pace of card calls, for benches.
+    #[must_use]
+    pub fn card_pace(self, calls_per_second: f64) -> Self {
+        Self { outbox: self.outbox.card_pace(calls_per_second), ..self }
+    }
+
     /// Serves until `stop`, then ends stage by stage.
     ///
     /// # Errors
@@ -238,6 +247,13 @@ impl App {
         downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
             let (outbox, reports) = (self.outbox.clone(), self.library.reports());
+            let runs = self.lua.engine().background();
+            downstream.spawn(tell_owner_of_runs(
+                owner.clone(),
+                outbox.clone(),
+                runs,
+                stages.aside.clone(),
+            ));
             downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
         }
         let mut watching = JoinSet::new();

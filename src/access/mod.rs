@@ -108,6 +108,11 @@ impl Actor {
             .expect("an actor has a role")
     }
 
+    /// All roles, by name.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(String::as_str)
+    }
+
     pub fn id(&self) -> &StaffId {
         &self.id
     }

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod dev;
 mod editor;
+mod explain;
 mod host;
 mod news;
 mod run;
@@ -42,6 +43,7 @@ const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
   moonbell run                 answer the real DingTalk, with the app of your settings file
   moonbell check               what is wrong with your scripts, types included
+  moonbell explain --last      why did, or did not, the last message run?
   moonbell status --json       what the running host is doing
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -97,6 +99,7 @@ enum Command {
     Run(run::Run),
     Status(status::Status),
     Check(check::Check),
+    Explain(explain::Explain),
     Types(types::Types),
     Completions(completions::Completions),
 }
@@ -124,6 +127,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
+        Command::Explain(command) => command.run(&cli.global),
         Command::Types(command) => command.run(&cli.global),
         Command::Completions(command) => command.run(),
     }

@@ -94,6 +94,11 @@ pub(super) fn warning(problem: &Problem) {
     let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
 }
 
+/// Prints data that quotes what others wrote.
+pub(super) fn quoted(text: &str) {
+    data(safe(text));
+}
+
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
 pub(super) fn finding(finding: &Finding) {
     data(format_args!("{}\n", safe(&finding.to_string())));

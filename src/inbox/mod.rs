@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of handlers, nor of how the work came in.
 
+mod history;
 mod key;
 
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,8 @@ const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
+
+pub use history::{Past, last, of_run};
 
 /// Handle to the journal; cheap to clone.
 #[derive(Clone, Debug)]
@@ -125,6 +128,10 @@ impl Inbox {
                      ON CONFLICT (key) DO NOTHING",
                 )?
                 .execute(params![key, row_lane, payload, now_ms()])?;
+            if inserted == 0 {
+                c.prepare_cached("UPDATE inbox SET deliveries = deliveries + 1 WHERE key = ?1")?
+                    .execute([key])?;
+            }
             Ok((inserted > 0).then(|| c.last_insert_rowid()))
         };
         // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.

@@ -11,6 +11,7 @@ mod error;
 mod instance;
 pub mod kv;
 mod lanes;
+mod look;
 mod migrate;
 pub mod schedules;
 mod writer;
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use error::Error;
 pub use instance::{Instance, InstanceError};
 pub(crate) use lanes::Lanes;
+pub use look::Look;
 
 /// Pieces of work waiting for the writer. When full, writers wait: the journal sets the pace of the host.
 const QUEUE: usize = 4096;
