@@ -76,7 +76,7 @@ impl Dev {
 }
 
 /// The simulated owner owns; everybody else there is a guest, so that refusals can be seen too.
-fn access(options: &Options) -> Access {
+pub(super) fn access(options: &Options) -> Access {
     let owner = options.people.iter().find(|person| person.owner);
     Access {
         owner: owner.map(|person| StaffId::new(&person.staff_id)),

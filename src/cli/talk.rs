@@ -53,6 +53,11 @@ pub(super) fn data(text: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// Prints text of several lines that ends with its own line break: results, which may quote what programs wrote.
+pub(super) fn shown(text: impl fmt::Display) {
+    let _ = write!(io::stdout(), "{text}");
+}
+
 /// Prints one line of talk.
 pub(super) fn say(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
@@ -92,6 +97,11 @@ fn time() -> String {
 
 pub(super) fn warning(problem: &Problem) {
     let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
+}
+
+/// Prints data that quotes what others wrote.
+pub(super) fn quoted(text: &str) {
+    data(safe(text));
 }
 
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.

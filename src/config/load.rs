@@ -1,5 +1,6 @@
 //! Finds the file, lays environment and flags over it, and hands everything to the checks.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -62,6 +63,8 @@ pub struct Loaded {
     /// The file that was read; `None`: there is none.
     pub file: Option<PathBuf>,
     pub warnings: Vec<Problem>,
+    /// Where each key that is set was written, by its dotted path.
+    pub places: BTreeMap<String, Place>,
 }
 
 /// Reads and checks all settings.
@@ -86,10 +89,11 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     let file = read.clone().or(wanted).unwrap_or_else(|| PathBuf::from("config.toml"));
     let Contents { mut entries, tables } = file::read(&file, &text, &mut problems);
     file::read_environment(&source.environment, &mut entries, &mut problems);
+    let places = entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
     let check = Check::new(source, &file, entries, tables, problems);
     let (config, warnings, mut problems, missing) = check.run(need);
     if problems.is_empty() {
-        return Ok(Loaded { config, file: read, warnings });
+        return Ok(Loaded { config, file: read, warnings, places });
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let hint = match (missing, &read) {

@@ -10,6 +10,7 @@
 //!
 //! Knows nothing of handlers, nor of how the work came in.
 
+mod history;
 mod key;
 
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,8 @@ const RUNNING: &str = "running";
 
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
+
+pub use history::{Past, complaints, last, of_run, since};
 
 /// Handle to the journal; cheap to clone.
 #[derive(Clone, Debug)]
@@ -212,6 +215,8 @@ impl Inbox {
                 )?
                 .execute(params![id, key, place.lane, state, payload, now, started_at, run])?;
             if inserted == 0 {
+                c.prepare_cached("UPDATE inbox SET deliveries = deliveries + 1 WHERE key = ?1")?
+                    .execute([key])?;
                 return Ok(None);
             }
             Ok(Some((place, id, now)))

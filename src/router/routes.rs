@@ -425,4 +425,16 @@ impl<I> Routes<I> {
         let names = self.handlers().filter(|handler| allowed(handler)).flat_map(Handler::names);
         words::nearest(typed.trim_start_matches(['/', '／']), names.chain(OWN_NAMES))
     }
+
+    /// The patterns in the order of asking, each with whether it matches `text`: what choosing went by.
+    pub fn asked<'r, 't>(&'r self, text: &'t str) -> impl Iterator<Item = (&'r Handler<I>, bool)> {
+        self.matches
+            .iter()
+            .map(move |(pattern, index)| (self.handlers[*index].as_ref(), pattern.0.is_match(text)))
+    }
+
+    /// The fallbacks in the order of asking.
+    pub fn fallbacks(&self) -> impl Iterator<Item = &Handler<I>> {
+        self.fallbacks.iter().map(|&index| self.handlers[index].as_ref())
+    }
 }

@@ -154,9 +154,15 @@ fn routes_of(
             patterns.collect::<Result<_, _>>().map_err(|error| error.to_string())?
         }
         Declared::Fallback => vec![Kind::Fallback],
-        Declared::Start | Declared::Stop | Declared::Every { .. } | Declared::Cron { .. } => {
-            Vec::new()
-        }
+        Declared::Start
+        | Declared::Stop
+        | Declared::Event { .. }
+        | Declared::Card
+        | Declared::Watch { .. }
+        | Declared::Save
+        | Declared::Restore
+        | Declared::Every { .. }
+        | Declared::Cron { .. } => Vec::new(),
     };
     let place = Place {
         script: registration.path.clone(),

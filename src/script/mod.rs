@@ -3,11 +3,14 @@
 //! [`Vm::load`] turns a file into a VM and its declarations, or into a [`LoadError`] that shows the line. A
 //! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
 
+mod background;
 pub mod check;
 mod diagnostic;
 mod drive;
 mod edition;
+mod eyes;
 mod generation;
+mod handover;
 mod library;
 mod loader;
 mod preempt;
@@ -20,17 +23,18 @@ mod timetable;
 mod vm;
 pub mod watch;
 
+pub use background::Background;
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};
 pub use edition::{Edition, Target};
-pub use generation::{Engine, Generation};
+pub use generation::{Beat, Engine, Generation};
 pub use library::{Keeper, Library, Serving, Snapshot, Status};
 pub use preempt::bump;
 pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
 pub use report::{Outcome, Report};
 pub use require::{Folder, Resolver};
 pub use scan::FolderError;
-pub use vm::{MAX_BYTES, Source, Vm};
+pub use vm::{Build, MAX_BYTES, Source, Vm};
 
 pub use crate::api::Host;
 pub use crate::api::run::{Limit, Limits, Run};

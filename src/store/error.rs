@@ -10,6 +10,8 @@ pub enum Error {
     Folder { path: PathBuf, cause: std::io::Error },
     #[error("`{path}` was written by a newer moonbell (schema {found}, this one knows {known})")]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("`{path}` was written by an older moonbell (schema {found}, this one reads {known})")]
+    Older { path: PathBuf, found: i64, known: i64 },
     #[error("the disk with `{path}` is full")]
     Full { path: PathBuf },
     #[error("`{path}` cannot be written: {cause}")]
@@ -50,6 +52,9 @@ impl Error {
             ),
             Self::Newer { .. } => {
                 Some("run the newer moonbell, or point `state.dir` at an empty folder")
+            }
+            Self::Older { .. } => {
+                Some("start this moonbell there once: it brings the file up to date")
             }
             Self::Full { .. } => {
                 Some("free some space: messages are taken again as soon as there is room")

@@ -11,6 +11,7 @@ pub(crate) struct Lanes {
     /// Lanes with a row to hand out and none running, in the order in which they became so.
     free: VecDeque<String>,
     waiting: usize,
+    announced: usize,
 }
 
 #[derive(Debug, Default)]
@@ -22,10 +23,10 @@ struct Lane {
 }
 
 impl Lanes {
-    /// Marks the lane as running, for a row that was never waiting, if nobody's turn is taken by that: nothing of this lane
-    /// waits, runs or is announced, and no other lane waits for its turn.
+    /// Marks the lane as running, for a row that was never waiting, if that overtakes nobody: nothing of this lane waits or
+    /// runs, no other lane waits for its turn, and no row is announced.
     pub(crate) fn start(&mut self, name: &str) -> bool {
-        if !self.free.is_empty() || self.by_name.contains_key(name) {
+        if !self.free.is_empty() || self.announced > 0 || self.by_name.contains_key(name) {
             return false;
         }
         self.by_name.insert(name.to_owned(), Lane { running: true, ..Lane::default() });
@@ -35,12 +36,14 @@ impl Lanes {
     /// Tells of a row that is written and not committed yet; [`Self::arrive`] or [`Self::forget`] follows.
     pub(crate) fn announce(&mut self, name: &str) {
         self.by_name.entry(name.to_owned()).or_default().announced += 1;
+        self.announced += 1;
     }
 
     /// The announced row is committed and waits.
     pub(crate) fn arrive(&mut self, name: String, id: i64) {
         if let Some(lane) = self.by_name.get_mut(&name) {
             lane.announced -= 1;
+            self.announced -= 1;
         }
         self.push(name, id);
     }
@@ -49,6 +52,7 @@ impl Lanes {
     pub(crate) fn forget(&mut self, name: &str) {
         let Some(lane) = self.by_name.get_mut(name) else { return };
         lane.announced -= 1;
+        self.announced -= 1;
         if lane.announced == 0 && lane.rows.is_empty() && !lane.running {
             self.by_name.remove(name);
         }
@@ -143,6 +147,7 @@ mod tests {
         assert!(!lanes.start("a"), "one at a time");
         lanes.announce("b");
         assert!(!lanes.start("b"), "a row before it is on its way to disk");
+        assert!(!lanes.start("c"), "so is one that may have to be looked at first");
         lanes.arrive("b".into(), 1);
         assert!(!lanes.start("c"), "another lane waits for its turn");
         assert_eq!(taken(&mut lanes, 10), [1]);

@@ -1,5 +1,6 @@
 //! Schema versions: files in `migrations/`, applied in order, counted in `user_version`.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -11,7 +12,22 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_journals.sql"),
     include_str!("migrations/0002_card_endings.sql"),
     include_str!("migrations/0003_schedules.sql"),
+    include_str!("migrations/0006_deliveries.sql"),
 ];
+
+/// Whether a file that is only read has the tables of this version.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|cause| Error::from_sqlite(cause, path))?;
+    let path = path.to_owned();
+    match found.cmp(&known) {
+        Ordering::Greater => Err(Error::Newer { path, found, known }),
+        Ordering::Less => Err(Error::Older { path, found, known }),
+        Ordering::Equal => Ok(()),
+    }
+}
 
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::decision::{self, Verdict};
 use super::phrases;
 use super::running::{Entry, Running};
+use super::turns::{Arrived, Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
 use crate::api::Run;
@@ -24,16 +26,12 @@ use crate::message::Reply;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Args;
-use crate::router::Asked;
-use crate::router::Captures;
-use crate::router::Choice;
 use crate::router::Control;
 use crate::router::Handler;
 use crate::router::Lang;
-use crate::router::Value;
 use crate::script::Ended;
 use crate::script::Library;
+use crate::script::Queue;
 use crate::script::Registration;
 use crate::script::Snapshot;
 use crate::script::Target;
@@ -62,19 +60,20 @@ pub struct Dispatch {
     pub library: Library,
     pub limits: crate::api::Limits,
     pub running: Running,
+    pub turns: Turns,
 }
 
 /// What became of a row: committed as a whole.
 #[derive(Debug)]
-struct Outcome {
-    state: State,
-    handler: Option<String>,
-    error: Option<String>,
-    posts: Vec<Post>,
+pub(super) struct Outcome {
+    pub(super) state: State,
+    pub(super) handler: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) posts: Vec<Post>,
 }
 
 impl Outcome {
-    fn new(state: State) -> Self {
+    pub(super) fn new(state: State) -> Self {
         Self { state, handler: None, error: None, posts: Vec::new() }
     }
 
@@ -86,7 +85,7 @@ impl Outcome {
         Self { handler: Some(handler.title().to_owned()), ..self }
     }
 
-    fn denied(self, why: &dyn std::fmt::Display) -> Self {
+    pub(super) fn denied(self, why: &dyn std::fmt::Display) -> Self {
         Self { error: Some(format!("denied: {why}")), ..self }
     }
 }
@@ -109,7 +108,8 @@ impl Dispatch {
                     let full = claimed.len() == room;
                     let some = !claimed.is_empty();
                     for row in claimed {
-                        rows.spawn(self.clone().serve(row, halt.clone()));
+                        let arrived = self.turns.arrive(row.id, who_of(&row));
+                        rows.spawn(self.clone().serve(row, arrived, halt.clone()));
                     }
                     if some && !full {
                         continue;
@@ -136,25 +136,28 @@ impl Dispatch {
             }
         }
         for row in self.inbox.close() {
-            rows.spawn(self.clone().serve(row, halt.clone()));
+            let arrived = self.turns.arrive(row.id, who_of(&row));
+            rows.spawn(self.clone().serve(row, arrived, halt.clone()));
         }
         drain(&mut rows, FINISH).await;
         halt.cancel();
         drain(&mut rows, CANCEL).await;
     }
 
-    async fn serve(self, row: Row, halt: CancellationToken) {
+    async fn serve(self, row: Row, arrived: Arrived, halt: CancellationToken) {
         let outcome = match &row.inbound {
             Inbound::Message(message) => self.message(&row, message, &halt).await,
-            // Nothing declares a wish for these yet; they are kept for what will.
-            Inbound::CardAction(_) | Inbound::Event(_) => Outcome::new(State::Done),
+            Inbound::CardAction(action) => self.card_action(&row, action, &halt).await,
+            Inbound::Event(event) => self.event(&row, event, &halt).await,
         };
-        self.end(row, outcome).await;
+        arrived.routed();
+        self.end(row, outcome, &arrived).await;
+        // Its place goes with it: whoever waited finds what it said committed.
     }
 
     /// Commits what became of a row, with everything it says. Tried until the disk takes it, while the host stops too:
     /// it is dropped only when the patience of [`drain`] is over, and then the run counts as interrupted.
-    async fn end(&self, row: Row, outcome: Outcome) {
+    async fn end(&self, row: Row, outcome: Outcome, arrived: &Arrived) {
         let outcome = Arc::new(outcome);
         let cards = Arc::new(self.outbox.endings(&row.run));
         loop {
@@ -187,13 +190,19 @@ impl Dispatch {
             }
             tokio::time::sleep(WRITE_AGAIN).await;
         }
-        self.inbox.release(&row.lane);
+        if !arrived.has_freed() {
+            self.inbox.release(&row.lane);
+        }
     }
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
-        let actor = match self.access.actor(&message.sender) {
-            Ok(actor) => actor,
+        // One moment of the scripts: routes and the functions they lead to belong together.
+        let snapshot = self.library.snapshot();
+        let routes = snapshot.routes();
+        let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
+        let (actor, mut decided) = match decision::decide(&self.access, routes, message, today) {
+            Ok(decided) => decided,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a message");
                 let mut outcome = Outcome::new(State::Done).denied(&why);
@@ -203,60 +212,36 @@ impl Dispatch {
                 return outcome;
             }
         };
-        // One moment of the scripts: routes and the functions they lead to belong together.
-        let snapshot = self.library.snapshot();
-        let routes = snapshot.routes();
-        let asked = Asked { today: chrono::Local::now().date_naive(), mentions: &message.mentions };
-        let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
-        let mut choice = routes.choose(&message.text, &asked);
         loop {
-            if let Some(handler) = choice.handler()
-                && !allowed(handler)
-            {
-                match handler.command() {
-                    // A pattern that is not for this person is not there for this person.
-                    None => {
-                        let after = after(&choice);
-                        choice = routes.choose_after(&message.text, after);
-                        continue;
+            let verdict = decided.verdict;
+            let (handler, args, after) = match verdict {
+                Verdict::Run { handler, args, after } => (handler, args, after),
+                Verdict::Control(control @ (Control::Schedules | Control::Trigger(_))) => {
+                    let text = self.timers(&control, &actor, lang).await;
+                    return Outcome::saying(message, text);
+                }
+                Verdict::Control(control) => return self.control(&control, message, &actor, lang),
+                _ => {
+                    let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    if matches!(verdict, Verdict::Help { topic: None }) && actor.has(Some("admin"))
+                    {
+                        text = format!("{text}\n{}", phrases::timers_help(lang));
                     }
-                    Some(command) => {
-                        tracing::warn!(
-                            run = row.run,
-                            handler = command.name,
-                            "refused a command for lack of its role"
-                        );
-                        let text = phrases::not_for_you(&command.name, lang);
-                        return Outcome::saying(message, text)
-                            .by(handler)
-                            .denied(&"the role is missing");
-                    }
+                    let outcome = Outcome::saying(message, text);
+                    let Some(handler) = verdict.handler() else { return outcome };
+                    let Verdict::NotForYou(_) = verdict else { return outcome.by(handler) };
+                    tracing::warn!(
+                        run = row.run,
+                        handler = handler.title(),
+                        "refused a command for lack of its role"
+                    );
+                    return outcome.by(handler).denied(&"the role is missing");
                 }
-            }
-            let (handler, args, next) = match choice {
-                Choice::Control(control) => return self.control(&control, message, &actor, lang),
-                Choice::Help { topic } => {
-                    return Outcome::saying(message, routes.help(topic.as_deref(), lang, allowed));
-                }
-                Choice::Unknown { word } if word.is_empty() => {
-                    return Outcome::saying(message, routes.help(None, lang, allowed));
-                }
-                Choice::Unknown { word } => {
-                    return Outcome::saying(message, routes.unknown(&word, lang, allowed));
-                }
-                Choice::BadArguments { handler, problem } => {
-                    return Outcome::saying(message, handler.explain(&problem, lang)).by(handler);
-                }
-                Choice::Command { handler, args, after } => (handler, json_of(&args), after),
-                Choice::Match { handler, captures, after } => {
-                    (handler, json_of_captures(&captures), after)
-                }
-                Choice::Fallback { handler, after } => (handler, Json::Object(Map::new()), after),
             };
             match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
             {
                 Some(outcome) => return outcome,
-                None => choice = routes.choose_after(&message.text, next),
+                None => decided = decision::after(routes, &actor, &message.text, after),
             }
         }
     }
@@ -276,13 +261,47 @@ impl Dispatch {
     ) -> Option<Outcome> {
         let edition =
             snapshot.edition(handler.id).expect("a snapshot holds the editions of its routes");
+        let queue = edition
+            .registration(handler.id.handler)
+            .map_or_else(Queue::default, |registration| registration.options.queue);
+        let name = format!("{} {}", edition.script(), handler.title());
+        let who = Who { chat: message.chat.id.to_string(), person: actor.id().to_string() };
+        let (ticket, frees) = self.turns.enter(row.id, who, queue, &row.run, &name);
+        if frees {
+            self.inbox.release(&row.lane);
+        }
+        let waited = tokio::select! {
+            biased;
+            turn = ticket.turn() => Some(turn),
+            () = halt.cancelled() => None,
+        };
+        let ended_early = match waited {
+            Some(Turn::Go) => None,
+            Some(Turn::Stopped) => Some((State::Cancelled, None)),
+            Some(Turn::Replaced) => {
+                Some((State::Cancelled, Some(phrases::replaced(&row.run, &message.text, lang))))
+            }
+            None => {
+                let text = phrases::interrupted(&row.run, &message.text, lang);
+                Some((State::Interrupted, Some(text)))
+            }
+        };
+        if let Some((state, text)) = ended_early {
+            let mut outcome = Outcome::new(state).by(handler);
+            outcome.posts.extend(text.map(|text| say(message, text)));
+            if state == State::Interrupted {
+                outcome.error = Some("the host was stopped before its turn came".to_owned());
+            }
+            return Some(outcome);
+        }
         let mut limits = self.limits;
         if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
         {
             limits.wall = wall;
         }
         let role = Some(actor.role().to_owned());
-        let run = Run::new(
+        let run = Run::on_clock(
+            edition.generation().clock(),
             &row.run,
             Some(Arc::new(message.clone())),
             role,
@@ -304,6 +323,10 @@ impl Dispatch {
                 run.cancel().cancel();
                 (start.await, true)
             }
+            () = ticket.replaced().cancelled() => {
+                run.cancel().cancel();
+                (start.await, false)
+            }
         };
         let mut posts = run.take_pending();
         let (state, error) = match ended {
@@ -315,12 +338,17 @@ impl Dispatch {
                     tracing::error!(%error, run = row.run, "what a handler said before handing on cannot be kept; trying again");
                     tokio::time::sleep(WRITE_AGAIN).await;
                 }
+                ticket.give_up();
                 return None;
             }
             Ended::Done => (State::Done, None),
             Ended::Cancelled if halted => {
                 posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
                 (State::Interrupted, Some("the host was stopped".to_owned()))
+            }
+            Ended::Cancelled if ticket.replaced().is_cancelled() => {
+                posts.push(say(message, phrases::replaced(&row.run, &message.text, lang)));
+                (State::Cancelled, Some("a newer message took its place".to_owned()))
             }
             Ended::Cancelled => (State::Cancelled, None),
             Ended::Failed(failed) => {
@@ -345,7 +373,10 @@ impl Dispatch {
         let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
         let text = match control {
             Control::Stop(None) | Control::Cancel => {
-                let stopped = self.running.stop(mine);
+                let mut stopped = self.running.stop(mine);
+                stopped.extend(self.turns.stop(|who, _| {
+                    who.person == actor.id().as_str() && who.chat == message.chat.id.as_str()
+                }));
                 if stopped.is_empty() {
                     phrases::nothing_to_stop(lang)
                 } else {
@@ -357,13 +388,21 @@ impl Dispatch {
                     entry.run.id() == id
                         && (entry.person == *actor.id() || actor.has(Some("admin")))
                 };
-                match self.running.stop(theirs).first() {
+                let mut stopped = self.running.stop(theirs);
+                stopped.extend(self.turns.stop(|who, run| {
+                    run == id && (who.person == actor.id().as_str() || actor.has(Some("admin")))
+                }));
+                match stopped.first() {
                     Some(id) => phrases::stopped(id, lang),
                     None => phrases::no_such_run(id, lang),
                 }
             }
             Control::Runs => {
                 let all = actor.has(Some("admin"));
+                let waiting = self.turns.waiting(|who| all || who.person == actor.id().as_str());
+                let waiting = waiting
+                    .into_iter()
+                    .map(|(run, handler)| format!("{run} · {handler} · {}", phrases::waits(lang)));
                 let lines: Vec<String> = self
                     .running
                     .list()
@@ -373,9 +412,11 @@ impl Dispatch {
                         let seconds = (now_ms() - entry.started_at_ms) / 1000;
                         format!("{} · {} · {seconds} s", entry.run.id(), entry.handler)
                     })
+                    .chain(waiting)
                     .collect();
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
+            Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self
                 .library
@@ -387,16 +428,11 @@ impl Dispatch {
     }
 }
 
-fn after(choice: &Choice<'_, Target>) -> crate::router::After {
-    match choice {
-        Choice::Command { after, .. }
-        | Choice::Match { after, .. }
-        | Choice::Fallback { after, .. } => *after,
-        Choice::Control(_)
-        | Choice::Help { .. }
-        | Choice::BadArguments { .. }
-        | Choice::Unknown { .. } => crate::router::After::default(),
-    }
+/// Whose message it is, for the queues; nobody waits for the choice of anything else.
+fn who_of(row: &Row) -> Option<Who> {
+    let Inbound::Message(message) = &row.inbound else { return None };
+    let person = message.sender.key().to_owned();
+    Some(Who { chat: message.chat.id.to_string(), person })
 }
 
 fn reap(ended: Result<(), tokio::task::JoinError>) {
@@ -412,41 +448,4 @@ async fn drain(rows: &mut JoinSet<()>, patience: Duration) {
         }
     };
     let _ = tokio::time::timeout(patience, emptied).await;
-}
-
-/// Arguments as the script gets them: durations in seconds, dates as `2026-01-31`.
-fn json_of(args: &Args) -> Json {
-    args.iter()
-        .map(|(name, value)| (name.to_owned(), json_of_value(value)))
-        .collect::<Map<_, _>>()
-        .into()
-}
-
-fn json_of_value(value: &Value) -> Json {
-    match value {
-        Value::String(text) | Value::Path(text) | Value::User(text) => text.as_str().into(),
-        Value::Int(n) => (*n).into(),
-        Value::Number(n) => (*n).into(),
-        Value::Bool(b) => (*b).into(),
-        Value::Duration(d) => d.as_secs_f64().into(),
-        Value::Date(date) => date.to_string().into(),
-        Value::List(list) => list.iter().map(json_of_value).collect::<Vec<_>>().into(),
-    }
-}
-
-/// A pattern's groups: by name if any has one, else as a list (`ctx.args[1]` is the first).
-fn json_of_captures(captures: &Captures) -> Json {
-    if captures.named.is_empty() {
-        let groups = captures.groups.iter().skip(1);
-        return groups
-            .map(|group| group.as_deref().map_or(Json::Null, Json::from))
-            .collect::<Vec<_>>()
-            .into();
-    }
-    captures
-        .named
-        .iter()
-        .map(|(name, group)| (name.clone(), Json::from(group.as_str())))
-        .collect::<Map<_, _>>()
-        .into()
 }

@@ -4,14 +4,19 @@
 //! Workers pull: nothing is pushed into a queue per conversation, so a slow lane holds up no other. A handler's last
 //! replies and the completion of its row commit in one transaction.
 
+pub mod decision;
 mod dispatch;
+mod moments;
 mod notices;
 mod phrases;
 mod running;
 mod runtime;
+mod schedules;
+mod turns;
 
 pub use dispatch::Dispatch;
-pub use notices::tell_owner;
+pub use notices::{tell_owner, tell_owner_of_runs};
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;
+pub use turns::Turns;

@@ -1,0 +1,453 @@
+//! The gates of a message, each with its answer, and the handler behind them.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::Place;
+use super::causes;
+use super::past::Past;
+use crate::access::{Access, Actor, Denied};
+use crate::api::Limits;
+use crate::inbox;
+use crate::message::{ChatKind, Message};
+use crate::outbox;
+use crate::router::{Control, Handler, Kind, Lang, Routes};
+use crate::script::{Queue, Registration, Snapshot, Target};
+use crate::worker::decision::{self, Decision, Verdict};
+
+/// Patterns listed one by one; more would hide the answer.
+const LISTED: usize = 12;
+
+/// Everything that is told about one message.
+#[derive(Debug, Serialize)]
+pub(super) struct Explanation {
+    pub(super) text: Option<String>,
+    pub(super) sender: Option<String>,
+    pub(super) group: bool,
+    /// `run` or `dev`.
+    pub(super) host: &'static str,
+    pub(super) host_runs: bool,
+    pub(super) scripts_dir: PathBuf,
+    /// What happened, when the message came from the journal; the rest is about the scripts as they are now.
+    pub(super) past: Option<Past>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) handler: Option<Chosen>,
+    pub(super) hints: Vec<String>,
+}
+
+/// One question on the way of a message.
+#[derive(Debug, Serialize)]
+pub(super) struct Gate {
+    pub(super) gate: Name,
+    /// `None`: not asked, or not known here.
+    pub(super) answer: Option<bool>,
+    pub(super) why: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) details: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Name {
+    Duplicate,
+    Access,
+    Control,
+    Dialog,
+    Command,
+    Match,
+    Fallback,
+    Nobody,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    /// `runs`, `answered` (by moonbell itself), `bad_arguments`, `refused` or `nobody`.
+    pub(super) kind: &'static str,
+    pub(super) summary: String,
+    /// What the person reads, where moonbell itself answers.
+    pub(super) answer: Option<String>,
+}
+
+/// The handler that the message is for.
+#[derive(Debug, Serialize)]
+pub(super) struct Chosen {
+    /// `command`, `match` or `fallback`.
+    pub(super) kind: &'static str,
+    /// As declared: usage of a command, pattern of a match.
+    pub(super) declared: String,
+    pub(super) script: String,
+    pub(super) line: u32,
+    /// The role that it asks for; `null`: any.
+    pub(super) role: Option<String>,
+    pub(super) has_role: bool,
+    pub(super) queue: &'static str,
+    pub(super) timeout_ms: u128,
+    pub(super) args: Option<Json>,
+    /// Who would be asked if it hands on, which only running it can tell.
+    pub(super) then: Option<String>,
+    /// The version that the running host serves, and when it was loaded.
+    pub(super) served_version: Option<u64>,
+    pub(super) served_since_ms: Option<i64>,
+}
+
+impl Explanation {
+    pub(super) fn new(
+        place: &Place,
+        access: &Access,
+        snapshot: &Snapshot,
+        message: Option<&Message>,
+        past: Option<(inbox::Past, Vec<outbox::Said>)>,
+    ) -> Self {
+        let mut explanation = Self {
+            text: message.map(|message| message.text.clone()),
+            sender: message
+                .and_then(|message| message.sender.staff_id.as_ref())
+                .map(ToString::to_string),
+            group: message.is_some_and(|message| message.chat.kind == ChatKind::Group),
+            host: if place.dev { "dev" } else { "run" },
+            host_runs: place.live.is_some(),
+            scripts_dir: place.scripts.clone(),
+            past: past.map(|(past, said)| Past::new(past, said)),
+            gates: Vec::new(),
+            outcome: None,
+            handler: None,
+            hints: Vec::new(),
+        };
+        if let Some(message) = message {
+            explanation.decide(place, access, snapshot, message);
+        }
+        explanation.hints = causes::hints(place, snapshot, &explanation);
+        explanation
+    }
+
+    fn decide(&mut self, place: &Place, access: &Access, snapshot: &Snapshot, message: &Message) {
+        let routes = snapshot.routes();
+        let today = chrono::Local::now().date_naive();
+        self.gates.push(duplicate(self.past.as_ref()));
+        let (actor, decision) = match decision::decide(access, routes, message, today) {
+            Ok(decided) => decided,
+            Err(why) => {
+                self.gates.push(Gate::no(Name::Access, denied(&why, place)));
+                for gate in
+                    [Name::Control, Name::Dialog, Name::Command, Name::Match, Name::Fallback]
+                {
+                    self.gates.push(Gate::unasked(gate, ""));
+                }
+                self.outcome = Some(Outcome {
+                    kind: "refused",
+                    summary: "refused: this person may not write to the bot".to_owned(),
+                    answer: None,
+                });
+                return;
+            }
+        };
+        self.gates.push(Gate::yes(Name::Access, admitted(&actor, place)));
+        self.gates.extend(gates(routes, &decision, &actor, message));
+        let lang = Lang::of(&message.text).unwrap_or_default();
+        let answer = decision.verdict.answer(routes, &actor, lang);
+        self.outcome = Some(outcome(&decision.verdict, &actor, answer));
+        self.handler = decision
+            .verdict
+            .handler()
+            .map(|handler| chosen(place, snapshot, &actor, message, handler, &decision.verdict));
+    }
+}
+
+impl Gate {
+    fn new(gate: Name, answer: Option<bool>, why: impl Into<String>) -> Self {
+        Self { gate, answer, why: why.into(), details: Vec::new() }
+    }
+
+    fn yes(gate: Name, why: impl Into<String>) -> Self {
+        Self::new(gate, Some(true), why)
+    }
+
+    fn no(gate: Name, why: impl Into<String>) -> Self {
+        Self::new(gate, Some(false), why)
+    }
+
+    fn unasked(gate: Name, why: impl Into<String>) -> Self {
+        Self::new(gate, None, why)
+    }
+}
+
+fn duplicate(past: Option<&Past>) -> Gate {
+    match past {
+        None => Gate::no(Name::Duplicate, "this text was not sent by anybody"),
+        Some(past) if past.deliveries > 1 => Gate::no(
+            Name::Duplicate,
+            format!(
+                "new when it came; DingTalk delivered it {} times, and the repeats were dropped",
+                past.deliveries
+            ),
+        ),
+        Some(_) => Gate::no(Name::Duplicate, "delivered once"),
+    }
+}
+
+/// Who this is here, and which settings say so.
+fn admitted(actor: &Actor, place: &Place) -> String {
+    let id = actor.id();
+    if place.dev {
+        let roles: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
+        return format!("`{id}` is {} in the simulation", roles.join(", "));
+    }
+    let written = |key: &str| match place.loaded.places.get(key) {
+        Some(at) => format!("`{key}`, {at}"),
+        None => format!("`{key}`"),
+    };
+    let reasons: Vec<String> = actor
+        .roles()
+        .map(|role| {
+            if role == crate::access::OWNER {
+                return format!("is the owner ({})", written("access.owner"));
+            }
+            let everyone = place
+                .access
+                .roles
+                .get(role)
+                .is_some_and(|ids| !ids.iter().any(|listed| listed == id.as_str()));
+            let how = if everyone { ", as everyone has" } else { "" };
+            format!("has the role `{role}`{how} ({})", written(&format!("access.roles.{role}")))
+        })
+        .collect();
+    format!("`{id}` {}", reasons.join(" and "))
+}
+
+fn denied(why: &Denied, place: &Place) -> String {
+    match why {
+        Denied::NoRole(id)
+            if id.as_str() == crate::access::OWNER && place.access.owner.is_none() =>
+        {
+            "nobody owns this bot: `access.owner` is not set".to_owned()
+        }
+        _ => why.to_string(),
+    }
+}
+
+/// The gates behind access.
+fn gates(
+    routes: &Routes<Target>,
+    decision: &Decision<'_>,
+    actor: &Actor,
+    message: &Message,
+) -> Vec<Gate> {
+    let verdict = &decision.verdict;
+    let mut gates = Vec::new();
+    let own = match verdict {
+        Verdict::Control(control) => Some(meaning(control)),
+        Verdict::Help { topic: None } => Some("lists what this person may use".to_owned()),
+        Verdict::Help { topic: Some(topic) } => Some(format!("tells about `{topic}`")),
+        _ => None,
+    };
+    if let Some(own) = own {
+        gates.push(Gate::yes(Name::Control, own));
+        let rest = [Name::Dialog, Name::Command, Name::Match, Name::Fallback];
+        gates.extend(rest.map(|gate| Gate::unasked(gate, "")));
+        return gates;
+    }
+    gates.push(Gate::no(Name::Control, "not a word of moonbell's own"));
+    gates.push(dialog());
+    let handler = verdict.handler();
+    if let Some((handler, command)) =
+        handler.and_then(|handler| Some((handler, handler.command()?)))
+    {
+        let mut gate =
+            Gate::yes(Name::Command, format!("`{}`, {}", command.usage(), handler.place));
+        if let Verdict::BadArguments { problem, .. } = verdict {
+            gate.details.push(problem.text(Lang::En));
+        }
+        gates.push(gate);
+        gates.push(Gate::unasked(Name::Match, ""));
+        gates.push(Gate::unasked(Name::Fallback, ""));
+        return gates;
+    }
+    gates.push(no_command(routes, actor, &message.text));
+    let (matched, details) = patterns(routes, decision, &message.text);
+    let count = routes.asked(&message.text).count();
+    gates.push(match matched {
+        Some(handler) => Gate {
+            details,
+            ..Gate::yes(Name::Match, format!("`{}`, {}", handler.title(), handler.place))
+        },
+        None if count == 0 => Gate::no(Name::Match, "there are no patterns"),
+        None => {
+            Gate { details, ..Gate::no(Name::Match, "no pattern that this person may use matches") }
+        }
+    });
+    let fallbacks: Vec<&Handler<Target>> = routes.fallbacks().collect();
+    gates.push(match handler {
+        Some(handler) if matches!(handler.kind, Kind::Fallback) => {
+            Gate::yes(Name::Fallback, format!("the one of {}", handler.place))
+        }
+        Some(_) => Gate::unasked(Name::Fallback, ""),
+        None if fallbacks.is_empty() => Gate::no(Name::Fallback, "there is none"),
+        None => Gate::no(Name::Fallback, "none that this person may use"),
+    });
+    if handler.is_none() {
+        gates.push(Gate::yes(Name::Nobody, "moonbell says so, and names the nearest command"));
+    }
+    gates
+}
+
+fn meaning(control: &Control) -> String {
+    match control {
+        Control::Stop(None) => "ends what runs for this person in this chat".to_owned(),
+        Control::Stop(Some(id)) => format!("ends the run `{id}`"),
+        Control::Cancel => "leaves an open dialog, or ends what runs".to_owned(),
+        Control::Runs => "lists what runs".to_owned(),
+        Control::Schedules => "lists what runs by the clock, for admins".to_owned(),
+        Control::Trigger(name) => format!("runs the timer `{name}` now, for admins"),
+        Control::Lock => "refuses everything until unlocked".to_owned(),
+        Control::Help(_) => "tells what there is".to_owned(),
+    }
+}
+
+fn dialog() -> Gate {
+    Gate::unasked(Name::Dialog, "only a running host knows whether a script waits for an answer")
+}
+
+fn no_command(routes: &Routes<Target>, actor: &Actor, text: &str) -> Gate {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    if word.is_empty() {
+        return Gate::no(Name::Command, "the message has no text");
+    }
+    let near = |allowed: &dyn Fn(&Handler<Target>) -> bool| {
+        let name = routes.nearest(word, allowed)?;
+        Some(match routes.named(name) {
+            Some(handler) => format!("`{name}` ({})", handler.place),
+            None => format!("`{name}`"),
+        })
+    };
+    let theirs = near(&|handler| actor.has(handler.role.as_deref()));
+    let all = near(&|_| true);
+    let mut why = format!("no command is called `{word}`");
+    if let Some(near) = &theirs {
+        why = format!("{why}; the nearest is {near}");
+    }
+    let mut gate = Gate::no(Name::Command, why);
+    if let Some(near) = all.filter(|near| theirs.as_ref() != Some(near)) {
+        gate.details.push(format!("{near} is nearer, but not for this person"));
+    }
+    gate
+}
+
+/// The pattern that took the message, and what became of those before it.
+fn patterns<'r>(
+    routes: &'r Routes<Target>,
+    decision: &Decision<'r>,
+    text: &'r str,
+) -> (Option<&'r Handler<Target>>, Vec<String>) {
+    let taken = decision.verdict.handler();
+    let mut details = Vec::new();
+    let mut unmatched = 0;
+    let mut matched = None;
+    for (handler, fits) in routes.asked(text) {
+        let is = |other: &&Handler<Target>| std::ptr::eq(*other, handler);
+        if fits && taken.as_ref().is_some_and(is) {
+            matched = Some(handler);
+            break;
+        }
+        let told = format!("`{}`, {}", handler.title(), handler.place);
+        if fits && decision.hidden.iter().any(|hidden| is(hidden)) {
+            let role = handler.role.as_deref().unwrap_or_default();
+            details.push(format!("{told}: matches, but is for the role `{role}`"));
+        } else if details.len() < LISTED {
+            details.push(format!("{told}: does not match"));
+        } else {
+            unmatched += 1;
+        }
+    }
+    if unmatched > 0 {
+        details.push(format!("{unmatched} more do not match"));
+    }
+    (matched, details)
+}
+
+fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outcome {
+    let (kind, summary) = match verdict {
+        Verdict::Run { handler, .. } => {
+            ("runs", format!("runs `{}` of {}", handler.title(), handler.place))
+        }
+        Verdict::Control(_) | Verdict::Help { .. } => {
+            ("answered", "moonbell answers itself".to_owned())
+        }
+        Verdict::NotForYou(handler) => {
+            let role = handler.role.as_deref().unwrap_or_default();
+            let has: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
+            let has = has.join(", ");
+            (
+                "refused",
+                format!("refused: it is for the role `{role}`, and `{}` has {has}", actor.id()),
+            )
+        }
+        Verdict::BadArguments { .. } => {
+            ("bad_arguments", "does not run: the arguments are wrong".to_owned())
+        }
+        Verdict::Nobody { .. } => ("nobody", "does not run: no handler takes it".to_owned()),
+    };
+    Outcome { kind, summary, answer }
+}
+
+fn chosen(
+    place: &Place,
+    snapshot: &Snapshot,
+    actor: &Actor,
+    message: &Message,
+    handler: &Handler<Target>,
+    verdict: &Verdict<'_>,
+) -> Chosen {
+    let registration =
+        snapshot.edition(handler.id).and_then(|edition| edition.registration(handler.id.handler));
+    let (kind, declared) = match &handler.kind {
+        Kind::Command(command) => ("command", command.usage()),
+        Kind::Match(pattern) => ("match", pattern.as_str().to_owned()),
+        Kind::Fallback => ("fallback", "fallback".to_owned()),
+    };
+    let (args, then) = match verdict {
+        Verdict::Run { args, after, .. } => {
+            let next = decision::after(snapshot.routes(), actor, &message.text, *after);
+            let next = match next.verdict.handler() {
+                Some(next) => format!("`{}` of {}", next.title(), next.place),
+                None => "nobody".to_owned(),
+            };
+            (Some(args.clone()), Some(next))
+        }
+        _ => (None, None),
+    };
+    let script = snapshot.edition(handler.id).map(|edition| edition.script().to_string());
+    let served = place.live.as_ref().and_then(|live| {
+        live.scripts.iter().find(|one| Some(&one.name) == script.as_ref() && one.generation > 0)
+    });
+    Chosen {
+        kind,
+        declared,
+        script: handler.place.script.clone(),
+        line: handler.place.line,
+        role: handler.role.clone(),
+        has_role: actor.has(handler.role.as_deref()),
+        queue: registration
+            .map_or("person in chat", |registration| queue(registration.options.queue)),
+        timeout_ms: registration
+            .and_then(Registration::timeout)
+            .unwrap_or(Limits::default().wall)
+            .as_millis(),
+        args,
+        then,
+        served_version: served.map(|script| script.generation),
+        served_since_ms: served.and_then(|script| script.loaded_at_ms),
+    }
+}
+
+fn queue(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Lane => "person in chat",
+        Queue::Conversation => "conversation",
+        Queue::Person => "person",
+        Queue::None => "none",
+        Queue::Replace => "replace",
+    }
+}

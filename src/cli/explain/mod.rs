@@ -1,0 +1,208 @@
+//! `moonbell explain`: why a message did, or did not, run.
+//!
+//! Asks the very function that the dispatcher asks, with the scripts as they are on disk now, and tells each gate's
+//! answer. Nothing runs but the top level of scripts, and the journal is only read.
+
+mod causes;
+mod gates;
+mod past;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::{Failed, Global, dev, starter, talk};
+use crate::access::{Access, OWNER};
+use crate::api::Host;
+use crate::config::{self, Loaded, Need};
+use crate::inbox;
+use crate::message::{Chat, ChatKind, ConversationId, Inbound, Kind};
+use crate::message::{Message, MessageId, Person, StaffId};
+use crate::outbox;
+use crate::script::{Library, Snapshot};
+use crate::sim::Options;
+use crate::store::{Instance, Look, now_ms};
+use crate::telemetry::status::Status;
+use crate::worker::LuaRuntime;
+
+use gates::Explanation;
+
+/// Tell why a message does, or did not, run: each gate with its answer
+///
+/// For a TEXT: what would happen if somebody sent it now; nothing is sent and nothing runs. With --run or --last: what
+/// happened to a message that came, from the journal, and what the scripts of today would do with it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell explain \"deploy prod\"
+  moonbell explain \"deploy prod\" --as manager4220 --group
+  moonbell explain --last                       the last message that came
+  moonbell explain --run 7k3fa --json | jq .past
+
+A host need not run. Exit codes: 0 explained, 1 no such run, 2 misuse.")]
+pub(super) struct Explain {
+    /// What somebody might type
+    #[arg(value_name = "TEXT", required_unless_present_any = ["run", "last"], conflicts_with_all = ["run", "last"])]
+    text: Option<String>,
+    /// A message that came: the id of its run, as answers and logs name it
+    #[arg(long, value_name = "ID", conflicts_with = "last")]
+    run: Option<String>,
+    /// The last message that came
+    #[arg(long)]
+    last: bool,
+    /// Who sends TEXT: a staff id, or `owner`
+    #[arg(long = "as", value_name = "STAFF_ID", default_value = OWNER, conflicts_with_all = ["run", "last"])]
+    who: String,
+    /// TEXT is sent in a group instead of a direct chat
+    #[arg(long, conflicts_with_all = ["run", "last"])]
+    group: bool,
+    /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running or nothing is set up)
+    #[arg(long)]
+    dev: bool,
+    /// Explain with the scripts of this folder
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The host that is asked about: its settings, whether or not it runs.
+#[derive(Debug)]
+struct Place {
+    dev: bool,
+    state: PathBuf,
+    scripts: PathBuf,
+    access: config::Access,
+    loaded: Loaded,
+    /// What the host that runs there last said of itself.
+    live: Option<Status>,
+}
+
+impl Explain {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let place = self.place(global)?;
+        let (message, past) = match &self.text {
+            Some(text) => (Some(self.message(text, &place)), None),
+            None => {
+                let (past, said) = self.past(&place)?;
+                let message = match &past.inbound {
+                    Some(Inbound::Message(message)) => Some(message.clone()),
+                    _ => None,
+                };
+                (message, Some((past, said)))
+            }
+        };
+        // The library's VMs belong to a runtime of their own; processes of a host are looked after on another.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the host")?;
+        let _entered = runtime.enter();
+        let lua = LuaRuntime::start(1).context("cannot start the Lua runtime")?;
+        let (library, _keeper) =
+            Library::open(&place.scripts, Host::default(), lua.engine().clone())
+                .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
+        let snapshot: Arc<Snapshot> = library.snapshot();
+        let access = Access::new(place.access.clone());
+        let explanation = Explanation::new(&place, &access, &snapshot, message.as_ref(), past);
+        if self.json {
+            talk::data(serde_json::to_string_pretty(&explanation)?);
+        } else {
+            talk::quoted(&explanation.to_string());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn place(&self, global: &Global) -> Result<Place> {
+        let loaded = global.load(Need::Settings)?;
+        let state = loaded.config.state.dir.clone();
+        let play = state.join("dev");
+        let (runs, plays) = (Instance::holder(&state), Instance::holder(&play));
+        let lists = &loaded.config.access;
+        let unset = lists.owner.is_none() && lists.roles.is_empty();
+        let dev = self.dev || (runs.is_none() && (plays.is_some() || unset));
+        let (state, holder) = if dev { (play, plays) } else { (state, runs) };
+        let live = holder.and_then(|pid| {
+            let said = Status::read(&state).ok().flatten();
+            Some(said.filter(|said| said.pid.to_string() == pid).unwrap_or_default())
+        });
+        let scripts = match (&self.scripts, &live) {
+            (Some(dir), _) => std::path::absolute(dir)?,
+            (None, Some(live)) if !live.scripts_dir.as_os_str().is_empty() => {
+                live.scripts_dir.clone()
+            }
+            _ if dev => starter::dev_folder(false, &loaded.config.scripts.dir),
+            _ => loaded.config.scripts.dir.clone(),
+        };
+        let access = if dev { dev::access(&Options::default()) } else { lists.clone() };
+        Ok(Place { dev, state, scripts, access, loaded, live })
+    }
+
+    /// The message that nobody has sent.
+    fn message(&self, text: &str, place: &Place) -> Message {
+        let owner = place.access.owner.as_ref().filter(|_| self.who == OWNER);
+        let id = owner.cloned().unwrap_or_else(|| StaffId::new(&self.who));
+        let (kind, chat) = if self.group {
+            (ChatKind::Group, "a group")
+        } else {
+            (ChatKind::Direct, "a direct chat")
+        };
+        Message {
+            id: MessageId::new("hypothetical"),
+            chat: Chat { id: ConversationId::new(chat), kind, title: None },
+            sender: Person {
+                staff_id: Some(id),
+                opaque_id: String::new(),
+                nick: String::new(),
+                same_org: true,
+            },
+            kind: Kind::Text,
+            text: text.trim().to_owned(),
+            files: Vec::new(),
+            mentions: Vec::new(),
+            quoted: None,
+            robot_code: None,
+            sent_at_ms: now_ms(),
+            webhook: None,
+        }
+    }
+
+    fn past(&self, place: &Place) -> Result<(inbox::Past, Vec<outbox::Said>)> {
+        let nothing = || {
+            Failed::new(format!("no host has kept a journal in `{}` yet", place.state.display()))
+                .hint("with --dev the journal of `moonbell dev` is read; a text needs no journal: moonbell explain \"help\"")
+        };
+        let failed = |error: crate::store::Error| {
+            let told = Failed::new(error.to_string());
+            error.hint().map_or_else(|| Failed::new(error.to_string()), |hint| told.hint(hint))
+        };
+        let journal = Look::open(&place.state).map_err(failed)?.ok_or_else(nothing)?;
+        let id = self.run.as_deref().map(|id| id.trim_start_matches('#').to_lowercase());
+        let found = match &id {
+            Some(id) => journal.read(|c| inbox::of_run(c, id)),
+            None => journal.read(inbox::last),
+        };
+        let Some(past) = found.map_err(failed)? else {
+            let what = match id {
+                Some(id) => {
+                    format!("there is no run `{id}` in the journal of `{}`", place.state.display())
+                }
+                None => {
+                    format!("no message has come to `{}` in the last day", place.state.display())
+                }
+            };
+            return Err(Failed::new(what)
+                .hint("runs are kept for a day after their end; answers and logs name them, `moonbell explain --last` takes the last message")
+                .into());
+        };
+        let said = match &past.run {
+            Some(run) => journal.read(|c| outbox::of_run(c, run)).map_err(failed)?,
+            None => Vec::new(),
+        };
+        Ok((past, said))
+    }
+}

@@ -1,0 +1,60 @@
+//! What a run said, and whether it arrived, for those who ask later.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::Item;
+use crate::message::Body;
+
+/// One reply or card of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// `text`, `markdown`, `file`, `image` or `card`.
+    pub kind: &'static str,
+    /// The text, the name of a file, the title of a card.
+    pub text: String,
+    /// `queued`, `sent` or `parked`; of a card that was shown, `open` until its last frame was accepted.
+    pub state: String,
+    pub at_ms: i64,
+    /// Why it was parked.
+    pub error: Option<String>,
+}
+
+/// What the run `run` said, in order.
+pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Vec<Said>> {
+    let select = "SELECT payload, state, created_at_ms, sent_at_ms, error FROM outbox WHERE run = ?1 ORDER BY id";
+    let rows: Vec<(String, String, i64, Option<i64>, Option<String>)> = c
+        .prepare(select)?
+        .query_map([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut said = Vec::with_capacity(rows.len());
+    for (payload, state, created_at_ms, sent_at_ms, error) in rows {
+        let at_ms = sent_at_ms.unwrap_or(created_at_ms);
+        let one =
+            |kind, text| Said { kind, text, state: state.clone(), at_ms, error: error.clone() };
+        said.push(match serde_json::from_str(&payload) {
+            Ok(Item::Reply(reply)) => match reply.body {
+                Body::Text { text } => one("text", text),
+                Body::Markdown { text, .. } => one("markdown", text),
+                Body::File { name, .. } => one("file", name),
+                Body::Image { .. } => one("image", String::new()),
+            },
+            Ok(Item::Card { id }) => {
+                let card: Option<(String, String)> = c
+                    .query_row("SELECT title, state FROM cards WHERE id = ?1", [id], |r| {
+                        Ok((r.get(0)?, r.get(1)?))
+                    })
+                    .optional()?;
+                let (title, shown) = card.unwrap_or_default();
+                let said = one("card", title);
+                if said.state == "sent" && shown == "open" {
+                    Said { state: shown, ..said }
+                } else {
+                    said
+                }
+            }
+            // Written by another version.
+            Err(_) => one("text", String::new()),
+        });
+    }
+    Ok(said)
+}
