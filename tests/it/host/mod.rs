@@ -8,6 +8,7 @@ mod crash;
 mod delivery;
 mod disk;
 mod examples;
+mod explain;
 mod order;
 mod process;
 mod reload;
