@@ -15,6 +15,7 @@ mod event;
 mod frame;
 mod inbound;
 mod lenient;
+pub mod markdown;
 mod media;
 mod open;
 mod quote;

@@ -103,7 +103,28 @@ async fn a_terminal_reads_it_from_the_first_gate_to_the_handler() {
     let stage = stage(SCRIPT).await;
     let answer = explain(&stage, &["deploy prod v2", "--as", BOB, "--group"]);
     let shown = answer.out.replace(&format!("{}/", stage.home.path().display()), "");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    `deploy prod v2` from `015412345603` in a group, as `moonbell run` would take it
+
+      seen before?           no   this text was not sent by anybody
+      may they write here?   yes  `015412345603` has the role `admin` (`access.roles.admin`, moonbell.toml:8:1) and has the role `guest` (`access.roles.guest`, moonbell.toml:9:1)
+      a word of moonbell's?  no   not a word of moonbell's own
+      an open dialog?        ?    only a running host knows whether a script waits for an answer
+      a command?             yes  `deploy <env> [tag] [--force]`, deploy.luau:2
+      a pattern?             -    not asked
+      a fallback?            -    not asked
+
+    ✓ runs `deploy` of deploy.luau:2
+        declared    command deploy <env> [tag] [--force] in deploy.luau:2
+        arguments   {"env":"prod","force":false,"tag":"v2"}
+        role        `admin`: they have it
+        queue       after everything earlier in this chat
+        timeout     10 min
+        then        if it hands on (`return bot.pass`), which only running it can tell: nobody
+
+    hint: no host runs here, so nothing answers: start it with `moonbell run`
+    hint: in a group DingTalk passes on only messages that mention the bot
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]

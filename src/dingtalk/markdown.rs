@@ -1,0 +1,35 @@
+//! Text of others inside Markdown of ours.
+
+/// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
+/// there, and an `@` is kept from mentioning.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let mut begin = true; // only blanks and digits since the line began
+    let mut digits = false;
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '$' | '&' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '#' | '-' | '+' | '=' if begin && !digits => {
+                out.push('\\');
+                out.push(c);
+            }
+            '.' | ')' if begin && digits => {
+                out.push('\\');
+                out.push(c);
+            }
+            // A joiner that nobody sees stands between the sign and the name.
+            '@' => out.push_str("@\u{2060}"),
+            c => out.push(c),
+        }
+        match c {
+            '\n' => (begin, digits) = (true, false),
+            '0'..='9' if begin => digits = true,
+            ' ' | '\t' if begin && !digits => {}
+            _ => begin = false,
+        }
+    }
+    out
+}
