@@ -89,7 +89,7 @@ mod tests {
         let dir = root.path().join("deep/scripts");
         assert!(prepare(&dir).unwrap());
         // With definitions, .luaurc and .vscode for editors.
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), STARTERS.len() + 3);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), STARTERS.len() + 4);
         fs::write(dir.join("ping.luau"), "mine").unwrap();
         fs::remove_file(dir.join("sh.luau")).unwrap();
         assert!(!prepare(&dir).unwrap());

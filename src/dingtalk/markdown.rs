@@ -33,3 +33,16 @@ pub fn escape(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_with_markdown_of_somebody_else_stays_a_title() {
+        assert_eq!(
+            escape("deploy** [Approve](http://evil) @all"),
+            "deploy\\*\\* \\[Approve\\](http://evil) @\u{2060}all"
+        );
+    }
+}

@@ -300,4 +300,27 @@ mod tests {
         assert_eq!(raised.message, "attempt to index nil with 'x'");
         assert_eq!(raised.traceback, ["ping.luau:3 function f", "ping.luau:9"]);
     }
+
+    #[test]
+    fn a_line_of_a_megabyte_is_shown_around_its_place() {
+        let text = format!("{} oops {}", "a ".repeat(500_000), "b ".repeat(1000));
+        let error = LoadError::new(LoadErrorKind::Syntax, "a.luau", "got 'oops'");
+        let shown = error.at(1, Some(&text)).to_string();
+        insta::assert_snapshot!(shown, @"");
+        let short =
+            LoadError::new(LoadErrorKind::Syntax, "a.luau", "no").at(1, Some(&"x".repeat(5000)));
+        assert!(short.to_string().lines().all(|line| line.chars().count() < WIDTH + 10), "{short}");
+    }
+
+    #[test]
+    fn an_error_that_is_no_text_is_worded_and_placed_by_its_first_frame() {
+        let raised = Raised::parse(
+            "nil\nstack traceback:\n[C] in error\nping.luau:3 function f\nping.luau:9\n",
+        );
+        assert_eq!(raised.short(), "ping.luau:3: `error` was called with nothing; give it a text");
+        let raised = Raised::parse("table: 0x0000\nstack traceback:\n[C] in error\nping.luau:7\n");
+        assert_eq!(raised.short(), "ping.luau:7: `error` was called with a table; give it a text");
+        // A message that only looks like one is a message.
+        assert_eq!(Raised::parse("ping.luau:1: nil and void").message, "nil and void");
+    }
 }

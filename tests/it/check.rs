@@ -352,3 +352,41 @@ fn a_block_keeps_its_lines_and_a_fragment_stands_in_a_handler() {
     let two = check::text("a.md", &found[1]);
     assert_eq!((two.len(), two[0].start), (1, Some((8, 5))));
 }
+
+#[test]
+fn odd_errors_of_the_top_level_name_their_line_too() {
+    let folder = Folder::new(&[
+        ("a_nothing.luau", "local a = 1\nerror()\n"),
+        ("b_table.luau", "\nerror({})\n"),
+        ("c_function.luau", "error(print)\n"),
+        ("d_yield.luau", "\n\ncoroutine.yield()\n"),
+        ("e_endless.luau", "local n = 0\nwhile true do\n  n = n + 1\nend\n"),
+        ("f_bytecode.luau", "\u{1b}LuaS"),
+        ("g_call.luau", "local f\n\nf()\n"),
+    ]);
+    let answer = folder.run(&["check"]);
+    let first: Vec<&str> = answer
+        .out
+        .lines()
+        .filter(|line| line.contains("luau:") && line.contains(": error["))
+        .collect();
+    insta::assert_snapshot!(first.join("\n"), @"");
+}
+
+#[test]
+fn handlers_that_others_hide_are_found_and_those_for_other_roles_are_not() {
+    let folder = Folder::new(&[
+        (
+            "a.luau",
+            "bot.command('deploy <env>', print)\nbot.match('^deploy\\\\b', print)\nbot.match('^deployed', print)\nbot.fallback(print)\n",
+        ),
+        (
+            "b.luau",
+            "bot.match('^x', { role = 'ops' }, print)\nbot.match('^x', print)\nbot.match('^x', print)\nbot.fallback({ role = 'ops', run = print })\nbot.fallback(print)\n",
+        ),
+    ]);
+    let answer = folder.run(&["check"]);
+    let found: Vec<&str> =
+        answer.out.lines().filter(|line| line.contains("[unreachable]")).collect();
+    insta::assert_snapshot!(found.join("\n"), @"");
+}

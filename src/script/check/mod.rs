@@ -227,6 +227,15 @@ fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Fi
             place,
             format!("never reached unless {earlier} hands on: that one matches every text"),
         ),
+        Warning::SecondFallback { earlier, place } => at(
+            place,
+            format!("never reached unless {earlier} hands on: one fallback is asked after the other"),
+        ),
+        Warning::BehindCommand { name, earlier, place } => at(
+            place,
+            format!("never reached: messages that begin with `{name}` go to the command at {earlier}"),
+        )
+        .hint("commands come before all patterns: match other words, or give the command this handler's work"),
     }
 }
 
