@@ -15,6 +15,7 @@ use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
+use crate::api::http::Network;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::dingtalk::Client;
@@ -47,8 +48,10 @@ use crate::transport::Stream;
 use crate::worker::Dispatch;
 use crate::worker::LuaRuntime;
 use crate::worker::Running;
+use crate::worker::Turns;
 use crate::worker::interrupted;
 use crate::worker::tell_owner;
+use crate::worker::tell_owner_of_runs;
 
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
@@ -152,7 +155,8 @@ impl App {
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::everything(config.state.dir.join("files")))
+            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join("files")))
+            .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
         let processes = host.processes().clone();
@@ -169,6 +173,7 @@ impl App {
             library: library.clone(),
             limits,
             running: Running::default(),
+            turns: Turns::default(),
         };
         let stream = Stream::new(client.clone(), inbox.clone());
         let started_at_ms = now_ms();
@@ -211,6 +216,12 @@ impl App {
         Self { stream: self.stream.timing(timing), ..self }
     }
 
+    /// Replaces the pace of card calls, for benches.
+    #[must_use]
+    pub fn card_pace(self, calls_per_second: f64) -> Self {
+        Self { outbox: self.outbox.card_pace(calls_per_second), ..self }
+    }
+
     /// Serves until `stop`, then ends stage by stage.
     ///
     /// # Errors
@@ -239,6 +250,13 @@ impl App {
         downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
             let (outbox, reports) = (self.outbox.clone(), self.library.reports());
+            let runs = self.lua.engine().background();
+            downstream.spawn(tell_owner_of_runs(
+                owner.clone(),
+                outbox.clone(),
+                runs,
+                stages.aside.clone(),
+            ));
             downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
         }
         let mut watching = JoinSet::new();

@@ -11,6 +11,7 @@ use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
 use crate::api::module::Module;
+use crate::api::moment;
 use crate::api::options::{Options, duration};
 use crate::api::{Call, Host};
 use crate::message::Address;
@@ -31,6 +32,12 @@ pub enum Declared {
     Fallback,
     Start,
     Stop,
+    /// Something happened in the organisation; of one kind, or of any.
+    Event {
+        kind: Option<String>,
+    },
+    /// A click on a card.
+    Card,
     Every {
         interval: Duration,
     },
@@ -127,15 +134,7 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
             collect(lua, Declared::Fallback, options, function)
         })?
         .function("on", &["event", "handler"], |lua, _, (event, function): (String, Function)| {
-            let declared = match event.as_str() {
-                "start" => Declared::Start,
-                "stop" => Declared::Stop,
-                other => {
-                    let hint = suggestion(other, &["start", "stop"]).replace("it takes", "there are");
-                    return Err(misuse(format!("argument #1 (`event`): there is no event `{other}`{hint}")));
-                }
-            };
-            collect(lua, declared, HandlerOptions::default(), function)
+            collect(lua, moment::declared(&event)?, HandlerOptions::default(), function)
         })?
         .function("every", &["interval", "handler"], |lua, _, (interval, function): (Value, Function)| {
             let interval = duration(&interval).map_err(|why| misuse(format!("argument #1 (`interval`): {why}")))?;

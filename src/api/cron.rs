@@ -69,6 +69,11 @@ impl Schedule {
         }
     }
 
+    /// As it was written.
+    pub fn expression(&self) -> &str {
+        &self.expression
+    }
+
     /// The same for equal schedules, whatever line they are on.
     pub fn name(&self) -> String {
         format!("{} {}", self.expression, self.zone.map_or("local", |zone| zone.name()))

@@ -38,6 +38,7 @@ pub mod json;
 pub mod kv;
 pub mod log;
 mod media;
+pub mod moment;
 pub mod module;
 pub mod options;
 pub mod re;

@@ -159,6 +159,30 @@ impl<'a> Check<'a> {
         } else {
             self.homeless("scripts.dir");
         }
+        if let Some(folders) = self.list("scripts.folders") {
+            let place = self.place("scripts.folders");
+            config.scripts.folders = folders
+                .iter()
+                .filter_map(|text| self.resolve("scripts.folders", text, &place))
+                .collect();
+        }
+        if let Some(hosts) = self.list("scripts.private_hosts") {
+            for host in &hosts {
+                // What `http` compares with is the host of a URL.
+                let plain = Url::parse(&format!("http://{host}/"))
+                    .is_ok_and(|url| url.path() == "/" && url.username().is_empty());
+                if !plain || host.contains(['*', '/', '@']) {
+                    let shown = host.escape_debug();
+                    let message = format!("`scripts.private_hosts`: `{shown}` is not a host");
+                    self.wrong(
+                        "scripts.private_hosts",
+                        message,
+                        "write \"host\" or \"host:port\"; there are no patterns",
+                    );
+                }
+            }
+            config.scripts.private_hosts = hosts;
+        }
         if let Some(dir) = self.path("state.dir") {
             config.state.dir = dir;
         } else if let Some(data) = &self.source.places.data {
@@ -258,6 +282,14 @@ impl<'a> Check<'a> {
     fn text(&self, path: &str) -> Option<String> {
         match &self.entries.get(path)?.value {
             Raw::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The texts of a list; `None` when it is absent.
+    fn list(&self, path: &str) -> Option<Vec<String>> {
+        match &self.entries.get(path)?.value {
+            Raw::List(texts) => Some(texts.iter().map(|text| text.trim().to_owned()).collect()),
             _ => None,
         }
     }

@@ -92,7 +92,7 @@ impl Reader<'_> {
             };
             let span = name.span();
             if table == "access.roles" {
-                self.role(&path, &span, value);
+                self.list(&path, Kind::Roles, &span, value);
             } else if keys::is_table(&path) || path == "access.roles" {
                 match value.get_ref() {
                     DeValue::Table(inner) => {
@@ -132,6 +132,7 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) {
         match value.get_ref() {
+            _ if kind == Kind::List => self.list(path, kind, span, value),
             DeValue::String(text) => self.keep(path, span, Raw::Text(text.to_string())),
             DeValue::Table(table) if kind == Kind::Secret => self.reference(path, span, table),
             other => {
@@ -203,25 +204,24 @@ impl Reader<'_> {
         }
     }
 
-    fn role(&mut self, path: &str, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
+    fn list(&mut self, path: &str, kind: Kind, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
         let DeValue::Array(items) = value.get_ref() else {
-            let message =
-                format!("`{path}` must be a list of staff ids, not {}", name_of(value.get_ref()));
-            self.wrong(&value.span(), message, Some("write [\"id\", \"id\"]".to_owned()));
+            let found = name_of(value.get_ref());
+            let message = format!("`{path}` must be {}, not {found}", kind.expected());
+            self.wrong(&value.span(), message, Some("write [\"one\", \"two\"]".to_owned()));
             return;
         };
-        let mut ids = Vec::new();
+        let mut texts = Vec::new();
         for item in items {
             match item.get_ref() {
-                DeValue::String(id) => ids.push(id.to_string()),
+                DeValue::String(text) => texts.push(text.to_string()),
                 other => {
-                    let message =
-                        format!("`{path}` must hold staff ids as strings, not {}", name_of(other));
+                    let message = format!("`{path}` must hold strings, not {}", name_of(other));
                     self.wrong(&item.span(), message, quote_hint(other));
                 }
             }
         }
-        self.keep(path, span, Raw::List(ids));
+        self.keep(path, span, Raw::List(texts));
     }
 }
 
@@ -272,7 +272,8 @@ pub(super) fn read_environment(
         if value.trim().is_empty() {
             continue;
         }
-        let value = if path.starts_with("access.roles.") {
+        let list = keys::find(&path).is_none_or(|key| key.kind == Kind::List);
+        let value = if list {
             Raw::List(
                 value
                     .split(',')

@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     /// Address and port to listen on.
     Listen,
     Path,
+    /// A list of strings.
+    List,
     /// An open table: any name, each with a list of staff ids.
     Roles,
 }
@@ -28,6 +30,7 @@ impl Kind {
             Self::Url => "an address such as \"https://api.dingtalk.com\"",
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
+            Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
         }
     }
@@ -137,6 +140,20 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Path,
         default: "\"~/moonbell/scripts\"",
         doc: "The folder of your handlers. Created and filled with the starter handlers on the first start.",
+    },
+    Key {
+        path: "scripts.folders",
+        kind: Kind::List,
+        default: "[\"/\"]",
+        doc: "Folders that `fs` and files from chat may use, with all that is in them; a script's own folder always is. \
+              Programs that scripts start are not held by it.",
+    },
+    Key {
+        path: "scripts.private_hosts",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Hosts of this computer and of private networks that `http` may call, as `\"host\"` or `\"host:port\"`, such as \
+              `[\"127.0.0.1:8080\", \"wiki.internal\"]`. Public ones need no entry.",
     },
     Key {
         path: "state.dir",
@@ -299,6 +316,7 @@ pub fn reference() -> String {
             page.push_str("| key | default | environment | meaning |\n|---|---|---|---|\n");
         }
         let (name, variable) = match key.kind {
+            Kind::List => (key.name(), format!("{}=a,b", key.variable())),
             Kind::Roles => ("*any role name*", "MOONBELL_ACCESS_ROLES_<NAME>=id,id".to_owned()),
             _ => (key.name(), key.variable()),
         };

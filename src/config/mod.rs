@@ -60,7 +60,11 @@ impl Config {
                 card_secret: None,
                 tls: None,
             },
-            scripts: Scripts { dir: scripts.into() },
+            scripts: Scripts {
+                dir: scripts.into(),
+                folders: vec!["/".into()],
+                private_hosts: Vec::new(),
+            },
             state: State { dir: state.into() },
             access: Access::default(),
             console: Console { listen: local(7878) },
@@ -113,6 +117,10 @@ pub struct Tls {
 #[derive(Clone, Debug)]
 pub struct Scripts {
     pub dir: PathBuf,
+    /// What `fs` reaches; `/` is everything that the user may.
+    pub folders: Vec<PathBuf>,
+    /// Private addresses that `http` may call, as `host` or `host:port`.
+    pub private_hosts: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -43,8 +43,8 @@ pub(super) struct Cards {
 }
 
 impl Cards {
-    pub(super) fn new(template: Option<Template>) -> Self {
-        Self { template, bucket: Bucket::new(), broken_until: Mutex::default() }
+    pub(super) fn new(template: Option<Template>, calls_per_second: f64) -> Self {
+        Self { template, bucket: Bucket::new(calls_per_second), broken_until: Mutex::default() }
     }
 
     fn usable(&self) -> Option<&Template> {

@@ -63,10 +63,11 @@ impl Outbox {
     ///
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
+        let cards = Arc::new(Cards::new(template, self.card_calls_per_second));
         let sender = Sender {
             outbox: self,
             client,
-            cards: Arc::new(Cards::new(template)),
+            cards,
             throttled: Arc::default(),
         };
         let mut deliveries = JoinSet::new();

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Card calls per second. DingTalk's standard limit is 20 for everything an app calls; this leaves room for replies.
-const PER_SECOND: f64 = 15.0;
+pub(super) const PER_SECOND: f64 = 15.0;
 
 /// Calls kept back for final frames: a card that cannot end is worse than one that moves slowly.
 const RESERVE: f64 = 5.0;
 
 #[derive(Debug)]
 pub(super) struct Bucket {
+    per_second: f64,
     state: Mutex<State>,
 }
 
@@ -31,8 +32,9 @@ pub(super) enum Call {
 }
 
 impl Bucket {
-    pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State { tokens: PER_SECOND, filled_at: Instant::now() }) }
+    pub(super) fn new(per_second: f64) -> Self {
+        let state = State { tokens: per_second, filled_at: Instant::now() };
+        Self { per_second, state: Mutex::new(state) }
     }
 
     /// Waits until `call` may be made.
@@ -52,14 +54,14 @@ impl Bucket {
         };
         let mut state = self.state.lock().expect("nobody panics holding this");
         let now = Instant::now();
-        let grown = (now - state.filled_at).as_secs_f64() * PER_SECOND;
-        state.tokens = (state.tokens + grown).min(PER_SECOND);
+        let grown = (now - state.filled_at).as_secs_f64() * self.per_second;
+        state.tokens = (state.tokens + grown).min(self.per_second);
         state.filled_at = now;
         if state.tokens >= needed {
             state.tokens -= 1.0;
             return Ok(());
         }
-        Err(Duration::from_secs_f64((needed - state.tokens) / PER_SECOND)
+        Err(Duration::from_secs_f64((needed - state.tokens) / self.per_second)
             .max(Duration::from_millis(1)))
     }
 }
@@ -70,7 +72,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn frames_keep_to_the_pace_and_leave_room_for_final_ones() {
-        let bucket = Bucket::new();
+        let bucket = Bucket::new(PER_SECOND);
         let started = Instant::now();
         for _ in 0..40 {
             bucket.take(Call::Frame).await;

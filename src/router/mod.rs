@@ -11,8 +11,10 @@ mod arguments;
 mod control;
 mod declaration;
 mod help;
+mod index;
 mod lang;
 mod problem;
+mod reach;
 mod routes;
 mod value;
 mod words;
@@ -26,9 +28,9 @@ pub use declaration::{Command, DeclarationError, Opt, Parameter};
 pub use help::Help;
 pub use lang::Lang;
 pub use problem::Problem;
+pub use reach::Warning;
 pub use routes::{
     After, Asked, Captures, Choice, Fault, Handler, Kind, Pattern, PatternError, Place, Routes,
-    Warning,
 };
 pub use value::{Type, Value};
 pub use words::{caret, quote};

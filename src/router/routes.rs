@@ -1,14 +1,14 @@
 //! The handlers of all scripts, compiled: one look-up for commands, one pass over the text for all patterns.
 //!
 //! Built anew for every generation and then only read. What choosing costs does not grow with the number of handlers:
-//! commands are found by hashing the first words, patterns by one [`RegexSet`].
+//! commands are found by hashing the first words, patterns by the literal texts that they need ([`Index`]).
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder};
 
 use crate::message::Mention;
 
@@ -16,13 +16,14 @@ use super::arguments::{self, Args};
 use super::control::{self, Control};
 use super::declaration::{self, Command, MAX_NAME_WORDS};
 use super::help::Help;
+use super::index::Index;
 use super::problem::Problem;
 use super::words::{self, Word};
 
 /// A compiled pattern may take this much memory: far above anything written by hand, far below what hurts.
 const PATTERN_BYTES: usize = 1 << 20;
 
-/// The same for all patterns together.
+/// The same for all patterns together that need no literal text.
 const SET_BYTES: usize = 256 << 20;
 
 /// What the host answers itself, among the names that somebody may have meant.
@@ -132,10 +133,11 @@ pub enum Fault {
     Reserved { name: String, place: Place },
     #[error("{place}: {message}")]
     Alias { message: String, place: Place },
-    #[error("all patterns together take more than {} MiB: {message}", SET_BYTES >> 20)]
+    #[error("all patterns that need no certain text take together more than {} MiB: {message}", SET_BYTES >> 20)]
     TooLarge { message: String },
 }
 
+<<<<<<< HEAD
 /// Something that works, but hardly as its author meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
@@ -155,19 +157,21 @@ pub enum Warning {
     SecondFallback { earlier: Place, place: Place },
 }
 
+=======
+>>>>>>> main
 /// All handlers, ready to choose from.
 #[derive(Debug)]
 pub struct Routes<I> {
-    handlers: Vec<Arc<Handler<I>>>,
+    pub(super) handlers: Vec<Arc<Handler<I>>>,
     /// Folded name, words joined by one space, to an index into `handlers`.
     commands: HashMap<String, usize>,
     /// Folded first word of a name to the most words that any name beginning with it has.
     longest: HashMap<String, usize>,
-    /// Patterns in the order they are tried; positions agree with `set`.
-    matches: Vec<(Pattern, usize)>,
-    set: RegexSet,
+    /// Patterns in the order they are tried; positions agree with `index`.
+    pub(super) matches: Vec<(Pattern, usize)>,
+    index: Index,
     /// In the order they are tried, after all matches.
-    fallbacks: Vec<usize>,
+    pub(super) fallbacks: Vec<usize>,
 }
 
 impl<I> Handler<I> {
@@ -245,7 +249,7 @@ impl<I> Default for Routes<I> {
             commands: HashMap::new(),
             longest: HashMap::new(),
             matches: Vec::new(),
-            set: RegexSet::empty(),
+            index: Index::default(),
             fallbacks: Vec::new(),
         }
     }
@@ -274,9 +278,10 @@ impl<I> Routes<I> {
                 Kind::Fallback => routes.fallbacks.push(index),
             }
         }
-        let patterns = routes.matches.iter().map(|(pattern, _)| pattern.as_str());
-        match RegexSetBuilder::new(patterns).size_limit(SET_BYTES).build() {
-            Ok(set) => routes.set = set,
+        let patterns: Vec<&str> =
+            routes.matches.iter().map(|(pattern, _)| pattern.as_str()).collect();
+        match Index::new(&patterns, SET_BYTES) {
+            Ok(index) => routes.index = index,
             Err(error) => faults.push(Fault::TooLarge { message: error.to_string() }),
         }
         if faults.is_empty() { Ok(routes) } else { Err(faults) }
@@ -350,9 +355,7 @@ impl<I> Routes<I> {
     /// Chooses again, after a handler that handed on.
     pub fn choose_after<'r>(&'r self, text: &str, after: After) -> Choice<'r, I> {
         if after.0 < self.matches.len() {
-            for position in
-                self.set.matches(text).into_iter().filter(|&position| position >= after.0)
-            {
+            for position in self.index.candidates(text, after.0) {
                 let (pattern, index) = &self.matches[position];
                 if let Some(captures) = pattern.captures(text) {
                     return Choice::Match {
@@ -372,8 +375,20 @@ impl<I> Routes<I> {
         Choice::Unknown { word }
     }
 
+    /// Position of the first pattern that matches `text` and that `wanted` takes.
+    pub(super) fn first_match(
+        &self,
+        text: &str,
+        wanted: impl Fn(&Pattern) -> bool,
+    ) -> Option<usize> {
+        self.index.candidates(text, 0).into_iter().find(|&position| {
+            let pattern = &self.matches[position].0;
+            wanted(pattern) && pattern.0.is_match(text)
+        })
+    }
+
     /// The command that the first words name, with the words after its name.
-    fn command(&self, words: &[Word]) -> Option<(&Handler<I>, Vec<Word>)> {
+    pub(super) fn command(&self, words: &[Word]) -> Option<(&Handler<I>, Vec<Word>)> {
         let first = words.first().filter(|word| !word.quoted)?;
         if let Some((index, taken)) = self.longest_name(words) {
             return Some((&self.handlers[index], words[taken..].to_vec()));
@@ -434,17 +449,17 @@ impl<I> Routes<I> {
     }
 
     /// The patterns in the order of asking, each with whether it matches `text`: what choosing went by.
-    pub fn asked<'r>(&'r self, text: &str) -> impl Iterator<Item = (&'r Handler<I>, bool)> {
-        let found = self.set.matches(text);
-        self.matches.iter().enumerate().map(move |(position, (_, index))| {
-            (self.handlers[*index].as_ref(), found.matched(position))
-        })
+    pub fn asked<'r, 't>(&'r self, text: &'t str) -> impl Iterator<Item = (&'r Handler<I>, bool)> {
+        self.matches
+            .iter()
+            .map(move |(pattern, index)| (self.handlers[*index].as_ref(), pattern.0.is_match(text)))
     }
 
     /// The fallbacks in the order of asking.
     pub fn fallbacks(&self) -> impl Iterator<Item = &Handler<I>> {
         self.fallbacks.iter().map(|&index| self.handlers[index].as_ref())
     }
+<<<<<<< HEAD
 
     /// What `check` tells beside faults: handlers that another one hides.
     pub fn warnings(&self) -> Vec<Warning> {
@@ -490,6 +505,8 @@ impl<I> Routes<I> {
         }
         warnings
     }
+=======
+>>>>>>> main
 }
 
 /// The word that every match of a pattern begins with: `^deploy\b…`, `^deploy$`, `^deploy `.

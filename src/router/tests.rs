@@ -360,6 +360,54 @@ fn priority_then_file_then_line_decides_among_matches() {
 }
 
 #[test]
+fn what_is_never_reached_is_found_when_it_is_declared() {
+    let table: &[(&[&str], &[&str])] = &[
+        // Earlier patterns; those that are not reached, each with what is said of it.
+        (&["hello", "hello world"], &["2 … `hello` matches whatever this one does"]),
+        (&["^hello", "hello"], &[]),
+        (&["hello", "^hello$"], &["2 … `hello` matches whatever this one does"]),
+        (&["(?i)hello", "^(?:HELLO|Hello)$"], &["2 … `(?i)hello` matches whatever this one does"]),
+        (&["hello", "hello|hi"], &[]),
+        (&["h(i|ello)", "hello|hi"], &["2 … `h(i|ello)` matches whatever this one does"]),
+        (&[r"\bhi\b", "hi"], &[]),
+        (&[r"^\w+$", "^hello$"], &[r"2 … `^\w+$` matches whatever this one does"]),
+        (&["(?s).*", "x"], &["2 … that one matches every text"]),
+        (&["^(.*)$", "^x"], &["2 … that one matches every text"]),
+        (&["^.+$", "x"], &[]),
+        (&["^deploy (.*)"], &["1 … what begins so is the command `deploy`"]),
+        (&[r"(?i)^deploy\b"], &["1 … what begins so is the command `deploy`"]),
+        (&[r"^(deploy\s+prod)$"], &["1 … what begins so is the command `deploy`"]),
+        (&["^deploy$"], &["1 … what begins so is the command `deploy`"]),
+        (&["^deployed"], &[]),
+        (&["^deploy"], &[]),
+        (&["deploy "], &[]),
+        (&["^部署 (.*)"], &["1 … what begins so is the command `deploy`"]),
+        (&["^help$"], &["1 … `help` is a word of moonbell's own, which answers it first"]),
+        (&["(?i)^停止$"], &["1 … `停止` is a word of moonbell's own, which answers it first"]),
+        (&["^stop the music"], &[]),
+    ];
+    for (patterns, expected) in table {
+        let mut handlers = vec![command(9, "deploy|部署 [what]")];
+        handlers.extend((1..).zip(*patterns).map(|(id, pattern)| matching(id, pattern)));
+        let said: Vec<String> = compile(handlers)
+            .warnings()
+            .iter()
+            .map(|warning| {
+                let said = warning.to_string();
+                let what = said.rsplit_once(" on: ").or_else(|| said.rsplit_once("reached: "));
+                format!("{} … {}", warning.place().line, what.unwrap().1)
+            })
+            .collect();
+        assert_eq!(said, *expected, "{patterns:?}");
+    }
+    let routes = compile(vec![handler(30, Kind::Fallback), handler(31, Kind::Fallback)]);
+    assert_eq!(
+        routes.warnings()[0].to_string(),
+        "test.luau:31: never reached unless test.luau:30 hands on: that one is a fallback too"
+    );
+}
+
+#[test]
 fn conflicts_name_both_places() {
     let mut other = command(2, "ship");
     other.aliases = vec!["DEPLOY".to_owned()];
@@ -613,6 +661,31 @@ proptest! {
             Choice::Help { topic } => prop_assert!(!routes.help(topic.as_deref(), Lang::En, |_| true).is_empty()),
             _ => {}
         }
+    }
+
+    #[test]
+    fn the_first_pattern_that_matches_is_chosen_whatever_the_index_says(
+        patterns in prop::collection::vec(
+            prop::sample::select(vec![
+                "hello", "^hello", "(?i)HELLO", r"\bhi\b", "h.llo", "部署", "^部署(.*)$", r"\d+", "", "x?", "a|b", "(?i)ß|k", "lo w", "[ab]c$",
+            ]),
+            1..12,
+        ),
+        text in "(hello|HELLO|hi|部署|[abcx 0-9wK\u{212a}]){0,6}",
+    ) {
+        let routes = compile((0..).zip(&patterns).map(|(id, pattern)| matching(id, pattern)).collect());
+        let naive: Vec<u32> = (0..)
+            .zip(&patterns)
+            .filter(|(_, pattern)| regex::Regex::new(pattern).unwrap().is_match(&text))
+            .map(|(id, _)| id)
+            .collect();
+        let mut chosen = Vec::new();
+        let mut after = After::default();
+        while let Choice::Match { handler, after: next, .. } = routes.choose_after(&text, after) {
+            chosen.push(handler.id);
+            after = next;
+        }
+        prop_assert_eq!(chosen, naive);
     }
 
     #[test]

@@ -216,10 +216,7 @@ impl Raised {
         let (at, message) =
             position(head).map_or((None, head), |(path, line, rest)| (Some((path, line)), rest));
         // What is not a text says no place; the frame that raised it does.
-        let at = at.or_else(|| {
-            let (path, line, _) = position(&format!("{}: ", traceback.first()?))?;
-            Some((path, line))
-        });
+        let at = at.or_else(|| place(traceback.first()?));
         Self { at, message: worded(message), traceback }
     }
 
@@ -240,6 +237,14 @@ impl Raised {
         }
         text
     }
+}
+
+/// The place of a frame: `path:12`, `path:12 function f`.
+fn place(frame: &str) -> Option<(String, usize)> {
+    frame.match_indices(':').find_map(|(at, _)| {
+        let line = frame[at + 1..].split(' ').next()?.parse().ok()?;
+        Some((frame[..at].to_owned(), line))
+    })
 }
 
 /// Splits `path:12: message`.
@@ -306,7 +311,11 @@ mod tests {
         let text = format!("{} oops {}", "a ".repeat(500_000), "b ".repeat(1000));
         let error = LoadError::new(LoadErrorKind::Syntax, "a.luau", "got 'oops'");
         let shown = error.at(1, Some(&text)).to_string();
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r"
+        a.luau:1: got 'oops'
+         1 | … a a a a a a a a a a a a a a a a a a a  oops b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b…
+           |                                          ^^^^
+        ");
         let short =
             LoadError::new(LoadErrorKind::Syntax, "a.luau", "no").at(1, Some(&"x".repeat(5000)));
         assert!(short.to_string().lines().all(|line| line.chars().count() < WIDTH + 10), "{short}");

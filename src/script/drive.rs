@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mlua::thread::AsyncThread;
-use mlua::{Function, MultiValue, Result as LuaResult};
+use mlua::{MultiValue, Result as LuaResult};
 
 use crate::api::bot;
+use crate::api::bot::Declared;
 use crate::api::ctx;
+use crate::api::moment;
 use crate::api::run::{Limit, Run};
 use crate::script::diagnostic::Raised;
 use crate::script::vm::Vm;
@@ -46,17 +48,17 @@ impl Failed {
 
 type Flush = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// Runs `function` as a coroutine to its end, whatever that is, and ends `run` with it.
+/// Runs the handler at `index` as a coroutine to its end, whatever that is, and ends `run` with it.
 ///
 /// What the run said and nobody took yet stays in [`Run::take_pending`]: the dispatcher commits it with the run.
 pub(super) async fn drive(
     vm: &Vm,
     run: &Arc<Run>,
-    function: &Function,
+    index: usize,
     args: &serde_json::Value,
 ) -> Ended {
     let mut flush: Option<Flush> = None;
-    let ended = match begin(vm, run, function, args) {
+    let ended = match begin(vm, run, index, args) {
         Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
         Err(error) => failed(vm, run, &error),
     };
@@ -83,13 +85,16 @@ pub(super) async fn drive(
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    function: &Function,
+    index: usize,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(function.clone())?;
+    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => thread.into_async(()),
+        None => {
+            let declared: &Declared = &vm.registrations()[index].declared;
+            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
+        }
     }
 }
 

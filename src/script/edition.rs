@@ -154,9 +154,12 @@ fn routes_of(
             patterns.collect::<Result<_, _>>().map_err(|error| error.to_string())?
         }
         Declared::Fallback => vec![Kind::Fallback],
-        Declared::Start | Declared::Stop | Declared::Every { .. } | Declared::Cron { .. } => {
-            Vec::new()
-        }
+        Declared::Start
+        | Declared::Stop
+        | Declared::Event { .. }
+        | Declared::Card
+        | Declared::Every { .. }
+        | Declared::Cron { .. } => Vec::new(),
     };
     let place = Place {
         script: registration.path.clone(),

@@ -12,11 +12,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api::run::{Limits, Run};
+use crate::script::background::{Background, Ends};
 use crate::script::drive::{Ended, Failed, drive};
 use crate::script::registration::{Declared, HandlerKey, Registration};
 use crate::script::timetable::Timetable;
@@ -33,16 +34,22 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 pub struct Engine {
     handle: Handle,
     tasks: TaskTracker,
+    ends: Ends,
 }
 
 impl Engine {
     pub fn new(handle: Handle, tasks: TaskTracker) -> Self {
-        Self { handle, tasks }
+        Self { handle, tasks, ends: Ends::default() }
     }
 
     /// Every task of every VM; closed and awaited at the end of the process.
     pub fn tasks(&self) -> &TaskTracker {
         &self.tasks
+    }
+
+    /// Tells of the end of each run that no message started.
+    pub fn background(&self) -> broadcast::Receiver<Arc<Background>> {
+        self.ends.listen()
     }
 }
 
@@ -86,9 +93,10 @@ impl Generation {
             closed: closed.clone(),
         });
         let guard = closed.drop_guard();
+        let ends = engine.ends.clone();
         engine.tasks.spawn_on(
             async move {
-                serve(vm, queue).await;
+                serve(vm, queue, ends).await;
                 drop(guard);
             },
             &engine.handle,
@@ -167,7 +175,7 @@ pub(super) enum Event {
     Off,
 }
 
-async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
+async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends) {
     let vm = Arc::new(vm);
     let mut events: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     // One entry for each `bot.every`, by its handler: whether its last beat still runs.
@@ -179,18 +187,22 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
         tokio::select! {
             order = queue.recv(), if open => match order {
                 Some(Order::Start { run, handler, args, ended }) => {
-                    let vm = Arc::clone(&vm);
+                    let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
-                        let outcome = match vm.functions.get(handler.0) {
-                            Some(function) => drive(&vm, &run, function, &args).await,
-                            None => Ended::Failed(Failed::new("this handler belongs to another version of the script")),
+                        let outcome = if handler.0 < vm.functions.len() {
+                            drive(&vm, &run, handler.0, &args).await
+                        } else {
+                            Ended::Failed(Failed::new("this handler belongs to another version of the script"))
                         };
+                        if run.message().is_none() && handler.0 < vm.functions.len() {
+                            tell(&vm, handler.0, &run, &outcome, &ends);
+                        }
                         let _ = ended.send(outcome);
                         Event::Run
                     }));
                 }
                 Some(Order::Activate) => {
-                    hooks(&vm, &mut events, |declared| matches!(declared, Declared::Start), None, None);
+                    hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
                         if let Declared::Every { interval } = registration.declared {
                             events.push(beat(registration.handler.0, interval, timers.clone()));
@@ -202,7 +214,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
                 }
                 Some(Order::Retire(guard)) => {
                     timers.cancel();
-                    hooks(&vm, &mut events, |declared| matches!(declared, Declared::Stop), Some(STOP_TIME), Some(&guard));
+                    hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Stop), Some(STOP_TIME), Some(&guard));
                 }
                 None => {
                     open = false;
@@ -220,11 +232,11 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
                         tracing::warn!(script = %vm.path(), "left out a scheduled run: the last one still runs");
                         continue;
                     }
-                    let vm = Arc::clone(&vm);
+                    let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     let noted = timetable.note(at);
                     events.push(Box::pin(async move {
                         noted.await;
-                        background(&vm, index, "cron", None).await;
+                        background(&vm, index, "cron", None, &ends).await;
                         Event::BeatDone(index)
                     }));
                 }
@@ -240,9 +252,9 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>) {
                         tracing::debug!(script = %vm.path(), "left out a beat: the last one still runs");
                         continue;
                     }
-                    let vm = Arc::clone(&vm);
+                    let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
-                        background(&vm, index, "every", None).await;
+                        background(&vm, index, "every", None, &ends).await;
                         Event::BeatDone(index)
                     }));
                 }
@@ -265,6 +277,7 @@ fn beat(index: usize, interval: Duration, timers: CancellationToken) -> BoxFutur
 fn hooks(
     vm: &Arc<Vm>,
     events: &mut FuturesUnordered<BoxFuture<'static, Event>>,
+    ends: &Ends,
     wanted: impl Fn(&Declared) -> bool,
     wall: Option<Duration>,
     guard: Option<&Arc<DropGuard>>,
@@ -274,9 +287,9 @@ fn hooks(
     {
         let (vm, index) = (Arc::clone(vm), registration.handler.0);
         let what = if wall.is_some() { "stop" } else { "start" };
-        let guard = guard.cloned();
+        let (guard, ends) = (guard.cloned(), ends.clone());
         events.push(Box::pin(async move {
-            background(&vm, index, what, wall).await;
+            background(&vm, index, what, wall, &ends).await;
             drop(guard);
             Event::Run
         }));
@@ -284,13 +297,13 @@ fn hooks(
 }
 
 /// Runs a hook or a timer: no message started it, so its failure goes to the log.
-async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>) {
+async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>, ends: &Ends) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: wall.unwrap_or(limits.wall).min(limits.wall), ..limits };
     let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let run = Run::new(id, None, None, limits, CancellationToken::new());
-    let ended = drive(vm, &run, &vm.functions[index], &serde_json::Value::Null).await;
+    let ended = drive(vm, &run, index, &serde_json::Value::Null).await;
     let posts = run.take_pending();
     if !posts.is_empty()
         && let Ok(outbox) = vm.scope.host().outbox()
@@ -298,8 +311,27 @@ async fn background(vm: &Vm, index: usize, what: &str, wall: Option<Duration>) {
     {
         tracing::error!(script = %vm.path(), run.id = run.id(), "what `bot` {what} said was not kept: {error}");
     }
-    if let Ended::Failed(failed) = ended {
-        let line = vm.registrations()[index].line;
-        tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot` {what} failed: {}", failed.full);
-    }
+    tell(vm, index, &run, &ended, ends);
+}
+
+/// Says how a run ended that no message started: to the log, and to whoever listens.
+fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
+    let registration = &vm.registrations()[index];
+    let what = registration.title();
+    let failed = match ended {
+        Ended::Failed(failed) => {
+            let line = registration.line;
+            tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot.{what}` failed: {}", failed.full);
+            Some(failed.short.clone())
+        }
+        // Somebody stopped it: neither well nor ill.
+        Ended::Cancelled => return,
+        Ended::Done | Ended::Passed => None,
+    };
+    ends.tell(Background {
+        script: Arc::clone(vm.path()),
+        what,
+        run: run.id().to_owned(),
+        failed,
+    });
 }

@@ -27,6 +27,7 @@ use super::diagnostic::LoadError;
 use super::edition::{Edition, Target};
 use super::generation::Engine;
 use super::loader::{Alive, Applied, Loader, Touched, Turn};
+use super::registration::{Declared, Registration};
 use super::report::{Outcome, Report};
 use super::review::Reviews;
 use super::scan::FolderError;
@@ -72,6 +73,26 @@ impl Snapshot {
     /// The edition that a target of these routes leads to.
     pub fn edition(&self, target: Target) -> Option<&Arc<Edition>> {
         self.editions.get(&target.edition)
+    }
+
+    /// The declarations that `wanted` picks, each with the edition that serves it, by script and line.
+    pub fn declaring(
+        &self,
+        wanted: impl Fn(&Declared) -> bool,
+    ) -> Vec<(&Arc<Edition>, &Registration)> {
+        let mut found: Vec<_> = self
+            .editions
+            .values()
+            .flat_map(|edition| {
+                let registrations = edition.generation().registrations().iter();
+                registrations.map(move |registration| (edition, registration))
+            })
+            .filter(|(_, registration)| wanted(&registration.declared))
+            .collect();
+        found.sort_by_key(|(edition, registration)| {
+            (Arc::clone(edition.script()), registration.handler)
+        });
+        found
     }
 
     /// All scripts of the folder, by name.

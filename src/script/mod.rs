@@ -3,6 +3,7 @@
 //! [`Vm::load`] turns a file into a VM and its declarations, or into a [`LoadError`] that shows the line. A
 //! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
 
+mod background;
 pub mod check;
 mod diagnostic;
 mod drive;
@@ -20,6 +21,7 @@ mod timetable;
 mod vm;
 pub mod watch;
 
+pub use background::Background;
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};
 pub use edition::{Edition, Target};

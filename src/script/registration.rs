@@ -6,7 +6,7 @@ use std::time::Duration;
 pub use crate::api::bot::{Declared, HandlerOptions, Queue};
 
 /// A handler in the VM of its generation. Means nothing to another VM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HandlerKey(pub(super) usize);
 
 /// One declaration, with the place that the owner is told.
@@ -23,6 +23,21 @@ pub struct Registration {
 impl Registration {
     pub fn help(&self) -> &BTreeMap<String, String> {
         &self.options.help
+    }
+
+    /// What it is for, as the owner is told when it fails: `on user_add_org`, `cron 0 9 * * *`.
+    pub fn title(&self) -> String {
+        match &self.declared {
+            Declared::Command { declaration } => declaration.clone(),
+            Declared::Match { patterns } => patterns.join(" "),
+            Declared::Fallback => "fallback".to_owned(),
+            Declared::Start => "on start".to_owned(),
+            Declared::Stop => "on stop".to_owned(),
+            Declared::Event { kind } => format!("on {}", kind.as_deref().unwrap_or("event")),
+            Declared::Card => "on card".to_owned(),
+            Declared::Every { interval } => format!("every {interval:?}"),
+            Declared::Cron { schedule } => format!("cron {}", schedule.expression()),
+        }
     }
 
     /// The wall-clock limit that the handler asks for.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::decision::{self, Verdict};
 use super::phrases;
 use super::running::{Entry, Running};
+use super::turns::{Arrived, Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
 use crate::api::Run;
@@ -30,6 +31,7 @@ use crate::router::Handler;
 use crate::router::Lang;
 use crate::script::Ended;
 use crate::script::Library;
+use crate::script::Queue;
 use crate::script::Registration;
 use crate::script::Snapshot;
 use crate::script::Target;
@@ -58,19 +60,20 @@ pub struct Dispatch {
     pub library: Library,
     pub limits: crate::api::Limits,
     pub running: Running,
+    pub turns: Turns,
 }
 
 /// What became of a row: committed as a whole.
 #[derive(Debug)]
-struct Outcome {
-    state: State,
-    handler: Option<String>,
-    error: Option<String>,
-    posts: Vec<Post>,
+pub(super) struct Outcome {
+    pub(super) state: State,
+    pub(super) handler: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) posts: Vec<Post>,
 }
 
 impl Outcome {
-    fn new(state: State) -> Self {
+    pub(super) fn new(state: State) -> Self {
         Self { state, handler: None, error: None, posts: Vec::new() }
     }
 
@@ -82,7 +85,7 @@ impl Outcome {
         Self { handler: Some(handler.title().to_owned()), ..self }
     }
 
-    fn denied(self, why: &dyn std::fmt::Display) -> Self {
+    pub(super) fn denied(self, why: &dyn std::fmt::Display) -> Self {
         Self { error: Some(format!("denied: {why}")), ..self }
     }
 }
@@ -105,7 +108,8 @@ impl Dispatch {
                     let full = claimed.len() == room;
                     let some = !claimed.is_empty();
                     for row in claimed {
-                        rows.spawn(self.clone().serve(row, halt.clone()));
+                        let arrived = self.turns.arrive(row.id, who_of(&row));
+                        rows.spawn(self.clone().serve(row, arrived, halt.clone()));
                     }
                     if some && !full {
                         continue;
@@ -136,18 +140,20 @@ impl Dispatch {
         drain(&mut rows, CANCEL).await;
     }
 
-    async fn serve(self, row: Row, halt: CancellationToken) {
+    async fn serve(self, row: Row, arrived: Arrived, halt: CancellationToken) {
         let outcome = match &row.inbound {
             Inbound::Message(message) => self.message(&row, message, &halt).await,
-            // Nothing declares a wish for these yet; they are kept for what will.
-            Inbound::CardAction(_) | Inbound::Event(_) => Outcome::new(State::Done),
+            Inbound::CardAction(action) => self.card_action(&row, action, &halt).await,
+            Inbound::Event(event) => self.event(&row, event, &halt).await,
         };
-        self.end(row, outcome).await;
+        arrived.routed();
+        self.end(row, outcome, &arrived).await;
+        // Its place goes with it: whoever waited finds what it said committed.
     }
 
     /// Commits what became of a row, with everything it says. Tried until the disk takes it, while the host stops too:
     /// it is dropped only when the patience of [`drain`] is over, and then the run counts as interrupted.
-    async fn end(&self, row: Row, outcome: Outcome) {
+    async fn end(&self, row: Row, outcome: Outcome, arrived: &Arrived) {
         let outcome = Arc::new(outcome);
         let cards = Arc::new(self.outbox.endings(&row.run));
         loop {
@@ -180,7 +186,9 @@ impl Dispatch {
             }
             tokio::time::sleep(WRITE_AGAIN).await;
         }
-        self.inbox.release(&row.lane);
+        if !arrived.has_freed() {
+            self.inbox.release(&row.lane);
+        }
     }
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
@@ -241,6 +249,39 @@ impl Dispatch {
     ) -> Option<Outcome> {
         let edition =
             snapshot.edition(handler.id).expect("a snapshot holds the editions of its routes");
+        let queue = edition
+            .registration(handler.id.handler)
+            .map_or_else(Queue::default, |registration| registration.options.queue);
+        let name = format!("{} {}", edition.script(), handler.title());
+        let who = Who { chat: message.chat.id.to_string(), person: actor.id().to_string() };
+        let (ticket, frees) = self.turns.enter(row.id, who, queue, &row.run, &name);
+        if frees {
+            self.inbox.release(&row.lane);
+        }
+        let waited = tokio::select! {
+            biased;
+            turn = ticket.turn() => Some(turn),
+            () = halt.cancelled() => None,
+        };
+        let ended_early = match waited {
+            Some(Turn::Go) => None,
+            Some(Turn::Stopped) => Some((State::Cancelled, None)),
+            Some(Turn::Replaced) => {
+                Some((State::Cancelled, Some(phrases::replaced(&row.run, &message.text, lang))))
+            }
+            None => {
+                let text = phrases::interrupted(&row.run, &message.text, lang);
+                Some((State::Interrupted, Some(text)))
+            }
+        };
+        if let Some((state, text)) = ended_early {
+            let mut outcome = Outcome::new(state).by(handler);
+            outcome.posts.extend(text.map(|text| say(message, text)));
+            if state == State::Interrupted {
+                outcome.error = Some("the host was stopped before its turn came".to_owned());
+            }
+            return Some(outcome);
+        }
         let mut limits = self.limits;
         if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
         {
@@ -269,6 +310,10 @@ impl Dispatch {
                 run.cancel().cancel();
                 (start.await, true)
             }
+            () = ticket.replaced().cancelled() => {
+                run.cancel().cancel();
+                (start.await, false)
+            }
         };
         let mut posts = run.take_pending();
         let (state, error) = match ended {
@@ -280,12 +325,17 @@ impl Dispatch {
                     tracing::error!(%error, run = row.run, "what a handler said before handing on cannot be kept; trying again");
                     tokio::time::sleep(WRITE_AGAIN).await;
                 }
+                ticket.give_up();
                 return None;
             }
             Ended::Done => (State::Done, None),
             Ended::Cancelled if halted => {
                 posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
                 (State::Interrupted, Some("the host was stopped".to_owned()))
+            }
+            Ended::Cancelled if ticket.replaced().is_cancelled() => {
+                posts.push(say(message, phrases::replaced(&row.run, &message.text, lang)));
+                (State::Cancelled, Some("a newer message took its place".to_owned()))
             }
             Ended::Cancelled => (State::Cancelled, None),
             Ended::Failed(failed) => {
@@ -310,7 +360,10 @@ impl Dispatch {
         let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
         let text = match control {
             Control::Stop(None) | Control::Cancel => {
-                let stopped = self.running.stop(mine);
+                let mut stopped = self.running.stop(mine);
+                stopped.extend(self.turns.stop(|who, _| {
+                    who.person == actor.id().as_str() && who.chat == message.chat.id.as_str()
+                }));
                 if stopped.is_empty() {
                     phrases::nothing_to_stop(lang)
                 } else {
@@ -322,13 +375,21 @@ impl Dispatch {
                     entry.run.id() == id
                         && (entry.person == *actor.id() || actor.has(Some("admin")))
                 };
-                match self.running.stop(theirs).first() {
+                let mut stopped = self.running.stop(theirs);
+                stopped.extend(self.turns.stop(|who, run| {
+                    run == id && (who.person == actor.id().as_str() || actor.has(Some("admin")))
+                }));
+                match stopped.first() {
                     Some(id) => phrases::stopped(id, lang),
                     None => phrases::no_such_run(id, lang),
                 }
             }
             Control::Runs => {
                 let all = actor.has(Some("admin"));
+                let waiting = self.turns.waiting(|who| all || who.person == actor.id().as_str());
+                let waiting = waiting
+                    .into_iter()
+                    .map(|(run, handler)| format!("{run} · {handler} · {}", phrases::waits(lang)));
                 let lines: Vec<String> = self
                     .running
                     .list()
@@ -338,6 +399,7 @@ impl Dispatch {
                         let seconds = (now_ms() - entry.started_at_ms) / 1000;
                         format!("{} · {} · {seconds} s", entry.run.id(), entry.handler)
                     })
+                    .chain(waiting)
                     .collect();
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
@@ -350,6 +412,13 @@ impl Dispatch {
         };
         Outcome::saying(message, text)
     }
+}
+
+/// Whose message it is, for the queues; nobody waits for the choice of anything else.
+fn who_of(row: &Row) -> Option<Who> {
+    let Inbound::Message(message) = &row.inbound else { return None };
+    let person = message.sender.key().to_owned();
+    Some(Who { chat: message.chat.id.to_string(), person })
 }
 
 fn reap(ended: Result<(), tokio::task::JoinError>) {

@@ -6,13 +6,16 @@
 
 pub mod decision;
 mod dispatch;
+mod moments;
 mod notices;
 mod phrases;
 mod running;
 mod runtime;
+mod turns;
 
 pub use dispatch::Dispatch;
-pub use notices::tell_owner;
+pub use notices::{tell_owner, tell_owner_of_runs};
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;
+pub use turns::Turns;

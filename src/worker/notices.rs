@@ -1,10 +1,12 @@
-//! Tells the owner, in a direct message, when a save broke a script, and when it is well again.
+//! Tells the owner, in a direct message, when a save broke a script or a run failed that no message started, and when
+//! it is well again.
 //!
 //! Once per streak: who saves fifty broken versions in a row hears of the first and of the mended one. Each message
 //! counts against the organisation's monthly calls.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -18,6 +20,7 @@ use crate::message::Reply;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
+use crate::script::Background;
 use crate::script::Outcome;
 use crate::script::Report;
 
@@ -41,19 +44,84 @@ pub async fn tell_owner(
             Err(RecvError::Closed) => return,
         };
         let Some(text) = notice(&report, &mut broken) else { continue };
-        let to = Address {
-            // A lane of its own in the outbox; the robot API goes by the staff id.
-            conversation_id: ConversationId::new(format!("owner:{owner}")),
-            kind: ChatKind::Direct,
-            staff_id: Some(owner.clone()),
-            robot_code: None,
-            webhook: None,
-        };
-        let reply = Reply { to, body: Body::Text { text }, at: Vec::new() };
-        if let Err(error) = outbox.post("scripts", vec![Post::Reply(reply)]).await {
+        if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a script that does not load");
         }
     }
+}
+
+/// A timer that works every other time is one piece of news an hour, not one a second.
+const AGAIN: Duration = Duration::from_hours(1);
+
+/// Runs until `stop`, or until there is nothing more to hear.
+pub async fn tell_owner_of_runs(
+    owner: StaffId,
+    outbox: Outbox,
+    mut ends: Receiver<Arc<Background>>,
+    stop: CancellationToken,
+) {
+    let mut streaks = Streaks::default();
+    loop {
+        let end = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            end = ends.recv() => end,
+        };
+        let end = match end {
+            Ok(end) => end,
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let Some(text) = streaks.notice(&end, Instant::now()) else { continue };
+        if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
+            tracing::error!(%error, "the owner could not be told of a run that failed");
+        }
+    }
+}
+
+/// What fails at present, and when the owner was told.
+#[derive(Debug, Default)]
+struct Streaks(HashMap<(Arc<str>, String), Streak>);
+
+#[derive(Debug)]
+struct Streak {
+    told_at: Instant,
+    /// Whether the owner knows it as failing.
+    failing: bool,
+}
+
+impl Streaks {
+    fn notice(&mut self, end: &Background, now: Instant) -> Option<String> {
+        let key = (Arc::clone(&end.script), end.what.clone());
+        let known = self.0.get_mut(&key);
+        match (&end.failed, known) {
+            (None, Some(streak)) if streak.failing => {
+                streak.failing = false;
+                Some(format!("✅ {}: `{}` works again", end.script, end.what))
+            }
+            (None, _) => None,
+            (Some(_), Some(streak)) if streak.failing || now - streak.told_at < AGAIN => None,
+            (Some(why), _) => {
+                self.0.insert(key, Streak { told_at: now, failing: true });
+                Some(format!(
+                    "⚠️ {}: `{}` failed (run {}): {why}\nYou will hear of it again when it works.",
+                    end.script, end.what, end.run
+                ))
+            }
+        }
+    }
+}
+
+fn to_owner(owner: &StaffId, text: String) -> Post {
+    let to = Address {
+        // A lane of its own in the outbox; the robot API goes by the staff id.
+        conversation_id: ConversationId::new(format!("owner:{owner}")),
+        kind: ChatKind::Direct,
+        staff_id: Some(owner.clone()),
+        robot_code: None,
+        webhook: None,
+    };
+    Post::Reply(Reply { to, body: Body::Text { text }, at: Vec::new() })
 }
 
 fn notice(report: &Report, broken: &mut HashSet<String>) -> Option<String> {
@@ -67,5 +135,45 @@ fn notice(report: &Report, broken: &mut HashSet<String>) -> Option<String> {
             None
         }
         Outcome::Folder { .. } | Outcome::Warning { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(failed: Option<&str>) -> Background {
+        Background {
+            script: "a.luau".into(),
+            what: "every 1s".to_owned(),
+            run: "every-1".to_owned(),
+            failed: failed.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn the_owner_hears_of_a_failing_timer_once_and_when_it_is_well() {
+        let (mut streaks, start) = (Streaks::default(), Instant::now());
+        assert_eq!(streaks.notice(&end(None), start), None);
+        assert!(streaks.notice(&end(Some("a.luau:1: no")), start).unwrap().contains("a.luau:1: no"));
+        for _ in 0..100 {
+            assert_eq!(streaks.notice(&end(Some("again")), start), None);
+        }
+        assert!(streaks.notice(&end(None), start).unwrap().contains("works again"));
+        assert_eq!(streaks.notice(&end(None), start), None);
+    }
+
+    #[test]
+    fn one_that_fails_now_and_then_is_told_once_an_hour() {
+        let (mut streaks, start) = (Streaks::default(), Instant::now());
+        let mut told = 0;
+        for second in 0..3_600 {
+            let failed = (second % 2 == 0).then_some("no");
+            told += usize::from(
+                streaks.notice(&end(failed), start + Duration::from_secs(second)).is_some(),
+            );
+        }
+        assert_eq!(told, 2);
+        assert!(streaks.notice(&end(Some("no")), start + AGAIN).is_some());
     }
 }

@@ -64,6 +64,20 @@ pub fn interrupted(run: &str, text: &str, lang: Lang) -> String {
     }
 }
 
+/// To the sender of a message that a newer one of theirs replaced.
+pub(super) fn replaced(run: &str, text: &str, lang: Lang) -> String {
+    let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+    match lang {
+        Lang::Zh => format!("`{text}` 被你的新消息取代，已停止（运行 {run}）。"),
+        Lang::En => format!("Stopped `{text}`: your newer message replaces it (run {run})."),
+    }
+}
+
+/// Beside a run in the list: it has not begun.
+pub(super) fn waits(lang: Lang) -> &'static str {
+    lang.pick("排队中", "waiting for its turn")
+}
+
 pub(super) fn not_yet(word: &str, lang: Lang) -> String {
     match lang {
         Lang::Zh => format!("`{word}` 还没有做好。要关掉我，请在电脑上停止 moonbell。"),

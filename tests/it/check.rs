@@ -229,7 +229,13 @@ fn types_writes_what_editors_read_and_says_what_is_next() {
         answer.out.lines().map(|line| line.rsplit("/scripts/").next().unwrap()).collect();
     assert_eq!(
         written,
-        ["moonbell.d.luau", ".vscode/settings.json", ".vscode/extensions.json", ".luaurc"]
+        [
+            "moonbell.d.luau",
+            "moonbell.docs.json",
+            ".vscode/settings.json",
+            ".vscode/extensions.json",
+            ".luaurc"
+        ]
     );
     let again = folder.run(&["types", "scripts"]);
     assert_eq!((again.code, again.out.as_str()), (0, ""));
@@ -370,7 +376,15 @@ fn odd_errors_of_the_top_level_name_their_line_too() {
         .lines()
         .filter(|line| line.contains("luau:") && line.contains(": error["))
         .collect();
-    insta::assert_snapshot!(first.join("\n"), @"");
+    insta::assert_snapshot!(first.join("\n"), @r"
+    a_nothing.luau:2:1: error[runtime]: `error` was called with nothing; give it a text
+    b_table.luau:2:1: error[runtime]: `error` was called with a table; give it a text
+    c_function.luau:1:1: error[runtime]: `error` was called with a function; give it a text
+    d_yield.luau:3:1: error[runtime]: the top level cannot wait or yield: it may only declare handlers
+    e_endless.luau:2:1: error[runtime]: the top level ran for 2s: it may only declare handlers
+    f_bytecode.luau:1:1: error[syntax]: Expected identifier when parsing expression, got '\u{1b}'
+    g_call.luau:3:1: error[runtime]: attempt to call a nil value
+    ");
 }
 
 #[test]
@@ -388,5 +402,10 @@ fn handlers_that_others_hide_are_found_and_those_for_other_roles_are_not() {
     let answer = folder.run(&["check"]);
     let found: Vec<&str> =
         answer.out.lines().filter(|line| line.contains("[unreachable]")).collect();
-    insta::assert_snapshot!(found.join("\n"), @"");
+    insta::assert_snapshot!(found.join("\n"), @r"
+    a.luau:2:12: warning[unreachable]: never reached: messages that begin with `deploy` go to the command at a.luau:1
+    b.luau:3:12: warning[unreachable]: never reached unless b.luau:2 hands on: that one has the same pattern `^x`
+    b.luau:4:1: warning[unreachable]: never reached unless a.luau:4 hands on: one fallback is asked after the other
+    b.luau:5:1: warning[unreachable]: never reached unless a.luau:4 hands on: one fallback is asked after the other
+    ");
 }

@@ -133,7 +133,7 @@ roles.owner = ["manager1"]
     ~/config/config.toml:9:7: `Alice Li` in role `admin` is not a staff id
       hint: ids have no spaces; names of people do not work
     ~/config/config.toml:10:15: `access.roles.guest` must be a list of staff ids, not a string
-      hint: write ["id", "id"]
+      hint: write ["one", "two"]
     ~/config/config.toml:11:7: `owner` cannot be a role of its own
       hint: set `access.owner`
     "#);

@@ -729,6 +729,6 @@ async fn a_folder_that_goes_a_second_time_is_told_a_second_time() {
         served.write("a.luau", saying("hi", time));
         served.loaded("a.luau").await;
     }
-    assert_eq!(served.answer("hi").await, "second");
+    assert!(served.answer("hi").await.ends_with("second"));
     served.close().await;
 }

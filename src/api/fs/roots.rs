@@ -65,8 +65,12 @@ impl Roots {
         Self { folders: None, data: Some(data.into()) }
     }
 
-    /// These folders and what is in them, and the script's own folder in `data`.
+    /// These folders and what is in them, and the script's own folder in `data`. `/` is everything that the user may, on
+    /// every drive.
     pub fn only(folders: &[PathBuf], data: impl Into<PathBuf>) -> Self {
+        if folders.iter().any(|folder| folder == Path::new("/")) {
+            return Self::everything(data);
+        }
         Self { folders: Some(folders.into()), data: Some(data.into()) }
     }
 

@@ -128,7 +128,7 @@ fn redirected(request: &mut Request, status: StatusCode, next: Url) {
 
 fn refused(denied: &Denied) -> Failure {
     Failure::new("denied", denied.to_string())
-        .hint("such addresses must be granted in the configuration")
+        .hint("the owner may add it to `scripts.private_hosts` in the settings")
 }
 
 pub(super) fn timed_out(host: &str, timeout: Duration) -> Failure {

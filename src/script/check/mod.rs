@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use crate::api::Host;
 use crate::router::Handler;
-use crate::router::Place;
 use crate::router::Routes;
 use crate::router::Warning;
 
@@ -207,6 +206,7 @@ fn describe(lint: Lint, path: &str, text: &str, span: &Range<usize>) -> Finding 
 }
 
 fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Finding {
+<<<<<<< HEAD
     let at = |place: &Place, message: String| {
         let text = source(&place.script);
         let mut error =
@@ -237,6 +237,15 @@ fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Fi
         )
         .hint("commands come before all patterns: match other words, or give the command this handler's work"),
     }
+=======
+    let place = warning.place();
+    let said = warning.to_string();
+    let message = said.strip_prefix(&format!("{place}: ")).unwrap_or(&said);
+    let mut error = LoadError::new(LoadErrorKind::Conflict, place.script.clone(), message);
+    error = error.at(place.line as usize, source(&place.script).as_deref());
+    Finding { severity: Severity::Warning, rule: "unreachable", ..Finding::from(&error) }
+        .hint(warning.hint())
+>>>>>>> main
 }
 
 /// Rules that comments switch off, for their own line and the next: `-- moonbell: allow shell_template`.

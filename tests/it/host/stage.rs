@@ -57,6 +57,9 @@ bot.command("card <name>", function(ctx)
 end)
 "#;
 
+/// Changes the settings; the second argument is the folder of the test.
+type Settings = fn(&mut Config, &Path);
+
 /// How a test wants its host.
 #[derive(Debug)]
 pub(super) struct Setup {
@@ -65,6 +68,7 @@ pub(super) struct Setup {
     template: Option<String>,
     guests: Vec<String>,
     timing: Timing,
+    settings: Option<Settings>,
 }
 
 impl Setup {
@@ -80,11 +84,18 @@ impl Setup {
             template: Some(CARD_TEMPLATE.to_owned()),
             guests: [ALICE, LINA, BOB].map(str::to_owned).to_vec(),
             timing: quick(),
+            settings: None,
         }
     }
 
     pub(super) fn script(mut self, name: &str, text: &str) -> Self {
         self.scripts.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Changes the settings before the host reads them.
+    pub(super) fn settings(mut self, change: Settings) -> Self {
+        self.settings = Some(change);
         self
     }
 
@@ -109,8 +120,14 @@ impl Setup {
         let scripts = home.path().join("scripts");
         fs::create_dir(&scripts).unwrap();
         let sim = Sim::start(self.options).await.unwrap();
-        let stage =
-            Stage { home, sim, template: self.template, guests: self.guests, timing: self.timing };
+        let stage = Stage {
+            home,
+            sim,
+            template: self.template,
+            guests: self.guests,
+            timing: self.timing,
+            settings: self.settings,
+        };
         for (name, text) in &self.scripts {
             stage.write(name, text);
         }
@@ -135,6 +152,7 @@ pub(super) struct Stage {
     pub(super) template: Option<String>,
     pub(super) guests: Vec<String>,
     timing: Timing,
+    settings: Option<Settings>,
 }
 
 /// What can be seen in the chats.
@@ -209,6 +227,9 @@ impl Stage {
             owner: Some(StaffId::new(OWNER)),
             roles: [("guest".to_owned(), self.guests.clone())].into(),
         };
+        if let Some(settings) = &self.settings {
+            settings(&mut config, self.home.path());
+        }
         config
     }
 

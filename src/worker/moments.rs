@@ -1,0 +1,167 @@
+//! Rows that are no messages: events of the organisation, and clicks on cards.
+//!
+//! Nobody asked for an event, so its handlers run as the host itself and the script decides what follows; a click is
+//! somebody's, and goes through access as a message does. There is no chat to say a failure in: it goes to the log, and
+//! the owner hears of it once ([`super::notices`]).
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use serde_json::Value as Json;
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::{Dispatch, Outcome};
+use super::running::Entry;
+use crate::api::Run;
+use crate::api::moment;
+use crate::inbox::Row;
+use crate::inbox::State;
+use crate::message::CardAction;
+use crate::message::ConversationId;
+use crate::message::Event;
+use crate::message::Person;
+use crate::message::StaffId;
+use crate::outbox::Post;
+use crate::script::Declared;
+use crate::script::Edition;
+use crate::script::Ended;
+use crate::script::Registration;
+use crate::store::now_ms;
+
+impl Dispatch {
+    /// Runs every handler that is declared for the event.
+    pub(super) async fn event(&self, row: &Row, event: &Event, halt: &CancellationToken) -> Outcome {
+        let wanted = |declared: &Declared| match declared {
+            Declared::Event { kind } => kind.as_ref().is_none_or(|kind| *kind == event.kind),
+            _ => false,
+        };
+        // No person has an empty id: only who may stop any run may stop these.
+        let host = (StaffId::new(""), ConversationId::new(""), None);
+        self.all(row, wanted, moment::event(event), host, halt).await
+    }
+
+    /// Runs every handler of clicks, if whoever clicked has a role.
+    pub(super) async fn card_action(
+        &self,
+        row: &Row,
+        action: &CardAction,
+        halt: &CancellationToken,
+    ) -> Outcome {
+        // A callback comes from the organisation of the app, and names who clicked by the id alone.
+        let person = Person {
+            staff_id: action.staff_id.clone(),
+            opaque_id: String::new(),
+            nick: String::new(),
+            same_org: true,
+        };
+        let actor = match self.access.actor(&person) {
+            Ok(actor) => actor,
+            Err(why) => {
+                tracing::warn!(run = row.run, %why, "refused a click on a card");
+                return Outcome::new(State::Done).denied(&why);
+            }
+        };
+        let chat = action.conversation_id.clone().unwrap_or_else(|| ConversationId::new(""));
+        let given = moment::action(action, actor.role());
+        let who = (actor.id().clone(), chat, Some(actor.role().to_owned()));
+        self.all(row, |declared| matches!(declared, Declared::Card), given, who, halt).await
+    }
+
+    /// Side by side: a slow handler holds up no other. The row has failed if one of them has.
+    async fn all(
+        &self,
+        row: &Row,
+        wanted: impl Fn(&Declared) -> bool,
+        given: Json,
+        (person, chat, role): (StaffId, ConversationId, Option<String>),
+        halt: &CancellationToken,
+    ) -> Outcome {
+        let snapshot = self.library.snapshot();
+        let runs = snapshot.declaring(wanted).into_iter().enumerate().map(
+            |(index, (edition, registration))| {
+                // Each run has a name of its own; the first that of its row.
+                let id = match index {
+                    0 => row.run.clone(),
+                    n => format!("{}-{}", row.run, n + 1),
+                };
+                let run = Run::new(id, None, role.clone(), self.limits, CancellationToken::new());
+                let entry = Entry {
+                    run,
+                    person: person.clone(),
+                    chat: chat.clone(),
+                    handler: registration.title(),
+                    started_at_ms: now_ms(),
+                };
+                self.one(entry, edition, registration, given.clone(), halt)
+            },
+        );
+        let mut outcome = Outcome::new(State::Done);
+        let mut names = Vec::new();
+        let mut errors = Vec::new();
+        for (name, ended, posts) in join_all(runs).await {
+            names.push(name);
+            outcome.posts.extend(posts);
+            let (state, error) = match ended {
+                Done::Well => continue,
+                Done::Stopped => (State::Cancelled, None),
+                Done::Halted => (State::Interrupted, Some("the host was stopped".to_owned())),
+                Done::Failed(why) => (State::Failed, Some(why)),
+            };
+            errors.extend(error);
+            // The worst of them is the row's.
+            if rank(state) > rank(outcome.state) {
+                outcome.state = state;
+            }
+        }
+        outcome.handler = (!names.is_empty()).then(|| names.join(", "));
+        outcome.error = (!errors.is_empty()).then(|| errors.join("\n"));
+        outcome
+    }
+
+    async fn one(
+        &self,
+        entry: Entry,
+        edition: &Arc<Edition>,
+        registration: &Registration,
+        given: Json,
+        halt: &CancellationToken,
+    ) -> (String, Done, Vec<Post>) {
+        let run = Arc::clone(&entry.run);
+        let listed = self.running.add(entry);
+        let start = edition.generation().start(Arc::clone(&run), registration.handler, given);
+        tokio::pin!(start);
+        let (ended, halted) = tokio::select! {
+            ended = &mut start => (ended, false),
+            () = halt.cancelled() => {
+                run.cancel().cancel();
+                (start.await, true)
+            }
+        };
+        let done = match ended {
+            Ended::Done | Ended::Passed => Done::Well,
+            Ended::Cancelled if halted => Done::Halted,
+            Ended::Cancelled => Done::Stopped,
+            Ended::Failed(failed) => Done::Failed(failed.full),
+        };
+        listed.ended(matches!(done, Done::Well));
+        let name = format!("{}: {}", edition.script(), registration.title());
+        (name, done, run.take_pending())
+    }
+}
+
+enum Done {
+    Well,
+    Stopped,
+    Halted,
+    Failed(String),
+}
+
+fn rank(state: State) -> u8 {
+    match state {
+        State::Done => 0,
+        State::Cancelled => 1,
+        State::Interrupted => 2,
+        State::Failed => 3,
+        State::Parked => 4,
+    }
+}
