@@ -137,28 +137,6 @@ pub enum Fault {
     TooLarge { message: String },
 }
 
-<<<<<<< HEAD
-/// Something that works, but hardly as its author meant.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Warning {
-    #[error(
-        "{place}: never reached unless {earlier} hands on: it has the same pattern `{pattern}`"
-    )]
-    SamePattern { pattern: String, earlier: Place, place: Place },
-    #[error("{place}: never reached unless {earlier} hands on: that one matches every text")]
-    AfterCatchAll { earlier: Place, place: Place },
-    #[error(
-        "{place}: never reached: messages that begin with `{name}` go to the command at {earlier}, which comes before all patterns"
-    )]
-    BehindCommand { name: String, earlier: Place, place: Place },
-    #[error(
-        "{place}: never reached unless {earlier} hands on: one fallback is asked after the other"
-    )]
-    SecondFallback { earlier: Place, place: Place },
-}
-
-=======
->>>>>>> main
 /// All handlers, ready to choose from.
 #[derive(Debug)]
 pub struct Routes<I> {
@@ -459,61 +437,4 @@ impl<I> Routes<I> {
     pub fn fallbacks(&self) -> impl Iterator<Item = &Handler<I>> {
         self.fallbacks.iter().map(|&index| self.handlers[index].as_ref())
     }
-<<<<<<< HEAD
-
-    /// What `check` tells beside faults: handlers that another one hides.
-    pub fn warnings(&self) -> Vec<Warning> {
-        let hides = |earlier: &Handler<I>, later: &Handler<I>| {
-            // A handler for some leaves the message to the next one for everybody else.
-            earlier.role.is_none() || earlier.role == later.role
-        };
-        let mut seen: HashMap<&str, Vec<&Handler<I>>> = HashMap::new();
-        let mut catch_all: Vec<&Handler<I>> = Vec::new();
-        let mut warnings = Vec::new();
-        for (pattern, index) in &self.matches {
-            let (pattern, later) = (pattern.as_str(), self.handlers[*index].as_ref());
-            let place = later.place.clone();
-            let same = seen.get(pattern).into_iter().flatten().find(|one| hides(one, later));
-            let all = catch_all.iter().find(|one| hides(one, later));
-            if let Some(earlier) = same {
-                let (pattern, earlier) = (pattern.to_owned(), earlier.place.clone());
-                warnings.push(Warning::SamePattern { pattern, earlier, place });
-            } else if let Some(earlier) = all {
-                let earlier = earlier.place.clone();
-                warnings.push(Warning::AfterCatchAll { earlier, place });
-            } else if let Some(command) = first_word(pattern).and_then(|word| self.named(&word)) {
-                let name = command.title().to_owned();
-                let earlier = command.place.clone();
-                warnings.push(Warning::BehindCommand { name, earlier, place });
-            }
-            seen.entry(pattern).or_default().push(later);
-            let matches_all = matches!(
-                pattern,
-                "" | "^" | ".*" | "^.*" | ".*$" | "^.*$" | "(?s).*" | "(.*)" | "^(.*)$"
-            );
-            if matches_all {
-                catch_all.push(later);
-            }
-        }
-        let mut fallbacks: Vec<&Handler<I>> = Vec::new();
-        for later in self.fallbacks() {
-            if let Some(earlier) = fallbacks.iter().find(|one| hides(one, later)) {
-                let (earlier, place) = (earlier.place.clone(), later.place.clone());
-                warnings.push(Warning::SecondFallback { earlier, place });
-            }
-            fallbacks.push(later);
-        }
-        warnings
-    }
-=======
->>>>>>> main
-}
-
-/// The word that every match of a pattern begins with: `^deploy\b…`, `^deploy$`, `^deploy `.
-fn first_word(pattern: &str) -> Option<String> {
-    let rest = pattern.strip_prefix("(?i)").unwrap_or(pattern).strip_prefix('^')?;
-    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-    let (word, rest) = rest.split_at(end);
-    let ends = ["$", r"\b", r"\s+", " "].iter().any(|end| rest.starts_with(end));
-    (ends && !word.is_empty()).then(|| word.to_owned())
 }

@@ -206,38 +206,6 @@ fn describe(lint: Lint, path: &str, text: &str, span: &Range<usize>) -> Finding 
 }
 
 fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Finding {
-<<<<<<< HEAD
-    let at = |place: &Place, message: String| {
-        let text = source(&place.script);
-        let mut error =
-            LoadError::new(LoadErrorKind::Conflict, place.script.clone(), message.clone());
-        error = error.at(place.line as usize, text.as_deref());
-        Finding { severity: Severity::Warning, rule: "unreachable", ..Finding::from(&error) }.hint(
-            "remove one of them, give this one a higher `priority`, or let the other `return bot.pass`",
-        )
-    };
-    match warning {
-        Warning::SamePattern { pattern, earlier, place } => at(
-            place,
-            format!(
-                "never reached unless {earlier} hands on: that one has the same pattern `{pattern}`"
-            ),
-        ),
-        Warning::AfterCatchAll { earlier, place } => at(
-            place,
-            format!("never reached unless {earlier} hands on: that one matches every text"),
-        ),
-        Warning::SecondFallback { earlier, place } => at(
-            place,
-            format!("never reached unless {earlier} hands on: one fallback is asked after the other"),
-        ),
-        Warning::BehindCommand { name, earlier, place } => at(
-            place,
-            format!("never reached: messages that begin with `{name}` go to the command at {earlier}"),
-        )
-        .hint("commands come before all patterns: match other words, or give the command this handler's work"),
-    }
-=======
     let place = warning.place();
     let said = warning.to_string();
     let message = said.strip_prefix(&format!("{place}: ")).unwrap_or(&said);
@@ -245,7 +213,6 @@ fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Fi
     error = error.at(place.line as usize, source(&place.script).as_deref());
     Finding { severity: Severity::Warning, rule: "unreachable", ..Finding::from(&error) }
         .hint(warning.hint())
->>>>>>> main
 }
 
 /// Rules that comments switch off, for their own line and the next: `-- moonbell: allow shell_template`.
