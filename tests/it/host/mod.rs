@@ -14,8 +14,6 @@ mod order;
 mod process;
 mod queues;
 mod reach;
-mod reach;
-mod queues;
 mod reload;
 mod stage;
 mod start;
