@@ -48,12 +48,14 @@ pub mod shell;
 mod stream;
 pub mod text;
 pub mod time;
+pub mod world;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::clock::Clock;
 use crate::dingtalk::Client;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
@@ -61,12 +63,14 @@ use crate::store::kv::Kv;
 
 use fs::roots::Roots;
 use http::Network;
+use world::{Wait, Waits};
 
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
 pub use options::Options;
 pub use run::{Limit, Limits, Run};
 pub use shell::process::Processes;
+pub use world::World;
 
 /// A module: its global name, its table, and its definition.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +103,9 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
+/// Definitions of what test files are written with.
+pub const TESTS: &str = include_str!("test.d.luau");
+
 /// Definitions of what handlers are given: `ctx` and its objects.
 pub const CONTEXT: &str = include_str!("ctx.d.luau");
 
@@ -118,6 +125,9 @@ struct Inner {
     http: http::Caller,
     owner: Option<StaffId>,
     client: Option<Client>,
+    clock: Clock,
+    world: Option<Arc<dyn World>>,
+    waits: Waits,
 }
 
 #[derive(Clone, Debug)]
@@ -139,6 +149,9 @@ impl Host {
                 http: http::Caller::new(Network::default()),
                 owner: None,
                 client: None,
+                clock: Clock::default(),
+                world: None,
+                waits: Waits::default(),
             }),
         }
     }
@@ -184,8 +197,45 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The same host, for which time is `clock`.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host in a rehearsal: time is `clock`, and `world` stands in for what is outside.
+    #[must_use]
+    pub fn with_world(&self, clock: Clock, world: Arc<dyn World>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        inner.world = Some(world);
+        Self { inner: Arc::new(inner) }
+    }
+
     pub(crate) fn client(&self) -> Option<&Client> {
         self.inner.client.as_ref()
+    }
+
+    /// The time of its scripts.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// What stands in for the world; `None`: nothing does.
+    pub(crate) fn world(&self) -> Option<&dyn World> {
+        self.inner.world.as_deref()
+    }
+
+    /// Counts a wait for the real world until the guard is dropped.
+    pub(crate) fn wait(&self) -> Wait {
+        self.inner.waits.begin()
+    }
+
+    /// How much of the real world its scripts wait for at this moment.
+    pub fn waiting(&self) -> usize {
+        self.inner.waits.count()
     }
 
     /// Runs work on the runtime of sockets. Cancel safe: dropped, the work is aborted.
@@ -193,6 +243,7 @@ impl Host {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> LuaResult<T> {
+        let _wait = self.wait();
         let done = self.inner.http.on_sockets(work).await;
         done.map_err(|error| misuse(format!("the call was cut short: {error}")))
     }

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mlua::thread::AsyncThread;
-use mlua::{Function, MultiValue, Result as LuaResult};
+use mlua::{Function, MultiValue, Result as LuaResult, Value};
 
 use crate::api::bot;
-use crate::api::bot::Declared;
 use crate::api::ctx;
 use crate::api::moment;
 use crate::api::run::{Limit, Run};
@@ -57,19 +56,23 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
-    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+    drive_to_end(vm, run, begin(vm, run, index, args)).await
 }
 
-/// The same of any function of this VM, called as a handler of what was `declared`.
-pub(super) async fn drive_function(
+/// As [`drive`], for a function that is given `argument` instead of a `ctx`.
+pub(super) async fn drive_with(
     vm: &Vm,
     run: &Arc<Run>,
     function: &Function,
-    declared: &Declared,
-    args: &serde_json::Value,
+    argument: Value,
 ) -> Ended {
+    let thread = vm.lua.create_thread(function.clone());
+    drive_to_end(vm, run, thread.and_then(|thread| thread.into_async(argument))).await
+}
+
+async fn drive_to_end(vm: &Vm, run: &Arc<Run>, begun: LuaResult<AsyncThread<MultiValue>>) -> Ended {
     let mut flush: Option<Flush> = None;
-    let ended = match begin(vm, run, function, declared, args) {
+    let ended = match begun {
         Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
         Err(error) => failed(vm, run, &error),
     };
@@ -96,14 +99,16 @@ pub(super) async fn drive_function(
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    function: &Function,
-    declared: &Declared,
+    index: usize,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(function.clone())?;
+    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => thread.into_async(moment::arguments(&vm.lua, declared, args)?),
+        None => {
+            let declared = &vm.registrations()[index].declared;
+            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
+        }
     }
 }
 
@@ -113,7 +118,7 @@ async fn poll_to_end(
     mut thread: AsyncThread<MultiValue>,
     flush: &mut Option<Flush>,
 ) -> Ended {
-    let mut deadline = pin!(tokio::time::sleep_until(run.deadline().into()));
+    let mut deadline = pin!(run.deadline());
     let mut cancelled = pin!(run.cancel().cancelled());
     poll_fn(move |context| {
         if deadline.as_mut().poll(context).is_ready() {

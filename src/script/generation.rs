@@ -19,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::api::run::{Limits, Run};
+use crate::clock::Clock;
 use crate::script::background::{Background, Ends};
 use crate::script::drive::{Ended, Failed, drive};
 use crate::script::eyes::Eyes;
@@ -68,6 +69,7 @@ pub struct Generation {
     stopped: CancellationToken,
     closed: CancellationToken,
     beats: Beats,
+    clock: Clock,
 }
 
 /// When a timer ran last in this version, and when it is due.
@@ -113,6 +115,7 @@ impl Generation {
             stopped: CancellationToken::new(),
             closed: closed.clone(),
             beats: Beats::default(),
+            clock: vm.scope.host().clock().clone(),
         });
         let guard = closed.drop_guard();
         let (ends, beats) = (engine.ends.clone(), Arc::clone(&generation.beats));
@@ -133,6 +136,11 @@ impl Generation {
 
     pub fn registrations(&self) -> &[Registration] {
         &self.registrations
+    }
+
+    /// The time that it lives by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Files that the script required.
@@ -171,7 +179,7 @@ impl Generation {
         if let Some(Declared::Cron { schedule }) =
             self.registrations.get(timer.0).map(|one| &one.declared)
         {
-            beat.next = schedule.next(Utc::now());
+            beat.next = schedule.next(self.clock.now());
         }
         beat
     }
@@ -253,7 +261,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                     let idle = index < busy.len() && !timers.is_cancelled() && !busy[index];
                     if idle {
                         busy[index] = true;
-                        note_last(&beats, index);
+                        note_last(&vm, &beats, index);
                         let (vm, ends) = (Arc::clone(&vm), ends.clone());
                         events.push(Box::pin(async move {
                             background(&vm, index, "trigger", None, &Json::Null, &ends).await;
@@ -286,8 +294,8 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                     hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
                         if let Declared::Every { interval } = registration.declared {
-                            note_next(&beats, registration.handler.0, interval);
-                            events.push(beat(registration.handler.0, interval, timers.clone()));
+                            note_next(&vm, &beats, registration.handler.0, interval);
+                            events.push(beat(&vm, registration.handler.0, interval, timers.clone()));
                         }
                     }
                     for timetable in timetables.iter().flatten() {
@@ -327,7 +335,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                         tracing::warn!(script = %vm.path(), "left out a scheduled run: the last one still runs");
                         continue;
                     }
-                    note_last(&beats, index);
+                    note_last(&vm, &beats, index);
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     let noted = timetable.note(at);
                     events.push(Box::pin(async move {
@@ -342,14 +350,14 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                         continue;
                     }
                     if let Declared::Every { interval } = vm.registrations()[index].declared {
-                        note_next(&beats, index, interval);
-                        events.push(beat(index, interval, timers.clone()));
+                        note_next(&vm, &beats, index, interval);
+                        events.push(beat(&vm, index, interval, timers.clone()));
                     }
                     if std::mem::replace(&mut busy[index], true) {
                         tracing::debug!(script = %vm.path(), "left out a beat: the last one still runs");
                         continue;
                     }
-                    note_last(&beats, index);
+                    note_last(&vm, &beats, index);
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
                         background(&vm, index, "every", None, &Json::Null, &ends).await;
@@ -362,15 +370,16 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
     }
 }
 
-fn note_last(beats: &Beats, index: usize) {
+fn note_last(vm: &Vm, beats: &Beats, index: usize) {
     let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
-    beats.entry(index).or_default().last = Some(Utc::now());
+    beats.entry(index).or_default().last = Some(vm.scope.host().clock().now());
 }
 
-fn note_next(beats: &Beats, index: usize, interval: Duration) {
+fn note_next(vm: &Vm, beats: &Beats, index: usize, interval: Duration) {
+    let now = vm.scope.host().clock().now();
     let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
     let due = chrono::TimeDelta::from_std(interval).ok();
-    beats.entry(index).or_default().next = due.and_then(|due| Utc::now().checked_add_signed(due));
+    beats.entry(index).or_default().next = due.and_then(|due| now.checked_add_signed(due));
 }
 
 /// The run that an order asks for.
@@ -430,11 +439,17 @@ fn unseen(vm: &Vm, index: usize, why: String, ends: &Ends) {
     ends.tell(Background { script, what, run, failed: Some(why) });
 }
 
-fn beat(index: usize, interval: Duration, timers: CancellationToken) -> BoxFuture<'static, Event> {
+fn beat(
+    vm: &Vm,
+    index: usize,
+    interval: Duration,
+    timers: CancellationToken,
+) -> BoxFuture<'static, Event> {
+    let clock = vm.scope.host().clock().clone();
     Box::pin(async move {
         tokio::select! {
             () = timers.cancelled() => {}
-            () = tokio::time::sleep(interval) => {}
+            () = clock.sleep(interval) => {}
         }
         Event::Beat(index)
     })
@@ -475,7 +490,8 @@ async fn background(
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: wall.unwrap_or(limits.wall).min(limits.wall), ..limits };
     let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let run = Run::new(id, None, None, limits, CancellationToken::new());
+    let clock = vm.scope.host().clock();
+    let run = Run::on_clock(clock, id, None, None, limits, CancellationToken::new());
     let ended = drive(vm, &run, index, given).await;
     let posts = run.take_pending();
     if !posts.is_empty()
@@ -494,6 +510,9 @@ pub(super) fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends)
     let failed = match ended {
         Ended::Failed(failed) => {
             let line = registration.line;
+            if let Some(world) = vm.scope.host().world() {
+                world.failed(vm.path(), line, &what, &failed.full);
+            }
             tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot.{what}` failed: {}", failed.full);
             Some(failed.short.clone())
         }

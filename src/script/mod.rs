@@ -34,7 +34,7 @@ pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration
 pub use report::{Outcome, Report};
 pub use require::{Folder, Resolver};
 pub use scan::FolderError;
-pub use vm::{MAX_BYTES, Source, Vm};
+pub use vm::{Build, MAX_BYTES, Source, Vm};
 
 pub use crate::api::Host;
 pub use crate::api::run::{Limit, Limits, Run};

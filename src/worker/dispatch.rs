@@ -196,7 +196,7 @@ impl Dispatch {
         // One moment of the scripts: routes and the functions they lead to belong together.
         let snapshot = self.library.snapshot();
         let routes = snapshot.routes();
-        let today = chrono::Local::now().date_naive();
+        let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
         let (actor, mut decided) = match decision::decide(&self.access, routes, message, today) {
             Ok(decided) => decided,
             Err(why) => {
@@ -296,7 +296,8 @@ impl Dispatch {
             limits.wall = wall;
         }
         let role = Some(actor.role().to_owned());
-        let run = Run::new(
+        let run = Run::on_clock(
+            edition.generation().clock(),
             &row.run,
             Some(Arc::new(message.clone())),
             role,

@@ -89,7 +89,8 @@ impl Dispatch {
                     0 => row.run.clone(),
                     n => format!("{}-{}", row.run, n + 1),
                 };
-                let run = Run::new(id, None, role.clone(), self.limits, CancellationToken::new());
+                let (clock, stop) = (edition.generation().clock(), CancellationToken::new());
+                let run = Run::on_clock(clock, id, None, role.clone(), self.limits, stop);
                 let entry = Entry {
                     run,
                     person: person.clone(),

@@ -181,6 +181,7 @@ async fn on_disk<T: Send + 'static>(
     work: impl FnOnce(&Roots, &str, &Stop) -> Result<T, Failure> + Send + 'static,
 ) -> LuaResult<Result<T, Failure>> {
     let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
+    let _wait = call.host.wait();
     let stop = CancellationToken::new();
     let _dropped = stop.clone().drop_guard();
     tokio::task::spawn_blocking(move || work(&roots, &script, &Stop(stop)))

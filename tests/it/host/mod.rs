@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
 mod access;
+mod around;
 mod control;
 mod crash;
 mod delivery;
@@ -18,4 +19,5 @@ mod reload;
 mod stage;
 mod start;
 mod stopping;
+mod transcript;
 mod wire;
