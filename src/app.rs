@@ -4,7 +4,7 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Processes;
+use crate::api::fs::inbox as received;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
 use crate::config::Config;
@@ -65,8 +66,14 @@ const LUA_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the status file is brought up to date; people look at it, nothing waits for it.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a deleted journal is told of again: nobody must overlook that, nor drown in it.
+const GONE_AGAIN: Duration = Duration::from_mins(1);
+
 /// How often finished rows of more than a day ago are swept out.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// In the state folder: a folder for each script.
+const FILES: &str = "files";
 
 /// Why the host cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +159,7 @@ impl App {
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join("files")))
+            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
@@ -202,6 +209,11 @@ impl App {
         self.stream.state()
     }
 
+    /// What is under way, to be told while the host ends.
+    pub fn left(&self) -> Left {
+        Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+    }
+
     /// Replaces the connection's times, for tests.
     #[must_use]
     pub fn timing(self, timing: transport::Timing) -> Self {
@@ -239,7 +251,8 @@ impl App {
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
         downstream.spawn(outbox);
         downstream.spawn(report.run(stages.aside.clone()));
-        downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
+        let files = self.config.state.dir.join(FILES);
+        downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
             let (outbox, reports) = (self.outbox.clone(), self.library.reports());
             let runs = self.lua.engine().background();
@@ -274,6 +287,23 @@ impl App {
     }
 }
 
+/// What a host that ends may wait for.
+#[derive(Clone, Debug)]
+pub struct Left {
+    running: Running,
+    outbox: Outbox,
+}
+
+impl Left {
+    pub fn runs(&self) -> usize {
+        self.running.list().len()
+    }
+
+    pub fn replies(&self) -> usize {
+        self.outbox.waiting() + self.outbox.open_cards()
+    }
+}
+
 /// One token for each stage, cancelled in order.
 #[derive(Default)]
 struct Stages {
@@ -283,8 +313,13 @@ struct Stages {
     aside: CancellationToken,
 }
 
-async fn sweep(inbox: Inbox, stop: CancellationToken) {
+async fn sweep(inbox: Inbox, files: std::path::PathBuf, stop: CancellationToken) {
     loop {
+        let (files, today) = (files.clone(), chrono::Local::now().date_naive());
+        let swept = tokio::task::spawn_blocking(move || received::sweep(&files, today)).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "old files from chats were not swept out");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}
@@ -321,12 +356,18 @@ impl Report {
     async fn run(self, stop: CancellationToken) {
         let mut connection = self.connection.clone();
         let mut failing = false;
+        let mut gone = None;
         loop {
             let moment = self.moment();
             let dir = self.state_dir.clone();
             let written = tokio::task::spawn_blocking(move || moment.write(&dir)).await;
             let failed = !matches!(written, Ok(Ok(())));
-            if failed && !failing {
+            if !self.dispatch.store.path().exists() {
+                if gone.is_none_or(|told: Instant| told.elapsed() >= GONE_AGAIN) {
+                    gone = Some(Instant::now());
+                    tracing::error!(dir = %self.state_dir.display(), "the journal was deleted while this host runs: what is in flight is lost when it ends, and nothing will be remembered; stop it and start it again");
+                }
+            } else if failed && !failing {
                 tracing::warn!(dir = %self.state_dir.display(), "the status file cannot be written; `moonbell status` shows an old moment");
             }
             failing = failed;

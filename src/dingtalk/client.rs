@@ -86,12 +86,27 @@ impl Client {
         &self.inner.client_secret
     }
 
+    /// Whether calls stay on this computer, where no DingTalk is.
+    pub fn is_simulated(&self) -> bool {
+        match self.inner.api_base.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        }
+    }
+
     pub(super) fn api_base(&self) -> &Url {
         &self.inner.api_base
     }
 
     pub(super) fn oapi_base(&self) -> &Url {
         &self.inner.oapi_base
+    }
+
+    /// The addresses that the settings name: what they hand out is trusted as they are.
+    pub fn bases(&self) -> impl Iterator<Item = &Url> {
+        [self.api_base(), self.oapi_base()].into_iter()
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

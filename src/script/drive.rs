@@ -11,6 +11,7 @@ use mlua::thread::AsyncThread;
 use mlua::{Function, MultiValue, Result as LuaResult, Value};
 
 use crate::api::bot;
+use crate::api::bot::Declared;
 use crate::api::ctx;
 use crate::api::moment;
 use crate::api::run::{Limit, Run};
@@ -56,7 +57,18 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
-    drive_to_end(vm, run, begin(vm, run, index, args)).await
+    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+}
+
+/// The same of any function of this VM, called as a handler of what was `declared`.
+pub(super) async fn drive_function(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    declared: &Declared,
+    args: &serde_json::Value,
+) -> Ended {
+    drive_to_end(vm, run, begin(vm, run, function, declared, args)).await
 }
 
 /// As [`drive`], for a function that is given `argument` instead of a `ctx`.
@@ -99,16 +111,14 @@ async fn drive_to_end(vm: &Vm, run: &Arc<Run>, begun: LuaResult<AsyncThread<Mult
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    index: usize,
+    function: &Function,
+    declared: &Declared,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
+    let thread = vm.lua.create_thread(function.clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => {
-            let declared = &vm.registrations()[index].declared;
-            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
-        }
+        None => thread.into_async(moment::arguments(&vm.lua, declared, args)?),
     }
 }
 

@@ -68,8 +68,8 @@ pub struct Generation {
     retired: AtomicBool,
     stopped: CancellationToken,
     closed: CancellationToken,
-    beats: Beats,
     clock: Clock,
+    beats: Beats,
 }
 
 /// When a timer ran last in this version, and when it is due.
@@ -114,8 +114,8 @@ impl Generation {
             retired: AtomicBool::new(false),
             stopped: CancellationToken::new(),
             closed: closed.clone(),
-            beats: Beats::default(),
             clock: vm.scope.host().clock().clone(),
+            beats: Beats::default(),
         });
         let guard = closed.drop_guard();
         let (ends, beats) = (engine.ends.clone(), Arc::clone(&generation.beats));
@@ -261,7 +261,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                     let idle = index < busy.len() && !timers.is_cancelled() && !busy[index];
                     if idle {
                         busy[index] = true;
-                        note_last(&vm, &beats, index);
+                        note_last(&beats, index, vm.scope.host().clock());
                         let (vm, ends) = (Arc::clone(&vm), ends.clone());
                         events.push(Box::pin(async move {
                             background(&vm, index, "trigger", None, &Json::Null, &ends).await;
@@ -294,7 +294,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                     hooks(&vm, &mut events, &ends, |declared| matches!(declared, Declared::Start), None, None);
                     for registration in vm.registrations() {
                         if let Declared::Every { interval } = registration.declared {
-                            note_next(&vm, &beats, registration.handler.0, interval);
+                            note_next(&beats, registration.handler.0, interval, vm.scope.host().clock());
                             events.push(beat(&vm, registration.handler.0, interval, timers.clone()));
                         }
                     }
@@ -335,7 +335,7 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                         tracing::warn!(script = %vm.path(), "left out a scheduled run: the last one still runs");
                         continue;
                     }
-                    note_last(&vm, &beats, index);
+                    note_last(&beats, index, vm.scope.host().clock());
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     let noted = timetable.note(at);
                     events.push(Box::pin(async move {
@@ -350,14 +350,14 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
                         continue;
                     }
                     if let Declared::Every { interval } = vm.registrations()[index].declared {
-                        note_next(&vm, &beats, index, interval);
+                        note_next(&beats, index, interval, vm.scope.host().clock());
                         events.push(beat(&vm, index, interval, timers.clone()));
                     }
                     if std::mem::replace(&mut busy[index], true) {
                         tracing::debug!(script = %vm.path(), "left out a beat: the last one still runs");
                         continue;
                     }
-                    note_last(&vm, &beats, index);
+                    note_last(&beats, index, vm.scope.host().clock());
                     let (vm, ends) = (Arc::clone(&vm), ends.clone());
                     events.push(Box::pin(async move {
                         background(&vm, index, "every", None, &Json::Null, &ends).await;
@@ -370,16 +370,15 @@ async fn serve(vm: Vm, mut queue: mpsc::Receiver<Order>, ends: Ends, beats: Beat
     }
 }
 
-fn note_last(vm: &Vm, beats: &Beats, index: usize) {
+fn note_last(beats: &Beats, index: usize, clock: &Clock) {
     let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
-    beats.entry(index).or_default().last = Some(vm.scope.host().clock().now());
+    beats.entry(index).or_default().last = Some(clock.now());
 }
 
-fn note_next(vm: &Vm, beats: &Beats, index: usize, interval: Duration) {
-    let now = vm.scope.host().clock().now();
+fn note_next(beats: &Beats, index: usize, interval: Duration, clock: &Clock) {
     let mut beats = beats.lock().unwrap_or_else(PoisonError::into_inner);
     let due = chrono::TimeDelta::from_std(interval).ok();
-    beats.entry(index).or_default().next = due.and_then(|due| now.checked_add_signed(due));
+    beats.entry(index).or_default().next = due.and_then(|due| clock.now().checked_add_signed(due));
 }
 
 /// The run that an order asks for.

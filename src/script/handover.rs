@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::json;
 use crate::api::run::{Limits, Run};
 use crate::script::background::Ends;
-use crate::script::drive::{Ended, Failed, drive, drive_with};
+use crate::script::drive::{Ended, Failed, drive, drive_function};
 use crate::script::generation::tell;
 use crate::script::registration::Declared;
 use crate::script::vm::Vm;
@@ -36,7 +36,7 @@ pub(super) fn wants(vm: &Vm) -> bool {
 fn run_of(vm: &Vm, what: &str) -> Arc<Run> {
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: PATIENCE.min(limits.wall), ..limits };
-    Run::on_clock(vm.scope.host().clock(), what, None, None, limits, CancellationToken::new())
+    Run::new(what, None, None, limits, CancellationToken::new())
 }
 
 /// Calls `bot.save`; `None`: there is none, it returned nothing, or it failed.
@@ -45,7 +45,7 @@ pub(super) async fn save(vm: &Vm, ends: &Ends) -> Option<Json> {
     let kept: Arc<Mutex<Option<Result<Json, String>>>> = Arc::default();
     let run = run_of(vm, "save");
     let mut ended = match keeping(vm, index, &kept) {
-        Ok(function) => drive_with(vm, &run, &function, Value::Nil).await,
+        Ok(function) => drive_function(vm, &run, &function, &Declared::Save, &Json::Null).await,
         Err(error) => Ended::Failed(Failed::new(error.to_string())),
     };
     let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
