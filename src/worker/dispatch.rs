@@ -266,7 +266,7 @@ impl Dispatch {
             .map_or_else(Queue::default, |registration| registration.options.queue);
         let name = format!("{} {}", edition.script(), handler.title());
         let who = Who { chat: message.chat.id.to_string(), person: actor.id().to_string() };
-        let (ticket, frees) = self.turns.enter(row.id, who, queue, &row.run, &name);
+        let (ticket, frees) = self.turns.enter(row.id, &who, queue, &row.run, &name);
         if frees {
             self.inbox.release(&row.lane);
         }
