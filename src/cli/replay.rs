@@ -145,12 +145,9 @@ impl Replay {
         let access = Access::new(place.access.clone());
         // A usage error is an answer of the host's own, by the name of the handler.
         let explained = |past: &inbox::Past, _: &crate::message::Message| {
-            let said = past.run.as_ref().and_then(|run| journal.read(|c| outbox::of_run(c, run)).ok());
-            let handler = past.handler.as_deref().unwrap_or_default();
-            let name = handler.split([' ', '<', '[']).next().unwrap_or_default();
-            let about = |text: &str| {
-                text.contains(&format!("usage: {name}")) || text.contains(&format!("用法：{name}"))
-            };
+            let said =
+                past.run.as_ref().and_then(|run| journal.read(|c| outbox::of_run(c, run)).ok());
+            let about = |text: &str| text.contains("\nusage: ") || text.contains("\n用法：");
             said.is_some_and(|said| matches!(&said[..], [one] if about(&one.text)))
         };
         Ok(Recording::from_journal(past, &access, explained))

@@ -132,7 +132,8 @@ impl Recording {
 
     /// As a file that can be kept with the scripts.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("our own types have string keys only");
+        let mut text =
+            serde_json::to_string_pretty(self).expect("our own types have string keys only");
         text.push('\n');
         text
     }
@@ -151,7 +152,8 @@ impl Names {
     fn learn(&mut self, message: &Message) {
         let key = message.sender.key().to_owned();
         let person = self.stand_in_for_person(&key);
-        for name in [message.sender.nick.as_str(), key.as_str(), message.sender.opaque_id.as_str()] {
+        for name in [message.sender.nick.as_str(), key.as_str(), message.sender.opaque_id.as_str()]
+        {
             self.word(name, &person);
         }
         for mention in &message.mentions {
@@ -186,7 +188,10 @@ impl Names {
 
     fn text(&self, text: &str) -> String {
         let named = self.words.iter().fold(redact(text), |text, (word, stand_in)| {
-            let pattern = format!(r"(^|[^\p{{Alphabetic}}\d_-]){}($|[^\p{{Alphabetic}}\d_-])", regex::escape(word));
+            let pattern = format!(
+                r"(^|[^\p{{Alphabetic}}\d_-]){}($|[^\p{{Alphabetic}}\d_-])",
+                regex::escape(word)
+            );
             // Chinese has no spaces between words.
             let between = word.chars().any(|c| u32::from(c) > 0x2e7f);
             match Regex::new(&pattern) {
@@ -250,7 +255,10 @@ fn without_secrets(text: &str) -> String {
             r#"(?i)((?:access_?token|token|secret|password|passwd|pwd|api_?key|session|sign|密码|口令|密钥)["']?\s*[=:：]\s*)["']?[^\s"'&]+"#,
             "${1}***",
         ),
-        (r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abp]|AKIA|ASIA|LTAI)[-_A-Za-z0-9]{12,}", "***"),
+        (
+            r"\b(?:sk|pk|rk|ghp|gho|ghs|github_pat|glpat|xox[abp]|AKIA|ASIA|LTAI)[-_A-Za-z0-9]{12,}",
+            "***",
+        ),
         (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", "***"),
         (r"://[^/\s:@]+:[^/\s@]+@", "://***@"),
     ];
@@ -270,7 +278,10 @@ mod tests {
             ("deploy prod v1.2", "deploy prod v1.2"),
             ("login password=hunter2 now", "login password=*** now"),
             ("密码：芝麻开门", "密码：***"),
-            ("get https://a.example/?access_token=abc&x=1", "get https://a.example/?access_token=***&x=1"),
+            (
+                "get https://a.example/?access_token=abc&x=1",
+                "get https://a.example/?access_token=***&x=1",
+            ),
             ("use sk-abcdefghijklmnop", "use ***"),
             ("clone https://me:pw@git.example/x", "clone https://***@git.example/x"),
             ("header Bearer abcdefgh12345", "header Bearer ***"),
@@ -287,7 +298,10 @@ mod tests {
             names.word(nick, &person);
             names.word(id, &person);
         }
-        assert_eq!(names.text("ask Ann, Ann Annabel and manager1"), "ask person-1, person-1 Annabel and person-1");
+        assert_eq!(
+            names.text("ask Ann, Ann Annabel and manager1"),
+            "ask person-1, person-1 Annabel and person-1"
+        );
         assert_eq!(names.text("问问李雷吧"), "问问person-2吧");
     }
 }

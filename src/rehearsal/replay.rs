@@ -186,7 +186,10 @@ async fn now(stage: &Stage, recorded: &Recorded, past: &Past, late: bool) -> Res
     let error = late.then(|| format!("it did not come to rest within {PATIENCE:?} of real time"));
     Ok(Now {
         // A handler that is still at work is not in the journal yet.
-        handler: past.handler.clone().or_else(|| recorded.handler.clone().filter(|_| past.state == "running")),
+        handler: past
+            .handler
+            .clone()
+            .or_else(|| recorded.handler.clone().filter(|_| past.state == "running")),
         ran: ran || past.state == "running",
         state: if late { "failed".to_owned() } else { past.state.clone() },
         error: error.or_else(|| past.error.clone()),
@@ -220,7 +223,8 @@ pub fn human(replayed: &Replayed, paint: Paint) -> String {
             escape(&then.message.text)
         );
         let before = told(then.handler.as_deref(), then.ran, &then.state, None);
-        let after = told(one.now.handler.as_deref(), one.now.ran, &one.now.state, one.now.error.as_deref());
+        let after =
+            told(one.now.handler.as_deref(), one.now.ran, &one.now.state, one.now.error.as_deref());
         if one.difference() == Difference::Same && before == after {
             let _ = writeln!(out, "         {}", paint.quiet(&after));
         } else {
@@ -270,7 +274,11 @@ pub fn summary(replayed: &Replayed, paint: Paint) -> String {
     let count = |difference| replayed.count(difference);
     let broken = count(Difference::Broken);
     let all = replayed.messages.len();
-    let mut text = format!("{all} message{}: {} as before", if all == 1 { "" } else { "s" }, count(Difference::Same));
+    let mut text = format!(
+        "{all} message{}: {} as before",
+        if all == 1 { "" } else { "s" },
+        count(Difference::Same)
+    );
     if count(Difference::Changed) > 0 {
         let _ = write!(text, ", {} changed", count(Difference::Changed));
     }

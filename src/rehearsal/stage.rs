@@ -255,8 +255,7 @@ impl Stage {
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
-        let opened = 
-            Library::open_still(&scripts, only.as_deref(), alive, host, engine).await;
+        let opened = Library::open_still(&scripts, only.as_deref(), alive, host, engine).await;
         let (library, reports) = opened.map_err(|error| error.to_string())?;
         for report in reports {
             if let Outcome::Failed { error, .. } = report.outcome {
@@ -353,7 +352,8 @@ impl Stage {
     async fn see(&self, live: &Live) -> Result<(), String> {
         let last = self.play().last;
         let said = live.outbox.spoken_after(last).await.map_err(|error| error.to_string())?;
-        let complaints = live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
+        let complaints =
+            live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
         let mut play = self.play();
         let at = clock_time(live.clock.now(), play.zone);
         for row in said {
