@@ -59,7 +59,7 @@ impl Caller {
             if response.content_length().is_some_and(|length| length > max) {
                 return Err(too_large(max));
             }
-            let mut body = Body::new(response, IDLE.min(timeout), max);
+            let mut body = Body::new(response, IDLE.min(timeout), max, None);
             while let Some(chunk) = body.chunk().await.map_err(|failure| match failure.kind {
                 "too_large" => too_large(max),
                 _ => failure,
