@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::api::Call;
 use crate::api::failure::{Failure, Outcome, misuse};
-use crate::api::fs::inbox::{self, Saved, Target};
+use crate::api::fs::inbox::{self, Piece, Saved, Target};
 use crate::api::options::Options;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
