@@ -6,6 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use crate::message::Body;
 use crate::outbox::Card;
+use crate::telemetry::escape;
 
 /// Lines of one entry that are shown; cards and program output may be long.
 const SHOWN_LINES: usize = 12;
@@ -39,6 +40,10 @@ pub(super) enum Event {
     Called {
         what: String,
         how: String,
+    },
+    /// The bot put a reaction to the message.
+    Reacted {
+        text: String,
     },
     /// The clock was moved.
     Moved {
@@ -86,10 +91,6 @@ impl Transcript {
         self.settled = self.entries.len();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Each entry with its time, wrapped under it.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
@@ -104,7 +105,7 @@ impl Transcript {
                 if n == 0 {
                     let _ = writeln!(out, "{time} {line}");
                 } else {
-                    let _ = writeln!(out, "      {line}");
+                    let _ = writeln!(out, "{}", format!("      {line}").trim_end());
                 }
             }
         }
@@ -115,8 +116,8 @@ impl Transcript {
 fn shown(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let cut = |line: &str| match line.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        Some((end, _)) => format!("{}…", escape(&line[..end])),
+        None => escape(line),
     };
     if lines.len() <= SHOWN_LINES {
         return lines.into_iter().map(cut).collect();
@@ -144,6 +145,7 @@ fn describe(event: &Event) -> String {
         }
         Event::Ran { argv, how } => format!("  $ {}  ({how})", command_line(argv)),
         Event::Called { what, how } => format!("  ⇄ {what}  ({how})"),
+        Event::Reacted { text } => format!("bot reacts: {text}"),
         Event::Moved { by } => format!("  … {by}"),
         Event::Failed { what } => format!("  ✗ {}", indented(what)),
     }
