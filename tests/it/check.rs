@@ -334,6 +334,9 @@ fn every_lua_block_of_the_documentation_checks() {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
         for block in blocks(&fs::read_to_string(&path).unwrap()) {
             checked += 1;
+            // What declares tests is checked as a file of tests.
+            let test = block.lines().any(|line| line.starts_with("test("));
+            let name = if test { format!("{name}.test.luau") } else { name.clone() };
             complaints.extend(check::text(&name, &block).iter().map(ToString::to_string));
         }
     }

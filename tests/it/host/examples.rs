@@ -54,6 +54,39 @@ async fn every_example_does_what_its_transcript_says() {
     assert!(failed.is_empty(), "see above what happened in: {}", failed.join(", "));
 }
 
+/// Runs `moonbell` on the folder of the examples; its exit code and all that it said.
+fn moonbell(command: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_moonbell"))
+        .args([command, "examples"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("HOME", home.path())
+        .output()
+        .unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn there_is_nothing_to_complain_about_in_the_examples() {
+    let (code, said) = moonbell("check");
+    assert_eq!(code, Some(0), "{said}");
+    for path in examples() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("--!strict\n--[[ "), "{} is strict", path.display());
+    }
+}
+
+#[test]
+fn every_example_has_tests_of_its_own_and_they_pass() {
+    for path in examples() {
+        assert!(path.with_extension("test.luau").is_file(), "{} has tests", path.display());
+    }
+    let (code, said) = moonbell("test");
+    assert_eq!(code, Some(0), "{said}");
+}
+
 /// A host in a home of its own, with this one script.
 async fn host(name: &str, script: &str) -> (HostProcess, Around) {
     let setup = Setup::new().sim(|options| {
