@@ -57,7 +57,18 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
-    drive_to_end(vm, run, begin(vm, run, index, args)).await
+    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+}
+
+/// The same of any function of this VM, called as a handler of what was `declared`.
+pub(super) async fn drive_function(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    declared: &Declared,
+    args: &serde_json::Value,
+) -> Ended {
+    drive_to_end(vm, run, begin(vm, run, function, declared, args)).await
 }
 
 /// As [`drive`], for a function that is given `argument` instead of a `ctx`.
@@ -71,11 +82,7 @@ pub(super) async fn drive_with(
     drive_to_end(vm, run, thread.and_then(|thread| thread.into_async(argument))).await
 }
 
-async fn drive_to_end(
-    vm: &Vm,
-    run: &Arc<Run>,
-    begun: LuaResult<AsyncThread<MultiValue>>,
-) -> Ended {
+async fn drive_to_end(vm: &Vm, run: &Arc<Run>, begun: LuaResult<AsyncThread<MultiValue>>) -> Ended {
     let mut flush: Option<Flush> = None;
     let ended = match begun {
         Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
@@ -104,16 +111,14 @@ async fn drive_to_end(
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    index: usize,
+    function: &Function,
+    declared: &Declared,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
+    let thread = vm.lua.create_thread(function.clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => {
-            let declared: &Declared = &vm.registrations()[index].declared;
-            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
-        }
+        None => thread.into_async(moment::arguments(&vm.lua, declared, args)?),
     }
 }
 

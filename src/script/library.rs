@@ -321,8 +321,15 @@ impl Turns {
             if let Some(old) = turn.old {
                 let generation = Arc::clone(old.generation());
                 drop(old);
+                // Also when it was saved again meanwhile: what is handed over goes from hand to hand.
+                let next = turn.new.as_ref().map(|new| new.generation());
+                if let Some(next) = next.filter(|next| next.restores()) {
+                    next.restore(generation.save().await).await;
+                }
                 generation.retire().await;
                 let _ = timeout(STOP_PATIENCE, generation.stopped().cancelled()).await;
+            } else if let Some(new) = &turn.new {
+                new.generation().restore(None).await;
             }
             // Saved again meanwhile: a version that never started need not.
             if let Some(new) = turn.new.filter(|new| !new.is_replaced()) {

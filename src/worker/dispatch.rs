@@ -212,9 +212,17 @@ impl Dispatch {
             let verdict = decided.verdict;
             let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
+                Verdict::Control(control @ (Control::Schedules | Control::Trigger(_))) => {
+                    let text = self.timers(&control, &actor, lang).await;
+                    return Outcome::saying(message, text);
+                }
                 Verdict::Control(control) => return self.control(&control, message, &actor, lang),
                 _ => {
-                    let text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    if matches!(verdict, Verdict::Help { topic: None }) && actor.has(Some("admin"))
+                    {
+                        text = format!("{text}\n{}", phrases::timers_help(lang));
+                    }
                     let outcome = Outcome::saying(message, text);
                     let Some(handler) = verdict.handler() else { return outcome };
                     let Verdict::NotForYou(_) = verdict else { return outcome.by(handler) };
@@ -404,6 +412,7 @@ impl Dispatch {
                     .collect();
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
+            Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self
                 .library

@@ -30,7 +30,12 @@ use crate::store::now_ms;
 
 impl Dispatch {
     /// Runs every handler that is declared for the event.
-    pub(super) async fn event(&self, row: &Row, event: &Event, halt: &CancellationToken) -> Outcome {
+    pub(super) async fn event(
+        &self,
+        row: &Row,
+        event: &Event,
+        halt: &CancellationToken,
+    ) -> Outcome {
         let wanted = |declared: &Declared| match declared {
             Declared::Event { kind } => kind.as_ref().is_none_or(|kind| *kind == event.kind),
             _ => false,

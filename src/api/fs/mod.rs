@@ -5,6 +5,7 @@
 
 mod files;
 pub mod roots;
+mod survey;
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -18,6 +19,9 @@ use crate::api::fs::roots::Roots;
 use crate::api::module::Module;
 use crate::api::options::{Options, text_of};
 use crate::api::{Call, Host};
+
+pub use survey::Stamp;
+pub(crate) use survey::{check_pattern, survey, survey_base};
 
 /// Read at once unless a script says otherwise.
 const READ_BYTES: u64 = 8 << 20;

@@ -294,7 +294,7 @@ mod tests {
             ),
             (
                 "--!strict\nbot.on('strat', function() end)",
-                "2:8 type expected `\"start\" | \"stop\"`, got `\"strat\"`",
+                "2:8 type expected `EventName`, got `\"strat\"`",
             ),
         ] {
             assert_eq!(found(source), [expected], "{source}");
