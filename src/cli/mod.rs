@@ -11,6 +11,7 @@ mod editor;
 mod explain;
 mod host;
 mod news;
+mod replay;
 mod run;
 mod starter;
 mod status;
@@ -103,6 +104,7 @@ enum Command {
     Check(check::Check),
     Test(test::Test),
     Explain(explain::Explain),
+    Replay(replay::Replay),
     Types(types::Types),
     Completions(completions::Completions),
 }
@@ -125,7 +127,7 @@ fn main_with(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     // Tests show what happened themselves.
-    let quiet = matches!(cli.command, Command::Test(_)).then_some("off");
+    let quiet = matches!(cli.command, Command::Test(_) | Command::Replay(_)).then_some("off");
     telemetry::init(cli.global.log.as_deref().or(quiet))?;
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
@@ -134,6 +136,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),
         Command::Explain(command) => command.run(&cli.global),
+        Command::Replay(command) => command.run(&cli.global),
         Command::Types(command) => command.run(&cli.global),
         Command::Completions(command) => command.run(),
     }

@@ -14,6 +14,8 @@ mod expect;
 mod fakes;
 mod idle;
 mod object;
+pub mod recording;
+pub mod replay;
 pub mod report;
 mod stage;
 pub mod suite;

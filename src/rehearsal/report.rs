@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::suite::{FileResult, Problem, TestResult};
+use crate::telemetry::escape;
 
 /// What came of all files together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,19 +36,19 @@ impl Paint {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.with("32;1", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub(super) fn bad(self, text: &str) -> String {
         self.with("31;1", text)
     }
 
-    fn quiet(self, text: &str) -> String {
+    pub(super) fn quiet(self, text: &str) -> String {
         self.with("2", text)
     }
 
-    fn strong(self, text: &str) -> String {
+    pub(super) fn strong(self, text: &str) -> String {
         self.with("1", text)
     }
 }
@@ -59,7 +60,7 @@ pub fn human(file: &FileResult, paint: Paint) -> String {
     let took: Duration = file.tests.iter().map(|test| test.took).sum();
     if let Some(why) = &file.broken {
         let _ = writeln!(out, "{} {}", paint.bad("FAIL"), paint.strong(&file.file));
-        let _ = writeln!(out, "  {}", why.replace('\n', "\n  "));
+        let _ = writeln!(out, "  {}", safe(why).replace('\n', "\n  "));
     } else if file.failed() > 0 {
         let _ = writeln!(
             out,
@@ -85,12 +86,12 @@ pub fn human(file: &FileResult, paint: Paint) -> String {
 
 fn failure(test: &TestResult, problem: &Problem, paint: Paint) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "\n  {} {}", paint.bad("✗"), paint.strong(&test.name));
+    let _ = writeln!(out, "\n  {} {}", paint.bad("✗"), paint.strong(&escape(&test.name)));
     let place = problem.place.as_ref().map(|(file, line)| format!("{file}:{line}: "));
-    let message = problem.message.replace('\n', "\n    ");
+    let message = safe(&problem.message).replace('\n', "\n    ");
     let _ = writeln!(out, "    {}{message}", place.unwrap_or_default());
     if let (Some((_, line)), Some(source)) = (&problem.place, &problem.source) {
-        let _ = writeln!(out, "    {}", paint.quiet(&format!("{line} | {source}")));
+        let _ = writeln!(out, "    {}", paint.quiet(&format!("{line} | {}", escape(source))));
     }
     if !test.transcript.is_empty() {
         let _ = writeln!(out, "\n    {}", paint.quiet("what happened:"));
@@ -99,6 +100,11 @@ fn failure(test: &TestResult, problem: &Problem, paint: Paint) -> String {
         }
     }
     out
+}
+
+/// Text that may quote what others wrote: nothing in it acts on a terminal.
+pub(super) fn safe(text: &str) -> String {
+    text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
 /// The last line.

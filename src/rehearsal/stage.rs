@@ -76,16 +76,26 @@ pub(super) enum Unknown {
     Empty,
 }
 
+/// What a stage is for.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    /// Folder of the scripts.
+    pub(super) scripts: PathBuf,
+    /// The script to serve; `None`: all of the folder.
+    pub(super) only: Option<String>,
+    pub(super) owner: StaffId,
+    pub(super) unknown: Unknown,
+    /// Whether scripts act by themselves: start hooks, timers, schedules.
+    pub(super) alive: bool,
+}
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Stage(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    scripts: PathBuf,
-    /// The script to serve; `None`: all of the folder.
-    only: Option<String>,
-    unknown: Unknown,
+    setting: Setting,
     clock: Clock,
     idle: Idle,
     folder: tempfile::TempDir,
@@ -115,6 +125,8 @@ pub(super) struct Play {
     pub(super) surprise: Option<String>,
     /// What the test is doing, for one that does not end.
     pub(super) doing: Option<String>,
+    /// Scripts that did not load.
+    pub(super) broken: Vec<String>,
     /// The last row of the outbox that was seen.
     last: i64,
     /// Runs whose failure was seen.
@@ -128,12 +140,14 @@ pub(super) struct Play {
 #[derive(Clone, Debug)]
 pub(super) struct Seen<T> {
     pub(super) what: T,
+    /// The run that did it.
+    pub(super) run: String,
     pub(super) expected: bool,
 }
 
 impl<T> Seen<T> {
-    fn new(what: T) -> Self {
-        Self { what, expected: false }
+    fn new(what: T, run: &str) -> Self {
+        Self { what, run: run.to_owned(), expected: false }
     }
 }
 
@@ -157,13 +171,8 @@ struct Live {
 }
 
 impl Stage {
-    /// An empty stage for the scripts of `scripts`, or `only` one of them. It is Monday morning.
-    pub(super) fn new(
-        scripts: &Path,
-        only: Option<&str>,
-        unknown: Unknown,
-        idle: Idle,
-    ) -> std::io::Result<Self> {
+    /// An empty stage. It is Monday morning.
+    pub(super) fn new(setting: Setting, idle: Idle) -> std::io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("moonbell-test-").tempdir()?;
         for inside in ["home", "files", "state"] {
             std::fs::create_dir(folder.path().join(inside))?;
@@ -171,9 +180,7 @@ impl Stage {
         let monday = Local.with_ymd_and_hms(2026, 1, 5, 9, 0, 0).earliest();
         let monday = monday.map_or(DateTime::UNIX_EPOCH, |local| local.with_timezone(&Utc));
         Ok(Self(Arc::new(Inner {
-            scripts: scripts.to_owned(),
-            only: only.map(str::to_owned),
-            unknown,
+            setting,
             clock: Clock::standing(monday),
             idle,
             folder,
@@ -237,7 +244,7 @@ impl Stage {
         } else {
             Roots::only(&[path("home"), path("files")], path("files")).with_home(path("home"))
         };
-        let owner = StaffId::new(OWNER);
+        let Setting { scripts, only, owner, alive, .. } = inner.setting.clone();
         let limits = Limits::default();
         let world: Arc<dyn World> = Arc::new(Outside { stage: Arc::downgrade(inner), real });
         let host = Host::new(limits, MEMORY_BYTES)
@@ -248,11 +255,15 @@ impl Stage {
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
-        let opened = Library::open_still(&inner.scripts, inner.only.as_deref(), host, engine).await;
+        let opened = Library::open_still(&scripts, only.as_deref(), alive, host, engine).await;
         let (library, reports) = opened.map_err(|error| error.to_string())?;
         for report in reports {
             if let Outcome::Failed { error, .. } = report.outcome {
-                return Err(error.to_string());
+                // Of a whole folder the others serve on, as they do in a host.
+                if only.is_some() {
+                    return Err(error.to_string());
+                }
+                self.play().broken.push(error.to_string());
             }
         }
         let lists = config::Access { owner: Some(owner), ..config::Access::default() };
@@ -309,6 +320,16 @@ impl Stage {
         self.settle_with(live).await
     }
 
+    /// Who may do what on this stage.
+    pub(super) async fn access(&self) -> Result<&Access, String> {
+        self.live().await.map(|live| &*live.access)
+    }
+
+    /// When the first of those who wait is due.
+    pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
+        self.0.clock.next_due()
+    }
+
     /// Sets the clock; what was due by then happens at once.
     pub(super) async fn set_time(&self, now: DateTime<Utc>, zone: Zone) -> Result<(), String> {
         self.play().zone = zone;
@@ -331,7 +352,8 @@ impl Stage {
     async fn see(&self, live: &Live) -> Result<(), String> {
         let last = self.play().last;
         let said = live.outbox.spoken_after(last).await.map_err(|error| error.to_string())?;
-        let complaints = live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
+        let complaints =
+            live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
         let mut play = self.play();
         let at = clock_time(live.clock.now(), play.zone);
         for row in said {
@@ -342,12 +364,12 @@ impl Stage {
             let event = match row.words {
                 Words::Reply(reply) => {
                     let event = Event::Reply { to: play.place(&reply), body: reply.body.clone() };
-                    play.replies.push(Seen::new(reply));
+                    play.replies.push(Seen::new(reply, &row.run));
                     event
                 }
                 Words::Card(card) => {
                     let to = play.place_of(card.to());
-                    play.cards.push(Seen::new(card.clone()));
+                    play.cards.push(Seen::new(card.clone(), &row.run));
                     Event::Card { to, card }
                 }
             };
@@ -391,7 +413,7 @@ impl Stage {
         let (base, rest) = match path.strip_prefix("~/") {
             Some(rest) => ("home".to_owned(), rest),
             None => {
-                let script = self.0.only.as_deref().unwrap_or_default();
+                let script = self.0.setting.only.as_deref().unwrap_or_default();
                 let own = script.trim_end_matches(".luau").replace(['/', '\\', ':'], "%");
                 (format!("files/{own}"), path)
             }
@@ -444,7 +466,7 @@ impl World for Outside {
             command.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         let fake = {
             let mut play = stage.play();
-            play.ran.push(Seen::new(argv.clone()));
+            play.ran.push(Seen::new(argv.clone(), call.run.id()));
             play.programs.iter().rev().find(|fake| fake.is_for(&argv)).cloned()
         };
         let place = Some((call.run.id().to_owned(), call.run.said()));
@@ -453,7 +475,7 @@ impl World for Outside {
                 stage.note(Event::Ran { argv, how: "really".to_owned() }, place);
                 return Ok(None);
             }
-            None if stage.0.unknown == Unknown::Empty => Program::default(),
+            None if stage.0.setting.unknown == Unknown::Empty => Program::default(),
             None => {
                 stage.note(Event::Ran { argv: argv.clone(), how: "not played".to_owned() }, place);
                 let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
@@ -490,7 +512,7 @@ impl World for Outside {
         let fake = {
             let mut play = stage.play();
             let called = Called { method: method.clone(), url: url.clone(), body: body.clone() };
-            play.called.push(Seen::new(called));
+            play.called.push(Seen::new(called, call.run.id()));
             play.calls.iter().rev().find(|fake| fake.is_for(&method, &url)).cloned()
         };
         let place = Some((call.run.id().to_owned(), call.run.said()));
@@ -499,7 +521,7 @@ impl World for Outside {
                 stage.note(Event::Called { what, how: "really".to_owned() }, place);
                 return Ok(None);
             }
-            None if stage.0.unknown == Unknown::Empty => Answer {
+            None if stage.0.setting.unknown == Unknown::Empty => Answer {
                 status: 200,
                 headers: Vec::new(),
                 chunks: Vec::new(),

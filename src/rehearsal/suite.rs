@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::idle::Idle;
 use super::object::{self, Declared, Tests};
-use super::stage::{Stage, Unknown};
+use super::stage::{OWNER, Setting, Stage, Unknown};
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::MEMORY_BYTES;
 use crate::api::Run;
+use crate::message::StaffId;
 use crate::script::Ended;
 use crate::script::Folder;
 use crate::script::Resolver;
@@ -322,8 +323,11 @@ impl TestFile {
         let script = self.script();
         let host = Host::new(Limits::default(), MEMORY_BYTES);
         let folder = Arc::new(Folder::new(&self.root));
-        let missing = |error: std::io::Error| {
-            format!("the script under test, `{script}`, cannot be read: {error}")
+        let missing = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                format!("there is no script for this test: expected `{script}` beside it")
+            }
+            _ => format!("the script under test, `{script}`, cannot be read: {error}"),
         };
         let bytes = folder.read(&script).map_err(missing)?;
         let source = Source { path: script.clone(), bytes };
@@ -394,8 +398,14 @@ fn play(job: &Job) -> TestResult {
     };
     let (problem, transcript) = runtime.block_on(async {
         let file = &job.source;
-        let stage = Stage::new(&file.root, Some(&file.script()), Unknown::Refused, idle);
-        let stage = match stage {
+        let setting = Setting {
+            scripts: file.root.clone(),
+            only: Some(file.script()),
+            owner: StaffId::new(OWNER),
+            unknown: Unknown::Refused,
+            alive: true,
+        };
+        let stage = match Stage::new(setting, idle) {
             Ok(stage) => stage,
             Err(error) => {
                 return (failed(format!("there is no room for a test: {error}")), String::new());

@@ -6,6 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use crate::message::Body;
 use crate::outbox::Card;
+use crate::telemetry::escape;
 
 /// Lines of one entry that are shown; cards and program output may be long.
 const SHOWN_LINES: usize = 12;
@@ -86,10 +87,6 @@ impl Transcript {
         self.settled = self.entries.len();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Each entry with its time, wrapped under it.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
@@ -115,8 +112,8 @@ impl Transcript {
 fn shown(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let cut = |line: &str| match line.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        Some((end, _)) => format!("{}…", escape(&line[..end])),
+        None => escape(line),
     };
     if lines.len() <= SHOWN_LINES {
         return lines.into_iter().map(cut).collect();

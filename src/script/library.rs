@@ -140,13 +140,14 @@ impl Library {
     }
 
     /// Loads the scripts of `dir` once, on this thread: all of them, or `only` one. They serve until the library is
-    /// dropped, hooks and timers begin now, and no change is looked for.
+    /// dropped, and no change is looked for. Unless they are `alive`, hooks and timers never begin.
     ///
     /// # Errors
     /// When the folder cannot be read. A script that does not load is a [`Report`].
     pub async fn open_still(
         dir: &Path,
         only: Option<&str>,
+        alive: bool,
         host: Host,
         engine: Engine,
     ) -> Result<(Self, Vec<Report>), FolderError> {
@@ -158,11 +159,11 @@ impl Library {
         };
         let (_, current) = watch::channel(first.snapshot.clone().unwrap_or_default());
         let (reports, _) = broadcast::channel(REPORTS);
-        let (rescan, alive) = (Arc::default(), loader.alive());
-        for new in first.turns.iter().filter_map(|turn| turn.new.as_ref()) {
+        let (rescan, vms) = (Arc::default(), loader.alive());
+        for new in first.turns.iter().filter_map(|turn| turn.new.as_ref()).filter(|_| alive) {
             new.generation().activate().await;
         }
-        Ok((Self { current, reports, rescan, alive, clock }, first.reports))
+        Ok((Self { current, reports, rescan, alive: vms, clock }, first.reports))
     }
 
     /// The time that its scripts live by.

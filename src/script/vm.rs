@@ -252,6 +252,9 @@ fn new_vm(path: &str, host: &Host) -> LuaResult<(Lua, Scope, Arc<Slice>)> {
     keep(&globals, &[GLOBALS, &api].concat())?;
     keep(&globals.raw_get("debug")?, DEBUG)?;
     keep(&globals.raw_get("os")?, OS)?;
+    if host.clock().stands() {
+        stand_still(&lua, host)?;
+    }
     Ok((lua, scope, slice))
 }
 
@@ -277,6 +280,21 @@ fn shim_coroutines(lua: &Lua) -> LuaResult<()> {
         coroutine.raw_set(name, shims.raw_get::<Function>(name)?)?;
     }
     Ok(())
+}
+
+/// Luau's own clock shows what the host's does.
+fn stand_still(lua: &Lua, host: &Host) -> LuaResult<()> {
+    let clock = host.clock().clone();
+    let now = lua.create_function(move |_, ()| Ok(clock.now().timestamp()))?;
+    lua.load(
+        "local now, os = ...
+         local time, date = os.time, os.date
+         os.time = function(when) return if when == nil then now() else time(when) end
+         os.date = function(format, when) return date(format, if when == nil then now() else when) end",
+    )
+    .set_name(crate::api::module::GLUE)
+    .set_mode(ChunkMode::Text)
+    .call((now, lua.globals().raw_get::<Table>("os")?))
 }
 
 type Sources = Arc<Mutex<BTreeMap<String, String>>>;

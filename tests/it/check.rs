@@ -177,7 +177,15 @@ fn each_kind_of_mistake_is_found_at_its_place() {
             vec!["lib/x.luau:1:1 error syntax"],
         ),
         (vec![("a.luau", "local t = 1 -- moonbell: allow unused_local")], vec![]),
-        (vec![("a.test.luau", "local x = 1"), ("a.d.luau", "nonsense")], vec![]),
+        (
+            vec![("a.test.luau", "local x = 1"), ("a.d.luau", "nonsense")],
+            vec!["a.test.luau:1:7 warning unused_local"],
+        ),
+        (
+            vec![("a.test.luau", "test('x', function(t) t:expect_repyl('y') end)")],
+            vec!["a.test.luau:1:25 warning type"],
+        ),
+        (vec![("a.test.luau", "x = = 1")], vec!["a.test.luau:1:5 error syntax"]),
         (vec![], vec![]),
     ] {
         let found = found(&scripts, &[]);
@@ -201,8 +209,8 @@ fn one_script_is_checked_as_it_stands_among_the_others() {
 
 #[test]
 fn what_cannot_be_checked_is_misuse_and_says_what_to_name() {
-    let folder = Folder::new(&[("a.test.luau", "")]);
-    for path in ["gone", "gone/a.luau", "scripts/a.test.luau"] {
+    let folder = Folder::new(&[("a.d.luau", "")]);
+    for path in ["gone", "gone/a.luau", "scripts/a.d.luau"] {
         let answer = folder.run(&["check", path]);
         assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{}", answer.err);
         assert!(answer.err.contains("\nhint: "), "{}", answer.err);
@@ -334,9 +342,9 @@ fn every_lua_block_of_the_documentation_checks() {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
         for block in blocks(&fs::read_to_string(&path).unwrap()) {
             checked += 1;
-            // What declares tests is checked as a file of tests.
-            let test = block.lines().any(|line| line.starts_with("test("));
-            let name = if test { format!("{name}.test.luau") } else { name.clone() };
+            // What declares tests stands in a test file.
+            let is_test = block.lines().any(|line| line.starts_with("test("));
+            let name = if is_test { format!("{name}.test.luau") } else { name.clone() };
             complaints.extend(check::text(&name, &block).iter().map(ToString::to_string));
         }
     }

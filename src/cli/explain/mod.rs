@@ -8,7 +8,7 @@ mod gates;
 mod past;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -72,19 +72,47 @@ pub(super) struct Explain {
 
 /// The host that is asked about: its settings, whether or not it runs.
 #[derive(Debug)]
-struct Place {
-    dev: bool,
-    state: PathBuf,
-    scripts: PathBuf,
-    access: config::Access,
+pub(super) struct Place {
+    pub(super) dev: bool,
+    pub(super) state: PathBuf,
+    pub(super) scripts: PathBuf,
+    pub(super) access: config::Access,
     loaded: Loaded,
     /// What the host that runs there last said of itself.
     live: Option<Status>,
 }
 
+impl Place {
+    /// That of `dev` if it is asked for, or if only that one runs or nothing is set up.
+    pub(super) fn find(global: &Global, dev: bool, scripts: Option<&Path>) -> Result<Self> {
+        let loaded = global.load(Need::Settings)?;
+        let state = loaded.config.state.dir.clone();
+        let play = state.join("dev");
+        let (runs, plays) = (Instance::holder(&state), Instance::holder(&play));
+        let lists = &loaded.config.access;
+        let unset = lists.owner.is_none() && lists.roles.is_empty();
+        let dev = dev || (runs.is_none() && (plays.is_some() || unset));
+        let (state, holder) = if dev { (play, plays) } else { (state, runs) };
+        let live = holder.and_then(|pid| {
+            let said = Status::read(&state).ok().flatten();
+            Some(said.filter(|said| said.pid.to_string() == pid).unwrap_or_default())
+        });
+        let scripts = match (scripts, &live) {
+            (Some(dir), _) => std::path::absolute(dir)?,
+            (None, Some(live)) if !live.scripts_dir.as_os_str().is_empty() => {
+                live.scripts_dir.clone()
+            }
+            _ if dev => starter::dev_folder(false, &loaded.config.scripts.dir),
+            _ => loaded.config.scripts.dir.clone(),
+        };
+        let access = if dev { dev::access(&Options::default()) } else { lists.clone() };
+        Ok(Self { dev, state, scripts, access, loaded, live })
+    }
+}
+
 impl Explain {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let place = self.place(global)?;
+        let place = Place::find(global, self.dev, self.scripts.as_deref())?;
         let (message, past) = match &self.text {
             Some(text) => (Some(self.message(text, &place)), None),
             None => {
@@ -115,31 +143,6 @@ impl Explain {
             talk::quoted(&explanation.to_string());
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn place(&self, global: &Global) -> Result<Place> {
-        let loaded = global.load(Need::Settings)?;
-        let state = loaded.config.state.dir.clone();
-        let play = state.join("dev");
-        let (runs, plays) = (Instance::holder(&state), Instance::holder(&play));
-        let lists = &loaded.config.access;
-        let unset = lists.owner.is_none() && lists.roles.is_empty();
-        let dev = self.dev || (runs.is_none() && (plays.is_some() || unset));
-        let (state, holder) = if dev { (play, plays) } else { (state, runs) };
-        let live = holder.and_then(|pid| {
-            let said = Status::read(&state).ok().flatten();
-            Some(said.filter(|said| said.pid.to_string() == pid).unwrap_or_default())
-        });
-        let scripts = match (&self.scripts, &live) {
-            (Some(dir), _) => std::path::absolute(dir)?,
-            (None, Some(live)) if !live.scripts_dir.as_os_str().is_empty() => {
-                live.scripts_dir.clone()
-            }
-            _ if dev => starter::dev_folder(false, &loaded.config.scripts.dir),
-            _ => loaded.config.scripts.dir.clone(),
-        };
-        let access = if dev { dev::access(&Options::default()) } else { lists.clone() };
-        Ok(Place { dev, state, scripts, access, loaded, live })
     }
 
     /// The message that nobody has sent.

@@ -1,0 +1,155 @@
+//! `moonbell replay`: messages that came, through the scripts of today.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::explain::Place;
+use super::{Failed, Global, talk};
+use crate::access::Access;
+use crate::api::time::parse_duration;
+use crate::inbox;
+use crate::outbox;
+use crate::rehearsal::recording::Recording;
+use crate::rehearsal::replay::{self, Difference};
+use crate::rehearsal::report::Paint;
+use crate::store::{Look, now_ms};
+
+/// Play recorded messages through the scripts of today; nothing happens
+///
+/// Takes the messages of the journal (they are kept for a day), or of a file that --save has written. Programs and HTTP
+/// calls are only listed, and answered with an empty success; nothing is sent. Tells for each message which handler took
+/// it then, which takes it now, and what that would say.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell replay                             before you save a change: what of today would go otherwise?
+  moonbell replay --since 2h --save today.json
+  moonbell replay --from today.json           in the repository of your scripts, as a regression test
+  moonbell replay --run 7k3fa --json | jq .messages[0].now
+
+A saved file holds no ids, names or webhooks, and nothing that looks like a secret; what people wrote stays, so read it
+before you share it. Exit codes: 0 all is handled as it was, 1 something that was handled no longer is, 2 misuse.")]
+pub(super) struct Replay {
+    /// Messages of this long
+    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = parse_duration, conflicts_with_all = ["run", "from"])]
+    since: Duration,
+    /// One message: the id of its run
+    #[arg(long, value_name = "ID", conflicts_with = "from")]
+    run: Option<String>,
+    /// Messages of a file that --save has written
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Write the messages into this file, without names
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    save: Option<PathBuf>,
+    /// Messages of the host of `moonbell dev`
+    #[arg(long)]
+    dev: bool,
+    /// Play them through the scripts of this folder
+    #[arg(long, value_name = "DIR")]
+    scripts: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Replay {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let (recording, scripts) = match &self.from {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    Failed::new(format!("cannot read `{}`: {error}", path.display())).misuse()
+                })?;
+                let recording = Recording::parse(&text).map_err(|error| {
+                    Failed::new(format!("`{}`: {error}", path.display()))
+                        .hint("`moonbell replay --save FILE` writes recordings")
+                        .misuse()
+                })?;
+                let scripts = match &self.scripts {
+                    Some(dir) => dir.clone(),
+                    None => super::test::scripts(global)?,
+                };
+                (recording, scripts)
+            }
+            None => {
+                let place = Place::find(global, self.dev, self.scripts.as_deref())?;
+                (self.recorded(&place)?, place.scripts)
+            }
+        };
+        if recording.messages.is_empty() {
+            talk::say("no messages to play");
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(path) = &self.save {
+            std::fs::write(path, recording.scrubbed().to_json())
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+            talk::say(format_args!(
+                "wrote {} messages without names to `{}`; what people wrote is in there: read it before you share it",
+                recording.messages.len(),
+                path.display()
+            ));
+        }
+        if !scripts.is_dir() {
+            return Err(Failed::new(format!("there is no folder `{}`", scripts.display()))
+                .hint("name the folder of your scripts with --scripts")
+                .misuse()
+                .into());
+        }
+        let replayed = replay::run(&recording, &scripts).map_err(Failed::new)?;
+        if self.json {
+            talk::data(serde_json::to_string_pretty(&replay::as_json(&replayed))?);
+        } else {
+            let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let paint = Paint(std::io::stdout().is_terminal() && !no_color);
+            talk::shown(replay::human(&replayed, paint));
+            talk::data(format_args!("\n{}", replay::summary(&replayed, paint)));
+        }
+        let broken = replayed.count(Difference::Broken);
+        Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What the journal holds.
+    fn recorded(&self, place: &Place) -> Result<Recording> {
+        let failed = |error: crate::store::Error| {
+            let told = Failed::new(error.to_string());
+            error.hint().map_or_else(|| Failed::new(error.to_string()), |hint| told.hint(hint))
+        };
+        let nothing = || {
+            Failed::new(format!("no host has kept a journal in `{}` yet", place.state.display()))
+                .hint("with --dev the journal of `moonbell dev` is read; --from takes a saved file")
+        };
+        let journal = Look::open(&place.state).map_err(failed)?.ok_or_else(nothing)?;
+        let past = match &self.run {
+            Some(id) => {
+                let id = id.trim_start_matches('#').to_lowercase();
+                let found = journal.read(|c| inbox::of_run(c, &id)).map_err(failed)?;
+                let missing = || {
+                    Failed::new(format!(
+                        "there is no run `{id}` in the journal of `{}`",
+                        place.state.display()
+                    ))
+                    .hint("runs are kept for a day after their end; answers and logs name them")
+                };
+                vec![found.ok_or_else(missing)?]
+            }
+            None => {
+                let ago = i64::try_from(self.since.as_millis()).unwrap_or(i64::MAX);
+                let since = now_ms().saturating_sub(ago);
+                journal.read(|c| inbox::since(c, since)).map_err(failed)?
+            }
+        };
+        let access = Access::new(place.access.clone());
+        // A usage error is an answer of the host's own, by the name of the handler.
+        let explained = |past: &inbox::Past, _: &crate::message::Message| {
+            let said =
+                past.run.as_ref().and_then(|run| journal.read(|c| outbox::of_run(c, run)).ok());
+            let about = |text: &str| text.contains("\nusage: ") || text.contains("\n用法：");
+            said.is_some_and(|said| matches!(&said[..], [one] if about(&one.text)))
+        };
+        Ok(Recording::from_journal(past, &access, explained))
+    }
+}

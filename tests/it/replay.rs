@@ -1,0 +1,201 @@
+//! `moonbell replay`: the real binary on a journal that a host could have left.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use moonbell::inbox::{Inbox, State, complete};
+use moonbell::message::{
+    Chat, ChatKind, ConversationId, Inbound, Kind, Message, MessageId, Person, StaffId, Webhook,
+};
+use moonbell::store::{Store, now_ms};
+
+struct Home {
+    root: tempfile::TempDir,
+}
+
+struct Answer {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Home {
+    fn new(script: &str) -> Self {
+        let home = Self { root: tempfile::tempdir().unwrap() };
+        fs::create_dir_all(home.path("scripts")).unwrap();
+        fs::create_dir_all(home.path("state")).unwrap();
+        fs::write(home.path("scripts/a.luau"), script).unwrap();
+        fs::write(
+            home.path("moonbell.toml"),
+            "[scripts]\ndir = \"scripts\"\n[state]\ndir = \"state\"\n\
+             [access]\nowner = \"boss42\"\n[access.roles]\nadmin = [\"manager7\"]\n",
+        )
+        .unwrap();
+        home
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_moonbell"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.path("moonbell.toml"))
+            .current_dir(self.root.path())
+            .env_clear()
+            .env("HOME", self.root.path())
+            .env("TZ", "UTC")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// What came in, in order: who, text, the handler that took it.
+    async fn record(&self, messages: &[(&str, &str, Option<&str>)]) {
+        let store = Store::open(&self.path("state")).unwrap();
+        let inbox = Inbox::open(store.clone(), |_| false).await.unwrap();
+        for (n, (who, text, handler)) in messages.iter().enumerate() {
+            inbox.accept(Inbound::Message(message(n, who, text))).await.unwrap();
+            let row = inbox.claim(1).await.unwrap().remove(0);
+            let handler = handler.map(str::to_owned);
+            store
+                .write(move |c| complete(c, row.id, State::Done, handler.as_deref(), None))
+                .await
+                .unwrap();
+            inbox.release(&row.lane);
+        }
+    }
+}
+
+fn message(n: usize, who: &str, text: &str) -> Message {
+    let group = who == "manager7";
+    Message {
+        id: MessageId::new(format!("msg{n}SECRETID")),
+        chat: Chat {
+            id: ConversationId::new(format!("cid{who}==")),
+            kind: if group { ChatKind::Group } else { ChatKind::Direct },
+            title: group.then(|| "项目群".to_owned()),
+        },
+        sender: Person {
+            staff_id: Some(StaffId::new(who)),
+            opaque_id: format!("$:LWCP:{who}"),
+            nick: if group { "Ann Lee".to_owned() } else { "老板".to_owned() },
+            same_org: true,
+        },
+        kind: Kind::Text,
+        text: text.to_owned(),
+        files: Vec::new(),
+        mentions: Vec::new(),
+        quoted: None,
+        robot_code: Some("dingrobot".to_owned()),
+        sent_at_ms: now_ms(),
+        webhook: Some(Webhook {
+            url: "https://oapi.example/session=1".to_owned(),
+            expires_at_ms: 0,
+        }),
+    }
+}
+
+const SCRIPT: &str = r#"
+bot.command("deploy <env:staging|prod>", { role = "admin", run = function(ctx)
+	shell.run({ "make", "deploy", "ENV=" .. ctx.args.env })
+	http.post("https://chat.example.com/done", { json = { by = ctx.user.id } })
+	ctx:reply("deployed for " .. ctx.user.role)
+end })
+bot.command("remind <when:duration>", { timeout = "2d", run = function(ctx) time.sleep(ctx.args.when) ctx:reply("now") end })
+bot.command("broken", function(ctx) local x = nil ctx:reply(x.y) end)
+bot.every("1s", function() shell.run({ "never" }) end)
+"#;
+
+#[tokio::test]
+async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens() {
+    let home = Home::new(SCRIPT);
+    home.record(&[
+        ("manager7", "deploy prod", Some("deploy")),
+        ("boss42", "remind 2h", Some("remind")),
+        ("boss42", "broken", Some("broken")),
+        ("manager7", "rollback", Some("rollback")),
+        ("manager7", "deploy prod now please", Some("deploy")),
+        ("stranger", "deploy prod", None),
+        ("boss42", "help", None),
+    ])
+    .await;
+    let answer = home.run(&["replay"]);
+    assert_eq!(answer.code, 1, "{}{}", answer.out, answer.err);
+    let time = regex::Regex::new(r"\d\d-\d\d \d\d:\d\d").unwrap();
+    insta::assert_snapshot!(time.replace_all(&answer.out, "[time]"), @"");
+}
+
+#[tokio::test]
+async fn a_saved_recording_names_nobody_and_is_a_regression_test() {
+    let home = Home::new(SCRIPT);
+    home.record(&[
+        ("manager7", "deploy prod", Some("deploy")),
+        ("boss42", "remind 1h", Some("remind")),
+        ("manager7", "ask 老板 or Ann Lee in 项目群, token=abc123, boss42", None),
+    ])
+    .await;
+    let saved = home.run(&["replay", "--save", "today.json"]);
+    assert_eq!(saved.code, 0, "{}{}", saved.out, saved.err);
+    let text = fs::read_to_string(home.path("today.json")).unwrap();
+    for secret in [
+        "manager7",
+        "boss42",
+        "Ann Lee",
+        "老板",
+        "项目群",
+        "SECRETID",
+        "LWCP",
+        "oapi",
+        "dingrobot",
+        "cid",
+        "abc123",
+    ] {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
+    assert!(text.contains("ask person-2 or person-1 in chat-1, token=***, person-2"), "{text}");
+    // Another computer: no settings, no journal.
+    fs::remove_dir_all(home.path("state")).unwrap();
+    fs::write(home.path("moonbell.toml"), "").unwrap();
+    let same = home.run(&["replay", "--from", "today.json", "--json"]);
+    assert_eq!(same.code, 0, "{}{}", same.out, same.err);
+    let same: serde_json::Value = serde_json::from_str(&same.out).unwrap();
+    assert_eq!((&same["same"], &same["broken"]), (&3.into(), &0.into()));
+    assert_eq!(same["messages"][0]["now"]["would_run"][0], "make deploy ENV=prod");
+    assert_eq!(same["messages"][0]["now"]["would_say"][0], "deployed for admin");
+    assert_eq!(same["messages"][1]["now"]["would_say"][0], "now");
+
+    fs::write(home.path("scripts/a.luau"), SCRIPT.replace("staging|prod", "staging|live")).unwrap();
+    let broken = home.run(&["replay", "--from", "today.json"]);
+    assert_eq!(broken.code, 1);
+    assert!(broken.out.contains("usage of `deploy"), "{}", broken.out);
+    assert!(broken.out.contains("1 no longer handled"), "{}", broken.out);
+}
+
+#[tokio::test]
+async fn one_run_can_be_replayed_and_what_is_missing_is_said() {
+    let home = Home::new(SCRIPT);
+    let answer = home.run(&["replay"]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.err.contains("no host has kept a journal"), "{}", answer.err);
+    home.record(&[("manager7", "deploy prod", Some("deploy"))]).await;
+    let all = home.run(&["replay", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&all.out).unwrap();
+    let run = all["messages"][0]["run"].as_str().unwrap();
+    let one = home.run(&["replay", "--run", run]);
+    assert_eq!(one.code, 0, "{}", one.err);
+    assert!(one.out.contains("1 message: 1 as before"), "{}", one.out);
+    assert_eq!(home.run(&["replay", "--run", "zzzzz"]).code, 1);
+    fs::write(home.path("x.json"), "{}").unwrap();
+    let wrong = home.run(&["replay", "--from", "x.json"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("this is no recording"), "{}", wrong.err);
+}
