@@ -70,7 +70,6 @@ impl Around {
                 vec![("https://api.openai.com/v1/chat/completions", url("/v1/chat/completions"))]
             }
             "build" => vec![("EVERY = \"2m\"", "EVERY = \"200ms\"".to_owned())],
-            "disk" => vec![("LOOK = \"15m\"", "LOOK = \"200ms\"".to_owned())],
             "remind" => vec![("LOOK = \"10s\"", "LOOK = \"200ms\"".to_owned())],
             _ => Vec::new(),
         }
@@ -139,17 +138,6 @@ impl Around {
             "the model is overloaded" => {
                 self.web.model_is_overloaded.store(true, Ordering::Relaxed);
             }
-            "it is Monday, nine o'clock" => {
-                // A save, and it is.
-                let soon = chrono::Utc::now() + chrono::Duration::seconds(2);
-                let due = soon.format("ZONE = \"UTC\"\nlocal MONDAY = \"%S %M %H * * *\"").to_string();
-                let script = self.read("scripts/oncall.luau");
-                let monday = "ZONE = \"Asia/Shanghai\"\nlocal MONDAY = \"0 9 * * 1\"";
-                assert!(script.contains(monday));
-                host.write("oncall.luau", &script.replace(monday, &due));
-            }
-            // Their timers are quick here: what they do is what comes next.
-            "a quarter of an hour goes by" => {}
             "the log goes on" => {
                 shows(host, "10:04 GET / 200").await;
                 let mut log = self.read("logs/web.log");
