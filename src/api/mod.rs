@@ -26,6 +26,7 @@
 //! [`Run::check`], catches panics, and drops the future the moment the run ends. What outlives a future (a child, a
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
+mod attachment;
 pub mod bot;
 pub mod clean;
 pub mod cron;
@@ -128,6 +129,8 @@ struct Inner {
     clock: Clock,
     world: Option<Arc<dyn World>>,
     waits: Waits,
+    /// Fetches files of messages: a network of its own, which knows the addresses of the client.
+    downloads: http::Caller,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +155,7 @@ impl Host {
                 clock: Clock::default(),
                 world: None,
                 waits: Waits::default(),
+                downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
     }
@@ -193,6 +197,10 @@ impl Host {
     #[must_use]
     pub fn with_client(&self, client: Client) -> Self {
         let mut inner = (*self.inner).clone();
+        let hosts = client.bases().filter_map(|base| {
+            Some(format!("{}:{}", base.host_str()?, base.port_or_known_default()?))
+        });
+        inner.downloads = http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
     }
@@ -236,6 +244,11 @@ impl Host {
     /// How much of the real world its scripts wait for at this moment.
     pub fn waiting(&self) -> usize {
         self.inner.waits.count()
+    }
+
+    /// What fetches the files of messages.
+    pub(crate) fn downloads(&self) -> &http::Caller {
+        &self.inner.downloads
     }
 
     /// Runs work on the runtime of sockets. Cancel safe: dropped, the work is aborted.

@@ -19,6 +19,7 @@ mod lenient;
 mod media;
 mod open;
 mod quote;
+mod react;
 mod redact;
 mod send;
 pub mod text;

@@ -129,14 +129,14 @@ fn replaced(place: &Place, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io
 }
 
 /// A name in a folder that is free again when this is dropped.
-struct Temporary<'dir> {
+pub(super) struct Temporary<'dir> {
     dir: &'dir Dir,
-    name: PathBuf,
+    pub(super) name: PathBuf,
     kept: bool,
 }
 
 impl<'dir> Temporary<'dir> {
-    fn new(dir: &'dir Dir) -> io::Result<Self> {
+    pub(super) fn new(dir: &'dir Dir) -> io::Result<Self> {
         let name = PathBuf::from(format!(".moonbell-{:016x}.tmp", rand::random::<u64>()));
         if dir.try_exists(&name)? {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -144,7 +144,7 @@ impl<'dir> Temporary<'dir> {
         Ok(Self { dir, name, kept: false })
     }
 
-    fn keep(mut self) {
+    pub(super) fn keep(mut self) {
         self.kept = true;
     }
 }

@@ -4,6 +4,8 @@
 //! regular files are read and written: a device or a pipe would never end.
 
 mod files;
+pub mod inbox;
+pub(crate) mod name;
 pub mod roots;
 mod survey;
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod call;
+mod download;
 mod guard;
 mod played;
 

@@ -9,6 +9,7 @@ mod crash;
 mod delivery;
 mod disk;
 mod examples;
+mod files;
 mod handover;
 mod moments;
 mod order;
