@@ -23,6 +23,9 @@ use tokio::task::JoinSet;
 
 use super::process::HostProcess;
 
+/// What the stub of the language model wants.
+pub(super) const MODEL_KEY: &str = "key-of-the-model";
+
 /// The home folder of one example, and its servers.
 #[derive(Debug)]
 pub(super) struct Around {
@@ -81,7 +84,6 @@ impl Around {
                 self.program("bin/claude", CLAUDE);
                 fs::create_dir_all(self.home.join("src/app")).unwrap();
             }
-            "ask" => self.file(".config/moonbell/model-key", "key-of-the-model\n"),
             "build" => {
                 let origin = self.repository("origin");
                 self.file("origin/Makefile", "test:\n\t@echo testing\n\t@sh ./check.sh\n");
@@ -228,7 +230,7 @@ async fn complete(
         return (StatusCode::SERVICE_UNAVAILABLE, "overloaded").into_response();
     }
     let key = headers.get("authorization").and_then(|value| value.to_str().ok());
-    if key != Some("Bearer key-of-the-model") {
+    if key.and_then(|key| key.strip_prefix("Bearer ")) != Some(MODEL_KEY) {
         return (StatusCode::UNAUTHORIZED, "wrong key").into_response();
     }
     let questions: Vec<&str> = asked["messages"]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use moonbell::sim::{BOT, CardState, MessageKind, NewGroup, NewPerson, State};
 use tokio::task::JoinSet;
 
-use super::around::Around;
+use super::around::{Around, MODEL_KEY};
 use super::process::{HostProcess, command};
 use super::stage::{OWNER, Seen, Setup, Stage};
 use super::transcript::{Chat, Kind, Step, fits, read};
@@ -119,6 +119,7 @@ async fn host(name: &str, script: &str) -> (HostProcess, Around) {
         .env("MOONBELL_ACCESS_ROLES_ADMIN", "ann")
         .env("MOONBELL_ACCESS_ROLES_GUEST", "bob,lin")
         .env("MOONBELL_SCRIPTS_PRIVATE_HOSTS", "127.0.0.1")
+        .env("MOONBELL_SECRETS_MODEL", MODEL_KEY)
         .spawn()
         .unwrap();
     (HostProcess::started(child, stage).await, around)
