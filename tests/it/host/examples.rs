@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use moonbell::sim::{BOT, CardState, MessageKind, NewGroup, NewPerson, State};
+use moonbell::sim::{BOT, CardState, MessageKind, NewGroup, NewPerson, Say, State};
 use tokio::task::JoinSet;
 
 use super::around::{Around, MODEL_KEY};
@@ -133,7 +133,15 @@ async fn replay(name: &str, script: &str) {
     for step in &steps {
         match step {
             Step::Said { who, chat: Chat::With(_), text } => {
-                host.say(staff_id(who), text);
+                match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+                    Some(file) => {
+                        let upload =
+                            host.sim.upload(file, format!("the content of {who}'s file\n"));
+                        let say = Say::direct(staff_id(who), "").with_file(upload);
+                        host.sim.say(&say).unwrap();
+                    }
+                    None => drop(host.say(staff_id(who), text)),
+                }
             }
             Step::Said { who, chat: Chat::Group(group), text } => {
                 host.say_in(index(group), staff_id(who), text);
