@@ -57,12 +57,15 @@ impl Test {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let paint = Paint(std::io::stdout().is_terminal() && !no_color);
         let (mut totals, mut results) = (Totals::default(), Vec::new());
+        let mut is_apart = false;
         suite::run(&files, self.filter.as_deref(), |file| {
             totals.add(file);
             if self.json {
                 report::lines(file).iter().for_each(talk::data);
             } else {
-                talk::shown(report::human(file, paint));
+                let text = report::human(file, paint);
+                is_apart = text.ends_with("\n\n");
+                talk::shown(text);
             }
             if self.junit.is_some() {
                 results.push(file.clone());
@@ -86,7 +89,8 @@ impl Test {
         if self.json {
             talk::say(report::summary(totals, took, Paint(false)));
         } else {
-            talk::data(format_args!("\n{}", report::summary(totals, took, paint)));
+            let apart = if is_apart { "" } else { "\n" };
+            talk::data(format_args!("{apart}{}", report::summary(totals, took, paint)));
         }
         Ok(if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -14,6 +14,7 @@ mod expect;
 mod fakes;
 mod idle;
 mod object;
+mod outside;
 pub mod recording;
 pub mod replay;
 pub mod report;

@@ -225,7 +225,7 @@ pub fn human(replayed: &Replayed, paint: Paint) -> String {
         let before = told(then.handler.as_deref(), then.ran, &then.state, None);
         let after =
             told(one.now.handler.as_deref(), one.now.ran, &one.now.state, one.now.error.as_deref());
-        if one.difference() == Difference::Same && before == after {
+        if one.difference() == Difference::Same && (before == after || then.handler.is_none()) {
             let _ = writeln!(out, "         {}", paint.quiet(&after));
         } else {
             let _ = writeln!(out, "         then: {before}\n         now:  {after}");
@@ -239,7 +239,7 @@ pub fn human(replayed: &Replayed, paint: Paint) -> String {
         for text in &one.now.says {
             for (n, line) in shown(text).iter().enumerate() {
                 let lead = if n == 0 { "would say:  " } else { "            " };
-                let _ = writeln!(out, "         {lead}{line}");
+                let _ = writeln!(out, "{}", format!("         {lead}{line}").trim_end());
             }
         }
     }

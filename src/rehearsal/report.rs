@@ -96,7 +96,7 @@ fn failure(test: &TestResult, problem: &Problem, paint: Paint) -> String {
     if !test.transcript.is_empty() {
         let _ = writeln!(out, "\n    {}", paint.quiet("what happened:"));
         for line in test.transcript.lines() {
-            let _ = writeln!(out, "      {line}");
+            let _ = writeln!(out, "{}", format!("      {line}").trim_end());
         }
     }
     out

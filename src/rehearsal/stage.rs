@@ -6,30 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, Local, TimeZone as _, Utc};
-use mlua::{Result as LuaResult, Table, Value};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::fakes::{FakeCall, FakeProgram, Played, answer, program};
+use super::fakes::{FakeCall, FakeProgram};
 use super::idle::Idle;
-use super::transcript::{Entry, Event, Transcript, Zone, clock_time, command_line};
+use super::outside::Outside;
+use super::transcript::{Entry, Event, Transcript, Zone, clock_time};
 use crate::access::Access;
-use crate::api::Call;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::MEMORY_BYTES;
-use crate::api::Options;
 use crate::api::World;
 use crate::api::fs::roots::Roots;
-use crate::api::misuse;
-use crate::api::shell::command::Command;
-use crate::api::shell::command::Stdin;
 use crate::api::time::format_duration;
-use crate::api::world::Answer;
-use crate::api::world::Asked;
-use crate::api::world::Program;
 use crate::clock::Clock;
 use crate::clock::later;
 use crate::config;
@@ -93,6 +85,16 @@ pub(super) struct Setting {
 #[derive(Clone, Debug)]
 pub(super) struct Stage(Arc<Inner>);
 
+/// A stage that may have ended.
+#[derive(Clone, Debug)]
+pub(super) struct WeakStage(Weak<Inner>);
+
+impl WeakStage {
+    pub(super) fn upgrade(&self) -> Option<Stage> {
+        self.0.upgrade().map(Stage)
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     setting: Setting,
@@ -146,7 +148,7 @@ pub(super) struct Seen<T> {
 }
 
 impl<T> Seen<T> {
-    fn new(what: T, run: &str) -> Self {
+    pub(super) fn new(what: T, run: &str) -> Self {
         Self { what, run: run.to_owned(), expected: false }
     }
 }
@@ -193,6 +195,14 @@ impl Stage {
     /// Functions that answer for programs and calls live in this VM.
     pub(super) fn answers_from(&self, vm: &Arc<Vm>) {
         let _ = self.0.vm.set(Arc::downgrade(vm));
+    }
+
+    pub(super) fn vm(&self) -> Option<Arc<Vm>> {
+        self.0.vm.get().and_then(Weak::upgrade)
+    }
+
+    pub(super) fn unknown(&self) -> Unknown {
+        self.0.setting.unknown
     }
 
     pub(super) fn play(&self) -> MutexGuard<'_, Play> {
@@ -246,7 +256,8 @@ impl Stage {
         };
         let Setting { scripts, only, owner, alive, .. } = inner.setting.clone();
         let limits = Limits::default();
-        let world: Arc<dyn World> = Arc::new(Outside { stage: Arc::downgrade(inner), real });
+        let world: Arc<dyn World> =
+            Arc::new(Outside { stage: WeakStage(Arc::downgrade(inner)), real });
         let host = Host::new(limits, MEMORY_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()).on_clock(clock.clone()))
             .with_roots(roots)
@@ -443,176 +454,6 @@ impl Play {
                 name(id).unwrap_or_else(|| id.to_owned())
             }
         }
-    }
-}
-
-/// Stands in for the world of a stage.
-#[derive(Debug)]
-struct Outside {
-    stage: Weak<Inner>,
-    real: BTreeSet<Real>,
-}
-
-impl Outside {
-    fn stage(&self) -> LuaResult<Stage> {
-        self.stage.upgrade().map(Stage).ok_or_else(|| misuse("this test has ended"))
-    }
-}
-
-impl World for Outside {
-    fn program(&self, call: &Call, command: &Command) -> LuaResult<Option<Program>> {
-        let stage = self.stage()?;
-        let argv: Vec<String> =
-            command.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-        let fake = {
-            let mut play = stage.play();
-            play.ran.push(Seen::new(argv.clone(), call.run.id()));
-            play.programs.iter().rev().find(|fake| fake.is_for(&argv)).cloned()
-        };
-        let place = Some((call.run.id().to_owned(), call.run.said()));
-        let played = match fake {
-            None if self.real.contains(&Real::Process) => {
-                stage.note(Event::Ran { argv, how: "really".to_owned() }, place);
-                return Ok(None);
-            }
-            None if stage.0.setting.unknown == Unknown::Empty => Program::default(),
-            None => {
-                stage.note(Event::Ran { argv: argv.clone(), how: "not played".to_owned() }, place);
-                let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
-                let what = format!(
-                    "the test plays no program `{}`; add to it:\n  t:process({{ {} }}, {{ stdout = \"\", code = 0 }})",
-                    command_line(&argv),
-                    words.join(", ")
-                );
-                stage.surprise(what.clone());
-                return Err(misuse(what));
-            }
-            Some(FakeProgram { played: Played::Always(program), .. }) => program,
-            Some(FakeProgram { played: Played::By(function), .. }) => {
-                let stdin = match &command.stdin {
-                    Stdin::Bytes(bytes) => Some(bytes.clone()),
-                    Stdin::Null | Stdin::Pipe => None,
-                };
-                stage.made(|vm| {
-                    let stdin = stdin.map(|bytes| vm.lua().create_string(bytes)).transpose()?;
-                    let answer: Value = vm.call(&function, (argv.clone(), stdin))?;
-                    program(options(answer)?)
-                })?
-            }
-        };
-        stage.note(Event::Ran { argv, how: ended(&played) }, place);
-        Ok(Some(played))
-    }
-
-    fn answer(&self, call: &Call, asked: &Asked<'_>) -> LuaResult<Option<Answer>> {
-        let stage = self.stage()?;
-        let body = String::from_utf8_lossy(asked.body.unwrap_or_default()).into_owned();
-        let (method, url) = (asked.method.to_owned(), asked.url.to_owned());
-        let what = format!("{method} {url}");
-        let fake = {
-            let mut play = stage.play();
-            let called = Called { method: method.clone(), url: url.clone(), body: body.clone() };
-            play.called.push(Seen::new(called, call.run.id()));
-            play.calls.iter().rev().find(|fake| fake.is_for(&method, &url)).cloned()
-        };
-        let place = Some((call.run.id().to_owned(), call.run.said()));
-        let played = match fake {
-            None if self.real.contains(&Real::Http) => {
-                stage.note(Event::Called { what, how: "really".to_owned() }, place);
-                return Ok(None);
-            }
-            None if stage.0.setting.unknown == Unknown::Empty => Answer {
-                status: 200,
-                headers: Vec::new(),
-                chunks: Vec::new(),
-                takes: Duration::ZERO,
-                error: None,
-            },
-            None => {
-                let how = "not played".to_owned();
-                stage.note(Event::Called { what: what.clone(), how }, place);
-                let what = format!(
-                    "the test plays no answer to `{what}`; add to it:\n  t:http({}, {}, {{ status = 200, body = \"\" }})",
-                    quoted(&method),
-                    quoted(&url)
-                );
-                stage.surprise(what.clone());
-                return Err(misuse(what));
-            }
-            Some(FakeCall { played: Played::Always(answer), .. }) => answer,
-            Some(FakeCall { played: Played::By(function), .. }) => {
-                let headers: Vec<(String, String)> = asked.headers.to_vec();
-                stage.made(|vm| {
-                    let lua = vm.lua();
-                    let request = lua.create_table()?;
-                    request.raw_set("method", method)?;
-                    request.raw_set("url", url)?;
-                    request.raw_set("headers", lua.create_table_from(headers)?)?;
-                    request.raw_set("body", asked.body.map(|_| body))?;
-                    let made: Value = vm.call(&function, request)?;
-                    answer(lua, options(made)?)
-                })?
-            }
-        };
-        let how = match played.error {
-            Some("timeout") => "no answer in time".to_owned(),
-            Some(_) => "no connection".to_owned(),
-            None => played.status.to_string(),
-        };
-        stage.note(Event::Called { what, how }, place);
-        Ok(Some(played))
-    }
-
-    fn upload(&self, _: &Call, name: &str, _: &[u8]) -> Option<String> {
-        Some(format!("@{name}"))
-    }
-
-    fn failed(&self, script: &str, line: usize, what: &str, why: &str) {
-        let Ok(stage) = self.stage() else { return };
-        let what = format!("`bot.{what}` of {script}:{line} failed: {why}");
-        stage.note(Event::Failed { what: what.clone() }, None);
-        stage.surprise(what);
-    }
-}
-
-impl Stage {
-    /// What a function of the test makes; one that fails is a surprise.
-    fn made<T>(&self, make: impl FnOnce(&Vm) -> LuaResult<T>) -> LuaResult<T> {
-        let vm = self.0.vm.get().and_then(Weak::upgrade);
-        let vm = vm.ok_or_else(|| misuse("this test has ended"))?;
-        make(&vm).map_err(|error| {
-            let why = crate::script::Raised::from_error(&error).short();
-            let what = format!("the function that answers for it failed: {why}");
-            self.surprise(what.clone());
-            misuse(what)
-        })
-    }
-}
-
-fn options(value: Value) -> LuaResult<Options> {
-    match value {
-        Value::Table(table) => Ok(Options::from(Some(table))),
-        Value::Nil => Ok(Options::from(None::<Table>)),
-        other => Err(misuse(format!(
-            "expected it to return a table such as {{ … }}, got {}",
-            other.type_name()
-        ))),
-    }
-}
-
-/// How a played program ends, in a word.
-fn ended(program: &Program) -> String {
-    let took = if program.takes.is_zero() {
-        String::new()
-    } else {
-        format!(" after {}", format_duration(program.takes))
-    };
-    if program.missing {
-        "no such program".to_owned()
-    } else if let Some(signal) = program.signal {
-        format!("signal {signal}{took}")
-    } else {
-        format!("exit {}{took}", program.code)
     }
 }
 

@@ -101,7 +101,7 @@ impl Transcript {
                 if n == 0 {
                     let _ = writeln!(out, "{time} {line}");
                 } else {
-                    let _ = writeln!(out, "      {line}");
+                    let _ = writeln!(out, "{}", format!("      {line}").trim_end());
                 }
             }
         }

@@ -116,12 +116,20 @@ test("starts empty, whatever other tests do", function(t)
 end)
 "#,
         ),
-        ("lib/x.test.luau", "test('a module', function(t) assert(require('lib/x').one == 1) end)"),
+        (
+            "lib/x.test.luau",
+            "local x = require('./x')\ntest('a module', function() assert(x.one == 1) end)",
+        ),
         ("lib/x.luau", "return { one = 1 }"),
     ]);
     let answer = folder.run(&["test"]);
     assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
-    insta::assert_snapshot!(redacted(&answer.out), @"");
+    insta::assert_snapshot!(redacted(&answer.out), @r##"
+      ok scripts/lib/x.test.luau  1 test, [time]
+      ok scripts/todo.test.luau  2 tests, [time]
+
+    3 passed in 2 files, [time]
+    "##);
 }
 
 #[test]
@@ -162,7 +170,37 @@ end)
     ]);
     let answer = folder.run(&["test"]);
     assert_eq!(answer.code, 1);
-    insta::assert_snapshot!(redacted(&answer.out), @"");
+    insta::assert_snapshot!(redacted(&answer.out), @r##"
+    FAIL scripts/deploy.test.luau  1 of 1 test failed
+
+      ✗ deploys
+        scripts/deploy.test.luau:14: `t:expect_reply`: another reply than expected
+          expected: "done"
+               got: "⚠️ That failed (run [id]). The owner can see why in the log."
+        14 | t:expect_reply("done")
+
+        what happened:
+          09:00 ann (admin): deploy prdo
+          09:00 bot → ann: env: `prdo` is not one of staging, prod; did you mean prod?
+                  usage: deploy <env>
+                  example: deploy prod
+          09:00 ann (admin, in ops): deploy prod
+          09:00 bot → ops: starting
+          09:00   $ make deploy ENV=prod  (exit 2 after 1m 30s)
+          09:00   … 2m later
+          09:01   ⇄ POST https://chat.example.com/done  (204)
+          09:01 bot → ops: [card "log", failed]
+                  built
+                  sent
+
+
+                  deploy.luau:8: half way
+          09:01 bot → ops: ⚠️ That failed (run [id]). The owner can see why in the log.
+          09:01   ✗ deploy.luau:8: half way
+                    deploy.luau:8: in function 'run'
+
+    0 passed, 1 failed in 1 file, [time]
+    "##);
 }
 
 #[test]
@@ -187,8 +225,14 @@ test("files outside are refused", function(t) t:user("a"):says("read") t:expect_
     ]);
     let results = folder.results();
     assert_eq!(results["files outside are refused"], None);
-    insta::assert_snapshot!(results["program"].as_deref().unwrap(), @"");
-    insta::assert_snapshot!(results["call"].as_deref().unwrap(), @"");
+    insta::assert_snapshot!(results["program"].as_deref().unwrap(), @r##"
+    the test plays no program `touch '/tmp/never "x"'`; add to it:
+      t:process({ "touch", "/tmp/never \"x\"" }, { stdout = "", code = 0 })
+    "##);
+    insta::assert_snapshot!(results["call"].as_deref().unwrap(), @r##"
+    `user:says`: the test plays no answer to `GET https://api.example.com/health?x=1`; add to it:
+      t:http("GET", "https://api.example.com/health?x=1", { status = 200, body = "" })
+    "##);
 }
 
 #[test]
@@ -230,7 +274,7 @@ test("a schedule over a weekend", function(t)
 	local boss = t:user("boss", { role = "owner" })
 	t:set_time("2026-03-06 08:59", "Asia/Shanghai")
 	t:start()
-	t:advance("4d")
+	t:advance("4d1m")
 	t:expect_reply({ text = "stand-up on Fri", to = boss })
 	t:expect_reply("stand-up on Mon")
 	t:expect_reply("stand-up on Tue")
@@ -294,8 +338,8 @@ local function built(t, answer, said)
 	t:expect_reply(said)
 end
 test("code", function(t) built(t, { stdout = "a", stderr = "b", code = 3 }, "false 3 nil false ab") end)
-test("signal", function(t) built(t, { signal = "KILL" }, "false nil KILL false ") end)
-test("timeout", function(t) built(t, { takes = "2m", stdout = "x" }, "false nil TERM true x") end)
+test("signal", function(t) built(t, { signal = "KILL" }, "false nil SIGKILL false ") end)
+test("timeout", function(t) built(t, { takes = "2m", stdout = "x" }, "false nil SIGTERM true x") end)
 test("missing", function(t) built(t, { missing = true }, "not_found") end)
 test("function", function(t)
 	built(t, function(argv, stdin) return { stdout = table.concat(argv, " ") .. " " .. tostring(stdin) } end, "true 0 nil false /usr/bin/make build in")
@@ -428,8 +472,8 @@ test("roles", function(t)
 end)
 test("mentions, files, quotes", function(t)
 	local ann, bob = t:user("ann"), t:user("bob")
-	ann:says("about @bob", { group = "ops", at = { bob } })
-	t:expect_reply({ contains = "1" })
+	ann:says("about", { group = "ops", at = { bob } })
+	t:expect_reply("bob 1")
 	ann:says("got", { files = { "plan.pdf" }, quotes = "earlier" })
 	t:expect_reply("plan.pdf earlier")
 end)
@@ -469,7 +513,16 @@ test("time", function(t) t:set_time("noon") end)
     let results = folder.results();
     let all: Vec<String> =
         results.iter().map(|(name, why)| format!("{name}: {}", why.as_deref().unwrap())).collect();
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r##"
+    method: `t` has no `expect_repyl`; did you mean `expect_reply`? it has `advance`, `expect_card`, `expect_http`, `expect_no_reply`, `expect_process`, `expect_reply`, `file`, `http`, `process`, `read`, `real`, `set_time`, `start`, `user`
+    option: `t:user`: unknown option `rol`; did you mean `role`? it takes `id`, `role`
+    path: `t:file`: expected a path below the home folder, such as "~/notes.txt", or a relative one, got "/etc/x"
+    program: `t:process`: unknown option `stdut`; did you mean `stdout`? it takes `code`, `missing`, `signal`, `stderr`, `stdout`, `takes`
+    real: `t:real`: call it before anybody says something: the script runs already
+    reply: `t:expect_reply`: unknown option `contain`; did you mean `contains`? it takes `contains`, `file`, `group`, `markdown`, `matches`, `text`, `title`, `to`
+    state: `t:expect_card`: option `state`: expected "open", "finished" or "failed", got "done"
+    time: `t:set_time`: argument #1 (`time`): expected a time such as "2026-03-01 08:59", got "noon"
+    "##);
 }
 
 #[test]
@@ -512,7 +565,40 @@ fn files_that_do_not_load_say_why_and_the_others_run() {
     ]);
     let answer = folder.run(&["test"]);
     assert_eq!(answer.code, 1);
-    insta::assert_snapshot!(redacted(&answer.out), @"");
+    insta::assert_snapshot!(redacted(&answer.out), @r##"
+    FAIL scripts/a.test.luau
+      a.luau:1: Expected 'end' (to close 'function' at column 18), got <eof>
+       1 | bot.command('a', function(ctx)
+         |                  ^^^^^^^^
+    FAIL scripts/b.test.luau
+      b.test.luau:1: Expected 'end' (to close 'function' at column 11), got <eof>
+       1 | test('x', function()
+         |           ^^^^^^^^
+    FAIL scripts/c.test.luau
+      there is no script for this test: expected `c.luau` beside it
+    FAIL scripts/d.test.luau
+      `d.test.luau` declares no test; write `test("what it does", function(t) … end)`
+    FAIL scripts/e.test.luau
+      e.test.luau:1: handlers are declared in `e.luau`, not in its test
+    FAIL scripts/f.test.luau
+      f.test.luau:2: `test`: there is a test of that name already, in line 1
+       2 | test('same', function() end)
+         | ^^^^
+      ok scripts/g.test.luau  1 test, [time]
+    FAIL scripts/h.test.luau  1 of 1 test failed
+
+      ✗ timer
+        scripts/h.test.luau:1: `t:advance`: `bot.every 1s` of h.luau:1 failed: h.luau:1: oops
+          h.luau:1: in function <h.luau:1>
+        1 | test('timer', function(t) t:start() t:advance('2s') end)
+
+        what happened:
+          09:00   … 2s later
+          09:00   ✗ `bot.every 1s` of h.luau:1 failed: h.luau:1: oops
+                    h.luau:1: in function <h.luau:1>
+
+    1 passed, 7 failed in 8 files, [time]
+    "##);
 }
 
 #[test]

@@ -1,30 +1,82 @@
 //! A program that is played: what it says comes at once, its end when its time has come.
 
+use std::any::Any;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::process::{Chunk, Exit, SIGTERM, Stops, Stream};
+use super::command::{Command, SpawnError};
+use super::process::{Chunk, Exit, Process, Processes, SIGTERM, Stops, Stream};
 use crate::api::world::Program;
 use crate::clock::Clock;
 
 /// No process has it, and nothing could be sent to it.
-pub(super) const PLAYED_PID: u32 = 99_999_999;
+const PLAYED_PID: u32 = 99_999_999;
 
 /// Bytes of one piece of output, as of programs that are run.
 const CHUNK: usize = 8 << 10;
 
-pub(super) struct Play {
-    pub(super) program: Program,
-    pub(super) stops: Stops,
-    pub(super) chunks: mpsc::Sender<Chunk>,
-    pub(super) signals: mpsc::Receiver<i32>,
-    pub(super) exit: watch::Sender<Option<Exit>>,
-    pub(super) clock: Clock,
+/// Such pieces that may wait for the reader.
+const PIECES: usize = 16;
+
+impl Processes {
+    /// A program that is not run but played, by `clock`. It ends as one that is run: by itself, by its time, with its
+    /// handle or its run.
+    ///
+    /// # Errors
+    ///
+    /// Why it would not start.
+    pub(crate) fn play(
+        &self,
+        program: Program,
+        command: &Command,
+        clock: &Clock,
+        over: &CancellationToken,
+        keep: impl Any + Send,
+    ) -> Result<Process, SpawnError> {
+        if let Some(refusal) = program.refusal(command) {
+            return Err(refusal);
+        }
+        let (runtime, tasks, closing) = self.house().ok_or(SpawnError::Closing)?;
+        let kill = CancellationToken::new();
+        let guard = kill.clone().drop_guard();
+        let (chunks, output) = mpsc::channel(PIECES);
+        let (signal, signals) = mpsc::channel(1);
+        let (exit, exited) = watch::channel(None);
+        let stops = Stops { kill: kill.clone(), over: over.clone(), closing };
+        let play = Play { program, stops, chunks, signals, exit, clock: clock.clone() };
+        let timeout = command.timeout;
+        drop(tasks.spawn_on(
+            async move {
+                play.run(timeout).await;
+                drop(keep);
+            },
+            &runtime,
+        ));
+        Ok(Process {
+            pid: PLAYED_PID,
+            stdin: Mutex::new(Some(Box::new(tokio::io::sink()))),
+            output: Mutex::new(output),
+            signal,
+            exit: exited,
+            kill,
+            _guard: guard,
+        })
+    }
+}
+
+struct Play {
+    program: Program,
+    stops: Stops,
+    chunks: mpsc::Sender<Chunk>,
+    signals: mpsc::Receiver<i32>,
+    exit: watch::Sender<Option<Exit>>,
+    clock: Clock,
 }
 
 impl Play {
-    pub(super) async fn run(self, timeout: Option<Duration>) {
+    async fn run(self, timeout: Option<Duration>) {
         let Self { program, stops, chunks, mut signals, exit, clock } = self;
         let begin = clock.start();
         let says = async {

@@ -25,9 +25,6 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::api::shell::command::{Command, Exact, SpawnError, Stdin};
-use crate::api::shell::play::{PLAYED_PID, Play};
-use crate::api::world::Program;
-use crate::clock::Clock;
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
 pub const MAX_OPEN: usize = 256;
@@ -136,50 +133,10 @@ impl Processes {
         })
     }
 
-    /// A program that is not run but played, by `clock`. It ends as one that is run: by itself, by its time, with its
-    /// handle or its run.
-    ///
-    /// # Errors
-    ///
-    /// Why it would not start.
-    pub(crate) fn play(
-        &self,
-        program: Program,
-        command: &Command,
-        clock: &Clock,
-        over: &CancellationToken,
-        keep: impl Any + Send,
-    ) -> Result<Process, SpawnError> {
-        if let Some(refusal) = program.refusal(command) {
-            return Err(refusal);
-        }
-        let runtime = self.0.runtime.clone().or_else(|| Handle::try_current().ok());
-        let Some(runtime) = runtime else { return Err(SpawnError::Closing) };
-        let kill = CancellationToken::new();
-        let guard = kill.clone().drop_guard();
-        let (chunks, output) = mpsc::channel(CHUNKS);
-        let (signal, signals) = mpsc::channel(1);
-        let (exit, exited) = watch::channel(None);
-        let stops =
-            Stops { kill: kill.clone(), over: over.clone(), closing: self.0.closing.clone() };
-        let play = Play { program, stops, chunks, signals, exit, clock: clock.clone() };
-        let timeout = command.timeout;
-        drop(self.0.tasks.spawn_on(
-            async move {
-                play.run(timeout).await;
-                drop(keep);
-            },
-            &runtime,
-        ));
-        Ok(Process {
-            pid: PLAYED_PID,
-            stdin: Mutex::new(Some(Box::new(tokio::io::sink()))),
-            output: Mutex::new(output),
-            signal,
-            exit: exited,
-            kill,
-            _guard: guard,
-        })
+    /// Where supervising tasks run, and what ends all processes; `None` once nothing is started any more.
+    pub(super) fn house(&self) -> Option<(Handle, &TaskTracker, CancellationToken)> {
+        let runtime = self.0.runtime.clone().or_else(|| Handle::try_current().ok())?;
+        Some((runtime, &self.0.tasks, self.0.closing.clone()))
     }
 
     /// Ends all processes and waits until they are gone; nothing is started any more.
@@ -243,14 +200,14 @@ pub(super) type Input = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A running program. Dropping it ends the program and what it started.
 pub struct Process {
-    pid: u32,
+    pub(super) pid: u32,
     // Asynchronous locks: a reader keeps its turn while it waits, that is their point.
-    stdin: Mutex<Option<Input>>,
-    output: Mutex<mpsc::Receiver<Chunk>>,
-    signal: mpsc::Sender<i32>,
-    exit: watch::Receiver<Option<Exit>>,
-    kill: CancellationToken,
-    _guard: DropGuard,
+    pub(super) stdin: Mutex<Option<Input>>,
+    pub(super) output: Mutex<mpsc::Receiver<Chunk>>,
+    pub(super) signal: mpsc::Sender<i32>,
+    pub(super) exit: watch::Receiver<Option<Exit>>,
+    pub(super) kill: CancellationToken,
+    pub(super) _guard: DropGuard,
 }
 
 impl fmt::Debug for Process {
@@ -320,9 +277,9 @@ struct Started {
 /// What ends a process from outside.
 #[derive(Clone)]
 pub(super) struct Stops {
-    kill: CancellationToken,
-    over: CancellationToken,
-    closing: CancellationToken,
+    pub(super) kill: CancellationToken,
+    pub(super) over: CancellationToken,
+    pub(super) closing: CancellationToken,
 }
 
 impl Stops {
