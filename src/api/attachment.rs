@@ -74,9 +74,10 @@ pub(super) async fn save(
     };
     let (sender, pieces) = mpsc::channel(PIECES);
     let caller = call.host.downloads().clone();
+    let wait = call.host.wait();
     let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
     let fetching = call.host.on_sockets(async move {
-        caller.download(url, max, timeout, sender).await;
+        caller.download(url, max, timeout, wait, sender).await;
     });
     let writing = tokio::task::spawn_blocking(move || {
         inbox::receive(&roots, &script, &target, name.as_deref(), stem, pieces)
