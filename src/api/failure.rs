@@ -97,6 +97,7 @@ pub fn misuse(message: impl Into<String>) -> Error {
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) | Value::Number(_) => "number",
+        secret if crate::api::secret::is_secret(secret) => "a secret",
         other => other.type_name(),
     }
 }

@@ -88,7 +88,9 @@ impl Reader<'_> {
             let span = name.span();
             if table == "access.roles" {
                 self.list(&path, Kind::Roles, &span, value);
-            } else if keys::is_table(&path) || path == "access.roles" {
+            } else if table == "secrets" {
+                self.setting(&path, Kind::Secret, &span, value);
+            } else if keys::is_table(&path) || matches!(path.as_str(), "access.roles" | "secrets") {
                 match value.get_ref() {
                     DeValue::Table(inner) => {
                         let place = self.place(&span);

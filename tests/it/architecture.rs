@@ -48,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sim", &["dingtalk", "message"]),
     ("message", &[]),
     ("config", &["message"]),
-    ("telemetry", &[]),
+    ("telemetry", &["config"]),
 ];
 
 /// Past this, look for the second noun.

@@ -14,6 +14,7 @@ mod api_http;
 mod api_media;
 mod api_misuse;
 mod api_re;
+mod api_secret;
 mod api_text;
 mod architecture;
 mod browser;

@@ -15,6 +15,7 @@ mod process;
 mod reach;
 mod queues;
 mod reload;
+mod secrets;
 mod stage;
 mod start;
 mod stopping;
