@@ -11,7 +11,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mlua::{
-    Lua, MetaMethod, Result as LuaResult, Table, UserData, UserDataMethods, Value, Variadic,
+    Lua, MetaMethod, Result as LuaResult, Table, UserData, UserDataFields, UserDataMethods, Value,
+    Variadic,
 };
 
 use crate::api::failure::{Failure, Outcome, misuse, suggestion, type_name};
@@ -20,6 +21,9 @@ use crate::api::options::text_of;
 use crate::api::{Host, Scope};
 use crate::config::Secret;
 use crate::config::hide;
+
+/// As long as those of the settings may be; each is looked for in everything that is said.
+const MAX_BYTES: usize = 16 << 10;
 
 /// Secrets by name; `None` where a name is there and its value could not be read.
 pub type Secrets = BTreeMap<String, Option<Secret>>;
@@ -41,6 +45,10 @@ impl Opaque {
 }
 
 impl UserData for Opaque {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_meta_field(MetaMethod::Type, "secret");
+    }
+
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_meta_function(MetaMethod::ToString, |_, _: Value| Ok("***"));
         methods.add_meta_function(MetaMethod::Concat, |_, _: (Value, Value)| {
@@ -76,6 +84,9 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
                     ))
                 })?;
                 joined.push_str(&text);
+                if joined.len() > MAX_BYTES {
+                    return Err(misuse(format!("a secret has at most {MAX_BYTES} bytes")));
+                }
             }
             Ok(Opaque::new(joined))
         })?
@@ -86,6 +97,9 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
                     type_name(&password)
                 ))
             })?;
+            if user.len() + password.len() > MAX_BYTES {
+                return Err(misuse(format!("a secret has at most {MAX_BYTES} bytes")));
+            }
             let encoded = STANDARD.encode(format!("{user}:{password}"));
             hide(&encoded);
             Ok(Opaque::new(format!("Basic {encoded}")))

@@ -266,7 +266,8 @@ pub(super) fn read_environment(
         if value.trim().is_empty() {
             continue;
         }
-        let list = keys::find(&path).is_none_or(|key| key.kind == Kind::List);
+        let list = path.starts_with("access.roles.")
+            || keys::find(&path).is_some_and(|key| key.kind == Kind::List);
         let value = if list {
             Raw::List(
                 value

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 const SHORTEST: usize = 6;
 
 /// Scripts make secrets out of secrets; a loop that does stops adding here.
-const MOST: usize = 4_096;
+const MOST: usize = 2_048;
 
 /// What is written in their place.
 const SHOWN: &str = "***";

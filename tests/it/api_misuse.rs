@@ -184,7 +184,7 @@ async fn what_cannot_be_kept_or_written_is_refused_with_its_place() {
             } do
                 refused("contains itself", write, cyclic)
                 refused("nested more than", write, deep)
-                refused("it is nan", write, { 0/0 })
+                refused("it is NaN", write, { 0/0 })
                 refused("it is inf", write, { x = 1/0 })
                 refused("not UTF-8", write, { x = "\255\254" })
                 refused("a key is not UTF-8", write, { ["\255"] = 1 })

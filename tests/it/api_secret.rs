@@ -71,7 +71,7 @@ async fn a_secret_shows_nothing_of_itself() {
         .passes(&format!(
             r#"
             local url, s = "http://{address}/", assert(secret.get("plain"))
-            assert(tostring(s) == "***" and string.format("%s", s) == "***" and `{{s}}` == "***")
+            assert(tostring(s) == "***" and string.format("%*", s) == "***" and typeof(s) == "secret" and `{{s}}` == "***")
             local function refused(what, ...)
                 local result = table.pack(pcall(...))
                 assert(not result[1], what)

@@ -14,6 +14,8 @@ use crate::api::failure::Failure;
 const MAX_ENTRIES: usize = 20_000;
 /// Entries that a search looks at: a home folder with its build folders, not a whole disk.
 const MAX_SEEN: usize = 500_000;
+/// A path, with room for some signs.
+const MAX_PATTERN_BYTES: usize = 4096;
 /// Folders inside folders that a search enters.
 const MAX_DEPTH: usize = 40;
 /// Copied between two looks at whether the run still wants it.
@@ -247,6 +249,10 @@ pub(super) fn glob(
     let bad = |why: String| {
         Failure::new("bad_path", format!("`{}` is no pattern: {why}", shortened(pattern)))
     };
+    if pattern.len() > MAX_PATTERN_BYTES {
+        // The matcher panics when it grows too large.
+        return Err(bad(format!("expected at most {MAX_PATTERN_BYTES} bytes")));
+    }
     let matcher = globset::GlobBuilder::new(&rest)
         .literal_separator(true)
         .build()
