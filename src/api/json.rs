@@ -106,6 +106,9 @@ impl Encoder {
             Value::Number(number) => self.number(*number)?,
             Value::String(text) => {
                 self.bytes += text.as_bytes().len();
+                if self.bytes > MAX_BYTES {
+                    return Err(self.fail(&format!("it has more than {} MiB", MAX_BYTES >> 20)));
+                }
                 let text = text.to_str().map_err(|_| self.fail("the text is not UTF-8"))?;
                 serde_json::Value::String(text.to_owned())
             }
