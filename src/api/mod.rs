@@ -50,12 +50,14 @@ pub mod shell;
 mod stream;
 pub mod text;
 pub mod time;
+pub mod world;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::clock::Clock;
 use crate::dingtalk::Client;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
@@ -63,12 +65,14 @@ use crate::store::kv::Kv;
 
 use fs::roots::Roots;
 use http::Network;
+use world::{Wait, Waits};
 
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
 pub use options::Options;
 pub use run::{Limit, Limits, Run};
 pub use shell::process::Processes;
+pub use world::World;
 
 /// A module: its global name, its table, and its definition.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +110,9 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
+/// Definitions of what test files are written with.
+pub const TESTS: &str = include_str!("test.d.luau");
+
 /// Definitions of what handlers are given: `ctx` and its objects.
 pub const CONTEXT: &str = include_str!("ctx.d.luau");
 
@@ -127,6 +134,9 @@ struct Inner {
     /// `None`: scripts are only checked.
     secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
+    clock: Clock,
+    world: Option<Arc<dyn World>>,
+    waits: Waits,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -151,6 +161,9 @@ impl Host {
                 owner: None,
                 secrets: None,
                 client: None,
+                clock: Clock::default(),
+                world: None,
+                waits: Waits::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -216,8 +229,45 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The same host, for which time is `clock`.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host in a rehearsal: time is `clock`, and `world` stands in for what is outside.
+    #[must_use]
+    pub fn with_world(&self, clock: Clock, world: Arc<dyn World>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        inner.world = Some(world);
+        Self { inner: Arc::new(inner) }
+    }
+
     pub(crate) fn client(&self) -> Option<&Client> {
         self.inner.client.as_ref()
+    }
+
+    /// The time of its scripts.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// What stands in for the world; `None`: nothing does.
+    pub(crate) fn world(&self) -> Option<&dyn World> {
+        self.inner.world.as_deref()
+    }
+
+    /// Counts a wait for the real world until the guard is dropped.
+    pub(crate) fn wait(&self) -> Wait {
+        self.inner.waits.begin()
+    }
+
+    /// How much of the real world its scripts wait for at this moment.
+    pub fn waiting(&self) -> usize {
+        self.inner.waits.count()
     }
 
     /// What fetches the files of messages.
@@ -230,6 +280,7 @@ impl Host {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> LuaResult<T> {
+        let _wait = self.wait();
         let done = self.inner.http.on_sockets(work).await;
         done.map_err(|error| misuse(format!("the call was cut short: {error}")))
     }

@@ -8,12 +8,14 @@ use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mlua::Result as LuaResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
+use crate::clock::Clock;
+use crate::clock::Stopwatch;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
@@ -85,7 +87,7 @@ pub struct Run {
     limits: Limits,
     cancel: CancellationToken,
     over: CancellationToken,
-    started: Instant,
+    started: Stopwatch,
     cpu_us: AtomicU64,
     output_bytes: AtomicU64,
     processes: AtomicUsize,
@@ -117,6 +119,18 @@ impl Run {
         limits: Limits,
         cancel: CancellationToken,
     ) -> Arc<Self> {
+        Self::on_clock(&Clock::default(), id, message, role, limits, cancel)
+    }
+
+    /// As [`Run::new`]; its wall clock is `clock`.
+    pub fn on_clock(
+        clock: &Clock,
+        id: impl Into<String>,
+        message: Option<Arc<Message>>,
+        role: Option<String>,
+        limits: Limits,
+        cancel: CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id: id.into(),
             message,
@@ -124,7 +138,7 @@ impl Run {
             limits,
             cancel,
             over: CancellationToken::new(),
-            started: Instant::now(),
+            started: clock.start(),
             cpu_us: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             processes: AtomicUsize::new(0),
@@ -209,9 +223,18 @@ impl Run {
         self.waited.swap(false, Ordering::Relaxed)
     }
 
-    /// When the wall clock runs out.
-    pub fn deadline(&self) -> Instant {
-        self.started + self.limits.wall
+    /// Waits until the wall clock runs out.
+    pub(crate) fn deadline(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (clock, left) = (
+            self.started.clock().clone(),
+            self.limits.wall.saturating_sub(self.started.elapsed()),
+        );
+        async move { clock.sleep(left).await }
+    }
+
+    /// How many replies and cards it has queued since it began.
+    pub fn said(&self) -> usize {
+        self.state().replied
     }
 
     /// Adds Lua time; notes the limits of time that are exceeded now.

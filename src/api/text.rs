@@ -122,9 +122,14 @@ fn pieces<'text>(pieces: impl Iterator<Item = &'text str>) -> LuaResult<Vec<Stri
 /// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
 /// there, an `@` is kept from mentioning, and what a terminal would act on goes.
 pub fn escape(text: &str) -> String {
+    escaped(text, true)
+}
+
+/// `begin`: whether the text stands where a line of Markdown begins.
+fn escaped(text: &str, mut begin: bool) -> String {
     let text = clean(text);
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    let mut begin = true; // only blanks and digits since the line began
+    // `begin` holds while there were only blanks and digits since the line began.
     let mut digits = false;
     for c in text.chars() {
         match c {
@@ -267,7 +272,7 @@ fn cell(value: &Value) -> Result<String, &'static str> {
 }
 
 fn escape_cell(text: &str) -> String {
-    escape(text.trim()).replace('\n', " ")
+    escaped(&text.trim().replace('\n', " "), false)
 }
 
 #[cfg(test)]
@@ -288,6 +293,7 @@ mod tests {
         ] {
             assert_eq!(escape(text), expected);
         }
+        assert_eq!(escape_cell("1.5 a|b\n- c"), r"1.5 a\|b - c", "a cell does not begin a line");
     }
 
     #[test]

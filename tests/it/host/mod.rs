@@ -3,20 +3,23 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
 mod access;
+mod around;
 mod control;
 mod crash;
 mod delivery;
 mod disk;
 mod examples;
 mod files;
+mod handover;
 mod moments;
 mod order;
 mod process;
-mod reach;
 mod queues;
+mod reach;
 mod reload;
 mod secrets;
 mod stage;
 mod start;
 mod stopping;
+mod transcript;
 mod wire;
