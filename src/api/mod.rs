@@ -31,6 +31,7 @@ pub mod clean;
 pub mod cron;
 pub mod ctx;
 pub mod definitions;
+pub mod dialog;
 pub mod failure;
 pub mod fs;
 pub mod http;
@@ -62,6 +63,7 @@ use crate::store::kv::Kv;
 use fs::roots::Roots;
 use http::Network;
 
+pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
 pub use options::Options;
@@ -118,6 +120,7 @@ struct Inner {
     http: http::Caller,
     owner: Option<StaffId>,
     client: Option<Client>,
+    dialogs: Dialogs,
 }
 
 #[derive(Clone, Debug)]
@@ -139,6 +142,7 @@ impl Host {
                 http: http::Caller::new(Network::default()),
                 owner: None,
                 client: None,
+                dialogs: Dialogs::default(),
             }),
         }
     }
@@ -182,6 +186,11 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The questions that scripts have asked people and that are open.
+    pub fn dialogs(&self) -> &Dialogs {
+        &self.inner.dialogs
     }
 
     pub(crate) fn client(&self) -> Option<&Client> {

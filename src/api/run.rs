@@ -90,6 +90,9 @@ pub struct Run {
     output_bytes: AtomicU64,
     processes: AtomicUsize,
     hit: OnceLock<Limit>,
+    /// Time in which the wall clock stood still, and since when it does: microseconds after `started`, plus one.
+    paused_us: AtomicU64,
+    pausing_us: AtomicU64,
     /// A host future said "not yet" since the driver last asked.
     waited: AtomicBool,
     state: Mutex<State>,
@@ -129,6 +132,8 @@ impl Run {
             output_bytes: AtomicU64::new(0),
             processes: AtomicUsize::new(0),
             hit: OnceLock::new(),
+            paused_us: AtomicU64::new(0),
+            pausing_us: AtomicU64::new(0),
             waited: AtomicBool::new(false),
             state: Mutex::default(),
         })
@@ -209,9 +214,32 @@ impl Run {
         self.waited.swap(false, Ordering::Relaxed)
     }
 
-    /// When the wall clock runs out.
+    /// When the wall clock runs out, as it looks now: waiting for a person moves it.
     pub fn deadline(&self) -> Instant {
-        self.started + self.limits.wall
+        self.started + self.limits.wall + self.paused()
+    }
+
+    /// Stops the wall clock until the guard is dropped.
+    pub(crate) fn waits_for_a_person(self: &Arc<Self>) -> Patience {
+        self.pausing_us.store(self.age_us() + 1, Ordering::Relaxed);
+        Patience(Arc::clone(self))
+    }
+
+    /// Whether it waits for somebody's answer.
+    pub fn is_waiting(&self) -> bool {
+        self.pausing_us.load(Ordering::Relaxed) > 0
+    }
+
+    fn age_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn paused(&self) -> Duration {
+        let now = match self.pausing_us.load(Ordering::Relaxed) {
+            0 => 0,
+            since => self.age_us().saturating_sub(since - 1),
+        };
+        Duration::from_micros(self.paused_us.load(Ordering::Relaxed).saturating_add(now))
     }
 
     /// Adds Lua time; notes the limits of time that are exceeded now.
@@ -229,7 +257,7 @@ impl Run {
     fn check_clocks(&self, cpu: Duration) {
         if cpu > self.limits.cpu {
             self.hit(Limit::Cpu(self.limits.cpu));
-        } else if self.started.elapsed() > self.limits.wall {
+        } else if Instant::now() > self.deadline() {
             self.hit(Limit::Wall(self.limits.wall));
         }
     }
@@ -367,6 +395,18 @@ impl Run {
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").field("id", &self.id).field("hit", &self.hit).finish_non_exhaustive()
+    }
+}
+
+/// While it lives, a run's wall clock stands still.
+#[derive(Debug)]
+pub(crate) struct Patience(Arc<Run>);
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        let since = self.0.pausing_us.swap(0, Ordering::Relaxed);
+        let waited = self.0.age_us().saturating_sub(since.saturating_sub(1));
+        self.0.paused_us.fetch_add(waited, Ordering::Relaxed);
     }
 }
 

@@ -12,7 +12,7 @@
 mod history;
 mod key;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rusqlite::{Connection, params};
 use tokio::sync::Notify;
@@ -39,11 +39,23 @@ pub struct Inbox {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     /// Ids of the rows that wait or run, by lane; agrees with the table after each commit.
     lanes: Mutex<Lanes>,
+    answers: OnceLock<Answers>,
     ready: Notify,
+}
+
+/// Whether a message that has just come in a lane answers a question that was asked there.
+type Answers = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Begins the lane of a message that answers a question: it goes past the run that waits for it.
+const ANSWER: &str = "answer\u{1f}";
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("lanes", &self.lanes).finish_non_exhaustive()
+    }
 }
 
 /// What became of a delivery.
@@ -63,6 +75,13 @@ pub struct Row {
     pub lane: String,
     pub received_at_ms: i64,
     pub inbound: Inbound,
+}
+
+impl Row {
+    /// Whether it came as the answer to a question.
+    pub fn is_answer(&self) -> bool {
+        self.lane.starts_with(ANSWER)
+    }
 }
 
 /// How a run ended.
@@ -107,8 +126,17 @@ impl Inbox {
         Ok(Self {
             store,
             bypass,
-            shared: Arc::new(Shared { lanes: Mutex::new(lanes), ready: Notify::new() }),
+            shared: Arc::new(Shared {
+                lanes: Mutex::new(lanes),
+                answers: OnceLock::new(),
+                ready: Notify::new(),
+            }),
         })
+    }
+
+    /// Lets messages that `answers` takes, asked once for each with its lane, go past the lane. To be said once.
+    pub fn answers(&self, answers: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let _ = self.shared.answers.set(Box::new(answers));
     }
 
     /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
@@ -121,6 +149,10 @@ impl Inbox {
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let row_lane = lane.clone();
         let shared = Arc::clone(&self.shared);
+        let may_answer = match &inbound {
+            Inbound::Message(message) => !(self.bypass)(&message.text),
+            Inbound::CardAction(_) | Inbound::Event(_) => false,
+        };
         let insert = move |c: &Connection| {
             let inserted = c
                 .prepare_cached(
@@ -137,6 +169,8 @@ impl Inbox {
         // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.
         let queue = move |id: Option<i64>| {
             let Some(id) = id else { return Accepted::Duplicate };
+            let answers = may_answer && shared.answers.get().is_some_and(|answers| answers(&lane));
+            let lane = if answers { format!("{ANSWER}{id}") } else { lane };
             shared.lanes.lock().expect("nobody panics holding this").push(lane, id);
             shared.ready.notify_one();
             Accepted::New

@@ -107,8 +107,14 @@ async fn poll_to_end(
     let mut deadline = pin!(tokio::time::sleep_until(run.deadline().into()));
     let mut cancelled = pin!(run.cancel().cancelled());
     poll_fn(move |context| {
-        if deadline.as_mut().poll(context).is_ready() {
-            run.hit(Limit::Wall(run.limits().wall));
+        while deadline.as_mut().poll(context).is_ready() {
+            // It moves while the run waits for a person.
+            let now_due = tokio::time::Instant::from_std(run.deadline());
+            if now_due <= tokio::time::Instant::now() {
+                run.hit(Limit::Wall(run.limits().wall));
+                break;
+            }
+            deadline.as_mut().reset(now_due);
         }
         let _ = cancelled.as_mut().poll(context); // registers; `is_stopped` asks the token
         if run.is_stopped() {

@@ -127,7 +127,7 @@ impl Explanation {
         let routes = snapshot.routes();
         let today = chrono::Local::now().date_naive();
         self.gates.push(duplicate(self.past.as_ref()));
-        let (actor, decision) = match decision::decide(access, routes, message, today) {
+        let (actor, decision) = match decision::decide(access, routes, message, today, false) {
             Ok(decided) => decided,
             Err(why) => {
                 self.gates.push(Gate::no(Name::Access, denied(&why, place)));
@@ -366,7 +366,7 @@ fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outc
         Verdict::Run { handler, .. } => {
             ("runs", format!("runs `{}` of {}", handler.title(), handler.place))
         }
-        Verdict::Control(_) | Verdict::Help { .. } => {
+        Verdict::Control(_) | Verdict::Help { .. } | Verdict::Answer => {
             ("answered", "moonbell answers itself".to_owned())
         }
         Verdict::NotForYou(handler) => {

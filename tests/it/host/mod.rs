@@ -6,6 +6,7 @@ mod access;
 mod control;
 mod crash;
 mod delivery;
+mod dialogs;
 mod disk;
 mod examples;
 mod explain;
