@@ -14,6 +14,7 @@ use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Processes;
+use crate::api::fs::inbox as received;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
 use crate::config::Config;
@@ -70,6 +71,9 @@ const GONE_AGAIN: Duration = Duration::from_mins(1);
 
 /// How often finished rows of more than a day ago are swept out.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
+/// In the state folder: a folder for each script.
+const FILES: &str = "files";
 
 /// Why the host cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +159,7 @@ impl App {
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join("files")))
+            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
@@ -251,7 +255,8 @@ impl App {
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
         downstream.spawn(outbox);
         downstream.spawn(report.run(stages.aside.clone()));
-        downstream.spawn(sweep(self.inbox.clone(), stages.aside.clone()));
+        let files = self.config.state.dir.join(FILES);
+        downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
             let (outbox, reports) = (self.outbox.clone(), self.library.reports());
             let runs = self.lua.engine().background();
@@ -312,8 +317,13 @@ struct Stages {
     aside: CancellationToken,
 }
 
-async fn sweep(inbox: Inbox, stop: CancellationToken) {
+async fn sweep(inbox: Inbox, files: std::path::PathBuf, stop: CancellationToken) {
     loop {
+        let (files, today) = (files.clone(), chrono::Local::now().date_naive());
+        let swept = tokio::task::spawn_blocking(move || received::sweep(&files, today)).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "old files from chats were not swept out");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SWEEP_EVERY) => {}

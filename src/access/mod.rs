@@ -8,7 +8,8 @@
 
 mod refusals;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock};
 
 use crate::config;
 use crate::message::Person;
@@ -22,7 +23,8 @@ pub const OWNER: &str = "owner";
 /// Answers "may this person do that?".
 #[derive(Debug)]
 pub struct Access {
-    lists: config::Access,
+    owner: Option<StaffId>,
+    roles: RwLock<BTreeMap<String, Vec<String>>>,
     refusals: Refusals,
 }
 
@@ -48,7 +50,17 @@ pub enum Denied {
 
 impl Access {
     pub fn new(lists: config::Access) -> Self {
-        Self { lists, refusals: Refusals::default() }
+        Self {
+            owner: lists.owner,
+            roles: RwLock::new(lists.roles),
+            refusals: Refusals::default(),
+        }
+    }
+
+    /// Gives `person` a role beside those of the lists. The role of the owner is not given.
+    pub fn grant(&self, role: &str, person: &StaffId) {
+        let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+        roles.entry(role.to_owned()).or_default().push(person.to_string());
     }
 
     /// Returns who `person` is here, or why nobody.
@@ -62,15 +74,16 @@ impl Access {
             return Err(Denied::OtherOrganisation);
         }
         let mut roles: BTreeSet<String> = self
-            .lists
             .roles
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
             .iter()
             .filter(|(_, ids)| ids.iter().any(|listed| listed == "*" || listed == id.as_str()))
             .map(|(role, _)| role.clone())
             .collect();
         // The owner is one person, named in one place: a list called `owner` gives nothing.
         roles.remove(OWNER);
-        if self.lists.owner.as_ref() == Some(&id) {
+        if self.owner.as_ref() == Some(&id) {
             roles.insert(OWNER.to_owned());
         }
         if roles.is_empty() { Err(Denied::NoRole(id)) } else { Ok(Actor { id, roles }) }
@@ -82,7 +95,7 @@ impl Access {
     }
 
     pub fn owner(&self) -> Option<&StaffId> {
-        self.lists.owner.as_ref()
+        self.owner.as_ref()
     }
 }
 

@@ -10,6 +10,7 @@ use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
+use crate::api::fs::check_pattern;
 use crate::api::module::Module;
 use crate::api::moment;
 use crate::api::options::{Options, duration};
@@ -44,6 +45,15 @@ pub enum Declared {
     Cron {
         schedule: Schedule,
     },
+    /// Files that change.
+    Watch {
+        patterns: Vec<String>,
+        /// How long they must be quiet.
+        debounce: Duration,
+    },
+    /// What a version leaves to the next.
+    Save,
+    Restore,
 }
 
 /// What a handler says about itself, besides what it does.
@@ -59,6 +69,8 @@ pub struct HandlerOptions {
     pub priority: i32,
     /// Wall-clock limit of a run, instead of the host's.
     pub timeout: Option<Duration>,
+    /// Of timers: what people call it by.
+    pub name: Option<String>,
 }
 
 /// What waits for what.
@@ -96,6 +108,13 @@ pub(crate) const DECLARATION: &str = "`bot.";
 
 /// More than anybody writes, less than a loop that forgot to stop.
 const MAX_DECLARATIONS: usize = 10_000;
+
+/// Long enough for a program that writes several files, short enough to feel at once.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+const LONGEST_DEBOUNCE: Duration = Duration::from_mins(10);
+
+/// Of one `bot.watch`: each folder takes a watcher of the system, which has few.
+const MAX_WATCHED: usize = 32;
 
 /// Shorter than this is a spin, not a timer.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -136,37 +155,44 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
         .function("on", &["event", "handler"], |lua, _, (event, function): (String, Function)| {
             collect(lua, moment::declared(&event)?, HandlerOptions::default(), function)
         })?
-        .function("every", &["interval", "handler"], |lua, _, (interval, function): (Value, Function)| {
+        .function("save", &["handler"], |lua, _, function: Function| {
+            collect(lua, Declared::Save, HandlerOptions::default(), function)
+        })?
+        .function("restore", &["handler"], |lua, _, function: Function| {
+            collect(lua, Declared::Restore, HandlerOptions::default(), function)
+        })?
+        .function(
+            "watch",
+            &["patterns", "options", "handler"],
+            |lua, _, (patterns, second, third): (Value, Value, Value)| {
+                let patterns = watched_of(&patterns)?;
+                let (mut options, function) = timer_of(second, third)?;
+                let debounce = options.duration("debounce")?.unwrap_or(DEBOUNCE);
+                options.finish()?;
+                if debounce > LONGEST_DEBOUNCE {
+                    return Err(misuse(format!("option `debounce`: expected {LONGEST_DEBOUNCE:?} or less, got {debounce:?}")));
+                }
+                collect(lua, Declared::Watch { patterns, debounce }, HandlerOptions::default(), function)
+            },
+        )?
+        .function("every", &["interval", "options", "handler"], |lua, _, (interval, second, third): (Value, Value, Value)| {
+            let (mut options, function) = timer_of(second, third)?;
+            let name = name_of(&mut options)?;
+            options.finish()?;
             let interval = duration(&interval).map_err(|why| misuse(format!("argument #1 (`interval`): {why}")))?;
             if interval < SHORTEST_INTERVAL {
                 return Err(misuse("argument #1 (`interval`): expected 100ms or more"));
             }
-            collect(lua, Declared::Every { interval }, HandlerOptions::default(), function)
+            collect(lua, Declared::Every { interval }, HandlerOptions { name, ..HandlerOptions::default() }, function)
         })?
         .function(
             "cron",
             &["schedule", "options", "handler"],
             |lua, _, (expression, second, third): (String, Value, Value)| {
-                let (options, function) = match (second, third) {
-                    (Value::Function(function), Value::Nil) => (Options::from(None), function),
-                    (Value::Table(options), Value::Function(function)) => {
-                        (Options::from(Some(options)), function)
-                    }
-                    (Value::Table(_), third) => {
-                        return Err(misuse(format!(
-                            "argument #3 (`handler`): expected function, got {}",
-                            type_name(&third)
-                        )));
-                    }
-                    (second, _) => {
-                        return Err(misuse(format!(
-                            "argument #2 (`options`): expected a table of options or a function, got {}",
-                            type_name(&second)
-                        )));
-                    }
-                };
+                let (mut options, function) = timer_of(second, third)?;
+                let name = name_of(&mut options)?;
                 let schedule = schedule_of(&expression, options)?;
-                collect(lua, Declared::Cron { schedule }, HandlerOptions::default(), function)
+                collect(lua, Declared::Cron { schedule }, HandlerOptions { name, ..HandlerOptions::default() }, function)
             },
         )?
         .run_function("send", &["to", "message"], |_, call, (to, message): (Value, Value)| {
@@ -175,6 +201,67 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
         })?
         .value("pass", pass(lua)?)?
         .build()
+}
+
+/// Options and function of what has no message: `(options?, handler)`.
+fn timer_of(second: Value, third: Value) -> LuaResult<(Options, Function)> {
+    match (second, third) {
+        (Value::Function(function), Value::Nil) => Ok((Options::from(None), function)),
+        (Value::Table(options), Value::Function(function)) => {
+            Ok((Options::from(Some(options)), function))
+        }
+        (Value::Table(_), third) => Err(misuse(format!(
+            "argument #3 (`handler`): expected function, got {}",
+            type_name(&third)
+        ))),
+        (second, _) => Err(misuse(format!(
+            "argument #2 (`options`): expected a table of options or a function, got {}",
+            type_name(&second)
+        ))),
+    }
+}
+
+/// A name that can be typed on a phone, and is one word.
+fn name_of(options: &mut Options) -> LuaResult<Option<String>> {
+    let Some(name) = options.string("name")? else { return Ok(None) };
+    let fits = (1..=40).contains(&name.chars().count())
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if !fits {
+        return Err(misuse(format!(
+            "option `name`: expected one word of 40 letters, digits, `-`, `_` or `.` at most, got {name:?}"
+        )));
+    }
+    Ok(Some(name))
+}
+
+fn watched_of(value: &Value) -> LuaResult<Vec<String>> {
+    let wrong = |got: &str| {
+        misuse(format!(
+            "argument #1 (`patterns`): expected a path or pattern, or a list of them, got {got}"
+        ))
+    };
+    let patterns: Vec<Value> = match value {
+        Value::String(_) => vec![value.clone()],
+        Value::Table(list) => list.sequence_values().collect::<LuaResult<_>>()?,
+        other => return Err(wrong(type_name(other))),
+    };
+    if patterns.is_empty() || patterns.len() > MAX_WATCHED {
+        return Err(wrong(&format!(
+            "{} (1 to {MAX_WATCHED} can be watched at once)",
+            patterns.len()
+        )));
+    }
+    patterns
+        .iter()
+        .map(|pattern| {
+            let text = pattern.as_string().and_then(|text| text.to_str().ok());
+            let text =
+                text.ok_or_else(|| wrong(&format!("a list with a {}", type_name(pattern))))?;
+            check_pattern(&text)
+                .map_err(|why| misuse(format!("argument #1 (`patterns`): {why}")))?;
+            Ok(text.to_owned())
+        })
+        .collect()
 }
 
 fn schedule_of(expression: &str, mut options: Options) -> LuaResult<Schedule> {
@@ -322,7 +409,7 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
             priority = number as i32;
         }
     }
-    Ok(HandlerOptions { help, role, example, queue, priority, timeout })
+    Ok(HandlerOptions { help, role, example, queue, priority, timeout, name: None })
 }
 
 fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {
@@ -383,6 +470,16 @@ fn collect(
             "declares something, so it works only at the top level of a script, while it loads",
         ));
     };
+    // Two would each get, or leave, all of it; two timers of one name could not be told apart.
+    let twin = collector.0.iter().find(|one| match (&declared, &one.declared) {
+        (Declared::Save, Declared::Save) | (Declared::Restore, Declared::Restore) => true,
+        _ => options.name.is_some() && options.name == one.options.name,
+    });
+    if let Some(twin) = twin {
+        let what =
+            options.name.as_ref().map_or_else(|| "it".to_owned(), |name| format!("`{name}`"));
+        return Err(misuse(format!("{what} is declared already, at {}:{}", twin.path, twin.line)));
+    }
     if collector.0.len() >= MAX_DECLARATIONS {
         return Err(misuse(format!("more than {MAX_DECLARATIONS} declarations in one script")));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mlua::{Lua, LuaString, Result as LuaResult, Table, Value};
 
+use crate::api::attachment::{self, Attachment};
 use crate::api::dialog;
 use crate::api::failure::{misuse, type_name};
 use crate::api::json::{Null, to_lua};
@@ -35,6 +36,7 @@ const EMPTY: &str = "(empty)";
 pub(crate) struct Classes {
     pub(crate) ctx: Class,
     pub(crate) card: Class,
+    pub(crate) file: Class,
 }
 
 impl Classes {
@@ -96,6 +98,14 @@ impl Classes {
                     dialog::confirm(call, args).await
                 },
             )?
+            .async_method(
+                "react",
+                &["text", "options"],
+                async |call, this: Owned<()>, args: (String, Options)| {
+                    this.check(&call, "ctx")?;
+                    attachment::react(call, args).await
+                },
+            )?
             .build()?;
         let card = Class::new(lua, "card")?
             .method("append", &["text"], |_, call, this: Owned<Card>, text: Value| {
@@ -131,7 +141,17 @@ impl Classes {
                 Ok(this.check(call, "card")?.fail(reason.as_deref().unwrap_or("failed")))
             })?
             .build()?;
-        Ok(Self { ctx, card })
+        let file = Class::new(lua, "file")?
+            .async_method(
+                "save",
+                &["options"],
+                async |call, this: Owned<Attachment>, options: Options| {
+                    let attachment = this.check(&call, "file")?.clone();
+                    attachment::save(call, attachment, options).await
+                },
+            )?
+            .build()?;
+        Ok(Self { ctx, card, file })
     }
 }
 
@@ -187,7 +207,7 @@ pub(crate) fn create(
     strict(lua, "ctx.chat", &["id", "kind", "title"], &chat)?;
     ctx.raw_set("chat", chat)?;
 
-    ctx.raw_set("message", message_table(lua, message)?)?;
+    ctx.raw_set("message", message_table(lua, run, message)?)?;
     let behind = Owned { run: Arc::clone(run), value: () };
     classes(lua)?.ctx.instance(lua, ctx, &[], behind)
 }
@@ -202,12 +222,13 @@ pub(crate) fn classes(lua: &Lua) -> LuaResult<Classes> {
     clippy::cast_precision_loss,
     reason = "milliseconds since 1970 fit the 53 bits of a number"
 )]
-fn message_table(lua: &Lua, message: &Message) -> LuaResult<Table> {
+fn message_table(lua: &Lua, run: &Arc<Run>, message: &Message) -> LuaResult<Table> {
     const NAMES: &[&str] = &["id", "kind", "files", "quoted", "mentions", "sent_at"];
     let table = lua.create_table_with_capacity(0, NAMES.len())?;
     table.raw_set("id", message.id.as_str())?;
     table.raw_set("kind", message.kind.as_str())?;
-    table.raw_set("files", files(lua, &message.files)?)?;
+    let robot = message.robot_code.as_ref();
+    table.raw_set("files", files(lua, run, &message.files, robot)?)?;
     table.raw_set("sent_at", message.sent_at_ms as f64 / 1000.0)?;
     let mentions = lua.create_table()?;
     for mention in message.mentions.iter().filter(|mention| !mention.is_bot) {
@@ -221,7 +242,7 @@ fn message_table(lua: &Lua, message: &Message) -> LuaResult<Table> {
         let one = lua.create_table()?;
         one.raw_set("kind", quoted.kind.as_str())?;
         one.raw_set("text", quoted.text.as_str())?;
-        one.raw_set("files", files(lua, &quoted.files)?)?;
+        one.raw_set("files", files(lua, run, &quoted.files, robot)?)?;
         one.raw_set("from_bot", quoted.from_bot)?;
         strict(lua, "ctx.message.quoted", &["kind", "text", "files", "from_bot"], &one)?;
         table.raw_set("quoted", one)?;
@@ -231,14 +252,25 @@ fn message_table(lua: &Lua, message: &Message) -> LuaResult<Table> {
 }
 
 /// Names and kinds; the codes that fetch them stay on this side.
-fn files(lua: &Lua, files: &[File]) -> LuaResult<Table> {
+fn files(
+    lua: &Lua,
+    run: &Arc<Run>,
+    files: &[File],
+    robot_code: Option<&String>,
+) -> LuaResult<Table> {
+    if files.is_empty() {
+        return lua.create_table();
+    }
+    let class = classes(lua)?.file;
     let list = lua.create_table_with_capacity(files.len(), 0)?;
     for file in files {
         let one = lua.create_table()?;
         one.raw_set("kind", file.kind.as_str())?;
         one.raw_set("name", file.name.as_deref())?;
-        strict(lua, "file", &["kind", "name"], &one)?;
-        list.raw_push(one)?;
+        let attachment =
+            Attachment { file: Arc::new(file.clone()), robot_code: robot_code.cloned() };
+        let behind = Owned { run: Arc::clone(run), value: attachment };
+        list.raw_push(class.instance(lua, one, &["kind", "name"], behind)?)?;
     }
     Ok(list)
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
-use super::{CONTEXT, MODULES};
+use super::{CONTEXT, MODULES, TESTS};
 
 /// One definition file that declares everything, as luau-lsp and the checker read it.
 pub fn all() -> &'static str {
@@ -64,6 +64,12 @@ fn without_tags(doc: &str) -> String {
     text + rest
 }
 
+/// The same, with what test files are written with.
+pub fn with_tests() -> &'static str {
+    static ALL: OnceLock<String> = OnceLock::new();
+    ALL.get_or_init(|| [all(), TESTS].join("\n"))
+}
+
 /// What a definition file declares at its top.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -82,6 +88,8 @@ pub enum ItemKind {
     Module,
     /// `declare class Name … end`: an object that the host makes.
     Class,
+    /// `declare function name(…)`: a global function.
+    Function,
     /// `export type Name = …`
     Type,
 }
@@ -135,7 +143,7 @@ pub fn items(definition: &str) -> Vec<Item> {
 /// The names of what a module, an object or a type has.
 pub fn members(name: &str) -> Vec<String> {
     static ITEMS: OnceLock<Vec<Item>> = OnceLock::new();
-    let items = ITEMS.get_or_init(|| items(all()));
+    let items = ITEMS.get_or_init(|| items(with_tests()));
     let item = items.iter().find(|item| item.name == name);
     item.map(|item| item.members.iter().map(|member| member.name.clone()).collect())
         .unwrap_or_default()
@@ -146,6 +154,8 @@ fn opening(line: &str) -> Option<(ItemKind, String)> {
         (ItemKind::Class, rest)
     } else if let Some(rest) = line.strip_prefix("declare extern type ") {
         (ItemKind::Class, rest)
+    } else if let Some(rest) = line.strip_prefix("declare function ") {
+        (ItemKind::Function, rest)
     } else if let Some(rest) = line.strip_prefix("declare ") {
         (ItemKind::Module, rest)
     } else {
@@ -236,7 +246,8 @@ mod tests {
                 complaints.push(format!("`{}.{}` has no documentation", own.name, member.name));
             }
         }
-        for item in items(CONTEXT).iter().filter(|item| item.kind == ItemKind::Class) {
+        let classes = [items(CONTEXT), items(TESTS)].concat();
+        for item in classes.iter().filter(|item| item.kind == ItemKind::Class) {
             for member in item.members.iter().filter(|member| member.doc.is_empty()) {
                 complaints
                     .push(format!("`{}` of `{}` has no documentation", member.name, item.name));

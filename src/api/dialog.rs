@@ -15,6 +15,7 @@ use crate::api::Call;
 use crate::api::ctx::address;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::{Options, text_of};
+use crate::clock::Stopwatch;
 use crate::message::Body;
 use crate::message::ChatKind;
 use crate::message::Reply;
@@ -153,7 +154,7 @@ struct Asking {
     call: Call,
     lane: String,
     lang: Lang,
-    deadline: tokio::time::Instant,
+    since: Stopwatch,
     timeout: Duration,
 }
 
@@ -168,27 +169,33 @@ impl Asking {
         if timeout > LONGEST {
             return Err(misuse("option `timeout`: 24h are the most"));
         }
-        let deadline = tokio::time::Instant::now() + timeout;
-        Ok(Self { call, lane, lang, deadline, timeout })
+        let since = call.host.clock().start();
+        Ok(Self { call, lane, lang, since, timeout })
     }
 
     /// Says `text` and waits for the next message of this person in this chat.
     async fn ask(&self, text: String) -> LuaResult<Result<String, Failure>> {
         let run = &self.call.run;
         let _patience = run.waits_for_a_person();
-        let question = self.call.host.dialogs().begin(&self.lane);
-        let Ok(mut question) = tokio::time::timeout_at(self.deadline, question).await else {
-            return Ok(Err(self.late()));
+        let left = self.timeout.saturating_sub(self.since.elapsed());
+        let late = self.since.clock().sleep(left);
+        tokio::pin!(late);
+        let mut question = tokio::select! {
+            question = self.call.host.dialogs().begin(&self.lane) => question,
+            () = &mut late => return Ok(Err(self.late())),
         };
         self.say(text).await?;
-        let answered = tokio::time::timeout_at(self.deadline, &mut question.answered).await;
+        let answered = tokio::select! {
+            biased; // an answer in the last moment is one
+            answered = &mut question.answered => answered,
+            () = &mut late => return Ok(Err(self.late())),
+        };
         Ok(match answered {
-            Ok(Ok(Answer::Text(text))) => Ok(text),
+            Ok(Answer::Text(text)) => Ok(text),
             // The sender goes only with an answer; whatever else happens is no answer either.
-            Ok(Ok(Answer::Cancelled) | Err(_)) => {
+            Ok(Answer::Cancelled) | Err(_) => {
                 Err(Failure::new("cancelled", "the person left the question"))
             }
-            Err(_) => Err(self.late()),
         })
     }
 

@@ -100,6 +100,10 @@ async fn upload(
     body: impl FnOnce(String) -> Body,
 ) -> LuaResult<Outcome<bool>> {
     let to = address(call)?;
+    if let Some(id) = call.host.world().and_then(|world| world.upload(call, &name, &content)) {
+        call.run.reply(Reply { to, body: body(id), at: Vec::new() })?;
+        return Ok(Outcome::Value(true));
+    }
     let client = call.host.client().cloned().ok_or_else(|| {
         misuse("there is no connection to DingTalk here: scripts are only checked")
     })?;

@@ -26,6 +26,7 @@
 //! [`Run::check`], catches panics, and drops the future the moment the run ends. What outlives a future (a child, a
 //! file) goes to [`Run::track`] or listens to [`Run::over`].
 
+mod attachment;
 pub mod bot;
 pub mod clean;
 pub mod cron;
@@ -49,12 +50,14 @@ pub mod shell;
 mod stream;
 pub mod text;
 pub mod time;
+pub mod world;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::clock::Clock;
 use crate::dingtalk::Client;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
@@ -62,6 +65,7 @@ use crate::store::kv::Kv;
 
 use fs::roots::Roots;
 use http::Network;
+use world::{Wait, Waits};
 
 pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
@@ -69,6 +73,7 @@ pub use module::{Class, Module};
 pub use options::Options;
 pub use run::{Limit, Limits, Run};
 pub use shell::process::Processes;
+pub use world::World;
 
 /// A module: its global name, its table, and its definition.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +106,9 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "time", build: time::module, definition: include_str!("time.d.luau") },
 ];
 
+/// Definitions of what test files are written with.
+pub const TESTS: &str = include_str!("test.d.luau");
+
 /// Definitions of what handlers are given: `ctx` and its objects.
 pub const CONTEXT: &str = include_str!("ctx.d.luau");
 
@@ -121,6 +129,11 @@ struct Inner {
     owner: Option<StaffId>,
     client: Option<Client>,
     dialogs: Dialogs,
+    clock: Clock,
+    world: Option<Arc<dyn World>>,
+    waits: Waits,
+    /// Fetches files of messages: a network of its own, which knows the addresses of the client.
+    downloads: http::Caller,
 }
 
 #[derive(Clone, Debug)]
@@ -143,6 +156,10 @@ impl Host {
                 owner: None,
                 client: None,
                 dialogs: Dialogs::default(),
+                clock: Clock::default(),
+                world: None,
+                waits: Waits::default(),
+                downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
     }
@@ -184,6 +201,10 @@ impl Host {
     #[must_use]
     pub fn with_client(&self, client: Client) -> Self {
         let mut inner = (*self.inner).clone();
+        let hosts = client.bases().filter_map(|base| {
+            Some(format!("{}:{}", base.host_str()?, base.port_or_known_default()?))
+        });
+        inner.downloads = http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
     }
@@ -193,8 +214,50 @@ impl Host {
         &self.inner.dialogs
     }
 
+    /// The same host, for which time is `clock`.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host in a rehearsal: time is `clock`, and `world` stands in for what is outside.
+    #[must_use]
+    pub fn with_world(&self, clock: Clock, world: Arc<dyn World>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.clock = clock;
+        inner.world = Some(world);
+        Self { inner: Arc::new(inner) }
+    }
+
     pub(crate) fn client(&self) -> Option<&Client> {
         self.inner.client.as_ref()
+    }
+
+    /// The time of its scripts.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// What stands in for the world; `None`: nothing does.
+    pub(crate) fn world(&self) -> Option<&dyn World> {
+        self.inner.world.as_deref()
+    }
+
+    /// Counts a wait for the real world until the guard is dropped.
+    pub(crate) fn wait(&self) -> Wait {
+        self.inner.waits.begin()
+    }
+
+    /// How much of the real world its scripts wait for at this moment.
+    pub fn waiting(&self) -> usize {
+        self.inner.waits.count()
+    }
+
+    /// What fetches the files of messages.
+    pub(crate) fn downloads(&self) -> &http::Caller {
+        &self.inner.downloads
     }
 
     /// Runs work on the runtime of sockets. Cancel safe: dropped, the work is aborted.
@@ -202,6 +265,7 @@ impl Host {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> LuaResult<T> {
+        let _wait = self.wait();
         let done = self.inner.http.on_sockets(work).await;
         done.map_err(|error| misuse(format!("the call was cut short: {error}")))
     }

@@ -51,6 +51,11 @@ impl<'lua> Module<'lua> {
         Ok(Self { lua, prefix: format!("{name}."), table: lua.create_table()? })
     }
 
+    /// Functions that are globals themselves: their names stand alone in errors.
+    pub fn globals(lua: &'lua Lua) -> LuaResult<Self> {
+        Ok(Self { lua, prefix: String::new(), table: lua.create_table()? })
+    }
+
     /// A function that needs no run: it may be called at the top level too. No I/O here.
     pub fn function<A, R>(
         self,

@@ -85,7 +85,19 @@ pub fn action(action: &CardAction, role: &str) -> Json {
 
 /// The arguments of a handler that no message started.
 pub(crate) fn arguments(lua: &Lua, declared: &Declared, given: &Json) -> LuaResult<MultiValue> {
+    if let Declared::Watch { .. } = declared {
+        let changes = to_lua(lua, &given["changes"], Null::Nil)?;
+        if let Value::Table(list) = &changes {
+            for change in list.sequence_values::<mlua::Table>() {
+                strict(lua, "change", &["path", "kind"], &change?)?;
+            }
+        }
+        return Ok(MultiValue::from_iter([changes, to_lua(lua, &given["more"], Null::Nil)?]));
+    }
     let value = to_lua(lua, given, Null::Nil)?;
+    if *declared == Declared::Restore {
+        return Ok(MultiValue::from_iter([value]));
+    }
     let Value::Table(table) = &value else { return Ok(MultiValue::new()) };
     match declared {
         Declared::Event { .. } => strict(lua, "event", EVENT, table)?,

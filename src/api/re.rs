@@ -183,12 +183,14 @@ fn prepared(cache: &Cache, text: &LuaString, pattern: &str) -> LuaResult<(Regex,
 
 /// Does the work where it disturbs nobody. Cancel safe: what is dropped ends by itself within [`PATIENCE`].
 async fn work<T: Send + 'static>(
+    call: &Call,
     size: usize,
     work: impl FnOnce() -> LuaResult<T> + Send + 'static,
 ) -> LuaResult<T> {
     if size <= AT_ONCE_BYTES {
         return work();
     }
+    let _wait = call.host.wait();
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(misuse(format!("the search failed: {error}"))))
@@ -221,7 +223,7 @@ async fn search(
     let (regex, bytes) = prepared(&cache, &text, &pattern)?;
     let names = names_of(&regex);
     let found =
-        work(bytes.len(), move || Ok(regex.captures(&bytes).map(|found| Match::of(&found))));
+        work(&call, bytes.len(), move || Ok(regex.captures(&bytes).map(|found| Match::of(&found))));
     found.await?.map(|found| found.table(&call.lua, &names)).transpose()
 }
 
@@ -236,7 +238,7 @@ async fn find_all(
     options.finish()?;
     let (regex, bytes) = prepared(&cache, &text, &pattern)?;
     let names = names_of(&regex);
-    let found = work(bytes.len(), move || {
+    let found = work(&call, bytes.len(), move || {
         let clock = Clock::start();
         let mut found = Vec::new();
         for captures in regex.captures_iter(&bytes).take(limit.unwrap_or(MAX_MATCHES + 1)) {
@@ -264,7 +266,7 @@ async fn replace(
     options.finish()?;
     let (regex, bytes) = prepared(&cache, &text, &pattern)?;
     let with = with.as_bytes().to_vec();
-    let out = work(bytes.len(), move || {
+    let out = work(&call, bytes.len(), move || {
         let clock = Clock::start();
         let mut out = Vec::with_capacity(bytes.len());
         let mut from = 0;
@@ -301,7 +303,7 @@ async fn split(
     let limit = limit(&mut options)?;
     options.finish()?;
     let (regex, bytes) = prepared(&cache, &text, &pattern)?;
-    let parts = work(bytes.len(), move || {
+    let parts = work(&call, bytes.len(), move || {
         let clock = Clock::start();
         let mut parts: Vec<Vec<u8>> = Vec::new();
         let parts_of = regex.splitn(&bytes, limit.unwrap_or(MAX_MATCHES + 1));

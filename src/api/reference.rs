@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::definitions::{Item, ItemKind, items};
-use super::{CONTEXT, MODULES};
+use super::{CONTEXT, MODULES, TESTS};
 
 const NOTE: &str = "<!-- Written from the definitions in src/api: change those, then `MOONBELL_TEST_UPDATE=1 tests/run check::`. -->";
 
@@ -11,6 +11,7 @@ const NOTE: &str = "<!-- Written from the definitions in src/api: change those, 
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = vec![page("ctx", CONTEXT)];
     pages.extend(MODULES.iter().map(|module| page(module.name, module.definition)));
+    pages.push(page("test", TESTS));
     let mut index = format!(
         "# Lua reference\n\n{NOTE}\n\nEverything that a handler can call. Beside it there is Luau's own library \
          (`string`, `table`, `math`, …); `os` keeps `clock`, `date`, `difftime` and `time`, `debug` keeps `traceback`, and \
@@ -33,16 +34,24 @@ fn page(name: &str, definition: &str) -> (String, String) {
     let is_main = |item: &&Item| match item.kind {
         ItemKind::Module => item.name == class,
         ItemKind::Class => item.name.eq_ignore_ascii_case(&class),
-        ItemKind::Type => false,
+        ItemKind::Function | ItemKind::Type => false,
     };
     let main = items.iter().find(is_main);
     let mut text = format!("# `{name}`\n\n{NOTE}\n");
     if let Some(main) = main {
         let _ = write!(text, "\n{}\n", main.doc);
-        members(&mut text, name, main);
+        for item in items.iter().filter(|item| item.kind == ItemKind::Function) {
+            let _ = write!(text, "\n## `{}`\n\n{}\n", item.name, item.doc);
+            let _ = write!(text, "\n```luau\n{}\n```\n", item.text);
+        }
+        // Tests call theirs `t`.
+        members(&mut text, if name == "test" { "t" } else { name }, main);
     }
-    let others: Vec<&Item> =
-        items.iter().filter(|item| main.is_none_or(|main| main.name != item.name)).collect();
+    let others: Vec<&Item> = items
+        .iter()
+        .filter(|item| item.kind != ItemKind::Function)
+        .filter(|item| main.is_none_or(|main| main.name != item.name))
+        .collect();
     if !others.is_empty() {
         text.push_str("\n## Types\n");
     }

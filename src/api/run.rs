@@ -8,12 +8,14 @@ use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mlua::Result as LuaResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
+use crate::clock::Clock;
+use crate::clock::Stopwatch;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
@@ -85,7 +87,7 @@ pub struct Run {
     limits: Limits,
     cancel: CancellationToken,
     over: CancellationToken,
-    started: Instant,
+    started: Stopwatch,
     cpu_us: AtomicU64,
     output_bytes: AtomicU64,
     processes: AtomicUsize,
@@ -120,6 +122,18 @@ impl Run {
         limits: Limits,
         cancel: CancellationToken,
     ) -> Arc<Self> {
+        Self::on_clock(&Clock::default(), id, message, role, limits, cancel)
+    }
+
+    /// As [`Run::new`]; its wall clock is `clock`.
+    pub fn on_clock(
+        clock: &Clock,
+        id: impl Into<String>,
+        message: Option<Arc<Message>>,
+        role: Option<String>,
+        limits: Limits,
+        cancel: CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id: id.into(),
             message,
@@ -127,7 +141,7 @@ impl Run {
             limits,
             cancel,
             over: CancellationToken::new(),
-            started: Instant::now(),
+            started: clock.start(),
             cpu_us: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
             processes: AtomicUsize::new(0),
@@ -214,9 +228,23 @@ impl Run {
         self.waited.swap(false, Ordering::Relaxed)
     }
 
-    /// When the wall clock runs out, as it looks now: waiting for a person moves it.
-    pub fn deadline(&self) -> Instant {
-        self.started + self.limits.wall + self.paused()
+    /// Waits until the wall clock runs out; time in which it stands still does not count.
+    pub(crate) fn deadline(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let run = Arc::clone(self);
+        async move {
+            loop {
+                let left = run.left();
+                if left.is_zero() {
+                    return;
+                }
+                run.started.clock().sleep(left).await;
+            }
+        }
+    }
+
+    /// What is left of the wall clock.
+    fn left(&self) -> Duration {
+        (self.limits.wall + self.paused()).saturating_sub(self.started.elapsed())
     }
 
     /// Stops the wall clock until the guard is dropped.
@@ -242,6 +270,11 @@ impl Run {
         Duration::from_micros(self.paused_us.load(Ordering::Relaxed).saturating_add(now))
     }
 
+    /// How many replies and cards it has queued since it began.
+    pub fn said(&self) -> usize {
+        self.state().replied
+    }
+
     /// Adds Lua time; notes the limits of time that are exceeded now.
     pub fn spend(&self, slice: Duration) {
         let us = u64::try_from(slice.as_micros()).unwrap_or(u64::MAX);
@@ -257,7 +290,7 @@ impl Run {
     fn check_clocks(&self, cpu: Duration) {
         if cpu > self.limits.cpu {
             self.hit(Limit::Cpu(self.limits.cpu));
-        } else if Instant::now() > self.deadline() {
+        } else if self.left().is_zero() {
             self.hit(Limit::Wall(self.limits.wall));
         }
     }

@@ -40,6 +40,8 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
     };
     let card = call.run.open_card(&outbox, to, title)?;
     let mut view = View::default();
+    // A clock that stands shows what there is: nobody would wait for the next frame.
+    let frame = if call.host.clock().stands() { Duration::ZERO } else { FRAME };
     let mut next_frame = Instant::now();
     let mut changed = false;
     loop {
@@ -55,7 +57,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
         if changed && Instant::now() >= next_frame {
             card.set(&view.render());
             changed = false;
-            next_frame = Instant::now() + FRAME;
+            next_frame = Instant::now() + frame;
         }
     }
     let exit = process.exit().await;

@@ -122,7 +122,7 @@ fn pieces<'text>(pieces: impl Iterator<Item = &'text str>) -> LuaResult<Vec<Stri
 
 /// Text that Markdown shows as it is; what a terminal would act on goes.
 pub fn escape(text: &str) -> String {
-    markdown::escape(&clean(text))
+    markdown::escape(&clean(text), true)
 }
 
 /// At most `length` characters as people count them (an emoji family is one), the mark included.
@@ -238,7 +238,7 @@ fn cell(value: &Value) -> Result<String, &'static str> {
 }
 
 fn escape_cell(text: &str) -> String {
-    escape(text.trim()).replace('\n', " ")
+    markdown::escape(&clean(&text.trim().replace('\n', " ")), false)
 }
 
 #[cfg(test)]
@@ -259,6 +259,7 @@ mod tests {
         ] {
             assert_eq!(escape(text), expected);
         }
+        assert_eq!(escape_cell("1.5 a|b\n- c"), r"1.5 a\|b - c", "a cell does not begin a line");
     }
 
     #[test]

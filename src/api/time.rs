@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, Local};
 use mlua::{Lua, Result as LuaResult, Table, Value};
 
 use crate::api::failure::misuse;
 use crate::api::module::Module;
 use crate::api::options::duration;
 use crate::api::{Call, Host};
+use crate::clock::Clock;
 
 pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     Module::new(lua, "time")?
-        .function("now", &[], |_, _, ()| Ok(now()))?
+        .function("now", &[], |_, scope, ()| Ok(now(scope.host().clock())))?
         .function(
             "format",
             &["when", "format"],
-            |_, _, (when, format): (Option<f64>, Option<String>)| {
+            |_, scope, (when, format): (Option<f64>, Option<String>)| {
+                let when = when.unwrap_or_else(|| now(scope.host().clock()));
                 format_time(when, format.as_deref())
             },
         )?
@@ -35,15 +37,15 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     clippy::cast_precision_loss,
     reason = "microseconds since 1970 fit the 53 bits of a number until 2255"
 )]
-fn now() -> f64 {
-    Utc::now().timestamp_micros() as f64 / 1e6
+fn now(clock: &Clock) -> f64 {
+    clock.now().timestamp_micros() as f64 / 1e6
 }
 
 /// `time.sleep`: hours are fine, a wait holds no thread.
-async fn sleep(_: Call, value: Value) -> LuaResult<()> {
+async fn sleep(call: Call, value: Value) -> LuaResult<()> {
     let duration =
         duration(&value).map_err(|why| misuse(format!("argument #1 (`duration`): {why}")))?;
-    tokio::time::sleep(duration).await;
+    call.host.clock().sleep(duration).await;
     Ok(())
 }
 
@@ -51,9 +53,8 @@ async fn sleep(_: Call, value: Value) -> LuaResult<()> {
     clippy::cast_possible_truncation,
     reason = "out of range is refused by `from_timestamp_millis`"
 )]
-fn format_time(when: Option<f64>, format: Option<&str>) -> LuaResult<String> {
+fn format_time(when: f64, format: Option<&str>) -> LuaResult<String> {
     use std::fmt::Write;
-    let when = when.unwrap_or_else(now);
     let time = DateTime::from_timestamp_millis((when * 1000.0).round() as i64)
         .filter(|_| when.is_finite())
         .ok_or_else(|| {

@@ -77,9 +77,9 @@ fn place(path: &Path) -> Result<(PathBuf, Option<String>)> {
     };
     let name = path.file_name().filter(|_| path.is_file()).ok_or_else(missing)?;
     let name = name.to_string_lossy().into_owned();
-    if !check::is_script(&name) {
+    if !check::is_script(&name) && !check::is_test(&name) {
         return Err(Failed::new(format!("`{name}` is not a script that moonbell serves"))
-            .hint("scripts are the *.luau and *.lua files of the folder itself; tests, definitions and hidden files are none, and modules are checked with the scripts that require them")
+            .hint("scripts are the *.luau and *.lua files of the folder itself, with their *.test.luau; definitions and hidden files are none, and modules are checked with the scripts that require them")
             .misuse()
             .into());
     }

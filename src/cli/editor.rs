@@ -29,7 +29,7 @@ pub(super) struct Written {
 /// Writes definitions and settings into `dir`; what is there already and says so stays untouched.
 pub(super) fn write(dir: &Path) -> io::Result<Written> {
     let mut written = Written::default();
-    replace(&dir.join(DEFINITIONS), definitions::all(), &mut written)?;
+    replace(&dir.join(DEFINITIONS), definitions::with_tests(), &mut written)?;
     replace(&dir.join(DOCUMENTATION), &pretty(&definitions::documentation()), &mut written)?;
     let code = dir.join(".vscode");
     if !code.is_dir() {

@@ -15,6 +15,7 @@ mod run;
 mod starter;
 mod status;
 mod talk;
+mod test;
 mod types;
 
 use std::ffi::OsString;
@@ -43,6 +44,7 @@ const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
   moonbell run                 answer the real DingTalk, with the app of your settings file
   moonbell check               what is wrong with your scripts, types included
+  moonbell test                conversations with your scripts, played without DingTalk
   moonbell explain --last      why did, or did not, the last message run?
   moonbell status --json       what the running host is doing
 
@@ -99,6 +101,7 @@ enum Command {
     Run(run::Run),
     Status(status::Status),
     Check(check::Check),
+    Test(test::Test),
     Explain(explain::Explain),
     Types(types::Types),
     Completions(completions::Completions),
@@ -121,12 +124,15 @@ fn main_with(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    telemetry::init(cli.global.log.as_deref())?;
+    // Tests show what happened themselves.
+    let quiet = matches!(cli.command, Command::Test(_)).then_some("off");
+    telemetry::init(cli.global.log.as_deref().or(quiet))?;
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
+        Command::Test(command) => command.run(&cli.global),
         Command::Explain(command) => command.run(&cli.global),
         Command::Types(command) => command.run(&cli.global),
         Command::Completions(command) => command.run(),

@@ -53,6 +53,11 @@ pub(super) fn data(text: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// Prints text of several lines that ends with its own line break: results, which may quote what programs wrote.
+pub(super) fn shown(text: impl fmt::Display) {
+    let _ = write!(io::stdout(), "{text}");
+}
+
 /// Prints one line of talk.
 pub(super) fn say(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");

@@ -104,6 +104,11 @@ impl Client {
         &self.inner.oapi_base
     }
 
+    /// The addresses that the settings name: what they hand out is trusted as they are.
+    pub fn bases(&self) -> impl Iterator<Item = &Url> {
+        [self.api_base(), self.oapi_base()].into_iter()
+    }
+
     pub(super) fn http(&self) -> &reqwest::Client {
         &self.inner.http
     }

@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn an_event_of_any_shape_is_no_mistake() {
-        for data in [json!(null), json!([1]), json!("x"), json!({ "userId": {}, "timeStamp": [] })] {
+        for data in [json!(null), json!([1]), json!("x"), json!({ "userId": {}, "timeStamp": [] })]
+        {
             let facts = Facts::of(&event(data));
             assert_eq!(facts, Facts::default());
         }

@@ -2,9 +2,11 @@
 
 /// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
 /// there, and an `@` is kept from mentioning.
-pub fn escape(text: &str) -> String {
+///
+/// `begin`: whether the text stands where a line of Markdown begins.
+pub fn escape(text: &str, mut begin: bool) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    let mut begin = true; // only blanks and digits since the line began
+    // `begin` holds while there were only blanks and digits since the line began.
     let mut digits = false;
     for c in text.chars() {
         match c {
@@ -41,7 +43,7 @@ mod tests {
     #[test]
     fn a_title_with_markdown_of_somebody_else_stays_a_title() {
         assert_eq!(
-            escape("deploy** [Approve](http://evil) @all"),
+            escape("deploy** [Approve](http://evil) @all", false),
             "deploy\\*\\* \\[Approve\\](http://evil) @\u{2060}all"
         );
     }

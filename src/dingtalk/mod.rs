@@ -20,6 +20,7 @@ pub mod markdown;
 mod media;
 mod open;
 mod quote;
+mod react;
 mod redact;
 mod send;
 pub mod text;

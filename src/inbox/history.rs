@@ -34,6 +34,21 @@ pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Option<Past>> {
     c.query_row(&select, [run], past).optional()
 }
 
+/// Work that was taken in since `since_ms`, oldest first.
+pub fn since(c: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Past>> {
+    let select = format!("SELECT {COLUMNS} FROM inbox WHERE received_at_ms >= ?1 ORDER BY id");
+    c.prepare(&select)?.query_map([since_ms], past)?.collect()
+}
+
+/// Runs that ended with an error or were refused, and why, oldest first.
+pub fn complaints(c: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    c.prepare_cached(
+        "SELECT coalesce(run, ''), error FROM inbox WHERE error IS NOT NULL ORDER BY id",
+    )?
+    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
 /// The last message that came.
 pub fn last(c: &Connection) -> rusqlite::Result<Option<Past>> {
     let select = format!("SELECT {COLUMNS} FROM inbox ORDER BY id DESC");

@@ -29,7 +29,7 @@ const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
 
-pub use history::{Past, last, of_run};
+pub use history::{Past, complaints, last, of_run, since};
 
 /// Handle to the journal; cheap to clone.
 #[derive(Clone, Debug)]

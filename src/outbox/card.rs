@@ -73,7 +73,7 @@ impl Card {
         &self.shared.title
     }
 
-    pub(super) fn to(&self) -> &Address {
+    pub fn to(&self) -> &Address {
         &self.shared.to
     }
 
@@ -131,6 +131,17 @@ impl Card {
 
     pub fn is_open(&self) -> bool {
         self.content().ending.is_none()
+    }
+
+    /// What it shows at this moment, and "open", "finished" or "failed".
+    pub fn look(&self) -> (String, &'static str) {
+        let frame = self.frame();
+        let state = match frame.ending {
+            None => "open",
+            Some(Ending::Finished) => "finished",
+            Some(Ending::Failed) => "failed",
+        };
+        (frame.text, state)
     }
 
     fn change(&self, change: impl FnOnce(&mut Content)) -> bool {

@@ -14,6 +14,7 @@ mod cards;
 mod deliver;
 mod history;
 mod rate;
+mod spoken;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,6 +37,7 @@ pub use cards::Ended;
 pub use cards::insert_endings;
 pub use deliver::Template;
 pub use history::{Said, of_run};
+pub use spoken::{Spoken, Words};
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
 /// its row when its turn comes.

@@ -11,6 +11,10 @@ pub enum Control {
     Cancel,
     /// `runs`: what is running and queued.
     Runs,
+    /// `schedules`: what runs by the clock.
+    Schedules,
+    /// `trigger NAME`: run a timer now.
+    Trigger(String),
     /// `lock`: refuse everything until unlocked locally.
     Lock,
     /// `help`, `help NAME`; shown as [`super::Choice::Help`].
@@ -27,7 +31,10 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
     let (first, rest) = words.split_first()?;
     let control = word(&first.text)?;
     match (control, rest) {
+        // By itself it says nothing of what to trigger.
+        (Control::Trigger(_), []) => Some(Control::Schedules),
         (control, []) => Some(control),
+        (Control::Trigger(_), [name]) => Some(Control::Trigger(name.text.clone())),
         (Control::Stop(_), [id]) => {
             let id = words::narrow(&id.text);
             let fits = id.len() <= 40
@@ -57,6 +64,8 @@ fn word(typed: &str) -> Option<Control> {
         "stop" | "停" | "停止" => Control::Stop(None),
         "cancel" | "取消" => Control::Cancel,
         "runs" | "任务" => Control::Runs,
+        "schedules" | "定时" => Control::Schedules,
+        "trigger" | "触发" => Control::Trigger(String::new()),
         "lock" | "锁定" => Control::Lock,
         "help" | "帮助" => Control::Help(None),
         _ => return None,

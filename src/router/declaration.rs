@@ -113,10 +113,12 @@ impl Command {
         use std::fmt::Write;
 
         let mut usage = self.name.clone();
-        for parameter in &self.parameters {
-            let dots = if parameter.rest { "..." } else { "" };
+        // What takes the rest stands last: an option behind it would be part of it.
+        let (words, rest): (Vec<_>, Vec<_>) =
+            self.parameters.iter().partition(|parameter| !parameter.rest);
+        for parameter in words {
             let (open, close) = if parameter.optional { ('[', ']') } else { ('<', '>') };
-            let _ = write!(usage, " {open}{}{dots}{close}", parameter.name);
+            let _ = write!(usage, " {open}{}{close}", parameter.name);
         }
         for option in &self.options {
             let value = match &option.default {
@@ -125,6 +127,10 @@ impl Command {
                 None => format!("=<{}>", option.kind),
             };
             let _ = write!(usage, " [--{}{value}]", option.name);
+        }
+        for parameter in rest {
+            let (open, close) = if parameter.optional { ('[', ']') } else { ('<', '>') };
+            let _ = write!(usage, " {open}{}...{close}", parameter.name);
         }
         usage
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mlua::thread::AsyncThread;
-use mlua::{MultiValue, Result as LuaResult};
+use mlua::{Function, MultiValue, Result as LuaResult, Value};
 
 use crate::api::bot;
 use crate::api::bot::Declared;
@@ -57,8 +57,34 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
+    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+}
+
+/// The same of any function of this VM, called as a handler of what was `declared`.
+pub(super) async fn drive_function(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    declared: &Declared,
+    args: &serde_json::Value,
+) -> Ended {
+    drive_to_end(vm, run, begin(vm, run, function, declared, args)).await
+}
+
+/// As [`drive`], for a function that is given `argument` instead of a `ctx`.
+pub(super) async fn drive_with(
+    vm: &Vm,
+    run: &Arc<Run>,
+    function: &Function,
+    argument: Value,
+) -> Ended {
+    let thread = vm.lua.create_thread(function.clone());
+    drive_to_end(vm, run, thread.and_then(|thread| thread.into_async(argument))).await
+}
+
+async fn drive_to_end(vm: &Vm, run: &Arc<Run>, begun: LuaResult<AsyncThread<MultiValue>>) -> Ended {
     let mut flush: Option<Flush> = None;
-    let ended = match begin(vm, run, index, args) {
+    let ended = match begun {
         Ok(thread) => poll_to_end(vm, run, thread, &mut flush).await,
         Err(error) => failed(vm, run, &error),
     };
@@ -85,16 +111,14 @@ pub(super) async fn drive(
 fn begin(
     vm: &Vm,
     run: &Arc<Run>,
-    index: usize,
+    function: &Function,
+    declared: &Declared,
     args: &serde_json::Value,
 ) -> LuaResult<AsyncThread<MultiValue>> {
-    let thread = vm.lua.create_thread(vm.functions[index].clone())?;
+    let thread = vm.lua.create_thread(function.clone())?;
     match run.message() {
         Some(message) => thread.into_async(ctx::create(&vm.lua, run, message, args)?),
-        None => {
-            let declared: &Declared = &vm.registrations()[index].declared;
-            thread.into_async(moment::arguments(&vm.lua, declared, args)?)
-        }
+        None => thread.into_async(moment::arguments(&vm.lua, declared, args)?),
     }
 }
 
@@ -104,17 +128,11 @@ async fn poll_to_end(
     mut thread: AsyncThread<MultiValue>,
     flush: &mut Option<Flush>,
 ) -> Ended {
-    let mut deadline = pin!(tokio::time::sleep_until(run.deadline().into()));
+    let mut deadline = pin!(run.deadline());
     let mut cancelled = pin!(run.cancel().cancelled());
     poll_fn(move |context| {
-        while deadline.as_mut().poll(context).is_ready() {
-            // It moves while the run waits for a person.
-            let now_due = tokio::time::Instant::from_std(run.deadline());
-            if now_due <= tokio::time::Instant::now() {
-                run.hit(Limit::Wall(run.limits().wall));
-                break;
-            }
-            deadline.as_mut().reset(now_due);
+        if deadline.as_mut().poll(context).is_ready() {
+            run.hit(Limit::Wall(run.limits().wall));
         }
         let _ = cancelled.as_mut().poll(context); // registers; `is_stopped` asks the token
         if run.is_stopped() {

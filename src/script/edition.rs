@@ -158,6 +158,9 @@ fn routes_of(
         | Declared::Stop
         | Declared::Event { .. }
         | Declared::Card
+        | Declared::Watch { .. }
+        | Declared::Save
+        | Declared::Restore
         | Declared::Every { .. }
         | Declared::Cron { .. } => Vec::new(),
     };

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::api::Host;
+use crate::clock::Clock;
 use crate::router::Routes;
 
 use super::diagnostic::LoadError;
@@ -108,6 +109,7 @@ pub struct Library {
     reports: broadcast::Sender<Arc<Report>>,
     rescan: Arc<Notify>,
     alive: Alive,
+    clock: Clock,
 }
 
 impl Library {
@@ -118,6 +120,7 @@ impl Library {
     pub fn open(dir: &Path, host: Host, engine: Engine) -> Result<(Self, Keeper), FolderError> {
         // Watching begins before the first look, so that no change falls between the two.
         let watch = Watch::start(dir);
+        let clock = host.clock().clone();
         let mut loader = Loader::new(dir, host, engine);
         let first = loader.open()?;
         let (publish, current) = watch::channel(first.snapshot.clone().unwrap_or_default());
@@ -127,12 +130,44 @@ impl Library {
             reports: reports.clone(),
             rescan: Arc::default(),
             alive: loader.alive(),
+            clock,
         };
         let loader = Arc::new(Mutex::new(loader));
         let rescan = Arc::clone(&library.rescan);
         let turns = Turns::default();
         let reviews = Reviews::new(dir);
         Ok((library, Keeper { loader, watch, publish, reports, rescan, first, turns, reviews }))
+    }
+
+    /// Loads the scripts of `dir` once, on this thread: all of them, or `only` one. They serve until the library is
+    /// dropped, hooks and timers begin now, and no change is looked for.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. A script that does not load is a [`Report`].
+    pub async fn open_still(
+        dir: &Path,
+        only: Option<&str>,
+        host: Host,
+        engine: Engine,
+    ) -> Result<(Self, Vec<Report>), FolderError> {
+        let clock = host.clock().clone();
+        let mut loader = Loader::new(dir, host, engine);
+        let first = match only {
+            Some(name) => loader.open_only(name),
+            None => loader.open()?,
+        };
+        let (_, current) = watch::channel(first.snapshot.clone().unwrap_or_default());
+        let (reports, _) = broadcast::channel(REPORTS);
+        let (rescan, alive) = (Arc::default(), loader.alive());
+        for new in first.turns.iter().filter_map(|turn| turn.new.as_ref()) {
+            new.generation().activate().await;
+        }
+        Ok((Self { current, reports, rescan, alive, clock }, first.reports))
+    }
+
+    /// The time that its scripts live by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// What is served now. Never waits for a load; hold it as long as one message takes.
@@ -286,8 +321,15 @@ impl Turns {
             if let Some(old) = turn.old {
                 let generation = Arc::clone(old.generation());
                 drop(old);
+                // Also when it was saved again meanwhile: what is handed over goes from hand to hand.
+                let next = turn.new.as_ref().map(|new| new.generation());
+                if let Some(next) = next.filter(|next| next.restores()) {
+                    next.restore(generation.save().await).await;
+                }
                 generation.retire().await;
                 let _ = timeout(STOP_PATIENCE, generation.stopped().cancelled()).await;
+            } else if let Some(new) = &turn.new {
+                new.generation().restore(None).await;
             }
             // Saved again meanwhile: a version that never started need not.
             if let Some(new) = turn.new.filter(|new| !new.is_replaced()) {

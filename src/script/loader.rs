@@ -141,6 +141,16 @@ impl Loader {
         Ok(self.apply(&Touched { rescan: true, ..Touched::default() }))
     }
 
+    /// The first look, at one script alone.
+    pub(super) fn open_only(&mut self, name: &str) -> Applied {
+        let mut applied = Applied::default();
+        let mut candidates = Vec::new();
+        self.look(name, Some(&self.dir.join(name)), &mut candidates, &mut applied);
+        self.commit(candidates, &mut applied);
+        self.publish(&mut applied);
+        applied
+    }
+
     pub(super) fn alive(&self) -> Alive {
         self.alive.clone()
     }

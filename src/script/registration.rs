@@ -35,7 +35,13 @@ impl Registration {
             Declared::Stop => "on stop".to_owned(),
             Declared::Event { kind } => format!("on {}", kind.as_deref().unwrap_or("event")),
             Declared::Card => "on card".to_owned(),
+            Declared::Every { .. } | Declared::Cron { .. } if self.options.name.is_some() => {
+                self.options.name.clone().unwrap_or_default()
+            }
             Declared::Every { interval } => format!("every {interval:?}"),
+            Declared::Watch { patterns, .. } => format!("watch {}", patterns.join(" ")),
+            Declared::Save => "save".to_owned(),
+            Declared::Restore => "restore".to_owned(),
             Declared::Cron { schedule } => format!("cron {}", schedule.expression()),
         }
     }

@@ -67,6 +67,18 @@ pub fn is_script(name: &str) -> bool {
     })
 }
 
+/// Whether a file of this name holds the tests of a script.
+pub fn is_test(name: &str) -> bool {
+    name.ends_with(".test.luau") && !name.starts_with('.')
+}
+
+/// The tests beside the scripts of the folder, by name.
+pub(super) fn tests(dir: &Path) -> BTreeMap<String, PathBuf> {
+    let names = fs::read_dir(dir).into_iter().flatten().flatten();
+    let named = names.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    named.filter(|(name, path)| is_test(name) && path.is_file()).collect()
+}
+
 /// What a look at a file found.
 pub(super) enum Look {
     Bytes(Vec<u8>),

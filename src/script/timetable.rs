@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::cron::{Missed, Schedule, Schedules};
+use crate::clock::Clock;
 use crate::script::generation::Event;
 use crate::script::registration::Declared;
 use crate::script::vm::Vm;
@@ -28,6 +29,7 @@ pub(super) struct Timetable {
     name: String,
     /// `None`: nothing is kept here.
     store: Option<Schedules>,
+    clock: Clock,
 }
 
 impl Timetable {
@@ -47,6 +49,7 @@ impl Timetable {
                 script: Arc::clone(vm.path()),
                 name: format!("{name} {count}"),
                 store: store.clone(),
+                clock: vm.scope.host().clock().clone(),
             });
         }
         all
@@ -56,7 +59,7 @@ impl Timetable {
     pub(super) fn first(&self, timers: CancellationToken) -> BoxFuture<'static, Event> {
         let this = self.clone();
         Box::pin(async move {
-            let now = Utc::now();
+            let now = this.clock.now();
             let last = this.last(now).await;
             // Also with `skip` nothing that was done is done again, should the clock have been set back.
             match this.schedule.next(last) {
@@ -83,16 +86,17 @@ impl Timetable {
         loop {
             let Some(due) = self.schedule.next(after) else { return Event::Off };
             loop {
-                let left = (due - Utc::now()).to_std().unwrap_or_default();
+                let left = (due - self.clock.now()).to_std().unwrap_or_default();
                 if left.is_zero() {
                     break;
                 }
+                let nap = if self.clock.stands() { left } else { left.min(LOOK) };
                 tokio::select! {
                     () = timers.cancelled() => return Event::Off,
-                    () = tokio::time::sleep(left.min(LOOK)) => {}
+                    () = self.clock.sleep(nap) => {}
                 }
             }
-            let now = Utc::now();
+            let now = self.clock.now();
             // Woken long after: the computer slept through it.
             let slept = (now - due).to_std().unwrap_or_default() > LOOK * 2;
             if slept && self.schedule.missed == Missed::Skip {

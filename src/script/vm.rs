@@ -6,14 +6,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, LuaOptions, Result as LuaResult, StdLib, Table, Value};
+use mlua::{
+    FromLuaMulti, Function, IntoLuaMulti, Lua, LuaOptions, Result as LuaResult, StdLib, Table, Value,
+};
 
 use crate::api::Host;
+use crate::api::Run;
 use crate::api::Scope;
 use crate::api::bot::{Collector, DECLARATION};
 use crate::api::misuse;
 use crate::api::{TOP_LEVEL, install};
 use crate::script::diagnostic::{LoadError, LoadErrorKind, Raised};
+use crate::script::drive::{Ended, drive_with};
 use crate::script::preempt::Slice;
 use crate::script::registration::{HandlerKey, Registration};
 use crate::script::require::{Resolver, candidates};
@@ -62,6 +66,9 @@ pub(super) const GLOBALS: &[&str] = &[
 const DEBUG: &[&str] = &["traceback"];
 const OS: &[&str] = &["clock", "date", "difftime", "time"];
 
+/// Builds a global of a VM.
+pub type Build<'a> = dyn Fn(&Lua) -> LuaResult<Value> + 'a;
+
 /// A script to load.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -94,6 +101,20 @@ impl Vm {
         host: &Host,
         resolver: Arc<dyn Resolver>,
     ) -> Result<Self, LoadError> {
+        Self::load_with(source, host, resolver, &[])
+    }
+
+    /// As [`Vm::load`], with more globals: what each of `more` builds, under its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vm::load`].
+    pub fn load_with(
+        source: &Source,
+        host: &Host,
+        resolver: Arc<dyn Resolver>,
+        more: &[(&str, &Build<'_>)],
+    ) -> Result<Self, LoadError> {
         let text = checked_text(&source.path, &source.bytes)?;
         let sources =
             Arc::new(Mutex::new(BTreeMap::from([(source.path.clone(), text.to_owned())])));
@@ -102,6 +123,10 @@ impl Vm {
         let (lua, scope, slice) = new_vm(&source.path, host).map_err(|error| fail(&error))?;
         let loaded = install_require(&lua, &source.path, resolver, &sources)
             .map_err(|error| fail(&error))?;
+        for (name, build) in more {
+            let set = build(&lua).and_then(|value| lua.globals().raw_set(*name, value));
+            set.map_err(|error| fail(&error))?;
+        }
         lua.sandbox(true).map_err(|error| fail(&error))?;
         lua.set_app_data(Collector::default());
 
@@ -133,6 +158,32 @@ impl Vm {
         })
     }
 
+    /// Runs a function of this VM as a coroutine to its end, whatever that is, and ends `run` with it.
+    pub async fn run(&self, run: &Arc<Run>, function: &Function, argument: Value) -> Ended {
+        drive_with(self, run, function, argument).await
+    }
+
+    /// Calls a function of this VM that may not wait, for two seconds at most; not from inside the VM.
+    ///
+    /// # Errors
+    ///
+    /// What it raised.
+    pub fn call<R: FromLuaMulti>(
+        &self,
+        function: &Function,
+        arguments: impl IntoLuaMulti,
+    ) -> LuaResult<R> {
+        let outer = self.scope.enter(None);
+        let (result, _, _) = self.slice.run(|| function.call(arguments));
+        self.scope.enter(outer);
+        result
+    }
+
+    /// The VM itself: to build what [`Vm::run`] is given.
+    pub fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
     /// Path below the scripts folder.
     pub fn path(&self) -> &Arc<str> {
         &self.path
@@ -151,6 +202,15 @@ impl Vm {
     pub fn memory_bytes(&self) -> usize {
         self.lua.used_memory()
     }
+}
+
+/// Compiles a file that is not run.
+pub(super) fn compiles(source: &Source) -> Result<(), LoadError> {
+    let text = checked_text(&source.path, &source.bytes)?;
+    let sources = Mutex::new(BTreeMap::from([(source.path.clone(), text.to_owned())]));
+    compile(&Lua::new(), &source.path, text)
+        .map(drop)
+        .map_err(|error| load_error(&error, &source.path, &sources))
 }
 
 fn checked_text<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
@@ -325,7 +385,7 @@ fn read_first(
     )))
 }
 
-fn load_error(error: &mlua::Error, path: &str, sources: &Sources) -> LoadError {
+fn load_error(error: &mlua::Error, path: &str, sources: &Mutex<BTreeMap<String, String>>) -> LoadError {
     if let Some(failed) = error.downcast_ref::<LoadError>() {
         return failed.clone();
     }

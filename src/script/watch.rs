@@ -123,6 +123,19 @@ impl Watch {
     ///
     /// When the system refuses to watch; [`WatchError::hint`] says what to do.
     pub fn start(dir: &Path) -> Result<Self, WatchError> {
+        Self::begin(dir, true)
+    }
+
+    /// Begins to watch the files of `dir` alone, not those of its folders, nor where its links lead.
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::start`].
+    pub fn start_flat(dir: &Path) -> Result<Self, WatchError> {
+        Self::begin(dir, false)
+    }
+
+    fn begin(dir: &Path, deep: bool) -> Result<Self, WatchError> {
         let dir = std::path::absolute(dir).map_err(|error| WatchError::Other {
             path: dir.to_owned(),
             reason: error.to_string(),
@@ -133,7 +146,7 @@ impl Watch {
         let config = Config::default().with_follow_symlinks(false);
         let watcher = RecommendedWatcher::new(move |event| seen.note(event), config)
             .map_err(|error| WatchError::new(&dir, error))?;
-        let mut eye = Eye { dir: dir.clone(), watcher, watched: BTreeMap::new() };
+        let mut eye = Eye { dir: dir.clone(), deep, watcher, watched: BTreeMap::new() };
         eye.aim(&shared, true)?;
         let on_thread = Arc::clone(&shared);
         // A thread, not a task: adding a watch and walking the folder block.
@@ -328,6 +341,8 @@ fn is_hidden(component: Component<'_>) -> bool {
 /// The thread's own state: the watcher and what it looks at.
 struct Eye {
     dir: PathBuf,
+    /// Whether what is in its folders counts.
+    deep: bool,
     watcher: RecommendedWatcher,
     /// Folder → with everything below?
     watched: BTreeMap<PathBuf, bool>,
@@ -365,8 +380,9 @@ impl Eye {
         }
         let mut links = BTreeMap::new();
         if let Some(real) = &real {
-            wanted.insert(real.clone(), true);
-            for Link { at, target, is_dir } in links_out_of(real, &self.dir) {
+            wanted.insert(real.clone(), self.deep);
+            let links_out = if self.deep { links_out_of(real, &self.dir) } else { Vec::new() };
+            for Link { at, target, is_dir } in links_out {
                 if is_dir {
                     wanted.insert(target.clone(), true);
                 } else if let Some(above) = target.parent() {

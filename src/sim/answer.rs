@@ -160,7 +160,10 @@ impl Refusal {
     pub(super) fn from_fault(kind: &HttpFaultKind, path: &str, client_id: &str) -> Option<Self> {
         let host = Host::of(path);
         Some(match kind {
-            HttpFaultKind::Slow { .. } => return None,
+            // The last two are for files, which are no calls.
+            HttpFaultKind::Slow { .. } | HttpFaultKind::Endless | HttpFaultKind::Redirect { .. } => {
+                return None;
+            }
             HttpFaultKind::Throttle => Self::throttled(path),
             HttpFaultKind::Quota => Self::quota(host),
             HttpFaultKind::Busy if host == Host::New => Self::api(500, "system.busy", "系统繁忙"),

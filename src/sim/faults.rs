@@ -34,6 +34,10 @@ pub struct FaultOrder {
     pub expire_tokens: bool,
     /// Forgets every session webhook that was handed out.
     pub expire_webhooks: bool,
+    /// Forgets every download code that was handed out.
+    pub expire_codes: bool,
+    /// `messageFiles/download` hands out this address instead of its own; `""` ends it.
+    pub download_url: Option<String>,
     /// The next so many card deliveries fail, inside a 200.
     pub fail_delivery: Option<u32>,
     /// `connections/open` hands out this endpoint instead of its own; `""` ends it.
@@ -103,6 +107,10 @@ pub enum HttpFaultKind {
     ContentUnsafe,
     /// No answer at all: the connection is closed.
     Reset,
+    /// Of a file: sent, a little at a time, and never done.
+    Endless,
+    /// Of a file: it is somewhere else.
+    Redirect { to: String },
 }
 
 /// What is armed at the moment.
@@ -116,6 +124,8 @@ pub struct ActiveFaults {
     pub fail_delivery: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_url: Option<String>,
     pub duplicate_clicks: bool,
 }
 
@@ -134,6 +144,9 @@ impl ActiveFaults {
         set(&mut self.duplicate_clicks, order.duplicate_clicks);
         if let Some(endpoint) = &order.endpoint {
             self.endpoint = Some(endpoint.clone()).filter(|endpoint| !endpoint.is_empty());
+        }
+        if let Some(url) = &order.download_url {
+            self.download_url = Some(url.clone()).filter(|url| !url.is_empty());
         }
     }
 

@@ -64,7 +64,11 @@ impl Files {
     pub(super) fn store(&mut self, name: &str, bytes: Bytes) -> StoredFile {
         // Only the last part of a name is a name, whichever way its system writes paths.
         let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let name = if name.is_empty() { "file" } else { name };
+        self.keep(if name.is_empty() { "file" } else { name }, bytes)
+    }
+
+    /// Keeps a file under any name: what arrives is what some client claims.
+    pub(super) fn keep(&mut self, name: &str, bytes: Bytes) -> StoredFile {
         let file = StoredFile {
             id: Uuid::new_v4().simple().to_string(),
             name: name.to_owned(),
@@ -101,6 +105,10 @@ impl Files {
         let code = format!("dlcode{}", Uuid::new_v4().simple());
         self.codes.insert(code.clone(), file.to_owned());
         code
+    }
+
+    pub(super) fn expire_codes(&mut self) {
+        self.codes.clear();
     }
 
     /// Turns a download code into the path of a link; `None` for an unknown code.

@@ -1,6 +1,7 @@
 //! Files over the wire: uploads of the bot, download links, and what the page shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRequest;
@@ -23,6 +24,7 @@ use super::answer::Outcome;
 use super::answer::Refusal;
 use super::call::Call;
 use super::call::text;
+use super::faults::HttpFaultKind;
 use super::files::extension;
 use super::now_ms;
 use super::server::same_secret;
@@ -104,7 +106,8 @@ impl World {
         let link = link.ok_or_else(|| {
             Refusal::api(400, "invalidParameter.robotCode.downloadCode", "下载码有误或者已经过期")
         })?;
-        Ok(json!({ "downloadUrl": format!("{}{link}", self.base_url) }))
+        let url = self.faults.download_url.clone();
+        Ok(json!({ "downloadUrl": url.unwrap_or_else(|| format!("{}{link}", self.base_url)) }))
     }
 }
 
@@ -122,11 +125,37 @@ pub(super) async fn download(
     if headers.contains_key(header::CONTENT_TYPE) {
         return refuse("SignatureDoesNotMatch");
     }
+    let fault = shared.world().faults.for_call(&format!("/res/{name}"));
+    match fault {
+        Some(HttpFaultKind::Endless) => return endless(),
+        Some(HttpFaultKind::Redirect { to }) => {
+            return (StatusCode::FOUND, [(header::LOCATION, to)]).into_response();
+        }
+        Some(HttpFaultKind::Slow { delay_ms }) => {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        }
+        Some(HttpFaultKind::Status { status }) => {
+            return StatusCode::from_u16(status)
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+                .into_response();
+        }
+        Some(_) => return refuse("AccessDenied"),
+        None => {}
+    }
     match shared.world().files.by_link(&name) {
         Some(file) => ([(header::CONTENT_TYPE, "application/octet-stream")], file.bytes.clone())
             .into_response(),
         None => refuse("AccessDenied"),
     }
+}
+
+/// A file that goes on for as long as somebody reads it.
+fn endless() -> Response {
+    let drip = futures_util::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(&[b'.'; 1024])), ()))
+    });
+    Body::from_stream(drip).into_response()
 }
 
 #[derive(Debug, Deserialize)]

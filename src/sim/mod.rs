@@ -257,9 +257,9 @@ impl Sim {
         self.shared.world().say(say)
     }
 
-    /// Keeps a file that [`Say::with_file`] can send.
+    /// Keeps a file that [`Say::with_file`] can send, under whatever name.
     pub fn upload(&self, name: &str, bytes: impl Into<Bytes>) -> String {
-        self.shared.world().files.store(name, bytes.into()).id
+        self.shared.world().files.keep(name, bytes.into()).id
     }
 
     /// Clicks a button and waits for the answer, for as long as DingTalk would.

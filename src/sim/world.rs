@@ -342,6 +342,9 @@ impl World {
         if order.expire_webhooks {
             self.messages.expire_sessions();
         }
+        if order.expire_codes {
+            self.files.expire_codes();
+        }
         if let Some(reason) = order.disconnect.as_deref().or(order.disconnect_minimal.as_deref()) {
             self.disconnect_all(reason, order.disconnect_minimal.is_none());
         }

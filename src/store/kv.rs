@@ -4,12 +4,15 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Error, Store, now_ms};
+use super::{Error, Store};
+use crate::clock::Clock;
 
 /// Access to the `kv` table; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Kv {
     store: Store,
+    /// How old values are is told by it.
+    clock: Clock,
 }
 
 /// One key of a listing, with its JSON text.
@@ -21,7 +24,13 @@ pub struct Entry {
 
 impl Kv {
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, clock: Clock::default() }
+    }
+
+    /// The same, where values expire by `clock`.
+    #[must_use]
+    pub fn on_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The store that it is in.
@@ -30,8 +39,8 @@ impl Kv {
     }
 
     pub async fn get(&self, script: &str, key: &str) -> Result<Option<String>, Error> {
-        let (script, key) = (script.to_owned(), key.to_owned());
-        self.store.read(move |c| live(c, &script, &key)).await
+        let (script, key, now) = (script.to_owned(), key.to_owned(), self.clock.now_ms());
+        self.store.read(move |c| live(c, &script, &key, now)).await
     }
 
     /// Sets `key` to `value` (JSON text), for `ttl_ms` milliseconds or for good.
@@ -43,7 +52,8 @@ impl Kv {
         ttl_ms: Option<i64>,
     ) -> Result<(), Error> {
         let (script, key, value) = (script.to_owned(), key.to_owned(), value.to_owned());
-        self.store.write(move |c| put(c, &script, &key, &value, ttl_ms)).await
+        let now = self.clock.now_ms();
+        self.store.write(move |c| put(c, &script, &key, &value, ttl_ms, now)).await
     }
 
     pub async fn delete(&self, script: &str, key: &str) -> Result<bool, Error> {
@@ -60,10 +70,10 @@ impl Kv {
 
     /// Adds `by` to a number (missing: 0) and returns the sum, or `None` when the value is not a number.
     pub async fn incr(&self, script: &str, key: &str, by: f64) -> Result<Option<f64>, Error> {
-        let (script, key) = (script.to_owned(), key.to_owned());
+        let (script, key, now) = (script.to_owned(), key.to_owned(), self.clock.now_ms());
         self.store
             .write(move |c| {
-                let old = match live(c, &script, &key)? {
+                let old = match live(c, &script, &key, now)? {
                     None => 0.0,
                     Some(text) => match text.parse::<f64>() {
                         Ok(number) => number,
@@ -81,7 +91,7 @@ impl Kv {
                      ON CONFLICT (script, key) DO UPDATE SET value = ?3,
                      expires_at_ms = CASE WHEN expires_at_ms <= ?4 THEN NULL ELSE expires_at_ms END",
                 )?
-                .execute(params![script, key, text, now_ms()])?;
+                .execute(params![script, key, text, now])?;
                 Ok(Some(sum))
             })
             .await
@@ -97,12 +107,13 @@ impl Kv {
     ) -> Result<bool, Error> {
         let (script, key, old, new) =
             (script.to_owned(), key.to_owned(), old.map(str::to_owned), new.to_owned());
+        let now = self.clock.now_ms();
         self.store
             .write(move |c| {
-                if live(c, &script, &key)? != old {
+                if live(c, &script, &key, now)? != old {
                     return Ok(false);
                 }
-                put(c, &script, &key, &new, None)?;
+                put(c, &script, &key, &new, None, now)?;
                 Ok(true)
             })
             .await
@@ -110,14 +121,14 @@ impl Kv {
 
     /// Keys that start with `prefix`, in order, `limit` at most.
     pub async fn list(&self, script: &str, prefix: &str, limit: u32) -> Result<Vec<Entry>, Error> {
-        let (script, prefix) = (script.to_owned(), prefix.to_owned());
+        let (script, prefix, now) = (script.to_owned(), prefix.to_owned(), self.clock.now_ms());
         self.store
             .read(move |c| {
                 c.prepare_cached(
                     "SELECT key, value FROM kv WHERE script = ?1 AND substr(key, 1, length(?2)) = ?2
                      AND (expires_at_ms IS NULL OR expires_at_ms > ?3) ORDER BY key LIMIT ?4",
                 )?
-                .query_map(params![script, prefix, now_ms(), limit], |row| {
+                .query_map(params![script, prefix, now, limit], |row| {
                     Ok(Entry { key: row.get(0)?, value: row.get(1)? })
                 })?
                 .collect()
@@ -126,11 +137,16 @@ impl Kv {
     }
 }
 
-fn live(c: &rusqlite::Connection, script: &str, key: &str) -> rusqlite::Result<Option<String>> {
+fn live(
+    c: &rusqlite::Connection,
+    script: &str,
+    key: &str,
+    now_ms: i64,
+) -> rusqlite::Result<Option<String>> {
     c.prepare_cached(
         "SELECT value FROM kv WHERE script = ?1 AND key = ?2 AND (expires_at_ms IS NULL OR expires_at_ms > ?3)",
     )?
-    .query_row(params![script, key, now_ms()], |row| row.get(0))
+    .query_row(params![script, key, now_ms], |row| row.get(0))
     .optional()
 }
 
@@ -140,9 +156,9 @@ fn put(
     key: &str,
     value: &str,
     ttl_ms: Option<i64>,
+    now: i64,
 ) -> rusqlite::Result<()> {
     // Whoever writes sweeps: what has expired goes, so the table holds only what is alive.
-    let now = now_ms();
     c.prepare_cached("DELETE FROM kv WHERE expires_at_ms <= ?1")?.execute(params![now])?;
     c.prepare_cached(
         "INSERT INTO kv (script, key, value, expires_at_ms) VALUES (?1, ?2, ?3, ?4)

@@ -17,6 +17,7 @@ pub mod schedules;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OpenFlags};
@@ -43,6 +44,23 @@ struct Inner {
     path: PathBuf,
     work: mpsc::Sender<writer::Work>,
     readers: Mutex<Vec<Connection>>,
+    in_flight: AtomicUsize,
+}
+
+/// Counts one piece of work that somebody waits for.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -57,13 +75,31 @@ impl Store {
     /// # Errors
     /// When the folder or file cannot be written, when the file is not a database, or when a newer moonbell wrote it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
+        Self::open_as(dir, "FULL")
+    }
+
+    /// As [`Store::open`], for a journal that need not outlive its process: nothing waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_scratch(dir: &Path) -> Result<Self, Error> {
+        Self::open_as(dir, "OFF")
+    }
+
+    fn open_as(dir: &Path, synchronous: &str) -> Result<Self, Error> {
         make_private_dir(dir)?;
         let path = dir.join("moonbell.db");
-        let mut connection = connect(&path)?;
+        let mut connection = connect(&path, synchronous)?;
         migrate::migrate(&mut connection, &path)?;
         let (work, queue) = mpsc::channel(QUEUE);
         writer::start(connection, queue, path.clone())?;
-        Ok(Self { inner: Arc::new(Inner { path, work, readers: Mutex::default() }) })
+        let (readers, in_flight) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Self { inner: Arc::new(Inner { path, work, readers, in_flight }) })
+    }
+
+    /// Pieces of work that somebody waits for at this moment.
+    pub fn in_flight(&self) -> usize {
+        self.inner.in_flight.load(Ordering::SeqCst)
     }
 
     pub fn path(&self) -> &Path {
@@ -97,6 +133,7 @@ impl Store {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         A: FnOnce(T) -> U + Send + 'static,
     {
+        let _in_flight = InFlight::new(&self.inner.in_flight);
         let (answer, answered) = oneshot::channel();
         let work = writer::Work::new(work, then, answer);
         // Unconstrained: out of its budget, tokio would put this future off, and wake those it has put off last first.
@@ -112,6 +149,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let _in_flight = InFlight::new(&self.inner.in_flight);
         let inner = Arc::clone(&self.inner);
         tokio::task::spawn_blocking(move || {
             let idle = inner.readers.lock().expect("a reader never panics holding this").pop();
@@ -131,12 +169,12 @@ impl Store {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, Error> {
+fn connect(path: &Path, synchronous: &str) -> Result<Connection, Error> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
         // A file that it may only read, SQLite opens for reading, and says so with the first change.

@@ -198,7 +198,7 @@ impl Dispatch {
         // One moment of the scripts: routes and the functions they lead to belong together.
         let snapshot = self.library.snapshot();
         let routes = snapshot.routes();
-        let today = chrono::Local::now().date_naive();
+        let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
         let lane = message.lane();
         let asked_for = row.is_answer() && self.dialogs.awaits(&lane);
         let decided = decision::decide(&self.access, routes, message, today, asked_for);
@@ -226,9 +226,17 @@ impl Dispatch {
             let verdict = decided.verdict;
             let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
+                Verdict::Control(control @ (Control::Schedules | Control::Trigger(_))) => {
+                    let text = self.timers(&control, &actor, lang).await;
+                    return Outcome::saying(message, text);
+                }
                 Verdict::Control(control) => return self.control(&control, message, &actor, lang),
                 _ => {
-                    let text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
+                    if matches!(verdict, Verdict::Help { topic: None }) && actor.has(Some("admin"))
+                    {
+                        text = format!("{text}\n{}", phrases::timers_help(lang));
+                    }
                     let outcome = Outcome::saying(message, text);
                     let Some(handler) = verdict.handler() else { return outcome };
                     let Verdict::NotForYou(_) = verdict else { return outcome.by(handler) };
@@ -302,7 +310,8 @@ impl Dispatch {
             limits.wall = wall;
         }
         let role = Some(actor.role().to_owned());
-        let run = Run::new(
+        let run = Run::on_clock(
+            edition.generation().clock(),
             &row.run,
             Some(Arc::new(message.clone())),
             role,
@@ -423,6 +432,7 @@ impl Dispatch {
                     .collect();
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
+            Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self
                 .library

@@ -11,6 +11,7 @@ mod notices;
 mod phrases;
 mod running;
 mod runtime;
+mod schedules;
 mod turns;
 
 pub use dispatch::Dispatch;

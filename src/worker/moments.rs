@@ -30,7 +30,12 @@ use crate::store::now_ms;
 
 impl Dispatch {
     /// Runs every handler that is declared for the event.
-    pub(super) async fn event(&self, row: &Row, event: &Event, halt: &CancellationToken) -> Outcome {
+    pub(super) async fn event(
+        &self,
+        row: &Row,
+        event: &Event,
+        halt: &CancellationToken,
+    ) -> Outcome {
         let wanted = |declared: &Declared| match declared {
             Declared::Event { kind } => kind.as_ref().is_none_or(|kind| *kind == event.kind),
             _ => false,
@@ -84,7 +89,8 @@ impl Dispatch {
                     0 => row.run.clone(),
                     n => format!("{}-{}", row.run, n + 1),
                 };
-                let run = Run::new(id, None, role.clone(), self.limits, CancellationToken::new());
+                let (clock, stop) = (edition.generation().clock(), CancellationToken::new());
+                let run = Run::on_clock(clock, id, None, role.clone(), self.limits, stop);
                 let entry = Entry {
                     run,
                     person: person.clone(),

@@ -155,7 +155,9 @@ mod tests {
     fn the_owner_hears_of_a_failing_timer_once_and_when_it_is_well() {
         let (mut streaks, start) = (Streaks::default(), Instant::now());
         assert_eq!(streaks.notice(&end(None), start), None);
-        assert!(streaks.notice(&end(Some("a.luau:1: no")), start).unwrap().contains("a.luau:1: no"));
+        assert!(
+            streaks.notice(&end(Some("a.luau:1: no")), start).unwrap().contains("a.luau:1: no")
+        );
         for _ in 0..100 {
             assert_eq!(streaks.notice(&end(Some("again")), start), None);
         }

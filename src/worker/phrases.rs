@@ -88,6 +88,52 @@ pub(super) fn waits(lang: Lang) -> &'static str {
     lang.pick("排队中", "waiting for its turn")
 }
 
+/// Beside help, for those who may.
+pub(super) fn timers_help(lang: Lang) -> &'static str {
+    lang.pick(
+        "定时：查看定时任务 · 触发 名字：立即运行一个",
+        "schedules: what runs by the clock · trigger NAME: run one of them now",
+    )
+}
+
+pub(super) fn no_such_timer(name: &str, nearest: Option<&str>, lang: Lang) -> String {
+    match (nearest, lang) {
+        (Some(nearest), Lang::Zh) => {
+            format!("没有定时任务 `{name}`；是不是 `{nearest}`？发送“定时”查看全部。")
+        }
+        (Some(nearest), Lang::En) => {
+            format!(
+                "There is no timer `{name}`; did you mean `{nearest}`? Send schedules to see them all."
+            )
+        }
+        (None, Lang::Zh) => format!("没有名为 `{name}` 的定时任务。发送“定时”查看全部。"),
+        (None, Lang::En) => {
+            format!("There is no timer of the name `{name}`. Send schedules to see them all.")
+        }
+    }
+}
+
+pub(super) fn triggered(name: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("已开始运行 `{name}`。"),
+        Lang::En => format!("Started `{name}`."),
+    }
+}
+
+pub(super) fn runs_already(name: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("`{name}` 正在运行，没有再次开始。"),
+        Lang::En => format!("`{name}` is running already; it was not started again."),
+    }
+}
+
+pub(super) fn which_timer(names: &[String], lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("有多个同名的定时任务，请写全名：{}", names.join("、")),
+        Lang::En => format!("Several timers have this name; write one of {}", names.join(", ")),
+    }
+}
+
 pub(super) fn not_yet(word: &str, lang: Lang) -> String {
     match lang {
         Lang::Zh => format!("`{word}` 还没有做好。要关掉我，请在电脑上停止 moonbell。"),

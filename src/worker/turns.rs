@@ -371,12 +371,10 @@ mod tests {
         let two = row(&turns, 2, "c", "bob", Queue::Conversation);
         let elsewhere = row(&turns, 3, "d", "bob", Queue::Conversation);
         let lane = row(&turns, 4, "c", "eve", Queue::Lane);
-        assert_eq!([&one, &two, &elsewhere, &lane].map(Row::goes), [
-            Some(Turn::Go),
-            None,
-            Some(Turn::Go),
-            Some(Turn::Go)
-        ]);
+        assert_eq!(
+            [&one, &two, &elsewhere, &lane].map(Row::goes),
+            [Some(Turn::Go), None, Some(Turn::Go), Some(Turn::Go)]
+        );
         drop(one);
         assert_eq!(two.goes(), Some(Turn::Go));
     }
@@ -415,11 +413,10 @@ mod tests {
         let bobs = row(&turns, 3, "c", "bob", Queue::Replace);
         let four = row(&turns, 4, "c", "ann", Queue::Replace);
         assert!(one.ticket.replaced().is_cancelled());
-        assert_eq!([&two, &bobs, &four].map(Row::goes), [
-            Some(Turn::Replaced),
-            Some(Turn::Go),
-            None
-        ]);
+        assert_eq!(
+            [&two, &bobs, &four].map(Row::goes),
+            [Some(Turn::Replaced), Some(Turn::Go), None]
+        );
         drop(two);
         assert_eq!(four.goes(), None);
         drop(one);

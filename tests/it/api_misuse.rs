@@ -87,7 +87,7 @@ async fn no_wrong_argument_of_a_method_does_more_than_raise() {
             String::from("local cyclic = {} cyclic.me = cyclic\nlocal values = table.pack(");
         body.push_str(&VALUES.join(", "));
         let names = if class == "ctx" {
-            r#"{ "reply", "card", "stream", "send_file", "send_image", "ask", "choose", "confirm" }"#
+            r#"{ "reply", "card", "stream", "send_file", "send_image", "ask", "choose", "confirm", "react" }"#
         } else {
             r#"{ "append", "set", "progress", "finish", "fail" }"#
         };

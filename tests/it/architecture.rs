@@ -36,16 +36,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("router", &["message"]),
     (
         "worker",
-        &["access", "api", "config", "inbox", "message", "outbox", "router", "script", "store"],
+        &[
+            "access", "api", "clock", "config", "inbox", "message", "outbox", "router", "script", "store",
+        ],
     ),
-    ("script", &["api", "config", "message", "router"]),
-    ("api", &["access", "config", "dingtalk", "message", "outbox", "router", "store", "timer"]),
+    (
+        "rehearsal",
+        &[
+            "access", "api", "clock", "config", "inbox", "message", "outbox", "router", "script", "store",
+            "telemetry", "worker",
+        ],
+    ),
+    ("script", &["api", "clock", "config", "message", "router"]),
+    ("api", &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"]),
     ("outbox", &["config", "dingtalk", "message", "store"]),
     ("dingtalk", &["config", "message"]),
     ("timer", &["inbox", "message", "store"]),
-    ("store", &["config", "message"]),
+    ("store", &["clock", "config", "message"]),
     ("console", &["access", "config", "inbox", "outbox", "telemetry", "worker"]),
     ("sim", &["dingtalk", "message"]),
+    ("clock", &[]),
     ("message", &[]),
     ("config", &["message"]),
     ("telemetry", &[]),
@@ -190,9 +200,9 @@ fn only_one_module_knows_each_of_these() {
         "only store/ opens SQLite",
     ));
     complaints.extend(only(
-        &["script", "api", "worker"],
+        &["script", "api", "worker", "rehearsal"],
         r"\bmlua\b",
-        "only script/, api/ and worker/ know Lua",
+        "only script/, api/, worker/ and rehearsal/ know Lua",
     ));
     complaints.extend(only(
         &["cli", "main"],

@@ -11,6 +11,7 @@
 mod api_cron;
 mod api_fs;
 mod api_http;
+mod api_watch;
 mod api_media;
 mod api_misuse;
 mod api_re;

@@ -129,14 +129,14 @@ fn replaced(place: &Place, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io
 }
 
 /// A name in a folder that is free again when this is dropped.
-struct Temporary<'dir> {
+pub(super) struct Temporary<'dir> {
     dir: &'dir Dir,
-    name: PathBuf,
+    pub(super) name: PathBuf,
     kept: bool,
 }
 
 impl<'dir> Temporary<'dir> {
-    fn new(dir: &'dir Dir) -> io::Result<Self> {
+    pub(super) fn new(dir: &'dir Dir) -> io::Result<Self> {
         let name = PathBuf::from(format!(".moonbell-{:016x}.tmp", rand::random::<u64>()));
         if dir.try_exists(&name)? {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -144,7 +144,7 @@ impl<'dir> Temporary<'dir> {
         Ok(Self { dir, name, kept: false })
     }
 
-    fn keep(mut self) {
+    pub(super) fn keep(mut self) {
         self.kept = true;
     }
 }
@@ -227,13 +227,8 @@ fn too_many(error: &io::Error, what: &str, path: &str) -> Failure {
     failed(error, what, path)
 }
 
-/// Paths that match, sorted. Links are not followed, so no search goes round in circles.
-pub(super) fn glob(
-    roots: &Roots,
-    script: &str,
-    pattern: &str,
-    stop: &Stop,
-) -> Result<Vec<String>, Failure> {
+/// The folder that a pattern begins in, and the pattern below it.
+pub(super) fn base_of(pattern: &str) -> (String, String) {
     // Up to the first part with a sign in it, the pattern is a plain path.
     let parts: Vec<&str> = pattern.split('/').collect();
     let plain = parts.iter().take_while(|part| !part.contains(['*', '?', '[', '{'])).count();
@@ -243,15 +238,39 @@ pub(super) fn glob(
         base if base.is_empty() => ".".to_owned(),
         base => base,
     };
-    let rest = parts[plain..].join("/");
-    let bad = |why: String| {
-        Failure::new("bad_path", format!("`{}` is no pattern: {why}", shortened(pattern)))
-    };
-    let matcher = globset::GlobBuilder::new(&rest)
-        .literal_separator(true)
-        .build()
-        .map_err(|error| bad(error.kind().to_string()))?
-        .compile_matcher();
+    (base, parts[plain..].join("/"))
+}
+
+/// Reads the part of a pattern that has signs in it.
+pub(super) fn matcher(rest: &str, pattern: &str) -> Result<globset::GlobMatcher, Failure> {
+    let built = globset::GlobBuilder::new(rest).literal_separator(true).build();
+    built.map(|glob| glob.compile_matcher()).map_err(|error| {
+        let why = format!("`{}` is no pattern: {}", shortened(pattern), error.kind());
+        Failure::new("bad_path", why)
+    })
+}
+
+/// Paths that match, sorted.
+pub(super) fn glob(
+    roots: &Roots,
+    script: &str,
+    pattern: &str,
+    stop: &Stop,
+) -> Result<Vec<String>, Failure> {
+    let found = search(roots, script, pattern, stop, |_| Some(()))?;
+    Ok(found.into_iter().map(|(path, ())| path).collect())
+}
+
+/// What matches and `take` takes, by path. Links are not followed, so no search goes round in circles.
+pub(super) fn search<T>(
+    roots: &Roots,
+    script: &str,
+    pattern: &str,
+    stop: &Stop,
+    take: impl Fn(&cap_std::fs::DirEntry) -> Option<T>,
+) -> Result<Vec<(String, T)>, Failure> {
+    let (base, rest) = base_of(pattern);
+    let matcher = matcher(&rest, pattern)?;
     let place = roots.resolve(script, &base, Last::Follow)?;
     let depth = if rest.contains("**") { MAX_DEPTH } else { rest.split('/').count() };
     let mut found = Vec::new();
@@ -276,8 +295,11 @@ pub(super) fn glob(
                 stop.check()?;
                 seen += 1;
                 let relative = below.join(entry.file_name());
-                if matcher.is_match(&relative) {
-                    found.push(place.full.join(&relative).to_string_lossy().into_owned());
+                if matcher.is_match(&relative)
+                    && let Some(taken) = take(&entry)
+                {
+                    let path = place.full.join(&relative).to_string_lossy().into_owned();
+                    found.push((path, taken));
                 }
                 if seen > MAX_SEEN || found.len() > MAX_ENTRIES {
                     return Err(io::ErrorKind::FileTooLarge.into());
@@ -291,7 +313,7 @@ pub(super) fn glob(
                 }
             }
         }
-        found.sort();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(found)
     };
     walk().map_err(|error| too_many(&error, "search", pattern))

@@ -4,7 +4,10 @@
 //! regular files are read and written: a device or a pipe would never end.
 
 mod files;
+pub mod inbox;
+pub(crate) mod name;
 pub mod roots;
+mod survey;
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -18,6 +21,9 @@ use crate::api::fs::roots::Roots;
 use crate::api::module::Module;
 use crate::api::options::{Options, text_of};
 use crate::api::{Call, Host};
+
+pub use survey::Stamp;
+pub(crate) use survey::{check_pattern, survey, survey_base};
 
 /// Read at once unless a script says otherwise.
 const READ_BYTES: u64 = 8 << 20;
@@ -177,6 +183,7 @@ async fn on_disk<T: Send + 'static>(
     work: impl FnOnce(&Roots, &str, &Stop) -> Result<T, Failure> + Send + 'static,
 ) -> LuaResult<Result<T, Failure>> {
     let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
+    let _wait = call.host.wait();
     let stop = CancellationToken::new();
     let _dropped = stop.clone().drop_guard();
     tokio::task::spawn_blocking(move || work(&roots, &script, &Stop(stop)))

@@ -23,6 +23,8 @@ pub struct Roots {
     folders: Option<Arc<[PathBuf]>>,
     /// Each script has a folder of its own in it.
     data: Option<PathBuf>,
+    /// Where `~` is; `None`: the user's own home.
+    home: Option<PathBuf>,
 }
 
 /// A path inside a root.
@@ -62,7 +64,7 @@ pub(super) enum Last {
 impl Roots {
     /// Everything that the user may; relative paths start from a folder for each script in `data`.
     pub fn everything(data: impl Into<PathBuf>) -> Self {
-        Self { folders: None, data: Some(data.into()) }
+        Self { data: Some(data.into()), ..Self::default() }
     }
 
     /// These folders and what is in them, and the script's own folder in `data`. `/` is everything that the user may, on
@@ -71,7 +73,13 @@ impl Roots {
         if folders.iter().any(|folder| folder == Path::new("/")) {
             return Self::everything(data);
         }
-        Self { folders: Some(folders.into()), data: Some(data.into()) }
+        Self { folders: Some(folders.into()), data: Some(data.into()), home: None }
+    }
+
+    /// The same, where `~` is `home`.
+    #[must_use]
+    pub fn with_home(self, home: impl Into<PathBuf>) -> Self {
+        Self { home: Some(home.into()), ..self }
     }
 
     /// The folder that relative paths of `script` start from.
@@ -98,7 +106,7 @@ impl Roots {
     }
 
     /// The path as an absolute one, not looked up yet.
-    pub(super) fn absolute(&self, script: &str, text: &str) -> Result<PathBuf, Failure> {
+    pub(crate) fn absolute(&self, script: &str, text: &str) -> Result<PathBuf, Failure> {
         if text.is_empty() || text.len() > MAX_PATH_BYTES || text.contains('\0') {
             return Err(Failure::new(
                 "bad_path",
@@ -110,12 +118,15 @@ impl Roots {
         }
         if let Some(rest) = text.strip_prefix('~') {
             if rest.is_empty() || rest.starts_with(std::path::is_separator) {
-                let dirs = directories::BaseDirs::new().ok_or_else(|| {
+                let home = self.home.clone().or_else(|| {
+                    directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())
+                });
+                let home = home.ok_or_else(|| {
                     Failure::new("not_found", "the home folder is unknown")
                         .hint("give an absolute path")
                 })?;
                 let rest = rest.trim_start_matches(std::path::is_separator);
-                return checked(dirs.home_dir().join(rest));
+                return checked(home.join(rest));
             }
             return Err(Failure::new(
                 "bad_path",

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::call::failed;
+use super::played::Chunks;
 use crate::api::failure::Failure;
+use crate::api::world::Wait;
 
 /// A line, or one event, at most.
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -15,7 +17,8 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Body {
     /// `None`: read to the end, or closed.
-    response: Option<reqwest::Response>,
+    source: Option<Source>,
+    host: String,
     /// Between two pieces.
     timeout: Duration,
     left: u64,
@@ -24,6 +27,13 @@ pub(super) struct Body {
     rest: Vec<u8>,
     lines: VecDeque<Vec<u8>>,
     event: Event,
+}
+
+/// Where the pieces come from.
+#[derive(Debug)]
+enum Source {
+    Wire { response: reqwest::Response, _wait: Wait },
+    Played(Chunks),
 }
 
 /// One server-sent event.
@@ -35,9 +45,25 @@ pub(super) struct Event {
 }
 
 impl Body {
-    pub(super) fn new(response: reqwest::Response, timeout: Duration, max: u64) -> Self {
+    pub(super) fn new(
+        response: reqwest::Response,
+        timeout: Duration,
+        max: u64,
+        wait: Wait,
+    ) -> Self {
+        let host = response.url().host_str().unwrap_or_default().to_owned();
+        Self::from(Source::Wire { response, _wait: wait }, host, timeout, max)
+    }
+
+    /// A body that a rehearsal plays.
+    pub(super) fn played(chunks: Chunks, host: &str, max: u64) -> Self {
+        Self::from(Source::Played(chunks), host.to_owned(), Duration::MAX, max)
+    }
+
+    fn from(source: Source, host: String, timeout: Duration, max: u64) -> Self {
         Self {
-            response: Some(response),
+            source: Some(source),
+            host,
             timeout,
             left: max,
             max,
@@ -48,7 +74,7 @@ impl Body {
     }
 
     pub(super) fn close(&mut self) {
-        self.response = None;
+        self.source = None;
         self.rest.clear();
         self.lines.clear();
     }
@@ -62,12 +88,18 @@ impl Body {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        let Some(response) = &mut self.response else { return Ok(None) };
-        let host = response.url().host_str().unwrap_or_default().to_owned();
-        let chunk = match tokio::time::timeout(self.timeout, response.chunk()).await {
+        let host = self.host.clone();
+        let read = match &mut self.source {
+            None => return Ok(None),
+            Some(Source::Played(chunks)) => Ok(Ok(chunks.pop_front())),
+            Some(Source::Wire { response, .. }) => {
+                tokio::time::timeout(self.timeout, response.chunk()).await
+            }
+        };
+        let chunk = match read {
             Ok(Ok(Some(chunk))) => chunk,
             Ok(Ok(None)) => {
-                self.response = None;
+                self.source = None;
                 return Ok(None);
             }
             Ok(Err(error)) => {

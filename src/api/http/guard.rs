@@ -14,15 +14,27 @@ use url::{Host, Url};
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     granted: Arc<[String]>,
+    /// Whether what was not granted is called by `https` only.
+    encrypted: bool,
 }
 
 /// Why a call is not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Denied(pub(super) String);
+pub(super) enum Denied {
+    /// An address of this computer or of a private network.
+    Private(String),
+    /// Without encryption, where there has to be some.
+    Plain(String),
+}
 
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is an address of this computer or of a private network", self.0)
+        match self {
+            Self::Private(host) => {
+                write!(f, "`{host}` is an address of this computer or of a private network")
+            }
+            Self::Plain(host) => write!(f, "`{host}` would be called without encryption"),
+        }
     }
 }
 
@@ -31,16 +43,26 @@ impl std::error::Error for Denied {}
 impl Network {
     /// Grants `host` (every port of it) or `host:port`.
     pub fn granting(hosts: impl IntoIterator<Item = String>) -> Self {
-        Self { granted: hosts.into_iter().map(|host| host.to_lowercase()).collect() }
+        let granted = hosts.into_iter().map(|host| host.to_lowercase()).collect();
+        Self { granted, encrypted: false }
+    }
+
+    /// The same, for files of DingTalk: everything else is called by `https` only.
+    #[must_use]
+    pub(crate) fn encrypted(self) -> Self {
+        Self { encrypted: true, ..self }
     }
 
     /// Checks what can be told without looking a name up; the resolver does the rest.
     pub(super) fn check(&self, url: &Url) -> Result<(), Denied> {
-        let Some(host) = url.host() else { return Err(Denied(url.scheme().to_owned())) };
+        let Some(host) = url.host() else { return Err(Denied::Private(url.scheme().to_owned())) };
         let name = bare(&host.to_string());
         let port = url.port_or_known_default().unwrap_or(0);
         if self.granted.contains(&name) || self.granted.contains(&format!("{name}:{port}")) {
             return Ok(());
+        }
+        if self.encrypted && url.scheme() != "https" {
+            return Err(Denied::Plain(name));
         }
         let refused = match host {
             Host::Ipv4(address) => !is_public(address.into()),
@@ -50,7 +72,7 @@ impl Network {
                 self.knows(&name) || name == "localhost" || name.ends_with(".localhost")
             }
         };
-        if refused { Err(Denied(name)) } else { Ok(()) }
+        if refused { Err(Denied::Private(name)) } else { Ok(()) }
     }
 
     fn knows(&self, name: &str) -> bool {
@@ -77,7 +99,7 @@ impl Resolve for Network {
             let granted = network.knows(&bare(&name));
             // One private address among public ones is already an answer that nobody honest gives.
             if !granted && found.iter().any(|address| !is_public(address.ip())) {
-                return Err(Denied(name).into());
+                return Err(Denied::Private(name).into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })

@@ -5,7 +5,9 @@
 
 mod body;
 mod call;
+mod download;
 mod guard;
+mod played;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -250,16 +252,31 @@ async fn perform(
     let host = url.host_str().unwrap_or_default().to_owned();
     let request = Request { method, url, headers, body, timeout, redirects };
     let caller = call.host.http().clone();
+    let answer = match call.host.world() {
+        Some(world) => played::asked(&request, |asked| world.answer(&call, asked))?,
+        None => None,
+    };
     let whole = async {
-        let response = caller.send(request).await?;
-        let head = Head::of(&response);
-        let mut body = Body::new(response, timeout, max);
+        let (head, mut body) = match answer {
+            Some(answer) => {
+                let url = request.url.to_string();
+                let clock = call.host.clock();
+                let (status, headers, chunks) =
+                    played::begin(clock, answer, &host, timeout).await?;
+                (Head { status, url, headers }, Body::played(chunks, &host, max))
+            }
+            None => {
+                let wait = call.host.wait();
+                let response = caller.send(request).await?;
+                (Head::of(&response), Body::new(response, timeout, max, wait))
+            }
+        };
         if stream {
             return Ok((head, Answer::Open(Arc::new(Mutex::new(body)))));
         }
         Ok((head, Answer::Whole(Arc::new(body.whole().await?))))
     };
-    let answered = if stream {
+    let answered = if stream || call.host.clock().stands() {
         whole.await
     } else {
         // From the call to the body's last byte: an answer that drips does not hold the run.

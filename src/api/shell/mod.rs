@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod output;
+mod play;
 pub mod process;
 mod template;
 
@@ -208,7 +209,17 @@ pub(super) fn command(mut options: Options) -> LuaResult<Command> {
 /// Starts it for the run of `call`. Raises when the run may not open any more.
 pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Process, SpawnError>> {
     let slot = call.run.open_process()?;
-    Ok(call.host.processes().spawn(command, call.run.over(), slot).await)
+    let played = match call.host.world() {
+        Some(world) => world.program(call, &command)?,
+        None => None,
+    };
+    let processes = call.host.processes();
+    Ok(match played {
+        Some(program) => {
+            processes.play(program, &command, call.host.clock(), call.run.over(), slot)
+        }
+        None => processes.spawn(command, call.run.over(), (slot, call.host.wait())).await,
+    })
 }
 
 fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {

@@ -17,8 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::ChildStdin;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -26,6 +25,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::api::shell::command::{Command, Exact, SpawnError, Stdin};
+use crate::api::shell::play::{PLAYED_PID, Play};
+use crate::api::world::Program;
+use crate::clock::Clock;
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
 pub const MAX_OPEN: usize = 256;
@@ -134,6 +136,52 @@ impl Processes {
         })
     }
 
+    /// A program that is not run but played, by `clock`. It ends as one that is run: by itself, by its time, with its
+    /// handle or its run.
+    ///
+    /// # Errors
+    ///
+    /// Why it would not start.
+    pub(crate) fn play(
+        &self,
+        program: Program,
+        command: &Command,
+        clock: &Clock,
+        over: &CancellationToken,
+        keep: impl Any + Send,
+    ) -> Result<Process, SpawnError> {
+        if let Some(refusal) = program.refusal(command) {
+            return Err(refusal);
+        }
+        let runtime = self.0.runtime.clone().or_else(|| Handle::try_current().ok());
+        let Some(runtime) = runtime else { return Err(SpawnError::Closing) };
+        let kill = CancellationToken::new();
+        let guard = kill.clone().drop_guard();
+        let (chunks, output) = mpsc::channel(CHUNKS);
+        let (signal, signals) = mpsc::channel(1);
+        let (exit, exited) = watch::channel(None);
+        let stops =
+            Stops { kill: kill.clone(), over: over.clone(), closing: self.0.closing.clone() };
+        let play = Play { program, stops, chunks, signals, exit, clock: clock.clone() };
+        let timeout = command.timeout;
+        drop(self.0.tasks.spawn_on(
+            async move {
+                play.run(timeout).await;
+                drop(keep);
+            },
+            &runtime,
+        ));
+        Ok(Process {
+            pid: PLAYED_PID,
+            stdin: Mutex::new(Some(Box::new(tokio::io::sink()))),
+            output: Mutex::new(output),
+            signal,
+            exit: exited,
+            kill,
+            _guard: guard,
+        })
+    }
+
     /// Ends all processes and waits until they are gone; nothing is started any more.
     pub async fn close(&self) {
         self.0.closing.cancel();
@@ -190,17 +238,25 @@ impl Exit {
     }
 }
 
+/// What is written to a program goes here.
+pub(super) type Input = Box<dyn AsyncWrite + Send + Unpin>;
+
 /// A running program. Dropping it ends the program and what it started.
-#[derive(Debug)]
 pub struct Process {
     pid: u32,
     // Asynchronous locks: a reader keeps its turn while it waits, that is their point.
-    stdin: Mutex<Option<ChildStdin>>,
+    stdin: Mutex<Option<Input>>,
     output: Mutex<mpsc::Receiver<Chunk>>,
     signal: mpsc::Sender<i32>,
     exit: watch::Receiver<Option<Exit>>,
     kill: CancellationToken,
     _guard: DropGuard,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("pid", &self.pid).finish_non_exhaustive()
+    }
 }
 
 impl Process {
@@ -256,22 +312,21 @@ impl Process {
     }
 }
 
-#[derive(Debug)]
 struct Started {
     pid: u32,
-    stdin: Option<ChildStdin>,
+    stdin: Option<Input>,
 }
 
 /// What ends a process from outside.
 #[derive(Clone)]
-struct Stops {
+pub(super) struct Stops {
     kill: CancellationToken,
     over: CancellationToken,
     closing: CancellationToken,
 }
 
 impl Stops {
-    async fn any(&self) {
+    pub(super) async fn any(&self) {
         tokio::select! {
             () = self.kill.cancelled() => {}
             () = self.nobody_reads() => {}
@@ -279,7 +334,7 @@ impl Stops {
     }
 
     /// The run has ended: its output interests nobody (the handle itself may wait for a garbage collector).
-    async fn nobody_reads(&self) {
+    pub(super) async fn nobody_reads(&self) {
         tokio::select! {
             () = self.over.cancelled() => {}
             () = self.closing.cancelled() => {}
@@ -317,7 +372,7 @@ impl Supervisor {
         };
         let (mut input, content) = match stdin {
             Stdin::Bytes(bytes) => (None, tree.child.stdin().take().map(|pipe| (pipe, bytes))),
-            Stdin::Pipe => (tree.child.stdin().take(), None),
+            Stdin::Pipe => (tree.child.stdin().take().map(|pipe| Box::new(pipe) as Input), None),
             Stdin::Null => (None, None),
         };
         let pid = tree.pid;

@@ -305,6 +305,8 @@ fn meaning(control: &Control) -> String {
         Control::Stop(Some(id)) => format!("ends the run `{id}`"),
         Control::Cancel => "leaves an open dialog, or ends what runs".to_owned(),
         Control::Runs => "lists what runs".to_owned(),
+        Control::Schedules => "lists what runs by the clock, for admins".to_owned(),
+        Control::Trigger(name) => format!("runs the timer `{name}` now, for admins"),
         Control::Lock => "refuses everything until unlocked".to_owned(),
         Control::Help(_) => "tells what there is".to_owned(),
     }
@@ -343,7 +345,7 @@ fn no_command(routes: &Routes<Target>, actor: &Actor, text: &str) -> Gate {
 fn patterns<'r>(
     routes: &'r Routes<Target>,
     decision: &Decision<'r>,
-    text: &str,
+    text: &'r str,
 ) -> (Option<&'r Handler<Target>>, Vec<String>) {
     let taken = decision.verdict.handler();
     let mut details = Vec::new();

@@ -26,9 +26,9 @@ use super::edition::{Candidate, Target};
 use super::loader::conflict_error;
 use super::require::{Folder, Resolver};
 use super::scan::{self, FolderError, Look, Recorder};
-use super::vm::{Source, Vm};
+use super::vm::{Source, Vm, compiles};
 
-pub use super::scan::is_script;
+pub use super::scan::{is_script, is_test};
 pub use finding::{Finding, Severity};
 use scope::Lint;
 
@@ -77,6 +77,11 @@ pub fn folder(dir: &Path, only: Option<&str>, host: &Host) -> Result<Checked, Fo
             if concerns(&finding.path, &checker.read) {
                 checker.checked.findings.push(finding);
             }
+        }
+    }
+    for (name, path) in scan::tests(dir) {
+        if only.is_none_or(|only| only == name) {
+            checker.test(name, &path);
         }
     }
     for (path, source) in &checker.read {
@@ -170,6 +175,19 @@ impl Checker<'_> {
             }
         }
         Candidate::new(id, loaded?, |path| self.source(path))
+    }
+
+    /// A test is compiled and looked at; `test` runs it.
+    fn test(&mut self, name: String, path: &Path) {
+        let Look::Bytes(bytes) = scan::read(path) else {
+            let error = LoadError::new(LoadErrorKind::Unreadable, name, "the file cannot be read");
+            return self.checked.findings.push(Finding::from(&error));
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match compiles(&Source { path: name.clone(), bytes }) {
+            Ok(()) => drop(self.read.insert(name, text)),
+            Err(error) => self.checked.findings.push(Finding::from(&error)),
+        }
     }
 
     fn source(&self, path: &str) -> Option<String> {
@@ -276,7 +294,7 @@ mod tests {
             ),
             (
                 "--!strict\nbot.on('strat', function() end)",
-                "2:8 type expected `\"start\" | \"stop\"`, got `\"strat\"`",
+                "2:8 type expected `EventName`, got `\"strat\"`",
             ),
         ] {
             assert_eq!(found(source), [expected], "{source}");

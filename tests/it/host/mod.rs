@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
 mod access;
+mod around;
 mod control;
 mod crash;
 mod delivery;
@@ -10,13 +11,16 @@ mod dialogs;
 mod disk;
 mod examples;
 mod explain;
+mod files;
+mod handover;
 mod moments;
 mod order;
 mod process;
-mod reach;
 mod queues;
+mod reach;
 mod reload;
 mod stage;
 mod start;
 mod stopping;
+mod transcript;
 mod wire;

@@ -1,0 +1,103 @@
+//! `moonbell test`: conversations with scripts, played without DingTalk.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::{Failed, Global, starter, talk};
+use crate::config::Need;
+use crate::rehearsal::report::{self, Paint, Totals};
+use crate::rehearsal::suite;
+
+/// Test scripts: messages go the whole way through them, while time, programs and HTTP are played
+///
+/// Tests of `deploy.luau` are in `deploy.test.luau` beside it; docs/testing.md shows how they are written. Needs neither
+/// settings nor credentials. Without PATH: ./scripts if that folder exists, else the folder of your settings.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell test
+  moonbell test scripts/deploy.luau       the tests of one script
+  moonbell test --filter prod             tests with `prod` in their name, or in their file's
+  moonbell test --json | jq 'select(.ok | not).name'
+  moonbell test --junit results.xml       for a service that builds and tests
+
+Exit codes: 0 all passed, 1 some failed, 2 misuse, which includes that there are no tests.")]
+pub(super) struct Test {
+    /// Test files, scripts that have one, or folders
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only tests whose name, or file, contains this text
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Print one JSON object a line for each test
+    #[arg(long)]
+    json: bool,
+    /// Write the results into this file, too, as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+impl Test {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let paths = if self.paths.is_empty() { vec![scripts(global)?] } else { self.paths };
+        let files = suite::find(&paths)
+            .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
+        if files.is_empty() {
+            let places: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+            return Err(Failed::new(format!("there are no tests in {}", places.join(", ")))
+                .hint("write `deploy.test.luau` beside `deploy.luau`: docs/testing.md shows how")
+                .misuse()
+                .into());
+        }
+        let begun = Instant::now();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let paint = Paint(std::io::stdout().is_terminal() && !no_color);
+        let (mut totals, mut results) = (Totals::default(), Vec::new());
+        suite::run(&files, self.filter.as_deref(), |file| {
+            totals.add(file);
+            if self.json {
+                report::lines(file).iter().for_each(talk::data);
+            } else {
+                talk::shown(report::human(file, paint));
+            }
+            if self.junit.is_some() {
+                results.push(file.clone());
+            }
+        });
+        let took = begun.elapsed();
+        if let Some(path) = &self.junit {
+            std::fs::write(path, report::junit(&results, took))
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        if totals.passed + totals.failed == 0 {
+            let filter = self.filter.unwrap_or_default();
+            return Err(Failed::new(format!(
+                "no test has `{filter}` in its name ({} left out)",
+                totals.left_out
+            ))
+            .hint("leave `--filter` out to run them all")
+            .misuse()
+            .into());
+        }
+        if self.json {
+            talk::say(report::summary(totals, took, Paint(false)));
+        } else {
+            talk::data(format_args!("\n{}", report::summary(totals, took, paint)));
+        }
+        Ok(if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The folder to look in when none is named. The settings are asked only if there is no folder here.
+pub(super) fn scripts(global: &Global) -> Result<PathBuf> {
+    let here = Path::new("scripts");
+    if here.is_dir() {
+        return Ok(here.to_owned());
+    }
+    let configured = global.load(Need::Settings)?.config.scripts.dir;
+    Ok(starter::dev_folder(false, &configured))
+}

@@ -1,0 +1,102 @@
+//! `schedules` and `trigger NAME`: what runs by the clock, for the owner and admins, and running it by hand.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Local, Utc};
+
+use super::dispatch::Dispatch;
+use super::phrases;
+use crate::access::Actor;
+use crate::api::failure::suggestion;
+use crate::router::Control;
+use crate::router::Lang;
+use crate::script::Declared;
+use crate::script::Edition;
+use crate::script::Registration;
+
+/// Lines of one list: more is more than a chat shows.
+const LISTED: usize = 50;
+
+impl Dispatch {
+    /// Answers a control word about timers.
+    pub(super) async fn timers(&self, control: &Control, actor: &Actor, lang: Lang) -> String {
+        if !actor.has(Some("admin")) {
+            let word = if matches!(control, Control::Schedules) { "schedules" } else { "trigger" };
+            return phrases::not_for_you(word, lang);
+        }
+        let snapshot = self.library.snapshot();
+        let is_timer = |declared: &Declared| {
+            matches!(declared, Declared::Every { .. } | Declared::Cron { .. })
+        };
+        let timers = snapshot.declaring(is_timer);
+        match control {
+            Control::Trigger(name) => self.trigger(name, &timers, lang).await,
+            _ => list(&timers, lang),
+        }
+    }
+
+    async fn trigger(
+        &self,
+        name: &str,
+        timers: &[(&Arc<Edition>, &Registration)],
+        lang: Lang,
+    ) -> String {
+        let named = || timers.iter().filter(|(_, timer)| timer.options.name.is_some());
+        let full = |edition: &Edition, timer: &Registration| {
+            format!("{}:{}", edition.script(), timer.title())
+        };
+        let found: Vec<_> = named()
+            .filter(|(edition, timer)| timer.title() == name || full(edition, timer) == name)
+            .collect();
+        match found.as_slice() {
+            [] => {
+                let names: Vec<String> = named().map(|(_, timer)| timer.title()).collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let hint = suggestion(name, &names);
+                let nearest = hint.split('`').nth(1).filter(|_| hint.contains("did you mean"));
+                phrases::no_such_timer(name, nearest, lang)
+            }
+            [(edition, timer)] => {
+                if edition.generation().trigger(timer.handler).await {
+                    phrases::triggered(&timer.title(), lang)
+                } else {
+                    phrases::runs_already(&timer.title(), lang)
+                }
+            }
+            several => {
+                let names: Vec<String> =
+                    several.iter().map(|(edition, timer)| full(edition, timer)).collect();
+                phrases::which_timer(&names, lang)
+            }
+        }
+    }
+}
+
+fn list(timers: &[(&Arc<Edition>, &Registration)], lang: Lang) -> String {
+    if timers.is_empty() {
+        return lang.pick("没有定时任务。", "Nothing runs by the clock.").to_owned();
+    }
+    let time = |at: Option<DateTime<Utc>>| {
+        at.map_or_else(
+            || "—".to_owned(),
+            |at| at.with_timezone(&Local).format("%m-%d %H:%M:%S").to_string(),
+        )
+    };
+    let mut lines: Vec<String> = timers
+        .iter()
+        .take(LISTED)
+        .map(|(edition, timer)| {
+            let beat = edition.generation().beat(timer.handler);
+            let (name, script) = (timer.title(), edition.script());
+            let (next, last) = (time(beat.next), time(beat.last));
+            match lang {
+                Lang::Zh => format!("{name}（{script}）· 下次 {next} · 上次 {last}"),
+                Lang::En => format!("{name} ({script}) · next {next} · last {last}"),
+            }
+        })
+        .collect();
+    if timers.len() > LISTED {
+        lines.push(format!("… +{}", timers.len() - LISTED));
+    }
+    lines.join("\n")
+}
