@@ -75,8 +75,9 @@ pub(super) async fn save(
     let (sender, pieces) = mpsc::channel(PIECES);
     let caller = call.host.downloads().clone();
     let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
+    let wait = call.host.wait();
     let fetching = call.host.on_sockets(async move {
-        caller.download(url, max, timeout, sender).await;
+        caller.download(url, max, timeout, sender, wait).await;
     });
     let writing = tokio::task::spawn_blocking(move || {
         inbox::receive(&roots, &script, &target, name.as_deref(), stem, pieces)

@@ -14,14 +14,23 @@ pub fn all() -> &'static str {
     static ALL: OnceLock<String> = OnceLock::new();
     ALL.get_or_init(|| {
         let files = std::iter::once(CONTEXT).chain(MODULES.iter().map(|module| module.definition));
-        let text = files.collect::<Vec<_>>().join("\n");
-        let lines = text.lines().map(|line| match line.strip_prefix(CLASS) {
-            // Luau took `declare class` out of its grammar (0.740); editors follow.
-            Some(name) => format!("declare extern type {name} with\n"),
-            None => format!("{line}\n"),
-        });
-        lines.collect()
+        in_todays_grammar(&files.collect::<Vec<_>>().join("\n"))
     })
+}
+
+/// The same, with what test files are written with.
+pub fn with_tests() -> &'static str {
+    static ALL: OnceLock<String> = OnceLock::new();
+    ALL.get_or_init(|| [all(), &in_todays_grammar(TESTS)].join("\n"))
+}
+
+/// Luau took `declare class` out of its grammar (0.740); editors follow.
+fn in_todays_grammar(definitions: &str) -> String {
+    let lines = definitions.lines().map(|line| match line.strip_prefix(CLASS) {
+        Some(name) => format!("declare extern type {name} with\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 /// How our files declare an object: what a reader expects, and shorter than what Luau calls it now.
@@ -38,7 +47,7 @@ pub fn documentation() -> Value {
             symbols.insert(symbol, json!({ "documentation": without_tags(doc) }));
         }
     };
-    for item in items(all()) {
+    for item in items(with_tests()) {
         let place = if item.kind == ItemKind::Module { "global" } else { "globaltype" };
         let name = format!("{PACKAGE}/{place}/{}", item.name);
         for member in &item.members {
@@ -62,12 +71,6 @@ fn without_tags(doc: &str) -> String {
         rest = &rest[open + length + 1..];
     }
     text + rest
-}
-
-/// The same, with what test files are written with.
-pub fn with_tests() -> &'static str {
-    static ALL: OnceLock<String> = OnceLock::new();
-    ALL.get_or_init(|| [all(), TESTS].join("\n"))
 }
 
 /// What a definition file declares at its top.

@@ -122,7 +122,7 @@ fn pieces<'text>(pieces: impl Iterator<Item = &'text str>) -> LuaResult<Vec<Stri
 
 /// Text that Markdown shows as it is; what a terminal would act on goes.
 pub fn escape(text: &str) -> String {
-    markdown::escape(&clean(text), true)
+    markdown::escape(&clean(text))
 }
 
 /// At most `length` characters as people count them (an emoji family is one), the mark included.
@@ -238,7 +238,7 @@ fn cell(value: &Value) -> Result<String, &'static str> {
 }
 
 fn escape_cell(text: &str) -> String {
-    markdown::escape(&clean(&text.trim().replace('\n', " ")), false)
+    markdown::escape_inline(&clean(&text.trim().replace('\n', " ")))
 }
 
 #[cfg(test)]

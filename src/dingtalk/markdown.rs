@@ -2,9 +2,16 @@
 
 /// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
 /// there, and an `@` is kept from mentioning.
-///
-/// `begin`: whether the text stands where a line of Markdown begins.
-pub fn escape(text: &str, mut begin: bool) -> String {
+pub fn escape(text: &str) -> String {
+    escaped(text, true)
+}
+
+/// The same for text that does not stand where a line begins, such as the cell of a table.
+pub fn escape_inline(text: &str) -> String {
+    escaped(text, false)
+}
+
+fn escaped(text: &str, mut begin: bool) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     // `begin` holds while there were only blanks and digits since the line began.
     let mut digits = false;
@@ -43,7 +50,7 @@ mod tests {
     #[test]
     fn a_title_with_markdown_of_somebody_else_stays_a_title() {
         assert_eq!(
-            escape("deploy** [Approve](http://evil) @all", false),
+            escape_inline("deploy** [Approve](http://evil) @all"),
             "deploy\\*\\* \\[Approve\\](http://evil) @\u{2060}all"
         );
     }

@@ -433,7 +433,7 @@ fn headed(card: &Card, text: &str) -> String {
         "" => text.to_owned(),
         // It may hold what somebody typed, and is one line.
         title => {
-            format!("**{}**\n\n{text}", markdown::escape(&title.replace(['\n', '\r'], " "), false))
+            format!("**{}**\n\n{text}", markdown::escape_inline(&title.replace(['\n', '\r'], " ")))
         }
     }
 }

@@ -245,6 +245,8 @@ impl Stage {
             .with_roots(roots)
             .with_owner(Some(owner.clone()))
             .with_world(clock.clone(), world);
+        let (dialogs, open) = (host.dialogs().clone(), host.dialogs().clone());
+        inbox.answers(move |lane| open.take_next(lane));
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
@@ -261,6 +263,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            dialogs,
             store: store.clone(),
             inbox: inbox.clone(),
             outbox: outbox.clone(),
@@ -331,7 +334,8 @@ impl Stage {
     async fn see(&self, live: &Live) -> Result<(), String> {
         let last = self.play().last;
         let said = live.outbox.spoken_after(last).await.map_err(|error| error.to_string())?;
-        let complaints = live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
+        let complaints =
+            live.store.read(inbox::complaints).await.map_err(|error| error.to_string())?;
         let mut play = self.play();
         let at = clock_time(live.clock.now(), play.zone);
         for row in said {

@@ -12,6 +12,7 @@ use super::body::Body;
 use super::call::{self, Request};
 use crate::api::failure::Failure;
 use crate::api::fs::inbox::Piece;
+use crate::api::world::Wait;
 
 /// Between two pieces: a line that is silent for longer is dead.
 const IDLE: Duration = Duration::from_secs(30);
@@ -27,6 +28,7 @@ impl Caller {
         max: u64,
         timeout: Duration,
         pieces: mpsc::Sender<Piece>,
+        wait: Wait,
     ) {
         let host = url.host_str().unwrap_or_default().to_owned();
         let request = Request {
@@ -59,7 +61,7 @@ impl Caller {
             if response.content_length().is_some_and(|length| length > max) {
                 return Err(too_large(max));
             }
-            let mut body = Body::new(response, IDLE.min(timeout), max);
+            let mut body = Body::new(response, IDLE.min(timeout), max, wait);
             while let Some(chunk) = body.chunk().await.map_err(|failure| match failure.kind {
                 "too_large" => too_large(max),
                 _ => failure,
