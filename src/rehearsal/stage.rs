@@ -265,6 +265,8 @@ impl Stage {
             .with_roots(roots)
             .with_owner(Some(owner.clone()))
             .with_world(clock.clone(), world);
+        let (dialogs, open) = (host.dialogs().clone(), host.dialogs().clone());
+        inbox.answers(move |lane| open.take_next(lane));
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
@@ -285,6 +287,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            dialogs,
             store: store.clone(),
             inbox: inbox.clone(),
             outbox: outbox.clone(),
