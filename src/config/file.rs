@@ -1,6 +1,6 @@
 //! The file and the environment, read raw: which key has which value, and where it was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
@@ -41,11 +41,16 @@ pub(super) type Entries = BTreeMap<String, Entry>;
 pub(super) struct Contents {
     pub(super) entries: Entries,
     pub(super) tables: BTreeMap<String, Place>,
+    /// Keys that are there with a value that cannot be used, which was reported: they are not missing too.
+    pub(super) refused: BTreeSet<String>,
+    /// What is missing may stand where the file is broken.
+    pub(super) broken: bool,
 }
 
 pub(super) fn read(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Contents {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { file, text, problems, contents: Contents::default() };
+    reader.contents.broken = !errors.is_empty();
     for error in errors {
         let place = reader.place(&error.span().unwrap_or(0..0));
         // The parser's long form quotes the line, which may hold a secret: only its message is used.
@@ -88,7 +93,9 @@ impl Reader<'_> {
             let span = name.span();
             if table == "access.roles" {
                 self.list(&path, Kind::Roles, &span, value);
-            } else if keys::is_table(&path) || path == "access.roles" {
+            } else if table == "secrets" {
+                self.setting(&path, Kind::Secret, &span, value);
+            } else if keys::is_table(&path) || matches!(path.as_str(), "access.roles" | "secrets") {
                 match value.get_ref() {
                     DeValue::Table(inner) => {
                         let place = self.place(&span);
@@ -103,6 +110,9 @@ impl Reader<'_> {
                 }
             } else if let Some(key) = keys::find(&path) {
                 self.setting(&path, key.kind, &span, value);
+                if !self.contents.entries.contains_key(&path) {
+                    self.contents.refused.insert(path);
+                }
             } else {
                 let what = if value.get_ref().is_table() { "table" } else { "key" };
                 let hint = keys::suggest(table, name.get_ref());
@@ -264,7 +274,8 @@ pub(super) fn read_environment(
         if value.trim().is_empty() {
             continue;
         }
-        let list = keys::find(&path).is_none_or(|key| key.kind == Kind::List);
+        let list = path.starts_with("access.roles.")
+            || keys::find(&path).is_some_and(|key| key.kind == Kind::List);
         let value = if list {
             Raw::List(
                 value

@@ -14,6 +14,7 @@ use super::turns::{Arrived, Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
 use crate::api::Run;
+use crate::config::redact;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
@@ -116,7 +117,7 @@ impl Dispatch {
                     }
                 }
                 Err(error) => {
-                    let hint = error.hint().unwrap_or_default();
+                    let hint = error.hint();
                     tracing::error!(%error, hint, "accepted messages wait: they cannot be claimed");
                     tokio::select! {
                         () = stop.cancelled() => {}
@@ -134,6 +135,10 @@ impl Dispatch {
             while let Some(ended) = rows.try_join_next() {
                 reap(ended);
             }
+        }
+        for row in self.inbox.close() {
+            let arrived = self.turns.arrive(row.id, who_of(&row));
+            rows.spawn(self.clone().serve(row, arrived, halt.clone()));
         }
         drain(&mut rows, FINISH).await;
         halt.cancel();
@@ -170,7 +175,7 @@ impl Dispatch {
                             id,
                             ended.state,
                             ended.handler.as_deref(),
-                            ended.error.as_deref(),
+                            ended.error.as_deref().map(redact).as_deref(),
                         )?;
                         Ok(posted)
                     },
@@ -180,7 +185,7 @@ impl Dispatch {
             match written {
                 Ok(()) => break,
                 Err(error) => {
-                    let hint = error.hint().unwrap_or_default();
+                    let hint = error.hint();
                     tracing::error!(%error, hint, run = row.run, "the end of a run cannot be written; trying again");
                 }
             }
@@ -262,7 +267,7 @@ impl Dispatch {
             .map_or_else(Queue::default, |registration| registration.options.queue);
         let name = format!("{} {}", edition.script(), handler.title());
         let who = Who { chat: message.chat.id.to_string(), person: actor.id().to_string() };
-        let (ticket, frees) = self.turns.enter(row.id, who, queue, &row.run, &name);
+        let (ticket, frees) = self.turns.enter(row.id, &who, queue, &row.run, &name);
         if frees {
             self.inbox.release(&row.lane);
         }

@@ -23,6 +23,9 @@ use tokio::task::JoinSet;
 
 use super::process::HostProcess;
 
+/// What the stub of the language model wants.
+pub(super) const MODEL_KEY: &str = "key-of-the-model";
+
 /// The home folder of one example, and its servers.
 #[derive(Debug)]
 pub(super) struct Around {
@@ -70,7 +73,6 @@ impl Around {
                 vec![("https://api.openai.com/v1/chat/completions", url("/v1/chat/completions"))]
             }
             "build" => vec![("EVERY = \"2m\"", "EVERY = \"200ms\"".to_owned())],
-            "disk" => vec![("LOOK = \"15m\"", "LOOK = \"200ms\"".to_owned())],
             "remind" => vec![("LOOK = \"10s\"", "LOOK = \"200ms\"".to_owned())],
             _ => Vec::new(),
         }
@@ -82,7 +84,6 @@ impl Around {
                 self.program("bin/claude", CLAUDE);
                 fs::create_dir_all(self.home.join("src/app")).unwrap();
             }
-            "ask" => self.file(".config/moonbell/model-key", "key-of-the-model\n"),
             "build" => {
                 let origin = self.repository("origin");
                 self.file("origin/Makefile", "test:\n\t@echo testing\n\t@sh ./check.sh\n");
@@ -139,17 +140,6 @@ impl Around {
             "the model is overloaded" => {
                 self.web.model_is_overloaded.store(true, Ordering::Relaxed);
             }
-            "it is Monday, nine o'clock" => {
-                // A save, and it is.
-                let soon = chrono::Utc::now() + chrono::Duration::seconds(2);
-                let due = soon.format("ZONE = \"UTC\"\nlocal MONDAY = \"%S %M %H * * *\"").to_string();
-                let script = self.read("scripts/oncall.luau");
-                let monday = "ZONE = \"Asia/Shanghai\"\nlocal MONDAY = \"0 9 * * 1\"";
-                assert!(script.contains(monday));
-                host.write("oncall.luau", &script.replace(monday, &due));
-            }
-            // Their timers are quick here: what they do is what comes next.
-            "a quarter of an hour goes by" => {}
             "the log goes on" => {
                 shows(host, "10:04 GET / 200").await;
                 let mut log = self.read("logs/web.log");
@@ -240,7 +230,7 @@ async fn complete(
         return (StatusCode::SERVICE_UNAVAILABLE, "overloaded").into_response();
     }
     let key = headers.get("authorization").and_then(|value| value.to_str().ok());
-    if key != Some("Bearer key-of-the-model") {
+    if key.and_then(|key| key.strip_prefix("Bearer ")) != Some(MODEL_KEY) {
         return (StatusCode::UNAUTHORIZED, "wrong key").into_response();
     }
     let questions: Vec<&str> = asked["messages"]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use moonbell::sim::{BOT, CardState, MessageKind, NewGroup, NewPerson, State};
+use moonbell::sim::{BOT, CardState, MessageKind, NewGroup, NewPerson, Say, State};
 use tokio::task::JoinSet;
 
-use super::around::Around;
+use super::around::{Around, MODEL_KEY};
 use super::process::{HostProcess, command};
 use super::stage::{OWNER, Seen, Setup, Stage};
 use super::transcript::{Chat, Kind, Step, fits, read};
@@ -54,6 +54,39 @@ async fn every_example_does_what_its_transcript_says() {
     assert!(failed.is_empty(), "see above what happened in: {}", failed.join(", "));
 }
 
+/// Runs `moonbell` on the folder of the examples; its exit code and all that it said.
+fn moonbell(command: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_moonbell"))
+        .args([command, "examples"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("HOME", home.path())
+        .output()
+        .unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn there_is_nothing_to_complain_about_in_the_examples() {
+    let (code, said) = moonbell("check");
+    assert_eq!(code, Some(0), "{said}");
+    for path in examples() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("--!strict\n--[[ "), "{} is strict", path.display());
+    }
+}
+
+#[test]
+fn every_example_has_tests_of_its_own_and_they_pass() {
+    for path in examples() {
+        assert!(path.with_extension("test.luau").is_file(), "{} has tests", path.display());
+    }
+    let (code, said) = moonbell("test");
+    assert_eq!(code, Some(0), "{said}");
+}
+
 /// A host in a home of its own, with this one script.
 async fn host(name: &str, script: &str) -> (HostProcess, Around) {
     let setup = Setup::new().sim(|options| {
@@ -86,6 +119,7 @@ async fn host(name: &str, script: &str) -> (HostProcess, Around) {
         .env("MOONBELL_ACCESS_ROLES_ADMIN", "ann")
         .env("MOONBELL_ACCESS_ROLES_GUEST", "bob,lin")
         .env("MOONBELL_SCRIPTS_PRIVATE_HOSTS", "127.0.0.1")
+        .env("MOONBELL_SECRETS_MODEL", MODEL_KEY)
         .spawn()
         .unwrap();
     (HostProcess::started(child, stage).await, around)
@@ -99,7 +133,15 @@ async fn replay(name: &str, script: &str) {
     for step in &steps {
         match step {
             Step::Said { who, chat: Chat::With(_), text } => {
-                host.say(staff_id(who), text);
+                match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+                    Some(file) => {
+                        let upload =
+                            host.sim.upload(file, format!("the content of {who}'s file\n"));
+                        let say = Say::direct(staff_id(who), "").with_file(upload);
+                        host.sim.say(&say).unwrap();
+                    }
+                    None => drop(host.say(staff_id(who), text)),
+                }
             }
             Step::Said { who, chat: Chat::Group(group), text } => {
                 host.say_in(index(group), staff_id(who), text);
