@@ -4,7 +4,7 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -65,6 +65,9 @@ const LUA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often the status file is brought up to date; people look at it, nothing waits for it.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a deleted journal is told of again: nobody must overlook that, nor drown in it.
+const GONE_AGAIN: Duration = Duration::from_mins(1);
 
 /// How often finished rows of more than a day ago are swept out.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
@@ -206,6 +209,11 @@ impl App {
         self.stream.state()
     }
 
+    /// What is under way, to be told while the host ends.
+    pub fn left(&self) -> Left {
+        Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+    }
+
     /// Replaces the connection's times, for tests.
     #[must_use]
     pub fn timing(self, timing: transport::Timing) -> Self {
@@ -279,6 +287,23 @@ impl App {
     }
 }
 
+/// What a host that ends may wait for.
+#[derive(Clone, Debug)]
+pub struct Left {
+    running: Running,
+    outbox: Outbox,
+}
+
+impl Left {
+    pub fn runs(&self) -> usize {
+        self.running.list().len()
+    }
+
+    pub fn replies(&self) -> usize {
+        self.outbox.waiting() + self.outbox.open_cards()
+    }
+}
+
 /// One token for each stage, cancelled in order.
 #[derive(Default)]
 struct Stages {
@@ -331,12 +356,18 @@ impl Report {
     async fn run(self, stop: CancellationToken) {
         let mut connection = self.connection.clone();
         let mut failing = false;
+        let mut gone = None;
         loop {
             let moment = self.moment();
             let dir = self.state_dir.clone();
             let written = tokio::task::spawn_blocking(move || moment.write(&dir)).await;
             let failed = !matches!(written, Ok(Ok(())));
-            if failed && !failing {
+            if !self.dispatch.store.path().exists() {
+                if gone.is_none_or(|told: Instant| told.elapsed() >= GONE_AGAIN) {
+                    gone = Some(Instant::now());
+                    tracing::error!(dir = %self.state_dir.display(), "the journal was deleted while this host runs: what is in flight is lost when it ends, and nothing will be remembered; stop it and start it again");
+                }
+            } else if failed && !failing {
                 tracing::warn!(dir = %self.state_dir.display(), "the status file cannot be written; `moonbell status` shows an old moment");
             }
             failing = failed;

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::api::Call;
 use crate::api::failure::{Failure, Outcome, misuse};
-use crate::api::fs::inbox::{self, Saved, Target};
+use crate::api::fs::inbox::{self, Piece, Saved, Target};
 use crate::api::options::Options;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
@@ -56,17 +56,23 @@ pub(super) async fn save(
     if timeout.is_zero() {
         return Err(misuse("option `timeout`: expected more than nothing"));
     }
-    let client = connected(&call)?;
-    let url = {
-        let (client, attachment) = (client.clone(), attachment.clone());
-        call.host.on_sockets(async move { address(&client, &attachment).await }).await?
+    let code = &attachment.file.download_code;
+    let source = match call.host.world().and_then(|world| world.download(code)) {
+        Some(content) => Source::Played(content.into()),
+        None => {
+            let client = connected(&call)?;
+            let url = {
+                let (client, attachment) = (client.clone(), attachment.clone());
+                call.host.on_sockets(async move { address(&client, &attachment).await }).await?
+            };
+            match url {
+                Ok(url) => Source::Wire(encrypted(url, &client)),
+                Err(error) => return Ok(refused(&error).into()),
+            }
+        }
     };
-    let url = match url {
-        Ok(url) => encrypted(url, &client),
-        Err(error) => return Ok(refused(&error).into()),
-    };
-    let target =
-        to.map_or_else(|| Target::Inbox(chrono::Local::now().date_naive()), Target::Folder);
+    let today = call.host.clock().now().with_timezone(&chrono::Local).date_naive();
+    let target = to.map_or(Target::Inbox(today), Target::Folder);
     let name = name.or_else(|| attachment.file.name.clone());
     let stem = match attachment.file.kind {
         Kind::Picture | Kind::Audio | Kind::Video => attachment.file.kind.as_str(),
@@ -74,11 +80,18 @@ pub(super) async fn save(
     };
     let (sender, pieces) = mpsc::channel(PIECES);
     let caller = call.host.downloads().clone();
-    let wait = call.host.wait();
     let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
     let fetching = call.host.on_sockets(async move {
-        caller.download(url, max, timeout, wait, sender).await;
+        match source {
+            Source::Wire(url) => caller.download(url, max, timeout, sender).await,
+            Source::Played(content) => {
+                // Nobody takes it when the disk has given up.
+                let _ = sender.send(Piece::Chunk(content)).await;
+                let _ = sender.send(Piece::End).await;
+            }
+        }
     });
+    let _wait = call.host.wait();
     let writing = tokio::task::spawn_blocking(move || {
         inbox::receive(&roots, &script, &target, name.as_deref(), stem, pieces)
     });
@@ -92,6 +105,13 @@ pub(super) async fn save(
         }
         Err(failure) => failure.into(),
     })
+}
+
+/// Where the content comes from.
+enum Source {
+    Wire(Url),
+    /// A rehearsal has it.
+    Played(bytes::Bytes),
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes fit the 53 bits of a number")]
@@ -145,6 +165,9 @@ pub(super) async fn react(
         call.run.message().cloned().ok_or_else(|| {
             misuse("no message started this run, so there is nothing to react to")
         })?;
+    if call.host.world().is_some_and(|world| world.react(&call, &text, remove)) {
+        return Ok(Outcome::Value(true));
+    }
     let client = connected(&call)?;
     let reacted = call
         .host

@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use serde_json::{Map, Value, json};
+
 use super::{CONTEXT, MODULES, TESTS};
 
 /// One definition file that declares everything, as luau-lsp and the checker read it.
@@ -12,14 +14,63 @@ pub fn all() -> &'static str {
     static ALL: OnceLock<String> = OnceLock::new();
     ALL.get_or_init(|| {
         let files = std::iter::once(CONTEXT).chain(MODULES.iter().map(|module| module.definition));
-        files.collect::<Vec<_>>().join("\n")
+        in_todays_grammar(&files.collect::<Vec<_>>().join("\n"))
     })
 }
 
 /// The same, with what test files are written with.
 pub fn with_tests() -> &'static str {
     static ALL: OnceLock<String> = OnceLock::new();
-    ALL.get_or_init(|| [all(), TESTS].join("\n"))
+    ALL.get_or_init(|| [all(), &in_todays_grammar(TESTS)].join("\n"))
+}
+
+/// Luau took `declare class` out of its grammar (0.740); editors follow.
+fn in_todays_grammar(definitions: &str) -> String {
+    let lines = definitions.lines().map(|line| match line.strip_prefix(CLASS) {
+        Some(name) => format!("declare extern type {name} with\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// How our files declare an object: what a reader expects, and shorter than what Luau calls it now.
+const CLASS: &str = "declare class ";
+
+/// The package that editors know the definitions by; the documentation names it in every symbol.
+pub const PACKAGE: &str = "@moonbell";
+
+/// The documentation of everything, for luau-lsp: it does not read comments of definition files.
+pub fn documentation() -> Value {
+    let mut symbols = Map::new();
+    let mut add = |symbol: String, doc: &str| {
+        if !doc.is_empty() {
+            symbols.insert(symbol, json!({ "documentation": without_tags(doc) }));
+        }
+    };
+    for item in items(with_tests()) {
+        let place = if item.kind == ItemKind::Module { "global" } else { "globaltype" };
+        let name = format!("{PACKAGE}/{place}/{}", item.name);
+        for member in &item.members {
+            add(format!("{name}.{}", member.name), &member.doc);
+        }
+        add(name, &item.doc);
+    }
+    Value::Object(symbols)
+}
+
+/// luau-lsp takes what stands in angle brackets for HTML, and out.
+fn without_tags(doc: &str) -> String {
+    let mut text = String::with_capacity(doc.len());
+    let mut rest = doc;
+    while let Some(open) = rest.find('<') {
+        let Some(length) = rest[open..].find('>') else { break };
+        text.push_str(&rest[..open]);
+        text.push('‹');
+        text.push_str(&rest[open + 1..open + length]);
+        text.push('›');
+        rest = &rest[open + length + 1..];
+    }
+    text + rest
 }
 
 /// What a definition file declares at its top.
@@ -102,7 +153,9 @@ pub fn members(name: &str) -> Vec<String> {
 }
 
 fn opening(line: &str) -> Option<(ItemKind, String)> {
-    let (kind, rest) = if let Some(rest) = line.strip_prefix("declare class ") {
+    let (kind, rest) = if let Some(rest) = line.strip_prefix(CLASS) {
+        (ItemKind::Class, rest)
+    } else if let Some(rest) = line.strip_prefix("declare extern type ") {
         (ItemKind::Class, rest)
     } else if let Some(rest) = line.strip_prefix("declare function ") {
         (ItemKind::Function, rest)
@@ -219,5 +272,25 @@ mod tests {
         let fields: Vec<&str> =
             found[1].members.iter().map(|member| member.text.as_str()).collect();
         assert_eq!(fields, ["b: { c: number }", "d: string?"]);
+    }
+
+    #[test]
+    fn editors_get_the_grammar_of_today_and_a_documentation_of_everything() {
+        assert!(!all().contains("\ndeclare class "), "Luau no longer has that");
+        assert!(all().contains("\ndeclare extern type Ctx with\n"));
+        let docs = documentation();
+        let doc = |symbol: &str| docs[symbol]["documentation"].as_str().unwrap_or_default();
+        assert!(doc("@moonbell/global/bot").starts_with("What this script answers to."));
+        assert!(doc("@moonbell/globaltype/Card.append").starts_with("Adds text"));
+        assert!(doc("@moonbell/globaltype/HandlerOptions.role").starts_with("Who may use it"));
+        // Else it would read "such as deploy".
+        let command = doc("@moonbell/global/bot.command");
+        assert!(command.contains("deploy ‹env:dev|prod› [tag]"), "{command}");
+        for module in MODULES {
+            for member in members(module.name) {
+                let symbol = format!("@moonbell/global/{}.{member}", module.name);
+                assert!(!doc(&symbol).is_empty(), "{symbol}");
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::api::clean::{clean, fenced, strip_ansi};
 use crate::api::failure::{misuse, type_name};
 use crate::api::module::Module;
 use crate::api::options::{Options, text_of};
+use crate::dingtalk::markdown;
 
 /// What one call takes: beyond it the answer to a chat is a file, and a call would hold up other scripts.
 const MAX_BYTES: usize = 4 << 20;
@@ -119,44 +120,9 @@ fn pieces<'text>(pieces: impl Iterator<Item = &'text str>) -> LuaResult<Vec<Stri
     Ok(list)
 }
 
-/// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
-/// there, an `@` is kept from mentioning, and what a terminal would act on goes.
+/// Text that Markdown shows as it is; what a terminal would act on goes.
 pub fn escape(text: &str) -> String {
-    escaped(text, true)
-}
-
-/// `begin`: whether the text stands where a line of Markdown begins.
-fn escaped(text: &str, mut begin: bool) -> String {
-    let text = clean(text);
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    // `begin` holds while there were only blanks and digits since the line began.
-    let mut digits = false;
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '$' | '&' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '#' | '-' | '+' | '=' if begin && !digits => {
-                out.push('\\');
-                out.push(c);
-            }
-            '.' | ')' if begin && digits => {
-                out.push('\\');
-                out.push(c);
-            }
-            // A joiner that nobody sees stands between the sign and the name.
-            '@' => out.push_str("@\u{2060}"),
-            c => out.push(c),
-        }
-        match c {
-            '\n' => (begin, digits) = (true, false),
-            '0'..='9' if begin => digits = true,
-            ' ' | '\t' if begin && !digits => {}
-            _ => begin = false,
-        }
-    }
-    out
+    markdown::escape(&clean(text))
 }
 
 /// At most `length` characters as people count them (an emoji family is one), the mark included.
@@ -272,7 +238,7 @@ fn cell(value: &Value) -> Result<String, &'static str> {
 }
 
 fn escape_cell(text: &str) -> String {
-    escaped(&text.trim().replace('\n', " "), false)
+    markdown::escape_inline(&clean(&text.trim().replace('\n', " ")))
 }
 
 #[cfg(test)]

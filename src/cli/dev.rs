@@ -38,7 +38,7 @@ impl Dev {
         let loaded = global.load(Need::Settings)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
-            config.scripts.dir = std::path::absolute(dir)?;
+            config.scripts.dir = starter::named(dir)?;
         }
         config.scripts.dir = starter::dev_folder(self.scripts.is_some(), &config.scripts.dir);
         // A journal of its own: play never mixes with what the real bot has in flight.
@@ -48,12 +48,13 @@ impl Dev {
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let folder = config.scripts.dir.clone();
-        host::serve(async |stop| {
+        host::serve(async |stop, left| {
             let options = Options { port: config.console.listen.port(), ..Options::default() };
             config.access = access(&options);
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;
             let app = App::open(config, "dev", Some(sim.page_url())).await?;
+            left.of(app.left());
             talk::say("moonbell: your handlers answer a simulated DingTalk on this computer\n");
             talk::address("  chat page  ", &sim.page_url());
             talk::say(format_args!(

@@ -14,6 +14,9 @@ use crate::api::definitions;
 /// The definitions, for luau-lsp. Not a script: the host skips `*.d.luau`.
 pub(super) const DEFINITIONS: &str = "moonbell.d.luau";
 
+/// What they document, for luau-lsp, which does not read their comments.
+pub(super) const DOCUMENTATION: &str = "moonbell.docs.json";
+
 /// What was done in a folder.
 #[derive(Debug, Default)]
 pub(super) struct Written {
@@ -27,6 +30,7 @@ pub(super) struct Written {
 pub(super) fn write(dir: &Path) -> io::Result<Written> {
     let mut written = Written::default();
     replace(&dir.join(DEFINITIONS), definitions::with_tests(), &mut written)?;
+    replace(&dir.join(DOCUMENTATION), &pretty(&definitions::documentation()), &mut written)?;
     let code = dir.join(".vscode");
     if !code.is_dir() {
         fs::create_dir_all(&code)?;
@@ -49,7 +53,8 @@ fn settings() -> Value {
     json!({
         // Not Roblox: its globals would be offered everywhere.
         "luau-lsp.platform.type": "standard",
-        "luau-lsp.types.definitionFiles": { "@moonbell": DEFINITIONS },
+        "luau-lsp.types.definitionFiles": { (definitions::PACKAGE): DEFINITIONS },
+        "luau-lsp.types.documentationFiles": [DOCUMENTATION],
         "luau-lsp.sourcemap.enabled": false,
         "files.associations": { "*.luau": "luau", "*.lua": "luau" },
     })
@@ -152,16 +157,17 @@ mod tests {
         let settings = root.path().join(".vscode/settings.json");
         fs::create_dir(root.path().join(".vscode")).unwrap();
         fs::write(&settings, r#"{ "editor.tabSize": 3, "luau-lsp.platform.type": "roblox", "files.associations": { "*.x": "lua" } }"#).unwrap();
-        assert_eq!(write(root.path()).unwrap().files.len(), 4);
+        assert_eq!(write(root.path()).unwrap().files.len(), 5);
         let merged: Value = serde_json::from_str(&fs::read_to_string(&settings).unwrap()).unwrap();
         assert_eq!(merged["editor.tabSize"], 3);
         assert_eq!(merged["luau-lsp.platform.type"], "roblox", "what the user chose stays");
         assert_eq!(merged["files.associations"]["*.x"], "lua");
         assert_eq!(merged["luau-lsp.types.definitionFiles"]["@moonbell"], DEFINITIONS);
+        assert_eq!(merged["luau-lsp.types.documentationFiles"][0], DOCUMENTATION);
         let again = write(root.path()).unwrap();
         assert!(again.files.is_empty() && again.left.is_empty(), "{again:?}");
         // Nothing is left behind.
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 4);
     }
 
     #[test]

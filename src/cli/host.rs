@@ -1,22 +1,30 @@
 //! What `dev` and `run` share: a runtime, and Ctrl-C.
 
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::talk;
+use crate::app;
 
 /// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who waits longer than this wonders for what.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Signals this close together are one wish: `timeout` and some terminals send to the process and to its group.
 const ONE_WISH: Duration = Duration::from_millis(300);
 
 /// Runs `work` until it ends. The first Ctrl-C or `SIGTERM` cancels its token, the second one ends at once: what was
 /// under way is in the journal, and the next start says so.
-pub(super) fn serve<F>(work: impl FnOnce(CancellationToken) -> F) -> Result<ExitCode>
+///
+/// What takes longer than a moment to end is named.
+pub(super) fn serve<F>(work: impl FnOnce(CancellationToken, Left) -> F) -> Result<ExitCode>
 where
     F: Future<Output = Result<()>>,
 {
@@ -29,8 +37,11 @@ where
         let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
         let stop = CancellationToken::new();
         // On the heap: the future of a whole host is large.
-        let mut work = Box::pin(work(stop.clone()));
+        let left = Left::default();
+        let mut work = Box::pin(work(stop.clone(), left.clone()));
         let mut asked = None;
+        let mut told = pin!(tokio::time::sleep(Duration::MAX));
+        let mut telling = false;
         loop {
             tokio::select! {
                 biased; // stopping wins over working
@@ -45,6 +56,14 @@ where
                     }
                     talk::say("stopping; once more to stop at once");
                     stop.cancel();
+                    told.as_mut().reset(tokio::time::Instant::now() + SOON);
+                    telling = true;
+                }
+                () = &mut told, if telling => {
+                    telling = false;
+                    if let Some(what) = left.what() {
+                        talk::say(format_args!("waiting for {what}; press Ctrl-C again to end at once"));
+                    }
                 }
                 ended = &mut work => return ended.map(|()| ExitCode::SUCCESS),
             }
@@ -52,6 +71,31 @@ where
     });
     runtime.shutdown_timeout(PATIENCE);
     code
+}
+
+/// What a host that ends still waits for, once there is one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Left(Arc<OnceLock<app::Left>>);
+
+impl Left {
+    pub(super) fn of(&self, left: app::Left) {
+        let _ = self.0.set(left);
+    }
+
+    fn what(&self) -> Option<String> {
+        let left = self.0.get()?;
+        let count = |n: usize, one: &str, many: &str| match n {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            n => Some(format!("{n} {many}")),
+        };
+        let parts = [
+            count(left.runs(), "run", "runs"),
+            count(left.replies(), "reply to be sent", "replies to be sent"),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        Some(if parts.is_empty() { "the scripts to end".to_owned() } else { parts.join(" and ") })
+    }
 }
 
 #[cfg(unix)]

@@ -32,12 +32,13 @@ impl Run {
         let loaded = global.load(Need::Account)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
-            config.scripts.dir = std::path::absolute(dir)?;
+            config.scripts.dir = starter::named(dir)?;
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let folder = config.scripts.dir.clone();
-        host::serve(async |stop| {
+        host::serve(async |stop, left| {
             let app = App::open(config, "run", None).await?;
+            left.of(app.left());
             talk::say(format_args!("scripts: {}", news::folder(&folder, fresh, app.library())));
             let news = news::tell(app.library());
             tokio::select! {

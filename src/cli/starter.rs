@@ -42,6 +42,20 @@ pub(super) fn prepare(dir: &Path) -> Result<bool> {
     Ok(true)
 }
 
+/// The folder that a flag names: it must be there, for a slip of the pen is no wish for a new folder.
+pub(super) fn named(dir: &Path) -> Result<PathBuf> {
+    let dir = std::path::absolute(dir)?;
+    match fs::metadata(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failed::new(format!("there is no folder `{}`", dir.display()))
+                .hint("make it first, or leave --scripts out: then a folder with starter handlers is made for you")
+                .misuse()
+                .into())
+        }
+        _ => Ok(dir),
+    }
+}
+
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     match fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()),
@@ -75,7 +89,7 @@ mod tests {
         let dir = root.path().join("deep/scripts");
         assert!(prepare(&dir).unwrap());
         // With definitions, .luaurc and .vscode for editors.
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), STARTERS.len() + 3);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), STARTERS.len() + 4);
         fs::write(dir.join("ping.luau"), "mine").unwrap();
         fs::remove_file(dir.join("sh.luau")).unwrap();
         assert!(!prepare(&dir).unwrap());

@@ -11,15 +11,16 @@ use crate::config::Need;
 
 /// Write definitions and editor settings, so that an editor completes and documents every name
 ///
-/// Writes moonbell.d.luau, .luaurc and .vscode/settings.json into the scripts folder. Your own settings stay; run it
-/// again after an update of moonbell. Without DIR: ./scripts if that folder exists, else the folder of your settings.
+/// Writes moonbell.d.luau, moonbell.docs.json, .luaurc and .vscode/settings.json into the scripts folder, for luau-lsp
+/// (1.50 or newer), the language server of all common editors. Your own settings stay; run it again after an update of moonbell. Without DIR: ./scripts if that folder exists, else the folder of your settings.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   moonbell types
   moonbell types ~/handlers
 
 Visual Studio Code: install the extension JohnnyMorganz.luau-lsp and open the folder.
-Other editors: luau-lsp lsp --definitions:@moonbell=moonbell.d.luau")]
+Neovim, Zed, Helix, Sublime Text and others: docs/editors.md has the lines to paste; they start
+  luau-lsp lsp --definitions:@moonbell=moonbell.d.luau --docs=moonbell.docs.json")]
 pub(super) struct Types {
     /// The scripts folder
     #[arg(value_name = "DIR")]
@@ -59,9 +60,10 @@ impl Types {
             ));
         }
         talk::say(format_args!(
-            "next: open `{}` in Visual Studio Code with the extension JohnnyMorganz.luau-lsp;\n      in another editor, start `luau-lsp lsp --definitions:@moonbell={}`",
+            "next: open `{}` in Visual Studio Code with the extension JohnnyMorganz.luau-lsp;\n      in another editor, start `luau-lsp lsp --definitions:@moonbell={} --docs={}`",
             dir.display(),
-            dir.join(editor::DEFINITIONS).display()
+            dir.join(editor::DEFINITIONS).display(),
+            dir.join(editor::DOCUMENTATION).display()
         ));
         Ok(if written.left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

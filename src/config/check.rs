@@ -1,12 +1,12 @@
 //! From raw values to a [`Config`]: every check of a single value and of values that need each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
-use super::file::{Entries, Entry, Raw};
+use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
@@ -18,6 +18,8 @@ pub(super) struct Check<'a> {
     file: &'a Path,
     pub(super) entries: Entries,
     tables: BTreeMap<String, Place>,
+    refused: BTreeSet<String>,
+    broken: bool,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
     missing: bool,
@@ -27,11 +29,12 @@ impl<'a> Check<'a> {
     pub(super) fn new(
         source: &'a Source,
         file: &'a Path,
-        entries: Entries,
-        tables: BTreeMap<String, Place>,
+        contents: Contents,
         problems: Vec<Problem>,
     ) -> Self {
-        Self { source, file, entries, tables, problems, warnings: Vec::new(), missing: false }
+        let Contents { entries, tables, refused, broken } = contents;
+        let warnings = Vec::new();
+        Self { source, file, entries, tables, refused, broken, problems, warnings, missing: false }
     }
 
     /// The settings (worthless if there are problems), warnings, problems, and whether something `need`ed is missing.
@@ -253,6 +256,10 @@ impl<'a> Check<'a> {
     }
 
     pub(super) fn lacks(&mut self, path: &str, what: &str) {
+        // What is there but wrong, or may be where the file is broken, has been reported as that.
+        if self.broken || self.refused.contains(path) {
+            return;
+        }
         self.missing = true;
         // Where it would be written: below its table, if there is one.
         let table = path.rsplit_once('.').map_or(path, |(table, _)| table);

@@ -1,6 +1,6 @@
 //! The file and the environment, read raw: which key has which value, and where it was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
@@ -41,11 +41,16 @@ pub(super) type Entries = BTreeMap<String, Entry>;
 pub(super) struct Contents {
     pub(super) entries: Entries,
     pub(super) tables: BTreeMap<String, Place>,
+    /// Keys that are there with a value that cannot be used, which was reported: they are not missing too.
+    pub(super) refused: BTreeSet<String>,
+    /// What is missing may stand where the file is broken.
+    pub(super) broken: bool,
 }
 
 pub(super) fn read(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Contents {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { file, text, problems, contents: Contents::default() };
+    reader.contents.broken = !errors.is_empty();
     for error in errors {
         let place = reader.place(&error.span().unwrap_or(0..0));
         // The parser's long form quotes the line, which may hold a secret: only its message is used.
@@ -103,6 +108,9 @@ impl Reader<'_> {
                 }
             } else if let Some(key) = keys::find(&path) {
                 self.setting(&path, key.kind, &span, value);
+                if !self.contents.entries.contains_key(&path) {
+                    self.contents.refused.insert(path);
+                }
             } else {
                 let what = if value.get_ref().is_table() { "table" } else { "key" };
                 let hint = keys::suggest(table, name.get_ref());

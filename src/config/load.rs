@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::check::Check;
-use super::file::{self, Contents};
+use super::file;
 use super::problem::{Place, Problem, Problems};
 
 /// Far above any real file; a device or a log named by mistake is not read to its end.
@@ -87,10 +87,11 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         },
     };
     let file = read.clone().or(wanted).unwrap_or_else(|| PathBuf::from("config.toml"));
-    let Contents { mut entries, tables } = file::read(&file, &text, &mut problems);
-    file::read_environment(&source.environment, &mut entries, &mut problems);
-    let places = entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
-    let check = Check::new(source, &file, entries, tables, problems);
+    let mut contents = file::read(&file, &text, &mut problems);
+    file::read_environment(&source.environment, &mut contents.entries, &mut problems);
+    let places =
+        contents.entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
+    let check = Check::new(source, &file, contents, problems);
     let (config, warnings, mut problems, missing) = check.run(need);
     if problems.is_empty() {
         return Ok(Loaded { config, file: read, warnings, places });

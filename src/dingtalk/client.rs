@@ -86,6 +86,16 @@ impl Client {
         &self.inner.client_secret
     }
 
+    /// Whether calls stay on this computer, where no DingTalk is.
+    pub fn is_simulated(&self) -> bool {
+        match self.inner.api_base.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        }
+    }
+
     pub(super) fn api_base(&self) -> &Url {
         &self.inner.api_base
     }

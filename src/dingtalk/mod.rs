@@ -16,6 +16,7 @@ mod facts;
 mod frame;
 mod inbound;
 mod lenient;
+pub mod markdown;
 mod media;
 mod open;
 mod quote;

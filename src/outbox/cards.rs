@@ -16,6 +16,7 @@ use crate::dingtalk;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
+use crate::dingtalk::markdown;
 use crate::message::Body;
 use crate::message::Reply;
 
@@ -149,7 +150,7 @@ impl Sender {
     }
 
     fn refused(&self, error: &ApiError) {
-        let hint = error.hint().unwrap_or_default();
+        let hint = error.hint();
         tracing::error!(%error, hint, "DingTalk refused a card; its text is sent as Markdown");
         if matches!(error.class, Class::Scope(_) | Class::Quota)
             || error.code.starts_with("param.template")
@@ -430,6 +431,7 @@ async fn ended(card: &Card) -> Frame {
 fn headed(card: &Card, text: &str) -> String {
     match card.title() {
         "" => text.to_owned(),
-        title => format!("**{title}**\n\n{text}"),
+        // It may hold what somebody typed, and is one line.
+        title => format!("**{}**\n\n{text}", markdown::escape(&title.replace(['\n', '\r'], " "))),
     }
 }

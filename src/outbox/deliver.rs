@@ -166,7 +166,7 @@ impl Sender {
                 match result {
                     Ok(()) => self.ended(id, "sent", None).await,
                     Err(error) => {
-                        let hint = error.hint().unwrap_or_default();
+                        let hint = error.hint();
                         tracing::error!(%error, hint, row = id, "a reply could not be sent; it is parked");
                         self.ended(id, "parked", Some(error.to_string())).await;
                     }

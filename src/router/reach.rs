@@ -62,36 +62,46 @@ impl Warning {
 impl<I> Routes<I> {
     /// What is not reached, in the order in which handlers are tried.
     pub fn warnings(&self) -> Vec<Warning> {
-        let mut seen: HashMap<&str, &Place> = HashMap::new();
-        let mut catch_all: Option<&Place> = None;
+        let mut seen: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut catch_all: Vec<usize> = Vec::new();
         let mut warnings = Vec::new();
         for (position, (pattern, index)) in self.matches.iter().enumerate() {
             let place = &self.handlers[*index].place;
             let hir = regex_syntax::parse(pattern.as_str()).ok();
-            let earlier = |earlier: &Place| (earlier.clone(), place.clone());
-            if let Some(first) = seen.get(pattern.as_str()) {
+            let earlier = |earlier: usize| (self.handlers[earlier].place.clone(), place.clone());
+            let hiding =
+                |those: &[usize]| those.iter().copied().find(|&one| self.hides(one, *index));
+            if let Some(first) = seen.get(pattern.as_str()).and_then(|those| hiding(those)) {
                 let (earlier, place) = earlier(first);
                 let pattern = pattern.as_str().to_owned();
                 warnings.push(Warning::SamePattern { pattern, earlier, place });
-            } else if let Some(first) = catch_all {
+            } else if let Some(first) = hiding(&catch_all) {
                 let (earlier, place) = earlier(first);
                 warnings.push(Warning::AfterCatchAll { earlier, place });
             } else if let Some(hidden) = hir.as_ref().and_then(|hir| self.hidden(hir, position)) {
                 warnings.push(hidden);
             }
-            seen.entry(pattern.as_str()).or_insert(place);
+            seen.entry(pattern.as_str()).or_default().push(*index);
             if hir.is_some_and(|hir| matches_all(&hir)) {
-                catch_all.get_or_insert(place);
+                catch_all.push(*index);
             }
         }
         let place = |index: usize| self.handlers[index].place.clone();
-        if let Some((&first, later)) = self.fallbacks.split_first() {
-            warnings.extend(later.iter().map(|&later| Warning::SecondFallback {
+        for (position, &later) in self.fallbacks.iter().enumerate() {
+            let first = self.fallbacks[..position].iter().find(|&&one| self.hides(one, later));
+            warnings.extend(first.map(|&first| Warning::SecondFallback {
                 earlier: place(first),
                 place: place(later),
             }));
         }
         warnings
+    }
+
+    /// Whether whoever `later` is for is served by `earlier` already. A handler with a role leaves the message to the next
+    /// one for everybody else.
+    fn hides(&self, earlier: usize, later: usize) -> bool {
+        let role = |index: usize| self.handlers[index].role.as_deref();
+        role(earlier).is_none() || role(earlier) == role(later)
     }
 
     fn hidden(&self, hir: &Hir, position: usize) -> Option<Warning> {
@@ -112,6 +122,9 @@ impl<I> Routes<I> {
         }
         let earlier = self.shadow(hir, position)?;
         let (pattern, index) = &self.matches[earlier];
+        if !self.hides(*index, self.matches[position].1) {
+            return None;
+        }
         Some(Warning::Shadowed {
             pattern: pattern.as_str().to_owned(),
             earlier: self.handlers[*index].place.clone(),

@@ -111,18 +111,25 @@ impl fmt::Display for LoadError {
         }
         write!(f, ": {}", self.message)?;
         if let (Some(line), Some(source)) = (self.line, &self.source) {
-            let gutter = line.to_string();
-            let margin = " ".repeat(gutter.len());
-            write!(f, "\n {gutter} | {source}")?;
-            if let Some((start, length)) = self.caret {
-                write!(f, "\n {margin} | {}{}", padding(source, start), "^".repeat(length))?;
-            }
+            f.write_str(&excerpt(line, source, self.caret))?;
         }
         Ok(())
     }
 }
 
 impl std::error::Error for LoadError {}
+
+/// Says what is meant where Luau says only what it saw.
+fn worded(message: &str) -> String {
+    let object =
+        |kind: &str| message.starts_with(kind) && message[kind.len()..].starts_with(": 0x");
+    match message {
+        "nil" => "`error` was called with nothing; give it a text".to_owned(),
+        _ if object("table") => "`error` was called with a table; give it a text".to_owned(),
+        _ if object("function") => "`error` was called with a function; give it a text".to_owned(),
+        _ => message.to_owned(),
+    }
+}
 
 /// Frames shown of a deep traceback: what a stack overflow repeats twenty thousand times says nothing more.
 const FIRST_FRAMES: usize = 10;
@@ -139,9 +146,33 @@ fn shortened(mut frames: Vec<String>) -> Vec<String> {
     frames
 }
 
-/// Blanks as wide as the characters before the caret: Chinese takes two columns.
-pub(super) fn padding(source: &str, characters: usize) -> String {
-    source.chars().take(characters).map(|c| if (c as u32) >= 0x1100 { "  " } else { " " }).collect()
+/// Characters shown of a line: a terminal's width, and enough to recognise the place. Generated code has lines of a
+/// megabyte.
+const WIDTH: usize = 120;
+
+/// A line under its number, and under it a caret below `length` characters from `start`, both cut around that place.
+pub(super) fn excerpt(line: usize, source: &str, caret: Option<(usize, usize)>) -> String {
+    let gutter = line.to_string();
+    let margin = " ".repeat(gutter.len());
+    let (start, length) = caret.unwrap_or_default();
+    let count = source.chars().count();
+    let begin = if count <= WIDTH { 0 } else { start.saturating_sub(WIDTH / 3).min(count - WIDTH) };
+    let before = if begin > 0 { "…" } else { "" };
+    let after = if begin + WIDTH < count { "…" } else { "" };
+    let shown: String = source.chars().skip(begin).take(WIDTH).collect();
+    let mut text = format!("\n {gutter} | {before}{shown}{after}");
+    if caret.is_some() {
+        let start = start.saturating_sub(begin).min(WIDTH);
+        let blanks = before.chars().count() + columns(shown.chars().take(start));
+        let carets = columns(shown.chars().skip(start).take(length)).max(1);
+        text += &format!("\n {margin} | {}{}", " ".repeat(blanks), "^".repeat(carets));
+    }
+    text
+}
+
+/// How many columns of a terminal these take: Chinese takes two each.
+fn columns(characters: impl Iterator<Item = char>) -> usize {
+    characters.map(|c| if (c as u32) >= 0x1100 { 2 } else { 1 }).sum()
 }
 
 /// An error raised by a script, taken apart.
@@ -184,7 +215,9 @@ impl Raised {
         let traceback = shortened(traceback);
         let (at, message) =
             position(head).map_or((None, head), |(path, line, rest)| (Some((path, line)), rest));
-        Self { at, message: message.to_owned(), traceback }
+        // What is not a text says no place; the frame that raised it does.
+        let at = at.or_else(|| place(traceback.first()?));
+        Self { at, message: worded(message), traceback }
     }
 
     /// One line: `ping.luau:3: message`.
@@ -204,6 +237,14 @@ impl Raised {
         }
         text
     }
+}
+
+/// The place of a frame: `path:12`, `path:12 function f`.
+fn place(frame: &str) -> Option<(String, usize)> {
+    frame.match_indices(':').find_map(|(at, _)| {
+        let line = frame[at + 1..].split(' ').next()?.parse().ok()?;
+        Some((frame[..at].to_owned(), line))
+    })
 }
 
 /// Splits `path:12: message`.
@@ -263,5 +304,32 @@ mod tests {
         assert_eq!(raised.at, Some(("ping.luau".to_owned(), 3)));
         assert_eq!(raised.message, "attempt to index nil with 'x'");
         assert_eq!(raised.traceback, ["ping.luau:3 function f", "ping.luau:9"]);
+    }
+
+    #[test]
+    fn a_line_of_a_megabyte_is_shown_around_its_place() {
+        let text = format!("{} oops {}", "a ".repeat(500_000), "b ".repeat(1000));
+        let error = LoadError::new(LoadErrorKind::Syntax, "a.luau", "got 'oops'");
+        let shown = error.at(1, Some(&text)).to_string();
+        insta::assert_snapshot!(shown, @r"
+        a.luau:1: got 'oops'
+         1 | … a a a a a a a a a a a a a a a a a a a  oops b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b…
+           |                                          ^^^^
+        ");
+        let short =
+            LoadError::new(LoadErrorKind::Syntax, "a.luau", "no").at(1, Some(&"x".repeat(5000)));
+        assert!(short.to_string().lines().all(|line| line.chars().count() < WIDTH + 10), "{short}");
+    }
+
+    #[test]
+    fn an_error_that_is_no_text_is_worded_and_placed_by_its_first_frame() {
+        let raised = Raised::parse(
+            "nil\nstack traceback:\n[C] in error\nping.luau:3 function f\nping.luau:9\n",
+        );
+        assert_eq!(raised.short(), "ping.luau:3: `error` was called with nothing; give it a text");
+        let raised = Raised::parse("table: 0x0000\nstack traceback:\n[C] in error\nping.luau:7\n");
+        assert_eq!(raised.short(), "ping.luau:7: `error` was called with a table; give it a text");
+        // A message that only looks like one is a message.
+        assert_eq!(Raised::parse("ping.luau:1: nil and void").message, "nil and void");
     }
 }

@@ -171,7 +171,9 @@ impl Loader {
                 return applied;
             }
         };
-        let rescan = touched.rescan || self.folder_problem.take().is_some();
+        // Cleared in any case: when the folder goes again, that is news again.
+        let came_back = self.folder_problem.take().is_some();
+        let rescan = touched.rescan || came_back;
         let touched: BTreeSet<String> =
             touched.paths.iter().filter_map(|path| self.relative(path)).collect();
 

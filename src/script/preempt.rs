@@ -141,9 +141,11 @@ impl Slice {
             // The top level: nobody to yield to.
             if elapsed > LOAD_TIME && self.within.load(Ordering::Relaxed) {
                 self.seen.store(ALWAYS, Ordering::Relaxed);
-                return Err(misuse(format!(
-                    "the top level ran for {LOAD_TIME:?}: it may only declare handlers"
-                )));
+                let message =
+                    format!("the top level ran for {LOAD_TIME:?}: it may only declare handlers");
+                // An error of an interrupt names no line: the traceback does.
+                let traced = lua.traceback(Some(&message), 0).map(|text| text.to_string_lossy());
+                return Err(misuse(traced.unwrap_or(message)));
             }
             return Ok(VmState::Continue);
         };

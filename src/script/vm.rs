@@ -408,7 +408,10 @@ fn load_error(error: &mlua::Error, path: &str, sources: &Mutex<BTreeMap<String, 
         return failed.clone();
     }
     let raised = Raised::from_error(error);
-    let message = raised.message.clone();
+    let mut message = raised.message.clone();
+    if message.starts_with("attempt to yield") {
+        "the top level cannot wait or yield: it may only declare handlers".clone_into(&mut message);
+    }
     let kind = if is_syntax(error) {
         LoadErrorKind::Syntax
     } else if message.contains(TOP_LEVEL) {

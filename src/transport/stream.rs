@@ -192,7 +192,11 @@ impl Stream {
                     sockets.spawn(socket.run(ws));
                     self.counters.connected();
                     self.state.send_replace(State::Connected { since: SystemTime::now() });
-                    tracing::info!("connected to DingTalk");
+                    if self.client.is_simulated() {
+                        tracing::info!("connected to a simulated DingTalk on this computer");
+                    } else {
+                        tracing::info!("connected to DingTalk");
+                    }
                     let since = Instant::now();
                     let ended = tokio::select! {
                         biased;

@@ -116,7 +116,7 @@ impl Dispatch {
                     }
                 }
                 Err(error) => {
-                    let hint = error.hint().unwrap_or_default();
+                    let hint = error.hint();
                     tracing::error!(%error, hint, "accepted messages wait: they cannot be claimed");
                     tokio::select! {
                         () = stop.cancelled() => {}
@@ -180,7 +180,7 @@ impl Dispatch {
             match written {
                 Ok(()) => break,
                 Err(error) => {
-                    let hint = error.hint().unwrap_or_default();
+                    let hint = error.hint();
                     tracing::error!(%error, hint, run = row.run, "the end of a run cannot be written; trying again");
                 }
             }

@@ -237,7 +237,13 @@ fn types_writes_what_editors_read_and_says_what_is_next() {
         answer.out.lines().map(|line| line.rsplit("/scripts/").next().unwrap()).collect();
     assert_eq!(
         written,
-        ["moonbell.d.luau", ".vscode/settings.json", ".vscode/extensions.json", ".luaurc"]
+        [
+            "moonbell.d.luau",
+            "moonbell.docs.json",
+            ".vscode/settings.json",
+            ".vscode/extensions.json",
+            ".luaurc"
+        ]
     );
     let again = folder.run(&["types", "scripts"]);
     assert_eq!((again.code, again.out.as_str()), (0, ""));
@@ -362,4 +368,48 @@ fn a_block_keeps_its_lines_and_a_fragment_stands_in_a_handler() {
     assert_eq!((one.len(), one[0].start), (1, Some((4, 7))));
     let two = check::text("a.md", &found[1]);
     assert_eq!((two.len(), two[0].start), (1, Some((8, 5))));
+}
+
+#[test]
+fn odd_errors_of_the_top_level_name_their_line_too() {
+    let folder = Folder::new(&[
+        ("a_nothing.luau", "local a = 1\nerror()\n"),
+        ("b_table.luau", "\nerror({})\n"),
+        ("c_function.luau", "error(print)\n"),
+        ("d_yield.luau", "\n\ncoroutine.yield()\n"),
+        ("e_endless.luau", "local n = 0\nwhile true do\n  n = n + 1\nend\n"),
+        ("f_bytecode.luau", "\u{1b}LuaS"),
+        ("g_call.luau", "local f\n\nf()\n"),
+    ]);
+    let answer = folder.run(&["check"]);
+    let first: Vec<&str> = answer
+        .out
+        .lines()
+        .filter(|line| line.contains("luau:") && line.contains(": error["))
+        .collect();
+    insta::assert_snapshot!(first.join("\n"), @r"
+    a_nothing.luau:2:1: error[runtime]: `error` was called with nothing; give it a text
+    b_table.luau:2:1: error[runtime]: `error` was called with a table; give it a text
+    c_function.luau:1:1: error[runtime]: `error` was called with a function; give it a text
+    d_yield.luau:3:1: error[runtime]: the top level cannot wait or yield: it may only declare handlers
+    e_endless.luau:2:1: error[runtime]: the top level ran for 2s: it may only declare handlers
+    f_bytecode.luau:1:1: error[syntax]: Expected identifier when parsing expression, got '\u{1b}'
+    g_call.luau:3:1: error[runtime]: attempt to call a nil value
+    ");
+}
+
+#[test]
+fn a_handler_for_one_role_hides_nothing_from_the_others() {
+    let folder = Folder::new(&[
+        (
+            "a.luau",
+            "bot.match('^x', { role = 'ops' }, print)\nbot.match('^x', print)\nbot.fallback({ role = 'ops', run = print })\nbot.fallback(print)\n",
+        ),
+        ("b.luau", "bot.match('^x', print)\nbot.fallback({ role = 'ops', run = print })\n"),
+    ]);
+    let answer = folder.run(&["check"]);
+    let found: Vec<&str> =
+        answer.out.lines().filter(|line| line.contains("[unreachable]")).collect();
+    let places: Vec<&str> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(places, ["b.luau:1:12", "b.luau:2:1"], "{found:#?}");
 }

@@ -232,3 +232,26 @@ fn a_scripts_folder_that_cannot_be_used_is_named() {
     assert_eq!(answer.code, 1, "{answer:?}");
     assert!(answer.err.contains("file` is a file\nhint: "), "{}", answer.err);
 }
+
+#[test]
+fn a_scripts_folder_that_is_not_there_is_not_made_for_a_slip_of_the_pen() {
+    let home = Home::new();
+    for command in ["dev", "run"] {
+        let answer = home
+            .command(&[command, "--scripts", "nope"])
+            .envs([
+                ("MOONBELL_DINGTALK_CLIENT_ID", "ding"),
+                ("MOONBELL_DINGTALK_CLIENT_SECRET", "secret"),
+                ("MOONBELL_ACCESS_OWNER", "boss"),
+            ])
+            .output()
+            .unwrap();
+        let answer = Answer::of(answer);
+        assert_eq!(answer.code, 2, "{answer:?}");
+        assert!(
+            answer.err.contains("there is no folder `") && answer.err.contains("nope`"),
+            "{answer:?}"
+        );
+        assert!(!home.path("nope").exists());
+    }
+}

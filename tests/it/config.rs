@@ -310,3 +310,29 @@ fn the_reference_is_current() {
         "docs/config.md is not current: run `MOONBELL_TEST_UPDATE=1 tests/run config::`"
     );
 }
+
+#[test]
+fn what_is_wrong_is_not_also_missing() {
+    let home = Home::with(
+        "[dingtalk]\nclient_id = 1\nclient_secret = { keychain = 2 }\n[access]\nowner = [\"me\"]\n",
+    );
+    let problems = home.refused(Need::Account);
+    let told: Vec<String> = problems.list.iter().map(|problem| problem.message.clone()).collect();
+    assert_eq!(
+        told,
+        [
+            "`dingtalk.client_id` must be a string, not a number",
+            "`dingtalk.client_secret.keychain` must be a string, not a number",
+            "`access.owner` must be a string, not a list",
+        ]
+    );
+}
+
+#[test]
+fn of_a_file_that_is_no_toml_only_that_is_told() {
+    let home = Home::with("[dingtalk\nclient_id = \"a\"\n");
+    let problems = home.refused(Need::Account);
+    let told: Vec<String> = problems.list.iter().map(ToString::to_string).collect();
+    assert!(!told.iter().any(|one| one.contains("is missing")), "{told:#?}");
+    assert!(told[0].contains("config.toml:1:") && told[0].contains("not valid TOML"), "{told:#?}");
+}

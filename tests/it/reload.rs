@@ -714,3 +714,21 @@ async fn a_save_is_checked_and_serves_whatever_is_found() {
     assert!(seen.contains("ping.luau:1:7: warning[unused_local]"), "{seen}");
     served.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_goes_a_second_time_is_told_a_second_time() {
+    let mut served = Scripts::new().with("a.luau", &saying("hi", "one")).serve().await;
+    let aside = served.scripts.dir.with_extension("aside");
+    for time in ["first", "second"] {
+        fs::rename(&served.scripts.dir, &aside).unwrap();
+        let gone = |report: &Arc<Report>| matches!(&report.outcome, Outcome::Folder { .. });
+        served.until(time, |seen| seen.iter().any(gone)).await;
+        served.seen.clear();
+        fs::rename(&aside, &served.scripts.dir).unwrap();
+        // Served again: what is saved now is seen.
+        served.write("a.luau", saying("hi", time));
+        served.loaded("a.luau").await;
+    }
+    assert!(served.answer("hi").await.ends_with("second"));
+    served.close().await;
+}

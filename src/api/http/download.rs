@@ -12,7 +12,6 @@ use super::body::Body;
 use super::call::{self, Request};
 use crate::api::failure::Failure;
 use crate::api::fs::inbox::Piece;
-use crate::api::world::Wait;
 
 /// Between two pieces: a line that is silent for longer is dead.
 const IDLE: Duration = Duration::from_secs(30);
@@ -27,7 +26,6 @@ impl Caller {
         url: Url,
         max: u64,
         timeout: Duration,
-        wait: Wait,
         pieces: mpsc::Sender<Piece>,
     ) {
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -61,7 +59,7 @@ impl Caller {
             if response.content_length().is_some_and(|length| length > max) {
                 return Err(too_large(max));
             }
-            let mut body = Body::new(response, IDLE.min(timeout), max, wait);
+            let mut body = Body::new(response, IDLE.min(timeout), max, None);
             while let Some(chunk) = body.chunk().await.map_err(|failure| match failure.kind {
                 "too_large" => too_large(max),
                 _ => failure,

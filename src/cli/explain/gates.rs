@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::Place;
 use super::causes;
 use super::past::Past;
-use crate::access::{Access, Actor, Denied};
+use crate::access::{Access, Actor, Denied, OWNER};
 use crate::api::Limits;
 use crate::inbox;
 use crate::message::{ChatKind, Message};
@@ -199,29 +199,25 @@ fn admitted(actor: &Actor, place: &Place) -> String {
         Some(at) => format!("`{key}`, {at}"),
         None => format!("`{key}`"),
     };
-    let reasons: Vec<String> = actor
-        .roles()
-        .map(|role| {
-            if role == crate::access::OWNER {
-                return format!("is the owner ({})", written("access.owner"));
-            }
-            let everyone = place
-                .access
-                .roles
-                .get(role)
-                .is_some_and(|ids| !ids.iter().any(|listed| listed == id.as_str()));
-            let how = if everyone { ", as everyone has" } else { "" };
-            format!("has the role `{role}`{how} ({})", written(&format!("access.roles.{role}")))
-        })
-        .collect();
+    let mut reasons: Vec<String> = Vec::new();
+    if actor.is_owner() {
+        reasons.push(format!("is the owner ({})", written("access.owner")));
+    }
+    for role in actor.roles().filter(|role| *role != OWNER) {
+        let ids = place.access.roles.get(role).map(Vec::as_slice).unwrap_or_default();
+        let named = ids.iter().any(|listed| listed == id.as_str());
+        let how = if named { "" } else { ", as everyone has" };
+        reasons.push(format!(
+            "has the role `{role}`{how} ({})",
+            written(&format!("access.roles.{role}"))
+        ));
+    }
     format!("`{id}` {}", reasons.join(" and "))
 }
 
 fn denied(why: &Denied, place: &Place) -> String {
     match why {
-        Denied::NoRole(id)
-            if id.as_str() == crate::access::OWNER && place.access.owner.is_none() =>
-        {
+        Denied::NoRole(id) if id.as_str() == OWNER && place.access.owner.is_none() => {
             "nobody owns this bot: `access.owner` is not set".to_owned()
         }
         _ => why.to_string(),

@@ -127,11 +127,7 @@ impl fmt::Display for Chosen {
                 _ => "at once, beside others",
             }
         )?;
-        writeln!(
-            f,
-            "    timeout     {:?}",
-            std::time::Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(u64::MAX))
-        )?;
+        writeln!(f, "    timeout     {}", limit(self.timeout_ms))?;
         if let (Some(version), Some(since)) = (self.served_version, self.served_since_ms) {
             writeln!(
                 f,
@@ -232,6 +228,16 @@ fn time(at_ms: i64) -> String {
 fn span(ms: i64) -> String {
     let ms = ms.max(0);
     if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}
+
+/// A limit as people write one.
+fn limit(ms: u128) -> String {
+    match ms {
+        ms if ms % 3_600_000 == 0 => format!("{} h", ms / 3_600_000),
+        ms if ms % 60_000 == 0 => format!("{} min", ms / 60_000),
+        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
 }
 
 fn cut(text: &str) -> String {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::script::diagnostic::{LoadError, padding};
+use crate::script::diagnostic::{LoadError, excerpt};
 
 /// Whether a script serves in spite of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,21 +108,12 @@ impl fmt::Display for Finding {
         }
         write!(f, ": {}[{}]: {}", self.severity.as_str(), self.rule, self.message)?;
         if let (Some((line, column)), Some(source)) = (self.start, &self.source) {
-            let gutter = line.to_string();
-            let margin = " ".repeat(gutter.len());
             // What goes on in the next line is underlined to the end of this one.
-            let rest = source.chars().skip(column - 1);
             let length = match self.end {
                 Some((last, end)) if last == line => end.saturating_sub(column),
                 _ => usize::MAX,
             };
-            let width: usize = rest.take(length).map(|c| padding(&c.to_string(), 1).len()).sum();
-            let carets = "^".repeat(width.max(1));
-            write!(
-                f,
-                "\n {gutter} | {source}\n {margin} | {}{carets}",
-                padding(source, column - 1)
-            )?;
+            f.write_str(&excerpt(line, source, Some((column - 1, length))))?;
         }
         match &self.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),

@@ -9,6 +9,7 @@ mod crash;
 mod delivery;
 mod disk;
 mod examples;
+mod explain;
 mod files;
 mod handover;
 mod moments;

@@ -90,3 +90,42 @@ async fn answers_that_dingtalk_does_not_take_leave_after_the_next_start() {
     host.until("all are said, in order", |seen| seen.to(ALICE) == ["0", "1", "2"]).await;
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_end_is_told_for_what_and_a_second_signal_ends_it_at_once() {
+    let host = Setup::new().spawn().await;
+    let gates = [host.hold("one"), host.hold("two")];
+    host.say(ALICE, "hold one");
+    host.say(BOB, "hold two");
+    host.entered(&["one", "two"]).await;
+    host.signal(Signal::SIGINT);
+    host.until_true("it says what it waits for", || {
+        host.lines("err")
+            .iter()
+            .any(|line| line == "waiting for 2 runs; press Ctrl-C again to end at once")
+    })
+    .await;
+    let asked = Instant::now();
+    host.signal(Signal::SIGINT);
+    let (status, stage) = host.ended().await;
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(1), "{}", stage.lines("err").join("\n"));
+    drop(gates);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_deleted_under_the_host_is_told_loudly() {
+    let host = Setup::new().spawn().await;
+    // Moved rather than removed: the host writes into it all the while.
+    std::fs::rename(host.state_dir(), host.path("bin")).unwrap();
+    host.until_true("the terminal says so", || {
+        host.lines("err").iter().any(|line| {
+            line.contains("ERROR") && line.contains("the journal was deleted while this host runs")
+        })
+    })
+    .await;
+    assert!(
+        host.lines("err").iter().any(|line| line.contains("connected to a simulated DingTalk"))
+    );
+    host.kill().await;
+}
