@@ -89,8 +89,10 @@ pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("bench").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-pub(crate) fn binary() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_moonbell"))
+/// The program that cargo built; `MOONBELL_BENCH_BINARY` puts another build in its place, to compare the two.
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("MOONBELL_BENCH_BINARY")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_moonbell")), PathBuf::from)
 }
 
 /// `moonbell run` on these scripts, (name, text) each.

@@ -40,7 +40,11 @@ end
 bot.command("deploy{n} <env:dev|staging|prod> [tag] --force", {{
     help = {{ en = "Deploy a tag", zh = "发布" }},
     run = function(ctx)
-        local done = shell.run{{ "true", cwd = "/" }}
+        local done, why = shell.run{{ "true", cwd = "/" }}
+        if not done then
+            ctx:reply(tostring(why))
+            return
+        end
         ctx:reply(`{{ctx.args.env}} {{tostring(ctx.args.tag)}} {{done.code}}`)
     end,
 }})

@@ -135,6 +135,27 @@ mod tests {
     }
 
     #[test]
+    fn hours_over_a_change_of_the_clocks_are_neither_left_out_nor_doubled() {
+        // New York: 02:00 becomes 03:00 on 8 March 2026, 02:00 becomes 01:00 on 1 November.
+        assert_eq!(
+            times("0 * * * *", "America/New_York", "2026-03-08T05:30:00Z", 3),
+            ["03-08T06:00", "03-08T07:00", "03-08T08:00"]
+        );
+        assert_eq!(
+            times("0 9 * * *", "America/New_York", "2026-10-31T12:00:00Z", 3),
+            ["10-31T13:00", "11-01T14:00", "11-02T14:00"]
+        );
+        assert_eq!(
+            times("15 1 * * *", "America/New_York", "2026-11-01T04:00:00Z", 2),
+            ["11-01T05:15", "11-02T06:15"]
+        );
+        assert_eq!(
+            times("15 2 * * *", "America/New_York", "2026-03-08T05:00:00Z", 2),
+            ["03-08T07:00", "03-09T06:15"]
+        );
+    }
+
+    #[test]
     fn a_wrong_schedule_says_what_is_wrong() {
         for expression in
             ["", "9 o'clock", "* * * *", "61 * * * *", "0 0 30 2 *", "* * * * * * * *"]

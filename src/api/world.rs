@@ -32,6 +32,12 @@ pub trait World: fmt::Debug + Send + Sync {
     /// Takes a file or picture for DingTalk, and names it.
     fn upload(&self, call: &Call, name: &str, content: &[u8]) -> Option<String>;
 
+    /// What is in a file that somebody sent; `None`: it is fetched.
+    fn download(&self, code: &str) -> Option<Vec<u8>>;
+
+    /// Takes note of a reaction; `false`: it is sent.
+    fn react(&self, call: &Call, text: &str, remove: bool) -> bool;
+
     /// Something that no message started failed: a hook or a timer of `script`.
     fn failed(&self, script: &str, line: usize, what: &str, why: &str);
 }

@@ -4,7 +4,8 @@
 //! seen once. Workers *pull*: [`Inbox::claim`] hands out the oldest row of each lane that has none running, so a lane
 //! runs in order, a slow lane holds up no other, and a person with a thousand waiting messages delays nobody.
 //!
-//! A claim is committed before the row is handed out. So a row that is `running` when the host starts was cut short:
+//! A claim is committed before the row is handed out: with the message itself where its lane is free and the worker has
+//! room, for one fsync instead of two. So a row that is `running` when the host starts was cut short:
 //! [`Inbox::interrupted`] marks it, and nothing is silently run a second time.
 //!
 //! Knows nothing of handlers, nor of how the work came in.
@@ -26,6 +27,9 @@ use crate::store::now_ms;
 /// How long the key of a finished row stays: DingTalk's redeliveries come within minutes, a day covers an outage.
 const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
 
+const QUEUED: &str = "queued";
+const RUNNING: &str = "running";
+
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
 
@@ -39,11 +43,87 @@ pub struct Inbox {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
-    /// Ids of the rows that wait or run, by lane; agrees with the table after each commit.
-    lanes: Mutex<Lanes>,
+    desk: Mutex<Desk>,
     ready: Notify,
+}
+
+/// What waits, and what may start without waiting.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Ids of the rows that wait or run, by lane; agrees with the table after each commit.
+    lanes: Lanes,
+    /// Rows that the worker can still take beside those it has: set by each claim, none before the first and after
+    /// [`Inbox::close`].
+    room: usize,
+    /// Of it, taken by rows that are claimed with a commit under way.
+    reserved: usize,
+    /// Rows that were claimed with their commit, for the next claim to hand out.
+    started: Vec<Row>,
+}
+
+/// The place of a message that is being written. Dropped before the commit is known to have worked, it is given back.
+struct Place {
+    shared: Arc<Shared>,
+    lane: String,
+    /// Claimed already; else it will wait in its lane.
+    starts: bool,
+    settled: bool,
+}
+
+impl Place {
+    fn reserve(shared: Arc<Shared>, lane: String) -> Self {
+        let mut desk = shared.desk();
+        let starts = desk.room > 0 && desk.lanes.start(&lane);
+        if starts {
+            desk.room -= 1;
+            desk.reserved += 1;
+        } else {
+            desk.lanes.announce(&lane);
+        }
+        drop(desk);
+        Self { shared, lane, starts, settled: false }
+    }
+
+    /// The row is on disk.
+    fn settle(mut self, id: i64, received_at_ms: i64, inbound: Inbound) {
+        self.settled = true;
+        let lane = std::mem::take(&mut self.lane);
+        let mut desk = self.shared.desk();
+        if self.starts {
+            desk.reserved -= 1;
+            desk.started.push(Row { id, run: short_id(id), lane, received_at_ms, inbound });
+        } else {
+            desk.lanes.arrive(lane, id);
+        }
+        drop(desk);
+        self.shared.ready.notify_one();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let mut desk = self.shared.desk();
+        if self.starts {
+            // The claim that this wakes finds the room again.
+            desk.reserved -= 1;
+            desk.lanes.release(&self.lane);
+        } else {
+            desk.lanes.forget(&self.lane);
+        }
+        drop(desk);
+        self.shared.ready.notify_one();
+    }
+}
+
+impl Shared {
+    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.desk.lock().expect("nobody panics holding this")
+    }
 }
 
 /// What became of a delivery.
@@ -104,11 +184,8 @@ impl Inbox {
         for (id, lane) in waiting {
             lanes.push(lane, id);
         }
-        Ok(Self {
-            store,
-            bypass,
-            shared: Arc::new(Shared { lanes: Mutex::new(lanes), ready: Notify::new() }),
-        })
+        let desk = Mutex::new(Desk { lanes, ..Desk::default() });
+        Ok(Self { store, bypass, shared: Arc::new(Shared { desk, ready: Notify::new() }) })
     }
 
     /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
@@ -119,29 +196,38 @@ impl Inbox {
         let key = key::of(&inbound);
         let lane = key::lane(&inbound, self.bypass);
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
-        let row_lane = lane.clone();
         let shared = Arc::clone(&self.shared);
         let insert = move |c: &Connection| {
+            let now = now_ms();
+            let place = Place::reserve(shared, lane);
+            let id: i64 = c
+                .prepare_cached("SELECT ifnull(max(id), 0) + 1 FROM inbox")?
+                .query_row([], |row| row.get(0))?;
+            let (state, started_at, run) = if place.starts {
+                (RUNNING, Some(now), Some(short_id(id)))
+            } else {
+                (QUEUED, None, None)
+            };
             let inserted = c
                 .prepare_cached(
-                    "INSERT INTO inbox (key, lane, state, payload, received_at_ms) VALUES (?1, ?2, 'queued', ?3, ?4)
-                     ON CONFLICT (key) DO NOTHING",
+                    "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, run)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING",
                 )?
-                .execute(params![key, row_lane, payload, now_ms()])?;
+                .execute(params![id, key, place.lane, state, payload, now, started_at, run])?;
             if inserted == 0 {
                 c.prepare_cached("UPDATE inbox SET deliveries = deliveries + 1 WHERE key = ?1")?
                     .execute([key])?;
+                return Ok(None);
             }
-            Ok((inserted > 0).then(|| c.last_insert_rowid()))
+            Ok(Some((place, id, now)))
         };
         // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.
-        let queue = move |id: Option<i64>| {
-            let Some(id) = id else { return Accepted::Duplicate };
-            shared.lanes.lock().expect("nobody panics holding this").push(lane, id);
-            shared.ready.notify_one();
+        let settle = move |kept: Option<(Place, i64, i64)>| {
+            let Some((place, id, now)) = kept else { return Accepted::Duplicate };
+            place.settle(id, now, inbound);
             Accepted::New
         };
-        self.store.write_then(insert, queue).await
+        self.store.write_one(insert, settle).await
     }
 
     /// Waits until there may be something to claim.
@@ -154,12 +240,22 @@ impl Inbox {
 
     /// Hands out up to `room` rows, the oldest of each free lane, marked `running` on disk before this returns.
     ///
+    /// What is left of `room` is taken by messages that come until the next call: they start with their commit.
     /// On an error nothing is claimed, and the same rows come again.
     pub async fn claim(&self, room: usize) -> Result<Vec<Row>, Error> {
-        let taken = self.lanes().take(room.min(CLAIM));
-        if taken.is_empty() {
-            return Ok(Vec::new());
-        }
+        let taken = {
+            let mut desk = self.shared.desk();
+            // What the last call left room for, less what has come since.
+            let started = std::mem::take(&mut desk.started);
+            let room = room.saturating_sub(started.len() + desk.reserved);
+            let taken =
+                if started.is_empty() { desk.lanes.take(room.min(CLAIM)) } else { Vec::new() };
+            desk.room = room - taken.len();
+            if taken.is_empty() {
+                return Ok(started);
+            }
+            taken
+        };
         let ids: Vec<i64> = taken.iter().map(|(_, id)| *id).collect();
         let claimed = self
             .store
@@ -182,9 +278,9 @@ impl Inbox {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
-                let mut lanes = self.lanes();
+                let mut desk = self.shared.desk();
                 for (lane, id) in taken {
-                    lanes.put_back(lane, id);
+                    desk.lanes.put_back(lane, id);
                 }
                 return Err(error);
             }
@@ -212,13 +308,22 @@ impl Inbox {
 
     /// Lets the next row of `lane` be claimed. Call it after the running one was completed on disk.
     pub fn release(&self, lane: &str) {
-        self.lanes().release(lane);
+        self.shared.desk().lanes.release(lane);
         self.shared.ready.notify_one();
     }
 
     /// Rows waiting for their turn.
     pub fn waiting(&self) -> usize {
-        self.lanes().waiting()
+        let desk = self.shared.desk();
+        desk.lanes.waiting() + desk.started.len()
+    }
+
+    /// The worker claims no more: whatever comes from now on waits for the next start. Returns what had been claimed for
+    /// it and was not handed out yet.
+    pub fn close(&self) -> Vec<Row> {
+        let mut desk = self.shared.desk();
+        desk.room = 0;
+        std::mem::take(&mut desk.started)
     }
 
     /// Marks what was running when the host died, and returns it, so that people can be told.
@@ -257,10 +362,6 @@ impl Inbox {
                     .execute(params![now_ms() - KEEP_MS])
             })
             .await
-    }
-
-    fn lanes(&self) -> std::sync::MutexGuard<'_, Lanes> {
-        self.shared.lanes.lock().expect("nobody panics holding this")
     }
 }
 
@@ -373,6 +474,49 @@ mod tests {
         inbox.ready().await;
         assert_eq!(inbox.claim(10).await.unwrap().len(), 1);
         assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_finds_room_and_its_lane_free_is_claimed_with_its_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        assert!(inbox.claim(2).await.unwrap().is_empty());
+        for id in ["a", "a", "b", "c"] {
+            inbox.accept(event(id)).await.unwrap();
+        }
+        let states = async || {
+            let query = "SELECT group_concat(state || ' ' || ifnull(run, '-'), ', ') FROM inbox";
+            let states =
+                move |c: &Connection| c.query_row(query, [], |row| row.get::<_, String>(0));
+            inbox.store.read(states).await.unwrap()
+        };
+        let (a, b, c) = (short_id(1), short_id(2), short_id(3));
+        assert_eq!(states().await, format!("running {a}, running {b}, queued -"));
+        let started = inbox.claim(2).await.unwrap();
+        assert_eq!(started.iter().map(|row| &row.run).collect::<Vec<_>>(), [&a, &b]);
+        assert!(inbox.claim(0).await.unwrap().is_empty());
+        for row in &started {
+            finish(&inbox, row).await;
+        }
+        assert_eq!(inbox.claim(2).await.unwrap()[0].run, c);
+        // Nobody takes it any more: it waits for the next start.
+        assert!(inbox.close().is_empty());
+        inbox.accept(event("d")).await.unwrap();
+        assert!(states().await.ends_with("queued -"));
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_could_not_be_committed_leaves_its_lane_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        assert!(inbox.claim(1).await.unwrap().is_empty());
+        let query_only =
+            |on: bool| inbox.store.write(move |c| c.pragma_update(None, "query_only", on));
+        query_only(true).await.unwrap();
+        assert!(inbox.accept(event("a")).await.is_err());
+        query_only(false).await.unwrap();
+        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::New);
+        assert_eq!(inbox.claim(1).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -399,17 +399,14 @@ impl Sender {
     }
 
     async fn note(&self, sql: &'static str, id: String, text: Option<String>) {
-        let written = self
-            .outbox
-            .store
-            .write(move |c| {
-                let mut statement = c.prepare_cached(sql)?;
-                match text {
-                    Some(text) => statement.execute(params![id, text]),
-                    None => statement.execute(params![id]),
-                }
-            })
-            .await;
+        let note = move |c: &Connection| {
+            let mut statement = c.prepare_cached(sql)?;
+            match text {
+                Some(text) => statement.execute(params![id, text]),
+                None => statement.execute(params![id]),
+            }
+        };
+        let written = self.outbox.store.write_one(note, |_| ()).await;
         if let Err(error) = written {
             tracing::error!(%error, "the state of a card could not be noted");
         }

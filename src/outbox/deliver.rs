@@ -64,12 +64,7 @@ impl Outbox {
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
         let cards = Arc::new(Cards::new(template, self.card_calls_per_second));
-        let sender = Sender {
-            outbox: self,
-            client,
-            cards,
-            throttled: Arc::default(),
-        };
+        let sender = Sender { outbox: self, client, cards, throttled: Arc::default() };
         let mut deliveries = JoinSet::new();
         let mut streams = JoinSet::new();
         for card in sender.cut_short().await {
@@ -283,12 +278,13 @@ impl Sender {
     async fn ended(&self, id: i64, state: &'static str, error: Option<String>) {
         loop {
             let error = error.clone();
-            let written = self.outbox.store.write(move |c| {
+            let note = move |c: &rusqlite::Connection| {
                 c.prepare_cached(
                     "UPDATE outbox SET state = ?2, sent_at_ms = ?3, error = ?4 WHERE id = ?1",
                 )?
                 .execute(params![id, state, now_ms(), error])
-            });
+            };
+            let written = self.outbox.store.write_one(note, |_| ());
             let Err(error) = written.await else { return };
             tracing::error!(%error, row = id, "a reply went out but that could not be noted; trying again");
             if !error.is_transient() {

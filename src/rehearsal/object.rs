@@ -264,10 +264,10 @@ async fn says(call: &Call, user: User, text: String, mut options: Options) -> Lu
     let User { stage, person } = user;
     let group = options.string("group")?;
     let at = mentions(options.table("at")?)?;
-    let files = files(options.table("files")?)?;
+    let number = stage.next_message();
+    let files = files(&stage, number, options.table("files")?)?;
     let quoted = options.string("quotes")?;
     options.finish()?;
-    let number = stage.next_message();
     let chat = match &group {
         Some(title) => {
             let id = format!("group:{title}");
@@ -340,25 +340,39 @@ fn mentions(at: Option<Table>) -> LuaResult<Vec<Mention>> {
     Ok(mentions)
 }
 
-fn files(files: Option<Table>) -> LuaResult<Vec<File>> {
+/// Files by name, or with what is in them: that goes to the stage.
+fn files(stage: &Stage, number: u64, files: Option<Table>) -> LuaResult<Vec<File>> {
     let Some(files) = files else { return Ok(Vec::new()) };
-    let one = |value: Value| match value {
-        Value::String(name) => {
-            let name = name.to_string_lossy();
-            let end = name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
-            let kind = match end.as_str() {
-                "png" | "jpg" | "jpeg" | "gif" | "bmp" => Kind::Picture,
-                _ => Kind::File,
-            };
-            let download_code = format!("code:{name}");
-            Ok(File { kind, download_code, fallback_code: None, name: Some(name), duration: None })
-        }
-        other => Err(misuse(format!(
-            "option `files`: expected a list of names, got a {}",
-            other.type_name()
-        ))),
-    };
-    files.sequence_values::<Value>().map(|value| one(value?)).collect()
+    let mut found = Vec::new();
+    for (index, one) in files.sequence_values::<Value>().enumerate() {
+        let (name, content) = match one? {
+            Value::String(name) => (name.to_string_lossy(), Vec::new()),
+            Value::Table(table) => {
+                let mut options = Options::from(Some(table));
+                let name = options.string("name")?;
+                let content = options.bytes("content")?.unwrap_or_default();
+                options.finish()?;
+                let why = "option `files`: option `name`: expected a string, got nil";
+                (name.ok_or_else(|| misuse(why))?, content)
+            }
+            other => {
+                return Err(misuse(format!(
+                    "option `files`: expected a list of names, or of {{ name = …, content = … }}, got a {}",
+                    other.type_name()
+                )));
+            }
+        };
+        let end = name.rsplit_once('.').map(|(_, end)| end.to_lowercase()).unwrap_or_default();
+        let kind = match end.as_str() {
+            "png" | "jpg" | "jpeg" | "gif" | "bmp" => Kind::Picture,
+            _ => Kind::File,
+        };
+        let download_code = format!("file-{number}-{index}");
+        stage.play().files.insert(download_code.clone(), content);
+        let name = Some(name);
+        found.push(File { kind, download_code, fallback_code: None, name, duration: None });
+    }
+    Ok(found)
 }
 
 fn argv_of(table: &Table) -> LuaResult<Vec<String>> {

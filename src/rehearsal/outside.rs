@@ -142,6 +142,19 @@ impl World for Outside {
         Some(format!("@{name}"))
     }
 
+    fn download(&self, code: &str) -> Option<Vec<u8>> {
+        let stage = self.stage().ok()?;
+        let content = stage.play().files.get(code).cloned();
+        Some(content.unwrap_or_default())
+    }
+
+    fn react(&self, call: &Call, text: &str, remove: bool) -> bool {
+        let Ok(stage) = self.stage() else { return true };
+        let text = if remove { format!("{text}, taken back") } else { text.to_owned() };
+        stage.note(Event::Reacted { text }, Some((call.run.id().to_owned(), call.run.said())));
+        true
+    }
+
     fn failed(&self, script: &str, line: usize, what: &str, why: &str) {
         let Ok(stage) = self.stage() else { return };
         let what = format!("`bot.{what}` of {script}:{line} failed: {why}");

@@ -121,6 +121,8 @@ pub(super) struct Play {
     pub(super) called: Vec<Seen<Called>>,
     /// Roles that were given before the stage began.
     grants: Vec<(String, StaffId)>,
+    /// What is in files that people sent, by the code that fetches them.
+    pub(super) files: HashMap<String, Vec<u8>>,
     /// Names of people and titles of groups, by their ids.
     pub(super) names: HashMap<String, String>,
     /// The first thing that the test did not foresee: it fails, whatever it expects later.

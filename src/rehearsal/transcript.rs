@@ -41,6 +41,10 @@ pub(super) enum Event {
         what: String,
         how: String,
     },
+    /// The bot put a reaction to the message.
+    Reacted {
+        text: String,
+    },
     /// The clock was moved.
     Moved {
         by: String,
@@ -141,6 +145,7 @@ fn describe(event: &Event) -> String {
         }
         Event::Ran { argv, how } => format!("  $ {}  ({how})", command_line(argv)),
         Event::Called { what, how } => format!("  ⇄ {what}  ({how})"),
+        Event::Reacted { text } => format!("bot reacts: {text}"),
         Event::Moved { by } => format!("  … {by}"),
         Event::Failed { what } => format!("  ✗ {}", indented(what)),
     }

@@ -71,3 +71,21 @@ fn word(typed: &str) -> Option<Control> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_are_listed_and_triggered_by_one_word_each() {
+        let read = |text: &str| super::read(&words::split(text));
+        for text in ["schedules", "/schedules", "定时", "Trigger", "触发"] {
+            assert_eq!(read(text), Some(Control::Schedules), "{text}");
+        }
+        for (text, name) in [("trigger daily", "daily"), ("触发 检查", "检查")] {
+            assert_eq!(read(text), Some(Control::Trigger(name.to_owned())), "{text}");
+        }
+        assert_eq!(read("trigger the build now"), None);
+        assert!(is_reserved("trigger") && is_reserved("定时"));
+    }
+}

@@ -4,22 +4,60 @@
 
 use std::collections::{HashMap, VecDeque};
 
-/// Row ids by lane. Holds only lanes that have a row waiting or running.
+/// Row ids by lane. Holds only lanes that have a row waiting, running or announced.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     by_name: HashMap<String, Lane>,
     /// Lanes with a row to hand out and none running, in the order in which they became so.
     free: VecDeque<String>,
     waiting: usize,
+    announced: usize,
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     rows: VecDeque<i64>,
     running: bool,
+    /// Rows that are written but not committed yet: nothing may overtake them.
+    announced: usize,
 }
 
 impl Lanes {
+    /// Marks the lane as running, for a row that was never waiting, if that overtakes nobody: nothing of this lane waits or
+    /// runs, no other lane waits for its turn, and no row is announced.
+    pub(crate) fn start(&mut self, name: &str) -> bool {
+        if !self.free.is_empty() || self.announced > 0 || self.by_name.contains_key(name) {
+            return false;
+        }
+        self.by_name.insert(name.to_owned(), Lane { running: true, ..Lane::default() });
+        true
+    }
+
+    /// Tells of a row that is written and not committed yet; [`Self::arrive`] or [`Self::forget`] follows.
+    pub(crate) fn announce(&mut self, name: &str) {
+        self.by_name.entry(name.to_owned()).or_default().announced += 1;
+        self.announced += 1;
+    }
+
+    /// The announced row is committed and waits.
+    pub(crate) fn arrive(&mut self, name: String, id: i64) {
+        if let Some(lane) = self.by_name.get_mut(&name) {
+            lane.announced -= 1;
+            self.announced -= 1;
+        }
+        self.push(name, id);
+    }
+
+    /// The announced row did not come to be.
+    pub(crate) fn forget(&mut self, name: &str) {
+        let Some(lane) = self.by_name.get_mut(name) else { return };
+        lane.announced -= 1;
+        self.announced -= 1;
+        if lane.announced == 0 && lane.rows.is_empty() && !lane.running {
+            self.by_name.remove(name);
+        }
+    }
+
     pub(crate) fn push(&mut self, name: String, id: i64) {
         let lane = self.by_name.entry(name.clone()).or_default();
         // Commits are answered in the order of their ids, but their askers may be polled in another.
@@ -59,7 +97,9 @@ impl Lanes {
         let Some(lane) = self.by_name.get_mut(name) else { return };
         lane.running = false;
         if lane.rows.is_empty() {
-            self.by_name.remove(name);
+            if lane.announced == 0 {
+                self.by_name.remove(name);
+            }
         } else {
             self.free.push_back(name.to_owned());
         }
@@ -98,6 +138,29 @@ mod tests {
         assert_eq!(taken(&mut lanes, 1), [0]);
         lanes.release("flood");
         assert_eq!(taken(&mut lanes, 1), [1000]);
+    }
+
+    #[test]
+    fn a_row_starts_at_once_only_where_it_overtakes_nobody() {
+        let mut lanes = Lanes::default();
+        assert!(lanes.start("a"));
+        assert!(!lanes.start("a"), "one at a time");
+        lanes.announce("b");
+        assert!(!lanes.start("b"), "a row before it is on its way to disk");
+        assert!(!lanes.start("c"), "so is one that may have to be looked at first");
+        lanes.arrive("b".into(), 1);
+        assert!(!lanes.start("c"), "another lane waits for its turn");
+        assert_eq!(taken(&mut lanes, 10), [1]);
+        assert!(lanes.start("c"));
+        lanes.announce("a");
+        lanes.release("a");
+        assert!(!lanes.start("a"), "a row before it is on its way to disk");
+        lanes.forget("a");
+        assert!(lanes.start("a"));
+        for name in ["a", "b", "c"] {
+            lanes.release(name);
+        }
+        assert!(lanes.by_name.is_empty() && lanes.free.is_empty());
     }
 
     #[test]

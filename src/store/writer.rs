@@ -25,11 +25,22 @@ enum Fate {
 /// Does one piece of work, and says how to answer for it.
 type Job = Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>;
 
-/// One piece of work: runs in its own savepoint, answered after the commit.
+/// One piece of work: all of it happens or nothing, and it is answered after the commit.
 pub(super) struct Work(Job);
+
+/// How a piece of work that fails takes back what it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// With a savepoint of its own. It costs a copy of every page that the batch has changed before.
+    Savepoint,
+    /// Nothing need be done: it changes the database with one statement at most, and SQLite takes back a statement that
+    /// fails by itself.
+    Statement,
+}
 
 impl Work {
     pub(super) fn new<T, U, F, A>(
+        undo: Undo,
         work: F,
         then: A,
         answer: oneshot::Sender<Result<U, Error>>,
@@ -41,8 +52,11 @@ impl Work {
         A: FnOnce(T) -> U + Send + 'static,
     {
         Self(Box::new(move |connection, path| {
-            let result =
-                in_savepoint(connection, work).map_err(|cause| Error::from_sqlite(cause, path));
+            let result = match undo {
+                Undo::Savepoint => in_savepoint(connection, work),
+                Undo::Statement => work(connection),
+            }
+            .map_err(|cause| Error::from_sqlite(cause, path));
             Box::new(move |fate| {
                 let kept = match fate {
                     // Its own reason first: a full disk says more than the commit that could not follow.

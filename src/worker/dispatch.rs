@@ -135,6 +135,10 @@ impl Dispatch {
                 reap(ended);
             }
         }
+        for row in self.inbox.close() {
+            let arrived = self.turns.arrive(row.id, who_of(&row));
+            rows.spawn(self.clone().serve(row, arrived, halt.clone()));
+        }
         drain(&mut rows, FINISH).await;
         halt.cancel();
         drain(&mut rows, CANCEL).await;
@@ -262,7 +266,7 @@ impl Dispatch {
             .map_or_else(Queue::default, |registration| registration.options.queue);
         let name = format!("{} {}", edition.script(), handler.title());
         let who = Who { chat: message.chat.id.to_string(), person: actor.id().to_string() };
-        let (ticket, frees) = self.turns.enter(row.id, who, queue, &row.run, &name);
+        let (ticket, frees) = self.turns.enter(row.id, &who, queue, &row.run, &name);
         if frees {
             self.inbox.release(&row.lane);
         }

@@ -122,7 +122,7 @@ impl Turns {
     pub(super) fn enter(
         &self,
         id: i64,
-        who: Who,
+        who: &Who,
         queue: Queue,
         run: &str,
         handler: &str,
@@ -137,7 +137,7 @@ impl Turns {
             Queue::None => Vec::new(),
             Queue::Replace => vec![Key::Newest(handler.to_owned(), who.clone())],
         };
-        let frees = queue != Queue::Lane && state.free(id, &who);
+        let frees = queue != Queue::Lane && state.free(id, who);
         let (stopped, replaced) = (CancellationToken::new(), CancellationToken::new());
         let wake = Arc::new(Notify::new());
         for key in &keys {
@@ -170,7 +170,7 @@ impl Turns {
         };
         state.places.insert(id, place);
         state.advance(&keys);
-        state.advance_for(&who);
+        state.advance_for(who);
         drop(state);
         (Ticket { turns: self.clone(), id, wake, stopped, replaced }, frees)
     }
@@ -360,7 +360,7 @@ mod tests {
 
     fn row(turns: &Turns, id: i64, chat: &str, person: &str, queue: Queue) -> Row {
         let arrived = turns.arrive(id, Some(who(chat, person)));
-        let (ticket, frees) = turns.enter(id, who(chat, person), queue, &format!("r{id}"), "h");
+        let (ticket, frees) = turns.enter(id, &who(chat, person), queue, &format!("r{id}"), "h");
         Row { _arrived: arrived, ticket, frees }
     }
 
@@ -386,7 +386,7 @@ mod tests {
         let elsewhere = turns.arrive(2, Some(who("d", "eve")));
         let third = row(&turns, 3, "c", "bob", Queue::Conversation);
         assert_eq!(third.goes(), None);
-        let (ticket, _) = turns.enter(1, who("c", "ann"), Queue::Conversation, "r1", "h");
+        let (ticket, _) = turns.enter(1, &who("c", "ann"), Queue::Conversation, "r1", "h");
         assert_eq!(ticket.turn().now_or_never(), Some(Turn::Go));
         assert_eq!(third.goes(), None);
         drop(first);
@@ -427,7 +427,7 @@ mod tests {
     fn of_one_lane_only_so_many_are_under_way() {
         let turns = Turns::default();
         let rows: Vec<Row> =
-            (0..AHEAD + 1).map(|n| row(&turns, n as i64, "c", "ann", Queue::None)).collect();
+            (0_i64..).take(AHEAD + 1).map(|n| row(&turns, n, "c", "ann", Queue::None)).collect();
         assert!(rows[..AHEAD].iter().all(|row| row.frees) && !rows[AHEAD].frees);
         assert!(rows.iter().all(|row| row.goes() == Some(Turn::Go)));
         drop(rows);

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::engine::Bench;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Notes each batch under a number of its own.
 fn watching(patterns: &str) -> String {

@@ -32,7 +32,7 @@ pub(super) struct Body {
 /// Where the pieces come from.
 #[derive(Debug)]
 enum Source {
-    Wire { response: reqwest::Response, _wait: Wait },
+    Wire { response: reqwest::Response, _wait: Option<Wait> },
     Played(Chunks),
 }
 
@@ -49,7 +49,7 @@ impl Body {
         response: reqwest::Response,
         timeout: Duration,
         max: u64,
-        wait: Wait,
+        wait: Option<Wait>,
     ) -> Self {
         let host = response.url().host_str().unwrap_or_default().to_owned();
         Self::from(Source::Wire { response, _wait: wait }, host, timeout, max)

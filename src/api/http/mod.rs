@@ -268,7 +268,7 @@ async fn perform(
             None => {
                 let wait = call.host.wait();
                 let response = caller.send(request).await?;
-                (Head::of(&response), Body::new(response, timeout, max, wait))
+                (Head::of(&response), Body::new(response, timeout, max, Some(wait)))
             }
         };
         if stream {

@@ -294,7 +294,7 @@ mod tests {
             ),
             (
                 "--!strict\nbot.on('strat', function() end)",
-                "2:8 type expected `EventName`, got `\"strat\"`",
+                "2:8 type expected `\"card\" | \"chat_add_member\" | \"chat_disband\" | \"chat_quit\" | \"chat_remove_member\" | \"chat_update_owner\" | \"chat_update_title\" | \"event\" | \"robot_msg_read\" | \"robot_msg_recall\" | \"start\" | \"stop\" | \"user_add_org\" | \"user_leave_org\"`, got `\"strat\"`",
             ),
         ] {
             assert_eq!(found(source), [expected], "{source}");

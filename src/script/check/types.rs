@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use luaur_rt::TypeDiagnostic;
 
 use super::finding::{Finding, line};
-use crate::script::scan::is_test;
 use crate::api::definitions;
+use crate::script::scan::is_test;
 
 /// The checker recurses as deep as code may nest, with frames larger than those of the original. Only what is used of
 /// it is ever backed by memory.
@@ -22,9 +22,7 @@ pub(super) fn findings(path: &str, text: &str) -> Vec<Finding> {
 }
 
 fn diagnostics(text: &str, known: &str) -> Vec<TypeDiagnostic> {
-    let check = move || {
-        luaur_rt::check_with_definitions(text, known).err().unwrap_or_default()
-    };
+    let check = move || luaur_rt::check_with_definitions(text, known).err().unwrap_or_default();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("types".to_owned())
@@ -79,7 +77,9 @@ fn reword(said: &str, finding: &mut Finding) {
         narrow(finding, key);
         // Of a table without a name the checker prints all it holds.
         let (owner, names) = if owner.starts_with('{') {
-            (module_with(owner), keys(owner))
+            let module = module_with(owner);
+            let names = module.as_deref().map_or_else(|| keys(owner), definitions::members);
+            (module, names)
         } else {
             (Some((*owner).to_owned()), definitions::members(owner))
         };
@@ -160,16 +160,17 @@ fn keys(table: &str) -> Vec<String> {
     names
 }
 
-/// The module that has just these functions.
+/// The module that has these functions. Of a large table the checker prints the beginning, and cuts the last name.
 fn module_with(table: &str) -> Option<String> {
-    let mut printed = keys(table);
-    printed.sort();
-    let module = crate::api::MODULES.iter().find(|module| {
-        let mut names = definitions::members(module.name);
-        names.sort();
-        names == printed
+    let printed = keys(table);
+    let whole = printed.len().saturating_sub(1);
+    let mut modules = crate::api::MODULES.iter().filter(|module| {
+        let names = definitions::members(module.name);
+        let all = names.len() == printed.len() && printed.iter().all(|name| names.contains(name));
+        let begins = whole > 4 && printed[..whole].iter().all(|name| names.contains(name));
+        all || begins
     });
-    module.map(|module| module.name.to_owned())
+    modules.next().map(|module| module.name.to_owned())
 }
 
 fn globals() -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What nobody's message starts: events of the organisation, clicks on cards, timers and hooks that fail.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -65,7 +66,7 @@ async fn every_kind_of_event_reaches_its_handlers_under_plain_names() {
         "#,
     );
     for kind in KINDS {
-        script.push_str(&format!("bot.on(\"{kind}\", function(event) note(\"one\", event) end)\n"));
+        writeln!(script, "bot.on(\"{kind}\", function(event) note(\"one\", event) end)").unwrap();
     }
     let host = Setup::new().script("events.luau", &script).start().await;
     for kind in KINDS {
