@@ -19,6 +19,7 @@ use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
 use crate::config::Config;
 use crate::config::Mode;
+use crate::config::redact;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
@@ -161,6 +162,7 @@ impl App {
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
+            .with_secrets(config.secrets.clone())
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
         let processes = host.processes().clone();
@@ -422,7 +424,7 @@ fn describe_script(script: &script::Status) -> status::Script {
         generation: script.serving.map_or(0, |serving| serving.number),
         handlers: script.serving.map_or(0, |serving| serving.handlers),
         loaded_at_ms: script.serving.map(|serving| serving.loaded_at.timestamp_millis()),
-        error: script.failure.as_ref().map(|(error, _)| error.to_string()),
+        error: script.failure.as_ref().map(|(error, _)| redact(&error.to_string()).into_owned()),
     }
 }
 

@@ -8,7 +8,6 @@ pub mod status;
 
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
-use std::sync::{PoisonError, RwLock};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -16,6 +15,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+pub use crate::config::hide;
+pub use crate::config::redact;
 
 /// Our own lines and those of scripts (`log`, `print`) from `info`, those of libraries from `warn`.
 const DEFAULT_FILTER: &str = "warn,moonbell=info,script=info";
@@ -81,27 +83,6 @@ fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
         filter: escape(&directives),
         reason: error.to_string(),
     })
-}
-
-/// Secrets of this process, for [`redact`]. Global, because whoever logs (a library, an error of the system) does not
-/// know that what it holds is one.
-static HIDDEN: RwLock<Vec<String>> = RwLock::new(Vec::new());
-
-/// Shorter ones are no secrets, and replacing them would shred the log.
-const SHORTEST_SECRET: usize = 6;
-
-/// From now on `secret` is written as `***`, whoever logs it.
-pub fn hide(secret: &str) {
-    let mut hidden = HIDDEN.write().unwrap_or_else(PoisonError::into_inner);
-    if secret.len() >= SHORTEST_SECRET && !hidden.iter().any(|known| known == secret) {
-        hidden.push(secret.to_owned());
-    }
-}
-
-/// `text` with hidden secrets as `***`.
-pub fn redact(text: &str) -> String {
-    let hidden = HIDDEN.read().unwrap_or_else(PoisonError::into_inner);
-    hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
 }
 
 /// `text` with everything that could act on a terminal, or hide in it, written out.

@@ -97,14 +97,21 @@ pub fn misuse(message: impl Into<String>) -> Error {
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) | Value::Number(_) => "number",
+        secret if crate::api::secret::is_secret(secret) => "a secret",
         other => other.type_name(),
     }
 }
 
+/// Longer ones are no slip of a name.
+const LONGEST_NAME: usize = 64;
+
 /// "; did you mean `timeout`? it takes `headers`, `timeout`": the end of every complaint about a name.
 pub fn suggestion(wrong: &str, right: &[&str]) -> String {
+    // Of ten megabytes nothing is near, and finding that out would take minutes.
+    let comparable = wrong.len() <= LONGEST_NAME;
     let nearest = right
         .iter()
+        .filter(|_| comparable)
         .map(|name| {
             (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name)
         })

@@ -7,6 +7,7 @@ use crate::api::Host;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::module::Module;
 use crate::api::options::Options;
+use crate::api::secret::{expose, is_secret};
 
 /// As deep as `serde_json` reads; deeper is a cycle or an attack.
 const MAX_DEPTH: usize = 127;
@@ -63,12 +64,19 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 /// Raises for what JSON cannot hold, naming the place: functions, NaN, cycles, mixed keys, text that is not UTF-8.
 pub fn from_lua(lua: &Lua, value: &Value) -> LuaResult<serde_json::Value> {
     let array = lua.array_metatable();
-    let mut encoder = Encoder { array, path: Vec::new(), open: Vec::new(), bytes: 0 };
-    encoder.encode(value)
+    Encoder { array, exposes: false, path: Vec::new(), open: Vec::new(), bytes: 0 }.encode(value)
+}
+
+/// The same with secrets as they are: only for what leaves this host on behalf of a script.
+pub(crate) fn from_lua_exposed(lua: &Lua, value: &Value) -> LuaResult<serde_json::Value> {
+    let array = lua.array_metatable();
+    Encoder { array, exposes: true, path: Vec::new(), open: Vec::new(), bytes: 0 }.encode(value)
 }
 
 struct Encoder {
     array: Table,
+    /// Whether secrets are written.
+    exposes: bool,
     path: Vec<String>,
     /// Tables that are being encoded: meeting one again is a cycle.
     open: Vec<*const std::ffi::c_void>,
@@ -98,10 +106,17 @@ impl Encoder {
             Value::Number(number) => self.number(*number)?,
             Value::String(text) => {
                 self.bytes += text.as_bytes().len();
+                if self.bytes > MAX_BYTES {
+                    return Err(self.fail(&format!("it has more than {} MiB", MAX_BYTES >> 20)));
+                }
                 let text = text.to_str().map_err(|_| self.fail("the text is not UTF-8"))?;
                 serde_json::Value::String(text.to_owned())
             }
             Value::Table(table) => self.table(table)?,
+            value if is_secret(value) => match expose(value) {
+                Some(text) if self.exposes => serde_json::Value::String(text),
+                _ => return Err(self.fail("it is a secret, which is not shown")),
+            },
             other => return Err(self.fail(&format!("it is a {}", type_name(other)))),
         })
     }

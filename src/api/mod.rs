@@ -45,6 +45,7 @@ pub mod options;
 pub mod re;
 pub mod reference;
 pub mod run;
+pub mod secret;
 pub mod shell;
 mod stream;
 pub mod text;
@@ -96,6 +97,11 @@ pub const MODULES: &[Registration] = &[
     Registration { name: "log", build: log::module, definition: include_str!("log.d.luau") },
     Registration { name: "re", build: re::module, definition: include_str!("re.d.luau") },
     Registration {
+        name: "secret",
+        build: secret::module,
+        definition: include_str!("secret.d.luau"),
+    },
+    Registration {
         name: "shell",
         build: shell::module,
         definition: include_str!("shell/shell.d.luau"),
@@ -125,6 +131,8 @@ struct Inner {
     roots: Roots,
     http: http::Caller,
     owner: Option<StaffId>,
+    /// `None`: scripts are only checked.
+    secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
     clock: Clock,
     world: Option<Arc<dyn World>>,
@@ -151,6 +159,7 @@ impl Host {
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
                 owner: None,
+                secrets: None,
                 client: None,
                 clock: Clock::default(),
                 world: None,
@@ -191,6 +200,21 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.owner = owner;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host with the secrets that its scripts may use. From now on nothing shows them.
+    #[must_use]
+    pub fn with_secrets(&self, secrets: secret::Secrets) -> Self {
+        for value in secrets.values().flatten() {
+            crate::config::hide(value.expose());
+        }
+        let mut inner = (*self.inner).clone();
+        inner.secrets = Some(Arc::new(secrets));
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn secrets(&self) -> Option<&secret::Secrets> {
+        self.inner.secrets.as_deref()
     }
 
     /// The same host, whose scripts may upload files to DingTalk.

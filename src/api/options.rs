@@ -6,6 +6,7 @@ use std::time::Duration;
 use mlua::{FromLua, Function, Lua, Result as LuaResult, Table, Value};
 
 use crate::api::failure::{misuse, suggestion, type_name};
+use crate::api::secret::expose;
 use crate::api::time::parse_duration;
 
 /// The last argument of most functions: `{ timeout = "10s", … }`, or nothing at all.
@@ -71,6 +72,14 @@ impl Options {
         })
     }
 
+    /// Any bytes, or a secret: only for what leaves this host on behalf of the script.
+    pub fn bytes_or_secret(&mut self, name: &'static str) -> LuaResult<Option<Vec<u8>>> {
+        self.typed(name, "a string or a secret", |value| match &value {
+            Value::String(text) => Ok(text.as_bytes().to_vec()),
+            _ => expose(&value).map(String::into_bytes).ok_or(value),
+        })
+    }
+
     /// A finite number.
     pub fn number(&mut self, name: &'static str) -> LuaResult<Option<f64>> {
         self.typed(name, "a number", |value| {
@@ -107,6 +116,22 @@ impl Options {
 
     /// A table of strings by name, such as `env = { LANG = "C" }`; numbers and booleans become text.
     pub fn strings(&mut self, name: &'static str) -> LuaResult<Option<BTreeMap<String, String>>> {
+        self.named(name, text_of)
+    }
+
+    /// The same, where a value may be a secret: only for what leaves this host on behalf of the script.
+    pub fn strings_or_secrets(
+        &mut self,
+        name: &'static str,
+    ) -> LuaResult<Option<BTreeMap<String, String>>> {
+        self.named(name, |value| expose(value).or_else(|| text_of(value)))
+    }
+
+    fn named(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&Value) -> Option<String>,
+    ) -> LuaResult<Option<BTreeMap<String, String>>> {
         let Some(table) = self.table(name)? else { return Ok(None) };
         let mut strings = BTreeMap::new();
         for pair in table.pairs::<Value, Value>() {
@@ -118,7 +143,7 @@ impl Options {
                 )));
             };
             let key = key.to_string_lossy();
-            let text = text_of(&value).ok_or_else(|| {
+            let text = read(&value).ok_or_else(|| {
                 misuse(format!(
                     "option `{name}`: `{key}`: expected a string (UTF-8), got {}",
                     type_name(&value)

@@ -86,7 +86,8 @@ impl Global {
         let loaded = config::load(&source, need)?;
         let Config { dingtalk, http, .. } = &loaded.config;
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
-        for secret in doors.chain([&dingtalk.client_secret]) {
+        let scripts = loaded.config.secrets.values().flatten();
+        for secret in doors.chain([&dingtalk.client_secret]).chain(scripts) {
             telemetry::hide(secret.expose());
         }
         for warning in &loaded.warnings {

@@ -44,6 +44,7 @@ impl<'a> Check<'a> {
         self.http(&mut config, need);
         self.folders(&mut config);
         self.access(&mut config, need);
+        self.secrets(&mut config, need);
         if let Some(listen) = self.listen("console.listen") {
             if !listen.ip().is_loopback() {
                 let place = self.place("console.listen");
@@ -246,7 +247,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn place(&self, path: &str) -> Place {
+    pub(super) fn place(&self, path: &str) -> Place {
         self.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
     }
 

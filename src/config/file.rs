@@ -93,7 +93,9 @@ impl Reader<'_> {
             let span = name.span();
             if table == "access.roles" {
                 self.list(&path, Kind::Roles, &span, value);
-            } else if keys::is_table(&path) || path == "access.roles" {
+            } else if table == "secrets" {
+                self.setting(&path, Kind::Secret, &span, value);
+            } else if keys::is_table(&path) || matches!(path.as_str(), "access.roles" | "secrets") {
                 match value.get_ref() {
                     DeValue::Table(inner) => {
                         let place = self.place(&span);
@@ -272,7 +274,8 @@ pub(super) fn read_environment(
         if value.trim().is_empty() {
             continue;
         }
-        let list = keys::find(&path).is_none_or(|key| key.kind == Kind::List);
+        let list = path.starts_with("access.roles.")
+            || keys::find(&path).is_some_and(|key| key.kind == Kind::List);
         let value = if list {
             Raw::List(
                 value

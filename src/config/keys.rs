@@ -18,9 +18,16 @@ pub(crate) enum Kind {
     List,
     /// An open table: any name, each with a list of staff ids.
     Roles,
+    /// An open table: any name, each with a secret.
+    Secrets,
 }
 
 impl Kind {
+    /// Whether it stands for a table of any names.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Roles | Self::Secrets)
+    }
+
     /// How the reference and the error messages call it.
     pub(crate) fn expected(self) -> &'static str {
         match self {
@@ -32,6 +39,7 @@ impl Kind {
             Self::Path => "a path",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
+            Self::Secrets => Self::Secret.expected(),
         }
     }
 }
@@ -180,6 +188,14 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"127.0.0.1:7878\"",
         doc: "Where the local pages are served: this computer only.",
     },
+    Key {
+        path: "secrets",
+        kind: Kind::Secrets,
+        default: "{}",
+        doc: "A value that scripts use as `secret.get(\"name\")` without seeing it, such as a token. Names have letters, \
+              digits, `_` and `-`. What a script, a program or an error says has `***` in its place (6 bytes or more, \
+              also as base64, hex, in URLs and in JSON).",
+    },
 ];
 
 /// Variables that are not settings, so not typing mistakes either.
@@ -195,7 +211,7 @@ impl Key {
 
     fn table(&self) -> &'static str {
         match self.kind {
-            Kind::Roles => self.path,
+            Kind::Roles | Kind::Secrets => self.path,
             _ => self.path.rsplit_once('.').map_or("", |(table, _)| table),
         }
     }
@@ -245,12 +261,15 @@ pub(crate) enum Variable {
 }
 
 pub(crate) fn variable(name: &str) -> Variable {
-    if let Some(key) = KEYS.iter().find(|key| key.kind != Kind::Roles && key.variable() == name) {
+    if let Some(key) = KEYS.iter().find(|key| !key.kind.is_open() && key.variable() == name) {
         return Variable::Sets(key.path.to_owned());
     }
     if let Some(role) = name.strip_prefix("MOONBELL_ACCESS_ROLES_").filter(|role| !role.is_empty())
     {
         return Variable::Sets(format!("access.roles.{}", role.to_ascii_lowercase()));
+    }
+    if let Some(secret) = name.strip_prefix("MOONBELL_SECRETS_").filter(|name| !name.is_empty()) {
+        return Variable::Sets(format!("secrets.{}", secret.to_ascii_lowercase()));
     }
     if OTHER_VARIABLES.contains(&name) || name.starts_with("MOONBELL_TEST_") {
         Variable::Other
@@ -317,6 +336,7 @@ pub fn reference() -> String {
         }
         let (name, variable) = match key.kind {
             Kind::List => (key.name(), format!("{}=a,b", key.variable())),
+            Kind::Secrets => ("*any name*", "MOONBELL_SECRETS_<NAME>".to_owned()),
             Kind::Roles => ("*any role name*", "MOONBELL_ACCESS_ROLES_<NAME>=id,id".to_owned()),
             _ => (key.name(), key.variable()),
         };

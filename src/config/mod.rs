@@ -4,6 +4,7 @@
 
 mod check;
 mod file;
+mod hidden;
 mod keys;
 mod load;
 mod problem;
@@ -18,6 +19,7 @@ use url::Url;
 
 use crate::message::StaffId;
 
+pub use hidden::{hide, redact};
 pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use problem::{Place, Problem, Problems};
@@ -31,6 +33,8 @@ pub struct Config {
     pub state: State,
     pub access: Access,
     pub console: Console,
+    /// For scripts, by name; `None` when a value could not be read and was not needed.
+    pub secrets: BTreeMap<String, Option<Secret>>,
 }
 
 impl Config {
@@ -68,6 +72,7 @@ impl Config {
             state: State { dir: state.into() },
             access: Access::default(),
             console: Console { listen: local(7878) },
+            secrets: BTreeMap::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
+use super::Config;
 use super::Secret;
 use super::check::Check;
 use super::file::{Entry, Raw, Reference};
@@ -11,8 +12,38 @@ use super::load::Need;
 use super::problem::{Place, Problem};
 
 impl Check<'_> {
+    /// Those of scripts. Without an account (`dev`, `check`) one that cannot be read is no reason to stop.
+    pub(super) fn secrets(&mut self, config: &mut Config, need: Need) {
+        let paths: Vec<String> =
+            self.entries.keys().filter(|path| path.starts_with("secrets.")).cloned().collect();
+        for path in paths {
+            let name = path["secrets.".len()..].to_owned();
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+                let message = format!("`{}` is no name of a secret", name.escape_debug());
+                let place = self.place(&path);
+                self.problems.push(
+                    Problem::new(place, message)
+                        .hint("use letters, digits, `_` and `-`, 64 at most"),
+                );
+                continue;
+            }
+            let before = self.problems.len();
+            let secret = self.secret(&path, Need::Account);
+            if need != Need::Account {
+                self.problems.truncate(before);
+            } else if secret.is_none() && self.problems.len() == before {
+                let place = self.place(&path);
+                let message = format!("`{path}` is empty");
+                self.problems
+                    .push(Problem::new(place, message).hint("give it a value, or leave it out"));
+            }
+            config.secrets.insert(name, secret);
+        }
+    }
+
     /// The secret itself, when it is needed; `None` when absent, or wrong and reported.
-    pub(super) fn secret(&mut self, path: &'static str, need: Need) -> Option<Secret> {
+    pub(super) fn secret(&mut self, path: &str, need: Need) -> Option<Secret> {
         let Entry { value, place } = self.entries.get(path)?.clone();
         if need == Need::Settings {
             return None;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
+use crate::config::redact;
 use crate::message::Address;
 
 /// Characters of text in a card. Above about three thousand, clients have been seen to show a blank card.
@@ -83,7 +84,8 @@ impl Card {
 
     /// Adds Markdown text at the end. Returns whether the card still took it.
     pub fn append(&self, text: &str) -> bool {
-        self.change(|content| content.append(text))
+        // Here, before the tail is cut, and again when it is shown: it may have come in two pieces.
+        self.change(|content| content.append(&redact(text)))
     }
 
     /// Replaces the text. Returns whether the card still took it.
@@ -91,7 +93,7 @@ impl Card {
         self.change(|content| {
             content.tail.clear();
             content.dropped = Dropped::default();
-            content.append(text);
+            content.append(&redact(text));
         })
     }
 
@@ -163,7 +165,8 @@ impl Card {
     pub(super) fn frame(&self) -> Frame {
         let version = *self.shared.version.borrow();
         let content = self.content();
-        Frame { text: content.render(SHOWN_CHARS), ending: content.ending, version }
+        let text = content.render(SHOWN_CHARS);
+        Frame { text: redact(&text).into_owned(), ending: content.ending, version }
     }
 
     fn content(&self) -> std::sync::MutexGuard<'_, Content> {

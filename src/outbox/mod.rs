@@ -23,6 +23,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::config::redact;
 use crate::dingtalk::text;
 use crate::message::Address;
 use crate::message::Body;
@@ -140,6 +141,7 @@ impl Outbox {
 
     /// Returns a new card of the run `run`. It is shown once it is posted; until then it only collects text.
     pub fn card(&self, to: Address, title: String, run: &str) -> Card {
+        let title = redact(&title).into_owned();
         let card = Card::new(uuid::Uuid::new_v4().simple().to_string(), to, title, run.to_owned());
         self.cards().insert(card.id().to_owned(), card.clone());
         card
@@ -204,9 +206,24 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
+    // Before it is cut: half a secret is not recognised any more.
+    let body = redacted(&reply.body);
     let piece = |(n, body): (usize, Body)| {
         let at = if n == 0 { reply.at.clone() } else { Vec::new() };
         Item::Reply(Reply { to: reply.to.clone(), body, at })
     };
-    text::split(&reply.body).into_iter().enumerate().map(piece).collect()
+    text::split(&body).into_iter().enumerate().map(piece).collect()
+}
+
+/// What is said, without any secret of this host.
+fn redacted(body: &Body) -> Body {
+    let clean = |text: &str| redact(text).into_owned();
+    match body {
+        Body::Text { text } => Body::Text { text: clean(text) },
+        Body::Markdown { title, text } => Body::Markdown { title: clean(title), text: clean(text) },
+        Body::File { media_id, name } => {
+            Body::File { media_id: media_id.clone(), name: clean(name) }
+        }
+        Body::Image { media_id } => Body::Image { media_id: media_id.clone() },
+    }
 }

@@ -14,6 +14,7 @@ use super::turns::{Arrived, Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
 use crate::api::Run;
+use crate::config::redact;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
@@ -174,7 +175,7 @@ impl Dispatch {
                             id,
                             ended.state,
                             ended.handler.as_deref(),
-                            ended.error.as_deref(),
+                            ended.error.as_deref().map(redact).as_deref(),
                         )?;
                         Ok(posted)
                     },

@@ -251,6 +251,41 @@ async fn a_server_that_hangs_up_or_talks_nonsense_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_head_that_never_ends_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut servers = JoinSet::new();
+    servers.spawn(async move {
+        let mut open = JoinSet::new();
+        // One that drips headers, one that pours them, one that says nothing at all.
+        for (line, pause) in [("x: y\r\n", 5), (&*"x: y\r\n".repeat(2_000), 0), ("", 5)] {
+            let line = line.to_owned();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            open.spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+                while stream.write_all(line.as_bytes()).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+            });
+        }
+        while open.join_next().await.is_some() {}
+    });
+    let mut bench = Bench::new().await;
+    bench.host = bench.host.with_network(Network::granting(["127.0.0.1".to_owned()]));
+    bench
+        .passes(&format!(
+            r#"
+            for _, kinds in {{ "timeout network", "network", "timeout" }} do
+                local none, err = http.get("http://{address}/", {{ timeout = "1s" }})
+                assert(none == nil and kinds:find(err.kind), tostring(err))
+            end
+            "#
+        ))
+        .await;
+}
+
+#[tokio::test]
 async fn misuse_names_function_and_argument() {
     let bench = Bench::new().await;
     for (call, expected) in [

@@ -58,7 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("message", &[]),
     ("config", &["message"]),
-    ("telemetry", &[]),
+    ("telemetry", &["config"]),
 ];
 
 /// Past this, look for the second noun.

@@ -15,6 +15,7 @@ mod api_watch;
 mod api_media;
 mod api_misuse;
 mod api_re;
+mod api_secret;
 mod api_text;
 mod architecture;
 mod browser;

@@ -14,6 +14,8 @@ use crate::api::failure::Failure;
 const MAX_ENTRIES: usize = 20_000;
 /// Entries that a search looks at: a home folder with its build folders, not a whole disk.
 const MAX_SEEN: usize = 500_000;
+/// A path, with room for some signs.
+const MAX_PATTERN_BYTES: usize = 4096;
 /// Folders inside folders that a search enters.
 const MAX_DEPTH: usize = 40;
 /// Copied between two looks at whether the run still wants it.
@@ -243,6 +245,14 @@ pub(super) fn base_of(pattern: &str) -> (String, String) {
 
 /// Reads the part of a pattern that has signs in it.
 pub(super) fn matcher(rest: &str, pattern: &str) -> Result<globset::GlobMatcher, Failure> {
+    if pattern.len() > MAX_PATTERN_BYTES {
+        // The matcher panics when it grows too large.
+        let why = format!(
+            "`{}` is no pattern: expected at most {MAX_PATTERN_BYTES} bytes",
+            shortened(pattern)
+        );
+        return Err(Failure::new("bad_path", why));
+    }
     let built = globset::GlobBuilder::new(rest).literal_separator(true).build();
     built.map(|glob| glob.compile_matcher()).map_err(|error| {
         let why = format!("`{}` is no pattern: {}", shortened(pattern), error.kind());

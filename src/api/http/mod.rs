@@ -22,9 +22,10 @@ use tokio_util::task::AbortOnDropHandle;
 use self::body::Body;
 use self::call::Request;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
-use crate::api::json::{Null, from_lua, to_lua};
+use crate::api::json::{Null, from_lua_exposed, to_lua};
 use crate::api::module::{Class, Module};
 use crate::api::options::{Options, text_of};
+use crate::api::secret::expose;
 use crate::api::{Call, Host};
 
 pub use guard::Network;
@@ -343,7 +344,7 @@ fn method_of(options: &mut Options) -> LuaResult<Method> {
 
 fn headers_of(options: &mut Options) -> LuaResult<HeaderMap> {
     let mut headers = HeaderMap::new();
-    for (name, value) in options.strings("headers")?.unwrap_or_default() {
+    for (name, value) in options.strings_or_secrets("headers")?.unwrap_or_default() {
         let wrong =
             |what: &str| misuse(format!("option `headers`: `{}`: {what}", name.escape_debug()));
         let key = HeaderName::from_bytes(name.as_bytes())
@@ -365,7 +366,7 @@ fn body_of(
     options: &mut Options,
     headers: &mut HeaderMap,
 ) -> LuaResult<Option<Vec<u8>>> {
-    let bytes = options.bytes("body")?;
+    let bytes = options.bytes_or_secret("body")?;
     let json = options.value("json")?;
     let form = options.table("form")?;
     if usize::from(bytes.is_some()) + usize::from(!json.is_nil()) + usize::from(form.is_some()) > 1
@@ -373,13 +374,13 @@ fn body_of(
         return Err(misuse("expected one of `body`, `json` and `form`, got several"));
     }
     let (body, kind) = if !json.is_nil() {
-        (Some(from_lua(lua, &json)?.to_string().into_bytes()), Some("application/json"))
+        (Some(from_lua_exposed(lua, &json)?.to_string().into_bytes()), Some("application/json"))
     } else if let Some(form) = form {
         let mut text = url::form_urlencoded::Serializer::new(String::new());
         for pair in form.pairs::<String, Value>() {
             let (name, value) =
                 pair.map_err(|_| misuse("option `form`: expected names as keys"))?;
-            let value = text_of(&value).ok_or_else(|| {
+            let value = expose(&value).or_else(|| text_of(&value)).ok_or_else(|| {
                 misuse(format!("option `form`: `{name}`: expected text, got {}", type_name(&value)))
             })?;
             text.append_pair(&name, &value);

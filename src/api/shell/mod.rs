@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 use crate::api::failure::{Failure, Outcome, misuse, suggestion, type_name};
 use crate::api::module::{Class, Module};
 use crate::api::options::{Options, text_of};
+use crate::api::secret::expose;
 use crate::api::shell::command::{Command, SpawnError, Stdin};
 use crate::api::shell::output::{Decoder, Lines, Tail};
 use crate::api::shell::process::{Process, Stream};
@@ -127,8 +128,16 @@ async fn read(call: Call, process: Arc<Open>, (): ()) -> LuaResult<Option<String
     process.text(&call).await
 }
 
-async fn write(_: Call, process: Arc<Open>, text: mlua::LuaString) -> LuaResult<Outcome<bool>> {
-    let bytes = text.as_bytes().to_vec();
+async fn write(_: Call, process: Arc<Open>, text: Value) -> LuaResult<Outcome<bool>> {
+    let bytes = match &text {
+        Value::String(text) => text.as_bytes().to_vec(),
+        other => expose(other).or_else(|| text_of(other)).map(String::into_bytes).ok_or_else(|| {
+            misuse(format!(
+                "argument #1 (`text`): expected text or a secret, got {}",
+                type_name(other)
+            ))
+        })?,
+    };
     Ok(match process.process.write(&bytes).await {
         Ok(()) => Outcome::Value(true),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -225,7 +234,7 @@ pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Pro
 fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> {
     let cwd = options.string("cwd")?;
     let timeout = options.duration("timeout")?;
-    let stdin = options.bytes("stdin")?.map_or(Stdin::Null, Stdin::Bytes);
+    let stdin = options.bytes_or_secret("stdin")?.map_or(Stdin::Null, Stdin::Bytes);
     let env = env_option(options.table("env")?)?;
     options.finish()?;
     if argv.first().is_none_or(Vec::is_empty) {
@@ -250,7 +259,10 @@ fn env_option(table: Option<Table>) -> LuaResult<BTreeMap<String, Option<String>
         let value = match &value {
             Value::Boolean(false) => None,
             Value::Boolean(true) => return Err(wrong_env(&name, &value)),
-            other => Some(text_of(other).ok_or_else(|| wrong_env(&name, other))?),
+            other => {
+                let text = expose(other).or_else(|| text_of(other));
+                Some(text.ok_or_else(|| wrong_env(&name, other))?)
+            }
         };
         env.insert(name, value);
     }

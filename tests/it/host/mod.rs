@@ -18,6 +18,7 @@ mod process;
 mod queues;
 mod reach;
 mod reload;
+mod secrets;
 mod stage;
 mod start;
 mod stopping;
