@@ -17,6 +17,7 @@ use crate::api::Options;
 use crate::api::cron;
 use crate::api::misuse;
 use crate::api::options::duration;
+use crate::config::Secret;
 use crate::message::Chat;
 use crate::message::ChatKind;
 use crate::message::ConversationId;
@@ -103,6 +104,16 @@ pub(super) fn create(lua: &Lua, stage: Stage) -> LuaResult<Table> {
                 Ok(())
             },
         )?
+        .method("secret", &["name", "value"], |_, _, stage: Stage, args: (String, String)| {
+            let (name, value) = args;
+            if stage.has_begun() {
+                return Err(misuse(
+                    "call it before anybody says something: the script runs already",
+                ));
+            }
+            stage.play().secrets.insert(name, Some(Secret::new(value)));
+            Ok(())
+        })?
         .method("file", &["path", "content"], |_, _, stage: Stage, (path, content): (String, mlua::LuaString)| {
             let path = stage.file(&path).map_err(misuse)?;
             let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);

@@ -187,7 +187,7 @@ impl Names {
     }
 
     fn text(&self, text: &str) -> String {
-        let named = self.words.iter().fold(redact(text), |text, (word, stand_in)| {
+        let named = self.words.iter().fold(redact(text).into_owned(), |text, (word, stand_in)| {
             let pattern = format!(
                 r"(^|[^\p{{Alphabetic}}\d_-]){}($|[^\p{{Alphabetic}}\d_-])",
                 regex::escape(word)

@@ -170,7 +170,9 @@ pub fn lines(file: &FileResult) -> Vec<String> {
 /// All files as JUnit XML, as services that build and test read it.
 pub fn junit(files: &[FileResult], took: Duration) -> String {
     let mut totals = Totals::default();
-    files.iter().for_each(|file| totals.add(file));
+    for file in files {
+        totals.add(file);
+    }
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         out,

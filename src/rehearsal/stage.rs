@@ -21,6 +21,7 @@ use crate::api::Limits;
 use crate::api::MEMORY_BYTES;
 use crate::api::World;
 use crate::api::fs::roots::Roots;
+use crate::api::secret::Secrets;
 use crate::api::time::format_duration;
 use crate::clock::Clock;
 use crate::clock::later;
@@ -121,6 +122,8 @@ pub(super) struct Play {
     pub(super) called: Vec<Seen<Called>>,
     /// Roles that were given before the stage began.
     grants: Vec<(String, StaffId)>,
+    /// Secrets of the settings.
+    pub(super) secrets: Secrets,
     /// What is in files that people sent, by the code that fetches them.
     pub(super) files: HashMap<String, Vec<u8>>,
     /// Names of people and titles of groups, by their ids.
@@ -265,6 +268,13 @@ impl Stage {
             .with_roots(roots)
             .with_owner(Some(owner.clone()))
             .with_world(clock.clone(), world);
+        // A replay knows none: there each is a secret of nothing.
+        let host = match inner.setting.unknown {
+            Unknown::Refused => host.with_secrets(self.play().secrets.clone()),
+            Unknown::Empty => host,
+        };
+        let (dialogs, open) = (host.dialogs().clone(), host.dialogs().clone());
+        inbox.answers(move |lane| open.take_next(lane));
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
@@ -285,6 +295,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            dialogs,
             store: store.clone(),
             inbox: inbox.clone(),
             outbox: outbox.clone(),

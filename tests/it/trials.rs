@@ -401,6 +401,12 @@ bot.command("ask <what...>", { timeout = "1h", run = function(ctx)
 		if e.data ~= "[DONE]" then card:append(json.decode(e.data).text) end
 	end
 end })
+bot.command("who", function(ctx)
+	local key, err = secret.get("key")
+	if not key then ctx:reply(err.kind) return end
+	http.get("https://api.example.com/me", { headers = { authorization = secret.join("Bearer ", key) } })
+	ctx:reply(tostring(key))
+end)
 bot.command("health", { timeout = "1h", run = function(ctx)
 	local r, err = http.get("https://api.example.com/health", { timeout = "10s" })
 	ctx:reply(if r then `{r.status} {r.body} {r.headers["content-type"]}` else err.kind)
@@ -416,6 +422,15 @@ test("a stream into a card", function(t)
 	t:expect_card({ title = "answer", state = "finished", text = "Hello 世界" })
 	t:expect_http({ method = "POST", url = "https://llm.example.com/v1/chat", body = '"who"' })
 end)
+test("a secret", function(t)
+	t:secret("key", "open-sesame")
+	local got
+	t:http("GET", "https://api.example.com/me", function(request) got = request.headers.authorization return {} end)
+	t:user("ann"):says("who")
+	t:expect_reply("***")
+	assert(got == "Bearer open-sesame")
+end)
+test("no secret", function(t) t:user("ann"):says("who") t:expect_reply("not_found") end)
 local function health(t, answer, said)
 	t:http("GET", "https://api.example.com/health", answer)
 	t:user("ann"):says("health")
@@ -432,7 +447,7 @@ test("function", function(t) health(t, function(r) return { body = r.method .. "
 "#,
         ),
     ]);
-    folder.passes(8);
+    folder.passes(10);
 }
 
 #[test]
@@ -521,7 +536,7 @@ test("time", function(t) t:set_time("noon") end)
     let all: Vec<String> =
         results.iter().map(|(name, why)| format!("{name}: {}", why.as_deref().unwrap())).collect();
     insta::assert_snapshot!(all.join("\n"), @r##"
-    method: `t` has no `expect_repyl`; did you mean `expect_reply`? it has `advance`, `expect_card`, `expect_http`, `expect_no_reply`, `expect_process`, `expect_reply`, `file`, `http`, `process`, `read`, `real`, `set_time`, `start`, `user`
+    method: `t` has no `expect_repyl`; did you mean `expect_reply`? it has `advance`, `expect_card`, `expect_http`, `expect_no_reply`, `expect_process`, `expect_reply`, `file`, `http`, `process`, `read`, `real`, `secret`, `set_time`, `start`, `user`
     option: `t:user`: unknown option `rol`; did you mean `role`? it takes `id`, `role`
     path: `t:file`: expected a path below the home folder, such as "~/notes.txt", or a relative one, got "/etc/x"
     program: `t:process`: unknown option `stdut`; did you mean `stdout`? it takes `code`, `missing`, `signal`, `stderr`, `stdout`, `takes`
