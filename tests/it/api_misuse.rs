@@ -203,7 +203,6 @@ async fn what_cannot_be_kept_or_written_is_refused_with_its_place() {
             refused("16 MiB", json.encode, { huge, huge })
             refused("the reply has 10000000 bytes", ctx.reply, ctx, huge)
             refused("bad_path", function(path) local _, err = fs.read(path) return nil, err.kind end, huge)
-            refused("`re.match`", re.match, "\255", "x")
             refused("`http.get`", http.get, "\255")
             refused("invalid", function(name) local _, err = shell.run{ "true", env = { [name] = "1" } } return nil, err.kind end, "A=B")
             refused("invalid", function(name) local _, err = shell.run{ "true", name } return nil, err.kind end, "a\0b")
