@@ -166,12 +166,16 @@ impl App {
             .with_owner(config.access.owner.clone())
             .with_client(client.clone());
         let processes = host.processes().clone();
+        let dialogs = host.dialogs().clone();
+        let open = dialogs.clone();
+        inbox.answers(move |lane| open.take_next(lane));
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();
         // Loading runs the top level of every script.
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
+            dialogs,
             store,
             inbox: inbox.clone(),
             outbox: outbox.clone(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mlua::{Lua, LuaString, Result as LuaResult, Table, Value};
 
 use crate::api::attachment::{self, Attachment};
+use crate::api::dialog;
 use crate::api::failure::{misuse, type_name};
 use crate::api::json::{Null, to_lua};
 use crate::api::media;
@@ -71,6 +72,30 @@ impl Classes {
                 async |call, this: Owned<()>, path: LuaString| {
                     this.check(&call, "ctx")?;
                     media::send_image(call, path).await
+                },
+            )?
+            .async_method(
+                "ask",
+                &["question", "options"],
+                async |call, this: Owned<()>, args: (Value, Options)| {
+                    this.check(&call, "ctx")?;
+                    dialog::ask(call, args).await
+                },
+            )?
+            .async_method(
+                "choose",
+                &["question", "choices", "options"],
+                async |call, this: Owned<()>, args: (Value, Value, Options)| {
+                    this.check(&call, "ctx")?;
+                    dialog::choose(call, args).await
+                },
+            )?
+            .async_method(
+                "confirm",
+                &["question", "options"],
+                async |call, this: Owned<()>, args: (Value, Options)| {
+                    this.check(&call, "ctx")?;
+                    dialog::confirm(call, args).await
                 },
             )?
             .async_method(

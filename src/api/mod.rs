@@ -32,6 +32,7 @@ pub mod clean;
 pub mod cron;
 pub mod ctx;
 pub mod definitions;
+pub mod dialog;
 pub mod failure;
 pub mod fs;
 pub mod http;
@@ -67,6 +68,7 @@ use fs::roots::Roots;
 use http::Network;
 use world::{Wait, Waits};
 
+pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
 pub use options::Options;
@@ -134,6 +136,7 @@ struct Inner {
     /// `None`: scripts are only checked.
     secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
+    dialogs: Dialogs,
     clock: Clock,
     world: Option<Arc<dyn World>>,
     waits: Waits,
@@ -161,6 +164,7 @@ impl Host {
                 owner: None,
                 secrets: None,
                 client: None,
+                dialogs: Dialogs::default(),
                 clock: Clock::default(),
                 world: None,
                 waits: Waits::default(),
@@ -227,6 +231,11 @@ impl Host {
         inner.downloads = http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The questions that scripts have asked people and that are open.
+    pub fn dialogs(&self) -> &Dialogs {
+        &self.inner.dialogs
     }
 
     /// The same host, for which time is `clock`.

@@ -92,6 +92,9 @@ pub struct Run {
     output_bytes: AtomicU64,
     processes: AtomicUsize,
     hit: OnceLock<Limit>,
+    /// Time in which the wall clock stood still, and since when it does: microseconds after `started`, plus one.
+    paused_us: AtomicU64,
+    pausing_us: AtomicU64,
     /// A host future said "not yet" since the driver last asked.
     waited: AtomicBool,
     state: Mutex<State>,
@@ -143,6 +146,8 @@ impl Run {
             output_bytes: AtomicU64::new(0),
             processes: AtomicUsize::new(0),
             hit: OnceLock::new(),
+            paused_us: AtomicU64::new(0),
+            pausing_us: AtomicU64::new(0),
             waited: AtomicBool::new(false),
             state: Mutex::default(),
         })
@@ -223,13 +228,46 @@ impl Run {
         self.waited.swap(false, Ordering::Relaxed)
     }
 
-    /// Waits until the wall clock runs out.
-    pub(crate) fn deadline(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (clock, left) = (
-            self.started.clock().clone(),
-            self.limits.wall.saturating_sub(self.started.elapsed()),
-        );
-        async move { clock.sleep(left).await }
+    /// Waits until the wall clock runs out; time in which it stands still does not count.
+    pub(crate) fn deadline(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let run = Arc::clone(self);
+        async move {
+            loop {
+                let left = run.left();
+                if left.is_zero() {
+                    return;
+                }
+                run.started.clock().sleep(left).await;
+            }
+        }
+    }
+
+    /// What is left of the wall clock.
+    fn left(&self) -> Duration {
+        (self.limits.wall + self.paused()).saturating_sub(self.started.elapsed())
+    }
+
+    /// Stops the wall clock until the guard is dropped.
+    pub(crate) fn waits_for_a_person(self: &Arc<Self>) -> Patience {
+        self.pausing_us.store(self.age_us() + 1, Ordering::Relaxed);
+        Patience(Arc::clone(self))
+    }
+
+    /// Whether it waits for somebody's answer.
+    pub fn is_waiting(&self) -> bool {
+        self.pausing_us.load(Ordering::Relaxed) > 0
+    }
+
+    fn age_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn paused(&self) -> Duration {
+        let now = match self.pausing_us.load(Ordering::Relaxed) {
+            0 => 0,
+            since => self.age_us().saturating_sub(since - 1),
+        };
+        Duration::from_micros(self.paused_us.load(Ordering::Relaxed).saturating_add(now))
     }
 
     /// How many replies and cards it has queued since it began.
@@ -252,7 +290,7 @@ impl Run {
     fn check_clocks(&self, cpu: Duration) {
         if cpu > self.limits.cpu {
             self.hit(Limit::Cpu(self.limits.cpu));
-        } else if self.started.elapsed() > self.limits.wall {
+        } else if self.left().is_zero() {
             self.hit(Limit::Wall(self.limits.wall));
         }
     }
@@ -390,6 +428,18 @@ impl Run {
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").field("id", &self.id).field("hit", &self.hit).finish_non_exhaustive()
+    }
+}
+
+/// While it lives, a run's wall clock stands still.
+#[derive(Debug)]
+pub(crate) struct Patience(Arc<Run>);
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        let since = self.0.pausing_us.swap(0, Ordering::Relaxed);
+        let waited = self.0.age_us().saturating_sub(since.saturating_sub(1));
+        self.0.paused_us.fetch_add(waited, Ordering::Relaxed);
     }
 }
 

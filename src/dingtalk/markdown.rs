@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_title_with_markdown_of_somebody_else_stays_a_title() {
         assert_eq!(
-            escape("deploy** [Approve](http://evil) @all"),
+            escape_inline("deploy** [Approve](http://evil) @all"),
             "deploy\\*\\* \\[Approve\\](http://evil) @\u{2060}all"
         );
     }

@@ -13,7 +13,7 @@
 mod history;
 mod key;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rusqlite::{Connection, params};
 use tokio::sync::Notify;
@@ -43,10 +43,23 @@ pub struct Inbox {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     desk: Mutex<Desk>,
+    answers: OnceLock<Answers>,
     ready: Notify,
+}
+
+/// Whether a message that has just come in a lane answers a question that was asked there.
+type Answers = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Begins the lane of a message that answers a question: it goes past the run that waits for it.
+const ANSWER: &str = "answer\u{1f}";
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("desk", &self.desk).finish_non_exhaustive()
+    }
 }
 
 /// What waits, and what may start without waiting.
@@ -86,14 +99,25 @@ impl Place {
         Self { shared, lane, starts, settled: false }
     }
 
-    /// The row is on disk.
-    fn settle(mut self, id: i64, received_at_ms: i64, inbound: Inbound) {
+    /// The row is on disk. `may_answer`: it is a message that a question may have waited for.
+    fn settle(mut self, id: i64, received_at_ms: i64, inbound: Inbound, may_answer: bool) {
         self.settled = true;
         let lane = std::mem::take(&mut self.lane);
+        let answers = may_answer && self.shared.answers.get().is_some_and(|answers| answers(&lane));
+        let past = || format!("{ANSWER}{id}");
         let mut desk = self.shared.desk();
         if self.starts {
+            let lane = if answers {
+                desk.lanes.release(&lane);
+                past()
+            } else {
+                lane
+            };
             desk.reserved -= 1;
             desk.started.push(Row { id, run: short_id(id), lane, received_at_ms, inbound });
+        } else if answers {
+            desk.lanes.forget(&lane);
+            desk.lanes.push(past(), id);
         } else {
             desk.lanes.arrive(lane, id);
         }
@@ -145,6 +169,13 @@ pub struct Row {
     pub inbound: Inbound,
 }
 
+impl Row {
+    /// Whether it came as the answer to a question.
+    pub fn is_answer(&self) -> bool {
+        self.lane.starts_with(ANSWER)
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -185,7 +216,12 @@ impl Inbox {
             lanes.push(lane, id);
         }
         let desk = Mutex::new(Desk { lanes, ..Desk::default() });
-        Ok(Self { store, bypass, shared: Arc::new(Shared { desk, ready: Notify::new() }) })
+        Ok(Self { store, bypass, shared: Arc::new(Shared { desk, ..Shared::default() }) })
+    }
+
+    /// Lets messages that `answers` takes, asked once for each with its lane, go past the lane. To be said once.
+    pub fn answers(&self, answers: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let _ = self.shared.answers.set(Box::new(answers));
     }
 
     /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
@@ -197,6 +233,10 @@ impl Inbox {
         let lane = key::lane(&inbound, self.bypass);
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let shared = Arc::clone(&self.shared);
+        let may_answer = match &inbound {
+            Inbound::Message(message) => !(self.bypass)(&message.text),
+            Inbound::CardAction(_) | Inbound::Event(_) => false,
+        };
         let insert = move |c: &Connection| {
             let now = now_ms();
             let place = Place::reserve(shared, lane);
@@ -224,7 +264,7 @@ impl Inbox {
         // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.
         let settle = move |kept: Option<(Place, i64, i64)>| {
             let Some((place, id, now)) = kept else { return Accepted::Duplicate };
-            place.settle(id, now, inbound);
+            place.settle(id, now, inbound, may_answer);
             Accepted::New
         };
         self.store.write_one(insert, settle).await

@@ -429,6 +429,8 @@ fn headed(card: &Card, text: &str) -> String {
     match card.title() {
         "" => text.to_owned(),
         // It may hold what somebody typed, and is one line.
-        title => format!("**{}**\n\n{text}", markdown::escape(&title.replace(['\n', '\r'], " "))),
+        title => {
+            format!("**{}**\n\n{text}", markdown::escape_inline(&title.replace(['\n', '\r'], " ")))
+        }
     }
 }

@@ -170,8 +170,8 @@ fn moment(recorded: &Recorded) -> DateTime<chrono::Utc> {
 async fn now(stage: &Stage, recorded: &Recorded, past: &Past, late: bool) -> Result<Now, String> {
     let snapshot = stage.library().await?.snapshot();
     let day = moment(recorded).with_timezone(&Local).date_naive();
-    let decided =
-        decision::decide(stage.access().await?, snapshot.routes(), &recorded.message, day);
+    let access = stage.access().await?;
+    let decided = decision::decide(access, snapshot.routes(), &recorded.message, day, false);
     let ran = decided.is_ok_and(|(_, decided)| matches!(decided.verdict, Verdict::Run { .. }));
     let run = past.run.clone().unwrap_or_default();
     let play = stage.play();

@@ -273,6 +273,8 @@ impl Stage {
             Unknown::Refused => host.with_secrets(self.play().secrets.clone()),
             Unknown::Empty => host,
         };
+        let (dialogs, open) = (host.dialogs().clone(), host.dialogs().clone());
+        inbox.answers(move |lane| open.take_next(lane));
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
@@ -293,6 +295,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            dialogs,
             store: store.clone(),
             inbox: inbox.clone(),
             outbox: outbox.clone(),

@@ -239,10 +239,10 @@ impl Raised {
     }
 }
 
-/// The place of a frame: `path:12`, `path:12 function f`.
+/// The place of a frame: `path:12`, `path:12 function f`, `path:12: …`.
 fn place(frame: &str) -> Option<(String, usize)> {
     frame.match_indices(':').find_map(|(at, _)| {
-        let line = frame[at + 1..].split(' ').next()?.parse().ok()?;
+        let line = frame[at + 1..].split([' ', ':']).next()?.parse().ok()?;
         Some((frame[..at].to_owned(), line))
     })
 }
@@ -313,7 +313,7 @@ mod tests {
         let shown = error.at(1, Some(&text)).to_string();
         insta::assert_snapshot!(shown, @r"
         a.luau:1: got 'oops'
-         1 | … a a a a a a a a a a a a a a a a a a a  oops b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b…
+         1 | … a a a a a a a a a a a a a a a a a a a  oops b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b…
            |                                          ^^^^
         ");
         let short =

@@ -1,6 +1,6 @@
 //! Who gets a message: the one decision, for the dispatcher that acts on it and for `explain` that only tells.
 //!
-//! The gates stand in this order: who it is, control words, commands, matches, fallbacks, and then nobody. A gate that
+//! The gates stand in this order: who it is, control words, an open dialog, commands, matches, fallbacks, and then nobody. A gate that
 //! took the message says by its [`Verdict`] that those before it did not; what was there but not for this person is in
 //! [`Decision::hidden`]. Nothing is collected that a decision does not need, so telling costs the dispatcher nothing.
 
@@ -40,6 +40,8 @@ pub enum Verdict<'r> {
     Help {
         topic: Option<String>,
     },
+    /// It answers a question that a script has asked.
+    Answer,
     /// A command whose role this person lacks.
     NotForYou(&'r Handler<Target>),
     /// A command, but not as it was written.
@@ -66,7 +68,7 @@ impl<'r> Verdict<'r> {
             Self::NotForYou(handler)
             | Self::BadArguments { handler, .. }
             | Self::Run { handler, .. } => Some(handler),
-            Self::Control(_) | Self::Help { .. } | Self::Nobody { .. } => None,
+            Self::Control(_) | Self::Help { .. } | Self::Answer | Self::Nobody { .. } => None,
         }
     }
 
@@ -74,7 +76,7 @@ impl<'r> Verdict<'r> {
     pub fn answer(&self, routes: &Routes<Target>, actor: &Actor, lang: Lang) -> Option<String> {
         let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
         match self {
-            Self::Control(_) | Self::Run { .. } => None,
+            Self::Control(_) | Self::Answer | Self::Run { .. } => None,
             Self::Help { topic } => Some(routes.help(topic.as_deref(), lang, allowed)),
             Self::NotForYou(handler) => Some(phrases::not_for_you(handler.title(), lang)),
             Self::BadArguments { handler, problem } => Some(handler.explain(problem, lang)),
@@ -84,7 +86,7 @@ impl<'r> Verdict<'r> {
     }
 }
 
-/// Decides about a message that has just been claimed.
+/// Decides about a message that has just been claimed; `asked_for`: a question waits for it.
 ///
 /// # Errors
 /// When its sender may not write to the bot at all.
@@ -93,12 +95,28 @@ pub fn decide<'r>(
     routes: &'r Routes<Target>,
     message: &Message,
     today: NaiveDate,
+    asked_for: bool,
 ) -> Result<(Actor, Decision<'r>), Denied> {
     let actor = access.actor(&message.sender)?;
+    let decision = choose(routes, &actor, message, today);
+    let decision = match decision.verdict {
+        Verdict::Control(_) | Verdict::Help { .. } => decision,
+        _ if asked_for => Decision { verdict: Verdict::Answer, hidden: Vec::new() },
+        _ => decision,
+    };
+    Ok((actor, decision))
+}
+
+/// Decides for somebody who may write, with no question open.
+pub fn choose<'r>(
+    routes: &'r Routes<Target>,
+    actor: &Actor,
+    message: &Message,
+    today: NaiveDate,
+) -> Decision<'r> {
     let asked = Asked { today, mentions: &message.mentions };
     let choice = routes.choose(&message.text, &asked);
-    let decision = settle(routes, &actor, &message.text, choice);
-    Ok((actor, decision))
+    settle(routes, actor, &message.text, choice)
 }
 
 /// Decides again, after a handler that handed on.

@@ -13,6 +13,7 @@ use super::running::{Entry, Running};
 use super::turns::{Arrived, Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
+use crate::api::Dialogs;
 use crate::api::Run;
 use crate::config::redact;
 use crate::inbox;
@@ -54,6 +55,7 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Serves the inbox.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
+    pub dialogs: Dialogs,
     pub store: Store,
     pub inbox: Inbox,
     pub outbox: Outbox,
@@ -202,9 +204,13 @@ impl Dispatch {
         let snapshot = self.library.snapshot();
         let routes = snapshot.routes();
         let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
-        let (actor, mut decided) = match decision::decide(&self.access, routes, message, today) {
+        let lane = message.lane();
+        let asked_for = row.is_answer() && self.dialogs.awaits(&lane);
+        let decided = decision::decide(&self.access, routes, message, today, asked_for);
+        let (actor, mut decided) = match decided {
             Ok(decided) => decided,
             Err(why) => {
+                self.dialogs.put_back(&lane);
                 tracing::warn!(run = row.run, %why, "refused a message");
                 let mut outcome = Outcome::new(State::Done).denied(&why);
                 if self.access.may_tell(&message.sender) {
@@ -213,6 +219,14 @@ impl Dispatch {
                 return outcome;
             }
         };
+        if matches!(decided.verdict, Verdict::Answer) {
+            if self.dialogs.answer(&lane, &message.text) {
+                let handler = Some("answer".to_owned());
+                return Outcome { handler, ..Outcome::new(State::Done) };
+            }
+            // The question closed a moment ago: a message like any other.
+            decided = decision::choose(routes, &actor, message, today);
+        }
         loop {
             let verdict = decided.verdict;
             let (handler, args, after) = match verdict {
@@ -373,6 +387,7 @@ impl Dispatch {
     fn control(&self, control: &Control, message: &Message, actor: &Actor, lang: Lang) -> Outcome {
         let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
         let text = match control {
+            Control::Cancel if self.dialogs.cancel(&message.lane()) => phrases::left(lang),
             Control::Stop(None) | Control::Cancel => {
                 let mut stopped = self.running.stop(mine);
                 stopped.extend(self.turns.stop(|who, _| {
@@ -411,7 +426,12 @@ impl Dispatch {
                     .filter(|entry| all || entry.person == *actor.id())
                     .map(|entry| {
                         let seconds = (now_ms() - entry.started_at_ms) / 1000;
-                        format!("{} · {} · {seconds} s", entry.run.id(), entry.handler)
+                        let waits = if entry.run.is_waiting() {
+                            phrases::waits_for_an_answer(lang)
+                        } else {
+                            ""
+                        };
+                        format!("{} · {} · {seconds} s{waits}", entry.run.id(), entry.handler)
                     })
                     .chain(waiting)
                     .collect();

@@ -38,6 +38,16 @@ pub(super) fn stopped(run: &str, lang: Lang) -> String {
     }
 }
 
+/// To somebody who left a question unanswered.
+pub(super) fn left(lang: Lang) -> String {
+    lang.pick("好的，已取消。", "All right, cancelled.").to_owned()
+}
+
+/// Behind a run in the list.
+pub(super) fn waits_for_an_answer(lang: Lang) -> &'static str {
+    lang.pick(" · 等待回答", " · waits for an answer")
+}
+
 pub(super) fn nothing_to_stop(lang: Lang) -> String {
     lang.pick("没有正在运行的任务。", "Nothing of yours is running.").to_owned()
 }

@@ -125,7 +125,7 @@ async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens()
         ("manager7", "rollback", Some("rollback")),
         ("manager7", "deploy prod now please", Some("deploy")),
         ("stranger", "deploy prod", None),
-        ("boss42", "runs", None),
+        ("boss42", "stop zzzzz", None),
     ])
     .await;
     let answer = home.run(&["replay"]);
@@ -159,9 +159,9 @@ async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens()
       same [time] 老板 (a stranger): deploy prod
              nobody: denied: `stranger` has no role; add the id to `access.roles` to let them in
              would say:  Sorry, I only work for people whom my owner has let in.
-      same [time] 老板 (owner): runs
+      same [time] 老板 (owner): stop zzzzz
              moonbell itself
-             would say:  Nothing of yours is running.
+             would say:  No run `zzzzz` that you may stop. Send runs to see them.
 
     7 messages: 4 as before, 3 no longer handled
     "##);

@@ -66,7 +66,7 @@ pub(super) fn hints(place: &Place, snapshot: &Snapshot, told: &Explanation) -> V
     if let Some(past) = &told.past {
         let now = told.handler.as_ref().filter(|_| kind == Some("runs"));
         match (&past.handler, now) {
-            (Some(then), None) if told.outcome.is_some() => {
+            (Some(then), None) if told.outcome.is_some() && !told.was_answer() => {
                 hints.push(format!(
                     "then `{then}` took it; the scripts and settings of today give it to no handler"
                 ));

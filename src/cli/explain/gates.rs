@@ -123,11 +123,16 @@ impl Explanation {
         explanation
     }
 
+    /// Whether it was the answer to a question of a script.
+    pub(super) fn was_answer(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.handler.as_deref() == Some("answer"))
+    }
+
     fn decide(&mut self, place: &Place, access: &Access, snapshot: &Snapshot, message: &Message) {
         let routes = snapshot.routes();
         let today = chrono::Local::now().date_naive();
         self.gates.push(duplicate(self.past.as_ref()));
-        let (actor, decision) = match decision::decide(access, routes, message, today) {
+        let (actor, decision) = match decision::decide(access, routes, message, today, false) {
             Ok(decided) => decided,
             Err(why) => {
                 self.gates.push(Gate::no(Name::Access, denied(&why, place)));
@@ -146,6 +151,11 @@ impl Explanation {
         };
         self.gates.push(Gate::yes(Name::Access, admitted(&actor, place)));
         self.gates.extend(gates(routes, &decision, &actor, message));
+        if self.was_answer()
+            && let Some(gate) = self.gates.iter_mut().find(|gate| gate.gate == Name::Dialog)
+        {
+            "it was the answer to a script's question; now none is open".clone_into(&mut gate.why);
+        }
         let lang = Lang::of(&message.text).unwrap_or_default();
         let answer = decision.verdict.answer(routes, &actor, lang);
         self.outcome = Some(outcome(&decision.verdict, &actor, answer));
@@ -368,7 +378,7 @@ fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outc
         Verdict::Run { handler, .. } => {
             ("runs", format!("runs `{}` of {}", handler.title(), handler.place))
         }
-        Verdict::Control(_) | Verdict::Help { .. } => {
+        Verdict::Control(_) | Verdict::Help { .. } | Verdict::Answer => {
             ("answered", "moonbell answers itself".to_owned())
         }
         Verdict::NotForYou(handler) => {

@@ -181,6 +181,9 @@ impl fmt::Display for Past {
         }
         match (&self.refused, &self.handler) {
             (Some(refused), _) => writeln!(f, "  refused    {refused}")?,
+            (None, Some(handler)) if handler == "answer" => {
+                writeln!(f, "  handler    none; it answered a script's question")?;
+            }
             (None, Some(handler)) => writeln!(f, "  handler    {}", cut(handler))?,
             (None, None) if self.ended_at_ms.is_some() => {
                 writeln!(f, "  handler    none; moonbell answered itself")?

@@ -7,6 +7,7 @@ mod around;
 mod control;
 mod crash;
 mod delivery;
+mod dialogs;
 mod disk;
 mod examples;
 mod explain;
