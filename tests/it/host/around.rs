@@ -220,7 +220,7 @@ async fn shop(State(web): State<Arc<Web>>) -> StatusCode {
     }
 }
 
-/// Chat completions as OpenAI streams them.
+/// Chat completions, streamed as most servers do.
 async fn complete(
     State(web): State<Arc<Web>>,
     headers: HeaderMap,
@@ -276,18 +276,18 @@ say 'The target `test` is missing.'
 printf '{"type":"result","subtype":"success","session_id":"s-1","result":"The target `test` is missing."}\n'
 "#;
 
-const DF: &str = r#"cat <<'END'
+const DF: &str = r"cat <<'END'
 Filesystem     1024-blocks      Used Available Capacity Mounted on
 tmpfs              1635216      2212   1633004       1% /run
 /dev/nvme0n1p2   488321024 463888384  24432640      95% /
 /dev/loop3           65536     65536         0     100% /snap/core/1
 /dev/sda1       1953480704 976740352 976740352      50% /data
 END
-"#;
+";
 
-const PS: &str = r#"cat <<'END'
+const PS: &str = r"cat <<'END'
     1  0.0  0.1 systemd
   812 93.0  4.1 postgres
   977 12.5 18.0 node|web
 END
-"#;
+";

@@ -24,7 +24,7 @@ fn examples() -> Vec<PathBuf> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.ends_with(".luau") && !name.ends_with(".test.luau")
+            name.strip_suffix(".luau").is_some_and(|name| !name.contains('.'))
         })
         .collect();
     found.sort();
