@@ -19,7 +19,7 @@ end)
 "##;
 
 const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_millis(1_000);
+const ROUND: Duration = Duration::from_secs(1);
 
 /// What rounds of one bot gave.
 struct Result {

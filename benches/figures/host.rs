@@ -105,7 +105,8 @@ fn zero() -> Instant {
             let before = Instant::now();
             let seconds: f64 = clock.call(()).unwrap();
             let took = before.elapsed();
-            (took, before + took / 2 - Duration::from_secs_f64(seconds))
+            let zero = (before + took / 2).checked_sub(Duration::from_secs_f64(seconds));
+            (took, zero.expect("the clock of Luau began after this computer started"))
         })
         .min_by_key(|(took, _)| *took)
         .unwrap()

@@ -1,5 +1,6 @@
 //! The raw client: the least that can answer. It parses the frame, acknowledges and posts; no journal, no script.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -65,10 +66,10 @@ async fn card(http: &reqwest::Client, base: &str, number: &str) {
     send(http.post(format!("{base}/v1.0/card/instances/createAndDeliver")).json(&create)).await;
     let mut content = String::new();
     for n in 1..=10 {
-        content.push_str(&format!("line {n}\n"));
+        let _ = writeln!(content, "line {n}");
         let last = n == 10;
         if last {
-            content.push_str(&format!("#{number}"));
+            let _ = write!(content, "#{number}");
         }
         let frame = json!({
             "outTrackId": id, "guid": uuid::Uuid::new_v4().to_string(), "key": "content", "content": content,
