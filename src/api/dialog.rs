@@ -354,7 +354,11 @@ fn pick(answer: &str, choices: &[String]) -> Result<usize, Option<usize>> {
     }
     let distance = |name: &String| strsim::damerau_levenshtein(name, &said);
     let near = (0..names.len()).min_by_key(|&n| distance(&names[n]));
-    Err(near.filter(|&n| distance(&names[n]) <= 1 + names[n].chars().count() / 3))
+    // One sign is one slip away from any other.
+    let guess = |n: &usize| {
+        said.chars().count() > 1 && distance(&names[*n]) <= 1 + names[*n].chars().count() / 3
+    };
+    Err(near.filter(guess))
 }
 
 fn again(near: Option<&str>, count: usize, lang: Lang) -> String {

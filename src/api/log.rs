@@ -32,7 +32,7 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
             &["message", "fields"],
             move |_, scope, args: (Value, Option<Table>)| {
                 let (message, fields) = args;
-                let mut text = one_line(&message.to_string()?);
+                let mut text = one_line(&shown(&message)?);
                 if let Some(fields) = fields {
                     for pair in fields.pairs::<Value, Value>() {
                         let (key, value) = pair?;
@@ -42,7 +42,7 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
                                 type_name(&key)
                             )));
                         };
-                        let value = one_line(&value.to_string()?);
+                        let value = one_line(&shown(&value)?);
                         let _ = write!(text, " {}={value}", one_line(&key.to_string_lossy()));
                     }
                 }
@@ -57,11 +57,19 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
 /// Replaces `print`: a script has no terminal.
 pub(super) fn install_print(lua: &Lua) -> LuaResult<()> {
     let print = lua.create_function(|lua, values: MultiValue| {
-        let words: Vec<String> = values.iter().map(Value::to_string).collect::<LuaResult<_>>()?;
+        let words: Vec<String> = values.iter().map(shown).collect::<LuaResult<_>>()?;
         record(&Scope::of(lua)?, Level::Info, &one_line(&words.join(" ")));
         Ok(())
     })?;
     lua.globals().raw_set("print", print)
+}
+
+/// Bytes that are no text are shown as such: a log refuses nothing.
+fn shown(value: &Value) -> LuaResult<String> {
+    match value {
+        Value::String(text) => Ok(text.to_string_lossy()),
+        other => other.to_string(),
+    }
 }
 
 fn record(scope: &Scope, level: Level, text: &str) {

@@ -31,7 +31,7 @@ struct Hidden {
 
 /// From now on `secret` is written as `***`, whoever writes it.
 pub fn hide(secret: &str) {
-    if secret.len() < SHORTEST {
+    if secret.chars().count() < SHORTEST {
         return;
     }
     let mut hidden = HIDDEN.write().unwrap_or_else(PoisonError::into_inner);

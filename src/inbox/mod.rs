@@ -10,13 +10,13 @@
 //!
 //! Knows nothing of handlers, nor of how the work came in.
 
+mod desk;
 mod history;
 mod key;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, params};
-use tokio::sync::Notify;
 
 use crate::message::Inbound;
 use crate::store::Error;
@@ -33,6 +33,7 @@ const RUNNING: &str = "running";
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
 
+use desk::{ANSWER, Desk, Place, Shared};
 pub use history::{Past, complaints, last, of_run, since};
 
 /// Handle to the journal; cheap to clone.
@@ -41,113 +42,6 @@ pub struct Inbox {
     store: Store,
     bypass: fn(&str) -> bool,
     shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    desk: Mutex<Desk>,
-    answers: OnceLock<Answers>,
-    ready: Notify,
-}
-
-/// Whether a message that has just come in a lane answers a question that was asked there.
-type Answers = Box<dyn Fn(&str) -> bool + Send + Sync>;
-
-/// Begins the lane of a message that answers a question: it goes past the run that waits for it.
-const ANSWER: &str = "answer\u{1f}";
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("desk", &self.desk).finish_non_exhaustive()
-    }
-}
-
-/// What waits, and what may start without waiting.
-#[derive(Debug, Default)]
-struct Desk {
-    /// Ids of the rows that wait or run, by lane; agrees with the table after each commit.
-    lanes: Lanes,
-    /// Rows that the worker can still take beside those it has: set by each claim, none before the first and after
-    /// [`Inbox::close`].
-    room: usize,
-    /// Of it, taken by rows that are claimed with a commit under way.
-    reserved: usize,
-    /// Rows that were claimed with their commit, for the next claim to hand out.
-    started: Vec<Row>,
-}
-
-/// The place of a message that is being written. Dropped before the commit is known to have worked, it is given back.
-struct Place {
-    shared: Arc<Shared>,
-    lane: String,
-    /// Claimed already; else it will wait in its lane.
-    starts: bool,
-    settled: bool,
-}
-
-impl Place {
-    fn reserve(shared: Arc<Shared>, lane: String) -> Self {
-        let mut desk = shared.desk();
-        let starts = desk.room > 0 && desk.lanes.start(&lane);
-        if starts {
-            desk.room -= 1;
-            desk.reserved += 1;
-        } else {
-            desk.lanes.announce(&lane);
-        }
-        drop(desk);
-        Self { shared, lane, starts, settled: false }
-    }
-
-    /// The row is on disk. `may_answer`: it is a message that a question may have waited for.
-    fn settle(mut self, id: i64, received_at_ms: i64, inbound: Inbound, may_answer: bool) {
-        self.settled = true;
-        let lane = std::mem::take(&mut self.lane);
-        let answers = may_answer && self.shared.answers.get().is_some_and(|answers| answers(&lane));
-        let past = || format!("{ANSWER}{id}");
-        let mut desk = self.shared.desk();
-        if self.starts {
-            let lane = if answers {
-                desk.lanes.release(&lane);
-                past()
-            } else {
-                lane
-            };
-            desk.reserved -= 1;
-            desk.started.push(Row { id, run: short_id(id), lane, received_at_ms, inbound });
-        } else if answers {
-            desk.lanes.forget(&lane);
-            desk.lanes.push(past(), id);
-        } else {
-            desk.lanes.arrive(lane, id);
-        }
-        drop(desk);
-        self.shared.ready.notify_one();
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.settled {
-            return;
-        }
-        let mut desk = self.shared.desk();
-        if self.starts {
-            // The claim that this wakes finds the room again.
-            desk.reserved -= 1;
-            desk.lanes.release(&self.lane);
-        } else {
-            desk.lanes.forget(&self.lane);
-        }
-        drop(desk);
-        self.shared.ready.notify_one();
-    }
-}
-
-impl Shared {
-    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
-        self.desk.lock().expect("nobody panics holding this")
-    }
 }
 
 /// What became of a delivery.

@@ -554,7 +554,7 @@ fn help_shows_what_this_person_may_use() {
     let routes = compile(vec![deploy, ping, hello, matching(4, "secret")]);
     let guest = |handler: &Handler<u32>| handler.role.is_none();
     insta::assert_snapshot!(routes.help(None, Lang::En, |_| true), @"
-    deploy <env> [tag] [note...] [--force] [--n=3] — Deploy a tag
+    deploy <env> [tag] [--force] [--n=3] [note...] — Deploy a tag
     ping — Answers pong
     · 打招呼
 
@@ -567,7 +567,7 @@ fn help_shows_what_this_person_may_use() {
     help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行
     ");
     insta::assert_snapshot!(routes.help(Some("发布"), Lang::En, |_| true), @"
-    deploy <env> [tag] [note...] [--force] [--n=3]
+    deploy <env> [tag] [--force] [--n=3] [note...]
     Deploy a tag
       env: one of dev, prod
       tag: a word (optional)

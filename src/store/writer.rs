@@ -138,6 +138,8 @@ fn commit(connection: &Connection, path: &PathBuf, batch: impl Iterator<Item = W
     }
     if let Err(cause) = &ended {
         tracing::error!(%cause, path = %path.display(), "the journal could not be written");
+        // On a full disk the log of changes may be what fills it: its room is given back as far as possible.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
     for (answer, ran) in answers {
         let error = ended.as_ref().err().map(|cause| Error::from_sqlite(again(cause), path));
