@@ -315,7 +315,7 @@ fn card(lua: &Lua, call: &Call, mut options: Options) -> LuaResult<Table> {
     let title = options.string("title")?.filter(|title| !title.trim().is_empty());
     options.finish()?;
     let title = title.unwrap_or_else(|| call.script.trim_end_matches(".luau").to_owned());
-    let card = call.run.open_card(call.host.outbox()?, address(call)?, title)?;
+    let card = call.run.open_card(call.host.outbox()?, address(call)?, &title)?;
     let behind = Owned { run: Arc::clone(&call.run), value: card };
     classes(lua)?.card.instance(lua, lua.create_table()?, &[], behind)
 }

@@ -5,6 +5,7 @@
 //! question is open the run's wall clock stands still.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -218,10 +219,10 @@ impl Asking {
         Failure::new("timeout", format!("no answer within {:?}", self.timeout))
             .hint("ask again, or give the person longer: `timeout = \"1h\"`")
     }
+}
 
-    fn unclear(&self) -> Failure {
-        Failure::new("unclear", format!("no clear answer after {TRIES} tries"))
-    }
+fn unclear() -> Failure {
+    Failure::new("unclear", format!("no clear answer after {TRIES} tries"))
 }
 
 /// `ctx:ask`, see `ctx.d.luau`. Cancel safe: dropped, the question is closed.
@@ -247,7 +248,7 @@ pub(super) async fn choose(
     let asking = Asking::new(call, timeout)?;
     let mut text = question;
     for (n, choice) in choices.iter().enumerate() {
-        text.push_str(&format!("\n{}. {choice}", n + 1));
+        let _ = write!(text, "\n{}. {choice}", n + 1);
     }
     for _ in 0..TRIES {
         let answer = match asking.ask(text).await? {
@@ -257,11 +258,11 @@ pub(super) async fn choose(
         match pick(&answer, &choices) {
             Ok(n) => return Ok(Outcome::Value(choices[n].clone())),
             Err(near) => {
-                text = again(near.map(|n| choices[n].as_str()), choices.len(), asking.lang)
+                text = again(near.map(|n| choices[n].as_str()), choices.len(), asking.lang);
             }
         }
     }
-    Ok(asking.unclear().into())
+    Ok(unclear().into())
 }
 
 /// `ctx:confirm`, see `ctx.d.luau`. Only a message that is nothing but a yes is one.
@@ -276,22 +277,20 @@ pub(super) async fn confirm(
     let how = asking.lang.pick("（请回复“是”或“否”）", "(yes or no)");
     let mut text = format!("{question} {how}");
     for _ in 0..TRIES {
-        let answer = match asking.ask(text).await? {
+        let answer = match asking.ask(std::mem::take(&mut text)).await? {
             Ok(answer) => answer,
             Err(failure) => return Ok(failure.into()),
         };
         if let Some(said) = yes_or_no(&answer) {
             return Ok(Outcome::Value(said));
         }
-        text = asking
-            .lang
-            .pick(
-                "请只回复“是”或“否”，或发送“取消”。",
-                "Please answer just yes or no, or send cancel.",
-            )
-            .to_owned();
+        let again = asking.lang.pick(
+            "请只回复“是”或“否”，或发送“取消”。",
+            "Please answer just yes or no, or send cancel.",
+        );
+        again.clone_into(&mut text);
     }
-    Ok(asking.unclear().into())
+    Ok(unclear().into())
 }
 
 fn question_of(value: &Value) -> LuaResult<String> {

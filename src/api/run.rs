@@ -345,7 +345,7 @@ impl Run {
     /// # Errors
     ///
     /// As [`Run::reply`].
-    pub fn open_card(&self, outbox: &Outbox, to: Address, title: String) -> LuaResult<Card> {
+    pub fn open_card(&self, outbox: &Outbox, to: Address, title: &str) -> LuaResult<Card> {
         self.check()?;
         let card = outbox.card(to, title, &self.id);
         self.state().cards.push(card.clone());

@@ -38,7 +38,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
         Ok(process) => process,
         Err(error) => return Ok(Failure::from(error).into()),
     };
-    let card = call.run.open_card(&outbox, to, title)?;
+    let card = call.run.open_card(&outbox, to, &title)?;
     let mut view = View::default();
     // A clock that stands shows what there is: nobody would wait for the next frame.
     let frame = if call.host.clock().stands() { Duration::ZERO } else { FRAME };

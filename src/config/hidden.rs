@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -46,7 +47,10 @@ pub fn hide(secret: &str) {
 
 /// The secret as it appears in what people read.
 fn forms(secret: &str) -> impl Iterator<Item = String> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::with_capacity(secret.len() * 2);
+    for byte in secret.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+    }
     let url = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
     let json = serde_json::to_string(secret).unwrap_or_default();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();

@@ -22,12 +22,13 @@ pub struct Said {
 /// What the run `run` said, in order.
 pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Vec<Said>> {
     let select = "SELECT payload, state, created_at_ms, sent_at_ms, error FROM outbox WHERE run = ?1 ORDER BY id";
-    let rows: Vec<(String, String, i64, Option<i64>, Option<String>)> = c
-        .prepare(select)?
-        .query_map([run], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut said = Vec::with_capacity(rows.len());
-    for (payload, state, created_at_ms, sent_at_ms, error) in rows {
+    let mut statement = c.prepare(select)?;
+    let mut rows = statement.query([run])?;
+    let mut said = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (payload, state): (String, String) = (row.get(0)?, row.get(1)?);
+        let (created_at_ms, sent_at_ms): (i64, Option<i64>) = (row.get(2)?, row.get(3)?);
+        let error: Option<String> = row.get(4)?;
         let at_ms = sent_at_ms.unwrap_or(created_at_ms);
         let one =
             |kind, text| Said { kind, text, state: state.clone(), at_ms, error: error.clone() };

@@ -140,8 +140,8 @@ impl Outbox {
     }
 
     /// Returns a new card of the run `run`. It is shown once it is posted; until then it only collects text.
-    pub fn card(&self, to: Address, title: String, run: &str) -> Card {
-        let title = redact(&title).into_owned();
+    pub fn card(&self, to: Address, title: &str, run: &str) -> Card {
+        let title = redact(title).into_owned();
         let card = Card::new(uuid::Uuid::new_v4().simple().to_string(), to, title, run.to_owned());
         self.cards().insert(card.id().to_owned(), card.clone());
         card

@@ -36,9 +36,9 @@ impl Outbox {
             Item::Reply(reply) => Some(Words::Reply(reply)),
             Item::Card { id } => self.cards().get(&id).cloned().map(Words::Card),
         };
-        let rows = rows
-            .into_iter()
-            .filter_map(|(id, run, payload)| words(&payload).map(|words| Spoken { id, run, words }));
+        let rows = rows.into_iter().filter_map(|(id, run, payload)| {
+            words(&payload).map(|words| Spoken { id, run, words })
+        });
         Ok(rows.collect())
     }
 }

@@ -143,7 +143,7 @@ impl Needs {
     /// Filters for the whole: what is matched exactly is one too.
     fn choices(self) -> Vec<Texts> {
         let mut choices = self.choices;
-        choices.extend(self.exactly.filter(|texts| tells(texts)));
+        choices.extend(self.exactly.filter(tells));
         choices
     }
 
@@ -202,7 +202,7 @@ impl Needs {
             return Self::exactly(run);
         }
         choices.push(run);
-        choices.retain(|texts| tells(texts));
+        choices.retain(tells);
         Self { exactly: None, choices }
     }
 

@@ -146,7 +146,7 @@ impl<I> Routes<I> {
         let texts = Extractor::new().extract(hir);
         let texts = texts
             .literals()
-            .filter(|texts| !texts.is_empty() && texts.iter().all(|text| text.is_exact()))?;
+            .filter(|texts| !texts.is_empty() && texts.iter().all(regex_syntax::hir::literal::Literal::is_exact))?;
         let counts = |earlier: &Pattern| {
             whole
                 || regex_syntax::parse(earlier.as_str())

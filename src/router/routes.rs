@@ -427,7 +427,7 @@ impl<I> Routes<I> {
     }
 
     /// The patterns in the order of asking, each with whether it matches `text`: what choosing went by.
-    pub fn asked<'r, 't>(&'r self, text: &'t str) -> impl Iterator<Item = (&'r Handler<I>, bool)> {
+    pub fn asked<'r>(&'r self, text: &str) -> impl Iterator<Item = (&'r Handler<I>, bool)> {
         self.matches
             .iter()
             .map(move |(pattern, index)| (self.handlers[*index].as_ref(), pattern.0.is_match(text)))

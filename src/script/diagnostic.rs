@@ -1,6 +1,7 @@
 //! Errors of scripts as their writers want to read them: file, line, the source line, a caret, and a short traceback.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 /// Why a script was not loaded. `Display` is what the terminal shows, caret and all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +166,7 @@ pub(super) fn excerpt(line: usize, source: &str, caret: Option<(usize, usize)>) 
         let start = start.saturating_sub(begin).min(WIDTH);
         let blanks = before.chars().count() + columns(shown.chars().take(start));
         let carets = columns(shown.chars().skip(start).take(length)).max(1);
-        text += &format!("\n {margin} | {}{}", " ".repeat(blanks), "^".repeat(carets));
+        let _ = write!(text, "\n {margin} | {}{}", " ".repeat(blanks), "^".repeat(carets));
     }
     text
 }

@@ -104,7 +104,9 @@ fn folder(roots: &Roots, script: &str, target: &Target) -> Result<(Dir, PathBuf)
             let place = roots.resolve(script, text, Last::Follow)?;
             let create = || {
                 match place.root.create_dir_all(&place.relative) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
                     _ => {} // or no folder, as the next line finds out
                 }
                 place.root.open_dir(&place.relative)
@@ -140,8 +142,8 @@ fn reserve(dir: &Dir, wanted: &str) -> io::Result<String> {
 }
 
 fn is_code(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.ends_with(".luau") || name.ends_with(".lua")
+    let kind = Path::new(name).extension().and_then(|kind| kind.to_str());
+    kind.is_some_and(|kind| ["luau", "lua"].iter().any(|code| kind.eq_ignore_ascii_case(code)))
 }
 
 /// Removes folders of days that are long past from the inbox of every script in `data`. Returns how many.

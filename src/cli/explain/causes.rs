@@ -101,7 +101,7 @@ fn admission(place: &Place, told: &Explanation) -> Option<String> {
         );
     }
     let let_in =
-        told.gates.iter().any(|gate| gate.gate == Name::Access && gate.answer == Some(true));
+        told.gates.iter().any(|gate| gate.name == Name::Access && gate.answer == Some(true));
     let role = match (&told.handler, let_in) {
         (Some(handler), true) => handler.role.clone()?,
         _ => "guest".to_owned(),

@@ -41,7 +41,8 @@ pub(super) struct Explanation {
 /// One question on the way of a message.
 #[derive(Debug, Serialize)]
 pub(super) struct Gate {
-    pub(super) gate: Name,
+    #[serde(rename = "gate")]
+    pub(super) name: Name,
     /// `None`: not asked, or not known here.
     pub(super) answer: Option<bool>,
     pub(super) why: String,
@@ -152,7 +153,7 @@ impl Explanation {
         self.gates.push(Gate::yes(Name::Access, admitted(&actor, place)));
         self.gates.extend(gates(routes, &decision, &actor, message));
         if self.was_answer()
-            && let Some(gate) = self.gates.iter_mut().find(|gate| gate.gate == Name::Dialog)
+            && let Some(gate) = self.gates.iter_mut().find(|gate| gate.name == Name::Dialog)
         {
             "it was the answer to a script's question; now none is open".clone_into(&mut gate.why);
         }
@@ -167,20 +168,20 @@ impl Explanation {
 }
 
 impl Gate {
-    fn new(gate: Name, answer: Option<bool>, why: impl Into<String>) -> Self {
-        Self { gate, answer, why: why.into(), details: Vec::new() }
+    fn new(name: Name, answer: Option<bool>, why: impl Into<String>) -> Self {
+        Self { name, answer, why: why.into(), details: Vec::new() }
     }
 
-    fn yes(gate: Name, why: impl Into<String>) -> Self {
-        Self::new(gate, Some(true), why)
+    fn yes(name: Name, why: impl Into<String>) -> Self {
+        Self::new(name, Some(true), why)
     }
 
-    fn no(gate: Name, why: impl Into<String>) -> Self {
-        Self::new(gate, Some(false), why)
+    fn no(name: Name, why: impl Into<String>) -> Self {
+        Self::new(name, Some(false), why)
     }
 
-    fn unasked(gate: Name, why: impl Into<String>) -> Self {
-        Self::new(gate, None, why)
+    fn unasked(name: Name, why: impl Into<String>) -> Self {
+        Self::new(name, None, why)
     }
 }
 
@@ -358,7 +359,7 @@ fn patterns<'r>(
             break;
         }
         let told = format!("`{}`, {}", handler.title(), handler.place);
-        if fits && decision.hidden.iter().any(|hidden| is(hidden)) {
+        if fits && decision.hidden.iter().any(is) {
             let role = handler.role.as_deref().unwrap_or_default();
             details.push(format!("{told}: matches, but is for the role `{role}`"));
         } else if details.len() < LISTED {

@@ -36,6 +36,7 @@ use gates::Explanation;
 /// For a TEXT: what would happen if somebody sent it now; nothing is sent and nothing runs. With --run or --last: what
 /// happened to a message that came, from the journal, and what the scripts of today would do with it.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   moonbell explain \"deploy prod\"
   moonbell explain \"deploy prod\" --as manager4220 --group
@@ -93,9 +94,9 @@ impl Place {
         let unset = lists.owner.is_none() && lists.roles.is_empty();
         let dev = dev || (runs.is_none() && (plays.is_some() || unset));
         let (state, holder) = if dev { (play, plays) } else { (state, runs) };
-        let live = holder.and_then(|pid| {
+        let live = holder.map(|pid| {
             let said = Status::read(&state).ok().flatten();
-            Some(said.filter(|said| said.pid.to_string() == pid).unwrap_or_default())
+            said.filter(|said| said.pid.to_string() == pid).unwrap_or_default()
         });
         let scripts = match (scripts, &live) {
             (Some(dir), _) => std::path::absolute(dir)?,

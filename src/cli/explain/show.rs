@@ -88,7 +88,7 @@ impl fmt::Display for Gate {
         };
         let why =
             if self.answer.is_none() && self.why.is_empty() { "not asked" } else { &self.why };
-        write!(f, "  {:21}  {answer:3}  {}", self.gate.question(), cut_long(why))?;
+        write!(f, "  {:21}  {answer:3}  {}", self.name.question(), cut_long(why))?;
         for detail in &self.details {
             write!(f, "\n  {:21}       · {}", "", cut_long(detail))?;
         }
@@ -186,7 +186,7 @@ impl fmt::Display for Past {
             }
             (None, Some(handler)) => writeln!(f, "  handler    {}", cut(handler))?,
             (None, None) if self.ended_at_ms.is_some() => {
-                writeln!(f, "  handler    none; moonbell answered itself")?
+                writeln!(f, "  handler    none; moonbell answered itself")?;
             }
             (None, None) => {}
         }
