@@ -50,11 +50,7 @@ pub enum Denied {
 
 impl Access {
     pub fn new(lists: config::Access) -> Self {
-        Self {
-            owner: lists.owner,
-            roles: RwLock::new(lists.roles),
-            refusals: Refusals::default(),
-        }
+        Self { owner: lists.owner, roles: RwLock::new(lists.roles), refusals: Refusals::default() }
     }
 
     /// Gives `person` a role beside those of the lists. The role of the owner is not given.

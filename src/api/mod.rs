@@ -40,8 +40,8 @@ pub mod json;
 pub mod kv;
 pub mod log;
 mod media;
-pub mod moment;
 pub mod module;
+pub mod moment;
 pub mod options;
 pub mod re;
 pub mod reference;
@@ -228,7 +228,8 @@ impl Host {
         let hosts = client.bases().filter_map(|base| {
             Some(format!("{}:{}", base.host_str()?, base.port_or_known_default()?))
         });
-        inner.downloads = http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
+        inner.downloads =
+            http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
     }

@@ -144,9 +144,9 @@ impl<I> Routes<I> {
             return None;
         }
         let texts = Extractor::new().extract(hir);
-        let texts = texts
-            .literals()
-            .filter(|texts| !texts.is_empty() && texts.iter().all(regex_syntax::hir::literal::Literal::is_exact))?;
+        let texts = texts.literals().filter(|texts| {
+            !texts.is_empty() && texts.iter().all(regex_syntax::hir::literal::Literal::is_exact)
+        })?;
         let counts = |earlier: &Pattern| {
             whole
                 || regex_syntax::parse(earlier.as_str())

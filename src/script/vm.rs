@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::chunk::ChunkMode;
 use mlua::{
-    FromLuaMulti, Function, IntoLuaMulti, Lua, LuaOptions, Result as LuaResult, StdLib, Table, Value,
+    FromLuaMulti, Function, IntoLuaMulti, Lua, LuaOptions, Result as LuaResult, StdLib, Table,
+    Value,
 };
 
 use crate::api::Host;
@@ -403,7 +404,11 @@ fn read_first(
     )))
 }
 
-fn load_error(error: &mlua::Error, path: &str, sources: &Mutex<BTreeMap<String, String>>) -> LoadError {
+fn load_error(
+    error: &mlua::Error,
+    path: &str,
+    sources: &Mutex<BTreeMap<String, String>>,
+) -> LoadError {
     if let Some(failed) = error.downcast_ref::<LoadError>() {
         return failed.clone();
     }

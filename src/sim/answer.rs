@@ -161,7 +161,9 @@ impl Refusal {
         let host = Host::of(path);
         Some(match kind {
             // The last two are for files, which are no calls.
-            HttpFaultKind::Slow { .. } | HttpFaultKind::Endless | HttpFaultKind::Redirect { .. } => {
+            HttpFaultKind::Slow { .. }
+            | HttpFaultKind::Endless
+            | HttpFaultKind::Redirect { .. } => {
                 return None;
             }
             HttpFaultKind::Throttle => Self::throttled(path),

@@ -87,7 +87,21 @@ async fn no_wrong_argument_does_more_than_raise_and_each_is_named() {
 
 /// Objects by the expression that makes one, and their methods.
 const OBJECTS: &[(&str, &str, &[&str])] = &[
-    ("ctx", "ctx", &["reply", "card", "stream", "send_file", "send_image", "ask", "choose", "confirm", "react"]),
+    (
+        "ctx",
+        "ctx",
+        &[
+            "reply",
+            "card",
+            "stream",
+            "send_file",
+            "send_image",
+            "ask",
+            "choose",
+            "confirm",
+            "react",
+        ],
+    ),
     ("ctx:card()", "card", &["append", "set", "progress", "finish", "fail"]),
     ("ctx.message.files[1]", "file", &["save"]),
     // It has ended by itself: nothing is waited for.

@@ -11,12 +11,12 @@
 mod api_cron;
 mod api_fs;
 mod api_http;
-mod api_watch;
 mod api_media;
 mod api_misuse;
 mod api_re;
 mod api_secret;
 mod api_text;
+mod api_watch;
 mod architecture;
 mod browser;
 mod check;

@@ -131,12 +131,14 @@ async fn read(call: Call, process: Arc<Open>, (): ()) -> LuaResult<Option<String
 async fn write(_: Call, process: Arc<Open>, text: Value) -> LuaResult<Outcome<bool>> {
     let bytes = match &text {
         Value::String(text) => text.as_bytes().to_vec(),
-        other => expose(other).or_else(|| text_of(other)).map(String::into_bytes).ok_or_else(|| {
-            misuse(format!(
-                "argument #1 (`text`): expected text or a secret, got {}",
-                type_name(other)
-            ))
-        })?,
+        other => {
+            expose(other).or_else(|| text_of(other)).map(String::into_bytes).ok_or_else(|| {
+                misuse(format!(
+                    "argument #1 (`text`): expected text or a secret, got {}",
+                    type_name(other)
+                ))
+            })?
+        }
     };
     Ok(match process.process.write(&bytes).await {
         Ok(()) => Outcome::Value(true),

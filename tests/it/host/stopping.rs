@@ -120,7 +120,8 @@ async fn a_journal_that_is_deleted_under_the_host_is_told_loudly() {
     std::fs::rename(host.state_dir(), host.path("bin")).unwrap();
     host.until_true("the terminal says so", || {
         host.lines("err").iter().any(|line| {
-            line.contains(" error ") && line.contains("the journal was deleted while this host runs")
+            line.contains(" error ")
+                && line.contains("the journal was deleted while this host runs")
         })
     })
     .await;
