@@ -807,7 +807,7 @@ async fn a_refusal_of_the_world_is_text_where_text_stands_and_what_assert_raises
         local _, err = json.decode("{")
         assert("no: " .. err == "no: " .. err.message and err .. 1 .. "!" == err.message .. "1!")
         local joined, why = pcall(function() return err .. {} end)
-        assert(not joined and why:find("concatenate table", 1, true), why)
+        assert(not joined and tostring(why):find("concatenate table", 1, true), tostring(why))
         ctx:reply(err)
         local passed, raised = pcall(function() return assert(json.decode("{")) end)
         assert(not passed and raised == err or raised.kind == "syntax")
