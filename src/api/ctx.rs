@@ -9,7 +9,7 @@ use mlua::{Lua, LuaString, Result as LuaResult, Table, Value};
 
 use crate::api::attachment::{self, Attachment};
 use crate::api::dialog;
-use crate::api::failure::{misuse, type_name};
+use crate::api::failure::{failure_text, misuse, type_name};
 use crate::api::json::{Null, to_lua};
 use crate::api::media;
 use crate::api::module::Class;
@@ -283,8 +283,8 @@ fn reply(call: &Call, message: Value) -> LuaResult<()> {
 /// Queues a message to somebody.
 pub(super) fn say(call: &Call, to: Address, message: Value) -> LuaResult<()> {
     let (body, at) = match message {
-        Value::Table(table) => {
-            let mut options = Options::from(Some(table));
+        Value::Table(ref table) if failure_text(&message).is_none() => {
+            let mut options = Options::from(Some(table.clone()));
             let text = options.value("text")?;
             let markdown = options.value("markdown")?;
             let title = options.string("title")?;

@@ -101,7 +101,7 @@ pub enum ItemKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub name: String,
-    /// As written: `get: (key: string) -> (any, Failure?)`, `function finish(self): boolean`.
+    /// As written: `get: (key: string) -> (any, Failure)`, `function finish(self): boolean`.
     pub text: String,
     pub doc: String,
 }

@@ -16,6 +16,7 @@ use crate::api::Call;
 use crate::api::ctx::address;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::{Options, text_of};
+use crate::api::time::format_duration;
 use crate::clock::Stopwatch;
 use crate::message::Body;
 use crate::message::ChatKind;
@@ -216,7 +217,7 @@ impl Asking {
     }
 
     fn late(&self) -> Failure {
-        Failure::new("timeout", format!("no answer within {:?}", self.timeout))
+        Failure::new("timeout", format!("no answer within {}", format_duration(self.timeout)))
             .hint("ask again, or give the person longer: `timeout = \"1h\"`")
     }
 }

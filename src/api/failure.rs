@@ -32,6 +32,9 @@ impl Failure {
 /// Under this name the one metatable of all failures of a VM is kept.
 const METATABLE: &str = "moonbell.failure";
 
+/// What a script sees in place of that metatable; it can set this on no table of its own.
+const PROTECTED: &str = "failure";
+
 impl IntoLua for Failure {
     fn into_lua(self, lua: &Lua) -> LuaResult<Value> {
         let table = lua.create_table_with_capacity(0, 3)?;
@@ -50,11 +53,36 @@ fn failure_metatable(lua: &Lua) -> LuaResult<Table> {
     let text = lua.create_function(|_, failure: Table| {
         failure.raw_get::<Option<mlua::LuaString>>("message")
     })?;
+    let joined = lua.create_function(|lua, (left, right): (Value, Value)| {
+        let mut text = joinable(&left)?;
+        text.extend(joinable(&right)?);
+        lua.create_string(text)
+    })?;
     metatable.raw_set(MetaMethod::ToString.name(), text)?;
-    metatable.raw_set("__metatable", "failure")?;
+    metatable.raw_set(MetaMethod::Concat.name(), joined)?;
+    metatable.raw_set("__metatable", PROTECTED)?;
     metatable.set_readonly(true);
     lua.set_named_registry_value(METATABLE, &metatable)?;
     Ok(metatable)
+}
+
+/// The message, if this is a failure: it may stand wherever text does.
+pub fn failure_text(value: &Value) -> Option<String> {
+    let table = value.as_table()?;
+    let name: Value = table.metatable()?.raw_get("__metatable").ok()?;
+    let ours = name.as_string().is_some_and(|name| name == PROTECTED);
+    ours.then(|| table.raw_get::<String>("message").ok()).flatten()
+}
+
+/// One side of `"it failed: " .. err`.
+fn joinable(value: &Value) -> LuaResult<Vec<u8>> {
+    match value {
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        Value::Integer(_) | Value::Number(_) => Ok(value.to_string()?.into_bytes()),
+        other => failure_text(other).map(String::into_bytes).ok_or_else(|| {
+            misuse(format!("attempt to concatenate {} with a failure", type_name(other)))
+        }),
+    }
 }
 
 /// What a host function returns whose work the world may refuse: the value, or `nil, err`.

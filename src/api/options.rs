@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mlua::{FromLua, Function, Lua, Result as LuaResult, Table, Value};
 
-use crate::api::failure::{misuse, suggestion, type_name};
+use crate::api::failure::{failure_text, misuse, suggestion, type_name};
 use crate::api::secret::expose;
 use crate::api::time::parse_duration;
 
@@ -220,7 +220,7 @@ pub fn text_of(value: &Value) -> Option<String> {
         Value::Integer(number) => Some(number.to_string()),
         Value::Number(number) => Some(number.to_string()),
         Value::Boolean(flag) => Some(flag.to_string()),
-        _ => None,
+        other => failure_text(other),
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
             match reports.recv().await {
                 Ok(report) if is_known(&first, &report) => {}
                 Ok(report) if report.is_failure() => talk::failed_now(&*report),
+                Ok(report) if report.is_warning() => talk::warned_now(&*report),
                 Ok(report) => talk::now(&*report),
                 Err(RecvError::Lagged(missed)) => {
                     talk::now(format_args!("({missed} more scripts were loaded)"));

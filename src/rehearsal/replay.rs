@@ -172,7 +172,13 @@ async fn now(stage: &Stage, recorded: &Recorded, past: &Past, late: bool) -> Res
     let day = moment(recorded).with_timezone(&Local).date_naive();
     let access = stage.access().await?;
     let decided = decision::decide(access, snapshot.routes(), &recorded.message, day, false);
-    let ran = decided.is_ok_and(|(_, decided)| matches!(decided.verdict, Verdict::Run { .. }));
+    let verdict = decided.ok().map(|(_, decided)| decided.verdict);
+    let ran = matches!(verdict, Some(Verdict::Run { .. }));
+    let answered = is_answer(past.handler.as_deref())
+        && past.state == "done"
+        && !verdict
+            .and_then(|verdict| verdict.handler())
+            .is_some_and(|meant| is_answer(Some(meant.title())));
     let run = past.run.clone().unwrap_or_default();
     let play = stage.play();
     let replies = play.replies.iter().filter(|seen| seen.run == run);
@@ -190,13 +196,19 @@ async fn now(stage: &Stage, recorded: &Recorded, past: &Past, late: bool) -> Res
             .handler
             .clone()
             .or_else(|| recorded.handler.clone().filter(|_| past.state == "running")),
-        ran: ran || past.state == "running",
+        // What answers a script's question is done with that, and no handler is asked.
+        ran: ran || past.state == "running" || answered,
         state: if late { "failed".to_owned() } else { past.state.clone() },
         error: error.or_else(|| past.error.clone()),
         says,
         runs: runs.map(|seen| command_line(&seen.what)).collect(),
         calls: calls.map(|seen| format!("{} {}", seen.what.method, seen.what.url)).collect(),
     })
+}
+
+/// Whether this is what the journal calls an answer to a script's question.
+fn is_answer(handler: Option<&str>) -> bool {
+    handler == Some("answer")
 }
 
 /// Each message in some lines.
@@ -263,6 +275,9 @@ fn told(handler: Option<&str>, ran: bool, state: &str, error: Option<&str>) -> S
         (None, _) => "moonbell itself".to_owned(),
         (Some(handler), false) if error.is_some() => format!("`{handler}`{why}"),
         (Some(handler), false) => format!("usage of `{handler}`"),
+        (handler, true) if is_answer(handler) && state == "done" => {
+            "answers a script's question".to_owned()
+        }
         (Some(handler), true) if state == "done" => format!("`{handler}`"),
         (Some(handler), true) if state == "running" => format!("`{handler}`, still waiting"),
         (Some(handler), true) => format!("`{handler}`, {state}{why}"),

@@ -43,6 +43,11 @@ impl Report {
     pub fn is_failure(&self) -> bool {
         matches!(self.outcome, Outcome::Failed { .. } | Outcome::Folder { .. })
     }
+
+    /// Whether it is a finding, which stops nothing.
+    pub fn is_warning(&self) -> bool {
+        matches!(self.outcome, Outcome::Warning { .. })
+    }
 }
 
 impl fmt::Display for Report {

@@ -249,6 +249,7 @@ fn new_vm(path: &str, host: &Host) -> LuaResult<(Lua, Scope, Arc<Slice>)> {
     // The API first: mlua's glue compiles itself with the coroutine library as Luau has it.
     install(&lua, host)?;
     shim_coroutines(&lua)?;
+    shim_assert(&lua)?;
     let api: Vec<&str> = crate::api::MODULES.iter().map(|module| module.name).collect();
     keep(&globals, &[GLOBALS, &api].concat())?;
     keep(&globals.raw_get("debug")?, DEBUG)?;
@@ -281,6 +282,25 @@ fn shim_coroutines(lua: &Lua) -> LuaResult<()> {
         coroutine.raw_set(name, shims.raw_get::<Function>(name)?)?;
     }
     Ok(())
+}
+
+/// `assert(fs.read(path))` raises what `fs.read` says: Luau's own takes nothing but text for a message.
+fn shim_assert(lua: &Lua) -> LuaResult<()> {
+    let assert: Function = lua
+        .load(
+            "local error, type, select, tostring = error, type, select, tostring
+             return function(...)
+                 local value, message = ...
+                 if value then return ... end
+                 if select('#', ...) == 0 then error(\"missing argument #1 to 'assert'\", 2) end
+                 if message == nil then error('assertion failed!', 2) end
+                 error(if type(message) == 'table' then message else tostring(message), 2)
+             end",
+        )
+        .set_name(crate::api::module::GLUE)
+        .set_mode(ChunkMode::Text)
+        .call(())?;
+    lua.globals().raw_set("assert", assert)
 }
 
 /// Luau's own clock shows what the host's does.

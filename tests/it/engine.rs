@@ -799,6 +799,33 @@ async fn a_limit_of_replies_stops_a_loop() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_world_is_text_where_text_stands_and_what_assert_raises() {
+    let bench = Bench::new().await;
+    bench
+        .passes(
+            r#"
+        local _, err = json.decode("{")
+        assert("no: " .. err == "no: " .. err.message and err .. 1 .. "!" == err.message .. "1!")
+        local joined, why = pcall(function() return err .. {} end)
+        assert(not joined and tostring(why):find("concatenate table", 1, true), tostring(why))
+        ctx:reply(err)
+        local passed, raised = pcall(function() return assert(json.decode("{")) end)
+        assert(not passed and raised == err or raised.kind == "syntax")
+        assert(select('#', assert(1, nil, 3)) == 3)
+        local _, bare = pcall(function() assert(false) end)
+        assert(bare == "test.luau:11: assertion failed!", bare)
+        local _, said = pcall(function() assert(nil, "say it") end)
+        assert(said == "test.luau:13: say it", said)
+        "#,
+        )
+        .await;
+    let raised = bench.raises("assert(json.decode('{'))").await;
+    assert!(raised.starts_with("test.luau:2: ") && !raised.contains("assert"), "{raised}");
+    let forged = "ctx:reply(setmetatable({ message = 'x' }, { __tostring = print }))";
+    assert!(bench.raises(forged).await.contains("unknown option `message`"));
+}
+
+#[tokio::test]
 async fn a_streamed_program_shows_its_output_and_its_exit_code() {
     let bench = Bench::new().await;
     bench

@@ -168,6 +168,28 @@ async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens()
 }
 
 #[tokio::test]
+async fn the_answer_to_a_question_is_as_it_was() {
+    let home = Home::new(
+        r#"
+bot.command("reboot", function(ctx) ctx:reply(if ctx:confirm("sure?") then "off it goes" else "not now") end)
+bot.command("answer <n:int>", function(ctx) ctx:reply("42") end)
+"#,
+    );
+    home.record(&[
+        ("boss42", "reboot", Some("reboot")),
+        ("boss42", "yes", Some("answer")),
+        ("boss42", "answer me", Some("answer")),
+    ])
+    .await;
+    let answer = home.run(&["replay"]);
+    assert_eq!(answer.code, 1, "{}{}", answer.out, answer.err);
+    assert!(answer.out.contains("would say:  off it goes"), "{}", answer.out);
+    assert!(answer.out.contains("yes\n         answers a script's question\n"), "{}", answer.out);
+    assert!(answer.out.contains("now:  usage of `answer`"), "{}", answer.out);
+    assert!(answer.out.contains("3 messages: 2 as before, 1 no longer handled"), "{}", answer.out);
+}
+
+#[tokio::test]
 async fn a_saved_recording_names_nobody_and_is_a_regression_test() {
     let home = Home::new(SCRIPT);
     home.record(&[

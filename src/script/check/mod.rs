@@ -283,6 +283,7 @@ mod tests {
                 "1:44 type `Ctx` has no `foo`",
             ),
             ("local s = shel.run({ 'ls' }) print(s)", "1:11 unknown_global there is no `shel`"),
+            ("print(totals)", "1:7 unknown_global there is no `totals`"),
             ("print(loadstring('x'))", "1:7 unknown_global scripts have no `loadstring`"),
             (
                 "--!strict\nlocal r = shell.run({ 'ls' })\nprint(r.out)",
@@ -312,8 +313,27 @@ mod tests {
             "--!strict\nfor line in assert(shell.spawn({ 'ls' })):lines() do print(line) end",
             "--!strict\nbot.every('10s', function() log.info('x', { a = 1 }) kv.incr('n') end)",
             "--!nocheck\nbot.comand('a')",
+            "--!strict\nbot.fallback(function(ctx) local t, err = fs.read('x') if not t then ctx:reply(err.message) return end ctx:reply(t) end)",
+            "--!strict\nbot.fallback(function(ctx) local t, err = fs.read('x') ctx:reply(if t then t else 'no: ' .. err) end)",
+            "--!strict\nbot.fallback(function(ctx) local ok, err = fs.write('x', 'y') if not ok then ctx:reply(err) end end)",
+            "--!strict\nlocal _, err = fs.read('x')\nif err then error(err) end",
+            "--!strict\nprint(#assert(fs.read('x')), assert(shell.run({ 'ls' })).out)",
+            "--!strict\nlocal function get(): (string?, Failure?) return fs.read('x') end\nprint(get())",
+            "--!strict\nlocal r = http.get('https://x', { headers = { accept = 'x' }, query = { page = 2 }, timeout = '5s' })\nif r then bot.send('owner', r.body) end",
         ] {
             assert_eq!(found(source), Vec::<String>::new(), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_nil_or_is_nowhere_declared_says_what_to_do() {
+        for (source, hint) in [
+            ("--!strict\nlocal n = tonumber('1') + 1\nprint(n)", "it may be nil"),
+            ("print(totals)", "`local totals = …`"),
+        ] {
+            let findings = text("a.luau", source);
+            let hinted = findings[0].hint.as_deref().unwrap_or_default();
+            assert!(hinted.contains(hint), "{source}: {hinted}");
         }
     }
 

@@ -72,7 +72,10 @@ fn reword(said: &str, finding: &mut Finding) {
     if let (true, [name, ..]) = (said.starts_with("Unknown global "), quoted.as_slice()) {
         finding.rule = "unknown_global";
         finding.message = format!("there is no `{name}`");
-        finding.hint = nearest(name, &globals()).map(|near| format!("did you mean `{near}`?"));
+        finding.hint = Some(nearest(name, &globals()).map_or_else(
+            || format!("is a `local {name} = …` missing? what runs are to share belongs into `kv`"),
+            |near| format!("did you mean `{near}`?"),
+        ));
     } else if let (true, [key, owner, ..]) = (said.starts_with("Key '"), quoted.as_slice()) {
         narrow(finding, key);
         // Of a table without a name the checker prints all it holds.
@@ -111,8 +114,18 @@ fn reword(said: &str, finding: &mut Finding) {
             let cause = cause.trim_start_matches("none of the union options are compatible").trim();
             message = format!("{message} ({})", cause.replace('\'', "`"));
         }
+        finding.hint = optional(&message)
+            .then(|| "it may be nil: test it first, or say what then, `value or \"…\"`".to_owned());
         finding.message = lowercase_first(&message);
     }
+}
+
+/// Whether nothing is wrong but that the value may be nil: "expected `number | string`, got `string?`".
+fn optional(message: &str) -> bool {
+    let Some((expected, got)) = message.split_once("`, got `") else { return false };
+    let expected = expected.trim_start_matches("expected `");
+    let got = got.strip_suffix("?`");
+    got.is_some_and(|got| expected.split(" | ").any(|one| one == got))
 }
 
 fn lowercase_first(text: &str) -> String {
