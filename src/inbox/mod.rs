@@ -13,8 +13,11 @@
 mod desk;
 mod history;
 mod key;
+#[cfg(test)]
+mod trials;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
@@ -29,6 +32,9 @@ const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
 
 const QUEUED: &str = "queued";
 const RUNNING: &str = "running";
+
+/// How long the end of the host waits for commits that are under way.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
@@ -254,10 +260,18 @@ impl Inbox {
 
     /// The worker claims no more: whatever comes from now on waits for the next start. Returns what had been claimed for
     /// it and was not handed out yet.
-    pub fn close(&self) -> Vec<Row> {
-        let mut desk = self.shared.desk();
-        desk.room = 0;
-        std::mem::take(&mut desk.started)
+    ///
+    /// Claims whose commit is under way are among them: left behind they would count as cut short, and never have begun.
+    pub async fn close(&self) -> Vec<Row> {
+        self.shared.desk().room = 0;
+        let settled = async {
+            while self.shared.desk().reserved > 0 {
+                self.ready().await;
+            }
+        };
+        // A disk that answers no more must not hold up the end.
+        let _ = tokio::time::timeout(SETTLE, settled).await;
+        std::mem::take(&mut self.shared.desk().started)
     }
 
     /// Marks what was running when the host died, and returns it, so that people can be told.
@@ -434,7 +448,7 @@ mod tests {
         }
         assert_eq!(inbox.claim(2).await.unwrap()[0].run, c);
         // Nobody takes it any more: it waits for the next start.
-        assert!(inbox.close().is_empty());
+        assert!(inbox.close().await.is_empty());
         inbox.accept(event("d")).await.unwrap();
         assert!(states().await.ends_with("queued -"));
     }

@@ -163,6 +163,49 @@ impl World for Outside {
     }
 }
 
+/// Stands in for the world of a test's own code, which plays the world to its script and has none itself but what
+/// `t:real` asked for: who runs the tests of others has not agreed to more.
+#[derive(Debug)]
+pub(super) struct Apart {
+    pub(super) stage: WeakStage,
+}
+
+impl Apart {
+    fn real(&self, real: Real, what: &str) -> LuaResult<()> {
+        let asked = self.stage.upgrade().is_some_and(|stage| stage.play().real.contains(&real));
+        if asked {
+            return Ok(());
+        }
+        Err(misuse(format!(
+            "the test's own code has no {what} unless `t:real` asks for it; what its script does is played"
+        )))
+    }
+}
+
+impl World for Apart {
+    fn program(&self, _: &Call, _: &Command) -> LuaResult<Option<Program>> {
+        self.real(Real::Process, "programs").map(|()| None)
+    }
+
+    fn answer(&self, _: &Call, _: &Asked<'_>) -> LuaResult<Option<Answer>> {
+        self.real(Real::Http, "HTTP").map(|()| None)
+    }
+
+    fn upload(&self, _: &Call, name: &str, _: &[u8]) -> Option<String> {
+        Some(format!("@{name}"))
+    }
+
+    fn download(&self, _: &str) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
+
+    fn react(&self, _: &Call, _: &str, _: bool) -> bool {
+        true
+    }
+
+    fn failed(&self, _: &str, _: usize, _: &str, _: &str) {}
+}
+
 fn options(value: Value) -> LuaResult<Options> {
     match value {
         Value::Table(table) => Ok(Options::from(Some(table))),

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::fakes::{FakeCall, FakeProgram};
 use super::idle::Idle;
-use super::outside::Outside;
+use super::outside::{Apart, Outside};
 use super::transcript::{Entry, Event, Transcript, Zone, clock_time};
 use crate::access::Access;
 use crate::api::Host;
@@ -245,6 +245,20 @@ impl Stage {
         Ok(live)
     }
 
+    /// The folders of this stage.
+    fn roots(&self) -> Roots {
+        let path = |name: &str| self.0.folder.path().join(name);
+        Roots::only(&[path("home"), path("files")], path("files")).with_home(path("home"))
+    }
+
+    /// What the test's own code runs on: the clock and the folders of this stage, and no world.
+    pub(super) fn host_of_test(&self, limits: Limits) -> Host {
+        let world = Arc::new(Apart { stage: WeakStage(Arc::downgrade(&self.0)) });
+        Host::new(limits, MEMORY_BYTES)
+            .with_roots(self.roots())
+            .with_world(self.0.clock.clone(), world)
+    }
+
     async fn open(&self) -> Result<Live, String> {
         let inner = &self.0;
         let real = self.play().real.clone();
@@ -254,11 +268,8 @@ impl Stage {
         let store = Store::open_scratch(&path("state")).map_err(text)?;
         let inbox = Inbox::open(store.clone(), is_control).await.map_err(text)?;
         let outbox = Outbox::open(store.clone()).await.map_err(text)?;
-        let roots = if real.contains(&Real::Fs) {
-            Roots::everything(path("files"))
-        } else {
-            Roots::only(&[path("home"), path("files")], path("files")).with_home(path("home"))
-        };
+        let roots =
+            if real.contains(&Real::Fs) { Roots::everything(path("files")) } else { self.roots() };
         let Setting { scripts, only, owner, alive, .. } = inner.setting.clone();
         let limits = Limits::default();
         let world: Arc<dyn World> =

@@ -413,7 +413,7 @@ fn play(job: &Job) -> TestResult {
         };
         // Of the test itself no time is kept: it waits for its script.
         let limits = Limits { wall: PATIENCE * 10, ..Limits::default() };
-        let host = Host::new(limits, MEMORY_BYTES).with_clock(stage.clock().clone());
+        let host = stage.host_of_test(limits);
         let (vm, tests) = match file.load(&host) {
             Ok((vm, tests)) => (Arc::new(vm), tests),
             Err(why) => return (failed(why), String::new()),

@@ -93,8 +93,9 @@ impl Lanes {
         self.free.push_front(name);
     }
 
+    /// The row of this lane that ran has ended. A lane that runs nothing stays as it is.
     pub(crate) fn release(&mut self, name: &str) {
-        let Some(lane) = self.by_name.get_mut(name) else { return };
+        let Some(lane) = self.by_name.get_mut(name).filter(|lane| lane.running) else { return };
         lane.running = false;
         if lane.rows.is_empty() {
             if lane.announced == 0 {
@@ -161,6 +162,17 @@ mod tests {
             lanes.release(name);
         }
         assert!(lanes.by_name.is_empty() && lanes.free.is_empty());
+    }
+
+    #[test]
+    fn a_lane_that_is_released_twice_hands_out_one_row_all_the_same() {
+        let mut lanes = Lanes::default();
+        (1..=3).for_each(|id| lanes.push("a".into(), id));
+        assert_eq!(taken(&mut lanes, 10), [1]);
+        lanes.release("a");
+        lanes.release("a");
+        assert_eq!(taken(&mut lanes, 10), [2]);
+        assert_eq!(taken(&mut lanes, 10), [0; 0]);
     }
 
     #[test]

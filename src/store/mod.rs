@@ -32,6 +32,10 @@ use writer::Undo;
 /// Pieces of work waiting for the writer. When full, writers wait: the journal sets the pace of the host.
 const QUEUE: usize = 4096;
 
+/// Pages of 4 KiB that the log of changes may hold before they go into the file. A log that fills the disk by itself can
+/// leave no room to do so, and then nothing ever does: it stays below what a disk that is nearly full still has.
+const LOG_PAGES: u32 = 256;
+
 /// Idle read connections kept for reuse; more are opened under load and dropped afterwards.
 const IDLE_READERS: usize = 4;
 
@@ -201,6 +205,7 @@ fn connect(path: &Path, synchronous: &str) -> Result<Connection, Error> {
         connection.pragma_update(None, "wal_autocheckpoint", 512)?;
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         connection.set_prepared_statement_cache_capacity(64);
         // A file that it may only read, SQLite opens for reading, and says so with the first change.
         if connection.is_readonly("main")? {

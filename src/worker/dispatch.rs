@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::decision::{self, Verdict};
+use super::held::Held;
 use super::phrases;
 use super::running::{Entry, Running};
-use super::turns::{Arrived, Turn, Turns, Who};
+use super::turns::{Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
 use crate::api::Dialogs;
@@ -111,8 +112,7 @@ impl Dispatch {
                     let full = claimed.len() == room;
                     let some = !claimed.is_empty();
                     for row in claimed {
-                        let arrived = self.turns.arrive(row.id, who_of(&row));
-                        rows.spawn(self.clone().serve(row, arrived, halt.clone()));
+                        rows.spawn(self.clone().serve(self.hold(&row), row, halt.clone()));
                     }
                     if some && !full {
                         continue;
@@ -138,29 +138,35 @@ impl Dispatch {
                 reap(ended);
             }
         }
-        for row in self.inbox.close() {
-            let arrived = self.turns.arrive(row.id, who_of(&row));
-            rows.spawn(self.clone().serve(row, arrived, halt.clone()));
+        for row in self.inbox.close().await {
+            rows.spawn(self.clone().serve(self.hold(&row), row, halt.clone()));
         }
         drain(&mut rows, FINISH).await;
         halt.cancel();
         drain(&mut rows, CANCEL).await;
     }
 
-    async fn serve(self, row: Row, arrived: Arrived, halt: CancellationToken) {
+    /// Notes a claimed row, in the order of claims.
+    fn hold(&self, row: &Row) -> Held {
+        let arrived = self.turns.arrive(row.id, who_of(row));
+        Held::new(self.inbox.clone(), row.lane.clone(), arrived)
+    }
+
+    async fn serve(self, held: Held, row: Row, halt: CancellationToken) {
         let outcome = match &row.inbound {
             Inbound::Message(message) => self.message(&row, message, &halt).await,
             Inbound::CardAction(action) => self.card_action(&row, action, &halt).await,
             Inbound::Event(event) => self.event(&row, event, &halt).await,
         };
-        arrived.routed();
-        self.end(row, outcome, &arrived).await;
-        // Its place goes with it: whoever waited finds what it said committed.
+        held.arrived.routed();
+        self.end(&row, outcome).await;
+        // Its lane and its place go with it: whoever waited finds what it said committed.
+        drop(held);
     }
 
     /// Commits what became of a row, with everything it says. Tried until the disk takes it, while the host stops too:
     /// it is dropped only when the patience of [`drain`] is over, and then the run counts as interrupted.
-    async fn end(&self, row: Row, outcome: Outcome, arrived: &Arrived) {
+    async fn end(&self, row: &Row, outcome: Outcome) {
         let outcome = Arc::new(outcome);
         let cards = Arc::new(self.outbox.endings(&row.run));
         loop {
@@ -192,9 +198,6 @@ impl Dispatch {
                 }
             }
             tokio::time::sleep(WRITE_AGAIN).await;
-        }
-        if !arrived.has_freed() {
-            self.inbox.release(&row.lane);
         }
     }
 

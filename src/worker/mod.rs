@@ -6,6 +6,7 @@
 
 pub mod decision;
 mod dispatch;
+mod held;
 mod moments;
 mod notices;
 mod phrases;

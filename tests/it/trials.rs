@@ -236,6 +236,42 @@ test("files outside are refused", function(t) t:user("a"):says("read") t:expect_
 }
 
 #[test]
+fn the_own_code_of_a_test_reaches_no_more_than_its_script_does() {
+    let folder = Folder::new(&[
+        ("own.luau", r#"bot.command("go", function(ctx) ctx:reply("on") end)"#),
+        (
+            "own.test.luau",
+            r#"
+local mark = "MARK"
+test("program", function(t) shell.run({ "touch", mark }) end)
+test("call", function(t) http.get("http://127.0.0.1:9/") end)
+test("file", function(t)
+    local _, err = fs.write(mark, "x")
+    assert(err.kind == "denied")
+    fs.write("~/own.txt", "mine")
+    assert(fs.read("~/own.txt") == "mine")
+end)
+test("asked for", function(t)
+    t:real("process")
+    assert(shell.run({ "echo", "hi" }).out == "hi\n")
+end)
+"#,
+        ),
+    ]);
+    let mark = folder.path("mark");
+    let test = folder.path("scripts/own.test.luau");
+    let text = fs::read_to_string(&test).unwrap();
+    fs::write(&test, text.replace("MARK", mark.to_str().unwrap())).unwrap();
+    let results = folder.results();
+    for name in ["program", "call"] {
+        let said = results[name].as_deref().unwrap();
+        assert!(said.contains("unless `t:real` asks for it"), "{said}");
+    }
+    assert_eq!((&results["file"], &results["asked for"]), (&None, &None));
+    assert!(!mark.exists());
+}
+
+#[test]
 fn time_stands_still_until_a_test_moves_it() {
     let folder = Folder::new(&[
         (
