@@ -67,7 +67,9 @@ impl Worker {
     async fn claim(&mut self) -> bool {
         let Ok(rows) = self.inbox.claim(ROOM - self.held.len()).await else { return false };
         let some = !rows.is_empty();
-        rows.into_iter().for_each(|row| self.take(row));
+        for row in rows {
+            self.take(row);
+        }
         some
     }
 
@@ -202,7 +204,7 @@ async fn trial(seed: u64) {
                 for (number, accepted) in numbers.into_iter().zip(accepted) {
                     match accepted {
                         Ok(Accepted::New) => {
-                            assert!(taken_in.insert(number), "{number} is new twice")
+                            assert!(taken_in.insert(number), "{number} is new twice");
                         }
                         // Of a burst that is repeated within itself, either may be the first.
                         Ok(Accepted::Duplicate) => {}
@@ -240,7 +242,9 @@ async fn trial(seed: u64) {
     // The host ends in the middle of a burst, and starts again.
     let accepting = join_all((0..20).map(|n| inbox.accept(message(next + n, n))));
     let (accepted, left) = tokio::join!(accepting, inbox.close());
-    left.into_iter().for_each(|row| worker.take(row));
+    for row in left {
+        worker.take(row);
+    }
     assert!(accepted.iter().all(Result::is_ok));
     worker.check().await;
     while !worker.held.is_empty() {

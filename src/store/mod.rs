@@ -200,9 +200,6 @@ fn connect(path: &Path, synchronous: &str) -> Result<Connection, Error> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        // Pages, 2 MB: half of what SQLite lets pile up. Folding them in needs room of its own, and on a disk that the log
-        // has filled there is none.
-        connection.pragma_update(None, "wal_autocheckpoint", 512)?;
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
