@@ -85,8 +85,17 @@ pub(super) fn now(text: impl fmt::Display) {
 
 /// Prints what went wrong just now while the host runs on; the lines after the first stand under it.
 pub(super) fn failed_now(text: impl fmt::Display) {
+    told_now(&label("error", "\x1b[31;1m"), text);
+}
+
+/// As [`failed_now`], of what works but hardly as meant.
+pub(super) fn warned_now(text: impl fmt::Display) {
+    told_now(&label(" warn", "\x1b[33m"), text);
+}
+
+fn told_now(level: &str, text: impl fmt::Display) {
     let text = safe(&text.to_string()).replace('\n', "\n  ");
-    let _ = writeln!(io::stderr(), "{} {} {text}", time(), label("error", "\x1b[31;1m"));
+    let _ = writeln!(io::stderr(), "{} {level} {text}", time());
 }
 
 pub(super) fn warned_now(text: impl fmt::Display) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use crate::api::bot::{Declared, HandlerOptions, Queue};
+use crate::api::time::format_duration;
 
 /// A handler in the VM of its generation. Means nothing to another VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +39,7 @@ impl Registration {
             Declared::Every { .. } | Declared::Cron { .. } if self.options.name.is_some() => {
                 self.options.name.clone().unwrap_or_default()
             }
-            Declared::Every { interval } => format!("every {interval:?}"),
+            Declared::Every { interval } => format!("every {}", format_duration(*interval)),
             Declared::Watch { patterns, .. } => format!("watch {}", patterns.join(" ")),
             Declared::Save => "save".to_owned(),
             Declared::Restore => "restore".to_owned(),

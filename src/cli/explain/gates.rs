@@ -203,6 +203,9 @@ fn duplicate(past: Option<&Past>) -> Gate {
 fn admitted(actor: &Actor, place: &Place) -> String {
     let id = actor.id();
     if place.dev {
+        if actor.is_owner() {
+            return format!("`{id}` is the owner in the simulation");
+        }
         let roles: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
         return format!("`{id}` is {} in the simulation", roles.join(", "));
     }
