@@ -98,11 +98,6 @@ fn told_now(level: &str, text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{} {level} {text}", time());
 }
 
-pub(super) fn warned_now(text: impl fmt::Display) {
-    let text = safe(&text.to_string()).replace('\n', "\n  ");
-    let _ = writeln!(io::stderr(), "{} {} {text}", time(), label(" warn", "\x1b[33m"));
-}
-
 /// As log lines have it: a terminal shows today, a file needs the date and the offset.
 fn time() -> String {
     let format = if io::stderr().is_terminal() { "%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.3f%:z" };
