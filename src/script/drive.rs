@@ -175,14 +175,13 @@ async fn poll_to_end(
                 if preempted || !run.take_waiting() {
                     context.waker().wake_by_ref();
                 }
-                if flush.is_none() && run.has_pending() {
-                    let (outbox, id, posts) = (
-                        vm.scope.host().outbox().cloned(),
-                        run.id().to_owned(),
-                        run.take_pending(),
-                    );
+                // Without a journal, what was said stays with the run.
+                if flush.is_none()
+                    && run.has_pending()
+                    && let Ok(outbox) = vm.scope.host().outbox().cloned()
+                {
+                    let (id, posts) = (run.id().to_owned(), run.take_pending());
                     *flush = Some(Box::pin(async move {
-                        let outbox = outbox.map_err(|error| error.to_string())?;
                         outbox
                             .post(&id, posts)
                             .await

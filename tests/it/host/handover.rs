@@ -99,7 +99,7 @@ async fn timers_are_listed_and_run_by_hand_for_those_who_may() {
             "{lines:?}"
         );
         assert!(
-            lines[1].starts_with("检查 (timers.luau)") && lines[2].starts_with("every 7200s"),
+            lines[1].starts_with("检查 (timers.luau)") && lines[2].starts_with("every 2h"),
             "{lines:?}"
         );
         assert!(!lines[1].contains("next —"), "{lines:?}");
