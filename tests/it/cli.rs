@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use moonbell::store::Instance;
-use moonbell::telemetry::status::{Runs, Script, Status};
+use moonbell::telemetry::status::{Connection, Runs, Script, Status};
 
 use crate::home::{Answer, Home};
 
@@ -121,7 +121,7 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
         command: "run".to_owned(),
         started_at_ms: chrono::Utc::now().timestamp_millis() - 3_720_000,
         updated_at_ms: 1_763_800_000_000,
-        connection: "connected".to_owned(),
+        connection: Connection { state: "connected".to_owned(), ..Connection::default() },
         scripts_dir: "/home/me/scripts".into(),
         scripts: vec![
             Script {
