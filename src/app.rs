@@ -4,19 +4,20 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod report;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
+use crate::api::Names;
 use crate::api::Processes;
-use crate::api::fs::inbox as received;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
 use crate::config::Config;
@@ -26,17 +27,10 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
-use crate::inbox::Row;
-use crate::message::Address;
-use crate::message::Body;
-use crate::message::Inbound;
-use crate::message::Reply;
-use crate::outbox;
 use crate::outbox::Outbox;
-use crate::outbox::Post;
 use crate::outbox::Template;
-use crate::router::Lang;
 use crate::router::is_control;
+use crate::script::Background;
 use crate::script::FolderError;
 use crate::script::Keeper;
 use crate::script::Library;
@@ -53,11 +47,12 @@ use crate::worker::Dispatch;
 use crate::worker::LuaRuntime;
 use crate::worker::Running;
 use crate::worker::Turns;
-use crate::worker::interrupted;
+use crate::worker::keep_own_runs;
 use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_runs;
 
 use report::Report;
+use sweep::Sweep;
 
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
@@ -67,9 +62,6 @@ const LUA_THREADS: usize = 2;
 
 /// What the Lua runtime may take to end its coroutines.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How often finished rows of more than a day ago are swept out.
-const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
@@ -125,6 +117,8 @@ pub struct App {
     stream: Stream,
     lua: LuaRuntime,
     processes: Processes,
+    /// Ends of runs that no message started.
+    own: broadcast::Receiver<Arc<Background>>,
     _instance: Instance,
 }
 
@@ -145,13 +139,6 @@ impl App {
         let instance = Instance::acquire(&config.state.dir)?;
         let store = Store::open(&config.state.dir)?;
         let inbox = Inbox::open(store.clone(), is_control).await?;
-        let cut = inbox.interrupted(tell_interrupted).await?;
-        if !cut.is_empty() {
-            tracing::warn!(
-                runs = cut.len(),
-                "the last host died with runs under way; they are marked interrupted and their people are told"
-            );
-        }
         let outbox = Outbox::open(store.clone()).await?;
         let client = Client::new(&config.dingtalk)?;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
@@ -162,6 +149,7 @@ impl App {
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_secrets(config.secrets.clone())
             .with_owner(config.access.owner.clone())
+            .with_names(names(&inbox))
             .with_client(client.clone());
         let processes = host.processes().clone();
         let dialogs = host.dialogs().clone();
@@ -169,6 +157,9 @@ impl App {
         inbox.answers(move |lane| open.take_next(lane));
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();
+        let live = engine.live();
+        // From before the first hook runs.
+        let own = engine.background();
         // Loading runs the top level of every script.
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
@@ -182,7 +173,22 @@ impl App {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            live,
         };
+        // With the scripts: which of these runs may be run again is for their handlers to say.
+        let recovered = dispatch.recover().await?;
+        if !recovered.interrupted.is_empty() {
+            tracing::warn!(
+                runs = recovered.interrupted.len(),
+                "the last host died with runs under way; they are marked interrupted and their people are told"
+            );
+        }
+        if recovered.again > 0 {
+            tracing::warn!(
+                runs = recovered.again,
+                "the last host died with messages taken up that had not begun, or may be run twice; they run again"
+            );
+        }
         let stream = Stream::new(client.clone(), inbox.clone());
         let started_at_ms = now_ms();
         Ok(Self {
@@ -199,6 +205,7 @@ impl App {
             stream,
             lua,
             processes,
+            own,
             _instance: instance,
         })
     }
@@ -270,7 +277,15 @@ impl App {
         }
         downstream.spawn(report.run(stages.aside.clone()));
         let files = self.config.state.dir.join(FILES);
-        downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
+        let sweep = Sweep {
+            inbox: self.inbox.clone(),
+            outbox: self.outbox.clone(),
+            history: self.config.history,
+            files,
+        };
+        downstream.spawn(sweep.run(stages.aside.clone()));
+        downstream.spawn(self.dispatch.clone().note_progress(stages.aside.clone()));
+        downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
             let (outbox, reports) = (self.outbox.clone(), self.library.reports());
             let runs = self.lua.engine().background();
@@ -331,30 +346,8 @@ struct Stages {
     aside: CancellationToken,
 }
 
-async fn sweep(inbox: Inbox, files: std::path::PathBuf, stop: CancellationToken) {
-    loop {
-        let (files, today) = (files.clone(), chrono::Local::now().date_naive());
-        let swept = tokio::task::spawn_blocking(move || received::sweep(&files, today)).await;
-        if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "old files from chats were not swept out");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-        if let Err(error) = inbox.sweep().await {
-            tracing::warn!(%error, "old inbox rows were not swept out");
-        }
-    }
-}
-
-/// Tells the sender of a message that was cut short, in the transaction that marks it.
-fn tell_interrupted(c: &rusqlite::Connection, row: &Row) -> rusqlite::Result<()> {
-    let Inbound::Message(message) = &row.inbound else { return Ok(()) };
-    let lang = Lang::of(&message.text).unwrap_or_default();
-    let text = interrupted(&row.run, &message.text, lang);
-    let reply = Reply { to: Address::from(message), body: Body::Text { text }, at: Vec::new() };
-    // The outbox opens after this and finds the row.
-    let _ = outbox::insert(c, &row.run, &[Post::Reply(reply)])?;
-    Ok(())
+/// Runs that no message started are named as the others are.
+fn names(inbox: &Inbox) -> Names {
+    let inbox = inbox.clone();
+    Names::new(move |_| inbox.name_run())
 }

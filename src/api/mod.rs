@@ -42,6 +42,7 @@ pub mod log;
 mod media;
 pub mod module;
 pub mod moment;
+pub mod notes;
 pub mod options;
 pub mod re;
 pub mod reference;
@@ -71,8 +72,9 @@ use world::{Wait, Waits};
 pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
 pub use module::{Class, Module};
+pub use notes::Noted;
 pub use options::Options;
-pub use run::{Limit, Limits, Run};
+pub use run::{Limit, Limits, Names, Run};
 pub use shell::process::Processes;
 pub use world::World;
 
@@ -140,6 +142,7 @@ struct Inner {
     clock: Clock,
     world: Option<Arc<dyn World>>,
     waits: Waits,
+    names: Names,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -168,6 +171,7 @@ impl Host {
                 clock: Clock::default(),
                 world: None,
                 waits: Waits::default(),
+                names: Names::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -196,6 +200,19 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.http = http::Caller::new(network);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, which names the runs that no message started in this way.
+    #[must_use]
+    pub fn with_names(&self, names: Names) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.names = names;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What names a run that no message started.
+    pub(crate) fn names(&self) -> &Names {
+        &self.inner.names
     }
 
     /// The same host, whose scripts may write to its owner.

@@ -49,6 +49,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
             chunk = process.chunk() => {
                 let Some(chunk) = chunk else { break };
                 call.run.count_output(chunk.bytes.len() as u64)?;
+                call.run.note_output(&chunk.bytes);
                 view.push(&chunk);
                 changed = true;
             }
@@ -61,6 +62,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
         }
     }
     let exit = process.exit().await;
+    call.run.note_exit(&exit);
     view.finish();
     card.set(&view.render());
     let said = said(&exit);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::{Host, Url};
 
@@ -43,6 +44,7 @@ impl<'a> Check<'a> {
         self.dingtalk(&mut config, need);
         self.http(&mut config, need);
         self.folders(&mut config);
+        self.history(&mut config);
         self.access(&mut config, need);
         self.secrets(&mut config, need);
         if let Some(listen) = self.listen("console.listen") {
@@ -311,6 +313,53 @@ impl<'a> Check<'a> {
             |word| format!("did you mean \"{word}\"?"),
         );
         self.wrong(path, format!("`{path}` cannot be `{}`", text.escape_debug()), &hint);
+        None
+    }
+
+    fn history(&mut self, config: &mut Config) {
+        if let Some(keep) = self.duration("history.keep") {
+            config.history.keep = keep;
+        }
+        if let Some(megabytes) = self.count("history.max_mb") {
+            config.history.max_bytes =
+                Some(megabytes.saturating_mul(1 << 20)).filter(|bytes| *bytes > 0);
+        }
+    }
+
+    /// A time span: a whole number and its unit.
+    fn duration(&mut self, path: &'static str) -> Option<Duration> {
+        let text = self.text(path)?;
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let seconds = match text[end..].trim_start() {
+            "s" => Some(1),
+            "m" => Some(60),
+            "h" => Some(60 * 60),
+            "d" => Some(24 * 60 * 60),
+            "w" => Some(7 * 24 * 60 * 60),
+            _ => None,
+        };
+        // A century is for ever.
+        let number = text[..end].parse::<u64>().ok().filter(|number| *number > 0);
+        let span = seconds.zip(number).and_then(|(unit, number)| number.checked_mul(unit));
+        if let Some(span) = span.filter(|span| *span <= 100 * 365 * 24 * 60 * 60) {
+            return Some(Duration::from_secs(span));
+        }
+        let message = format!("`{path}` is `{}`, which is not a time span", text.escape_debug());
+        self.wrong(path, message, "write a number and a unit, for example \"30d\", \"12h\" or \"10m\"");
+        None
+    }
+
+    /// A limit; 0 is none.
+    fn count(&mut self, path: &'static str) -> Option<u64> {
+        let text = self.text(path)?;
+        if text == "unlimited" {
+            return Some(0);
+        }
+        if let Ok(count) = text.replace('_', "").parse::<u64>() {
+            return Some(count);
+        }
+        let message = format!("`{path}` is `{}`, which is not a whole number", text.escape_debug());
+        self.wrong(path, message, "write a number such as 5000, or \"unlimited\"");
         None
     }
 

@@ -14,6 +14,10 @@ pub(crate) enum Kind {
     /// Address and port to listen on.
     Listen,
     Path,
+    /// A whole number, or "unlimited", which 0 is too.
+    Count,
+    /// A time span such as "30d".
+    Duration,
     /// A list of strings.
     List,
     /// An open table: any name, each with a list of staff ids.
@@ -37,6 +41,8 @@ impl Kind {
             Self::Url => "an address such as \"https://api.dingtalk.com\"",
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
+            Self::Count => "a whole number, or \"unlimited\"",
+            Self::Duration => "a time span such as \"30d\", \"12h\" or \"10m\"",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
             Self::Secrets => Self::Secret.expected(),
@@ -168,6 +174,20 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Path,
         default: "\"\"",
         doc: "Journal, run history, lock. Empty: the platform's data directory. One running moonbell per folder.",
+    },
+    Key {
+        path: "history.keep",
+        kind: Kind::Duration,
+        default: "\"30d\"",
+        doc: "How long the accounts of runs are kept after their end, with what they said. That a message was seen is \
+              remembered for a day in any case.",
+    },
+    Key {
+        path: "history.max_mb",
+        kind: Kind::Count,
+        default: "512",
+        doc: "The journal's room on disk in megabytes (its file without free room, with what scripts keep in `kv`): past it the \
+              oldest accounts go first. The last 500 runs stay.",
     },
     Key {
         path: "access.owner",

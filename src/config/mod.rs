@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -31,6 +32,7 @@ pub struct Config {
     pub http: Http,
     pub scripts: Scripts,
     pub state: State,
+    pub history: History,
     pub access: Access,
     pub console: Console,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
@@ -70,6 +72,7 @@ impl Config {
                 private_hosts: Vec::new(),
             },
             state: State { dir: state.into() },
+            history: History::default(),
             access: Access::default(),
             console: Console { listen: local(7878) },
             secrets: BTreeMap::new(),
@@ -131,6 +134,20 @@ pub struct Scripts {
 #[derive(Clone, Debug)]
 pub struct State {
     pub dir: PathBuf,
+}
+
+/// How long it is remembered what ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    pub keep: Duration,
+    /// Of the journal; `None`: no limit.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep: Duration::from_hours(30 * 24), max_bytes: Some(512 << 20) }
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -85,7 +85,7 @@ impl Worker {
     async fn finish(&mut self, index: usize) {
         let row = self.held.swap_remove(index);
         let id = row.id;
-        self.inbox.store.write(move |c| complete(c, id, State::Done, None, None)).await.unwrap();
+        self.inbox.store.write(move |c| complete(c, id, &End::new(State::Done))).await.unwrap();
         self.inbox.release(&row.lane);
     }
 

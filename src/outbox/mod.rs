@@ -15,6 +15,7 @@ mod deliver;
 mod history;
 mod rate;
 mod spoken;
+mod sweep;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};

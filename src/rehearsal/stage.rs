@@ -289,6 +289,7 @@ impl Stage {
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
+        let beside = engine.live();
         let opened = Library::open_still(&scripts, only.as_deref(), alive, host, engine).await;
         let (library, reports) = opened.map_err(|error| error.to_string())?;
         for report in reports {
@@ -315,6 +316,7 @@ impl Stage {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            live: beside,
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.
