@@ -59,10 +59,8 @@ impl Sweep {
     }
 
     async fn history(&self) -> Result<(), store::Error> {
-        let keep = Keep {
-            age: self.history.keep,
-            bytes: self.history.max_bytes.unwrap_or(u64::MAX),
-        };
+        let keep =
+            Keep { age: self.history.keep, bytes: self.history.max_bytes.unwrap_or(u64::MAX) };
         let mut sweep = self.inbox.sweep(keep);
         while let Some(before_ms) = sweep.step().await? {
             self.outbox.sweep(before_ms).await?;

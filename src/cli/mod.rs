@@ -10,10 +10,12 @@ mod dev;
 mod editor;
 mod explain;
 mod host;
+mod logs;
 mod news;
 mod remote;
 mod replay;
 mod run;
+mod runs;
 mod starter;
 mod status;
 mod talk;
@@ -48,6 +50,8 @@ const EXAMPLES: &str = "Examples:
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
   moonbell explain --last      why did, or did not, the last message run?
+  moonbell runs                what ran, and how it ended
+  moonbell logs -f             the log of the host, as it grows
   moonbell status --json       what the running host is doing
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -103,6 +107,8 @@ enum Command {
     Dev(dev::Dev),
     Run(run::Run),
     Status(status::Status),
+    Runs(runs::Runs),
+    Logs(logs::Logs),
     Check(check::Check),
     Test(test::Test),
     Explain(explain::Explain),
@@ -135,6 +141,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Runs(command) => command.run(&cli.global),
+        Command::Logs(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),
         Command::Explain(command) => command.run(&cli.global),

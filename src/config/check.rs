@@ -345,7 +345,11 @@ impl<'a> Check<'a> {
             return Some(Duration::from_secs(span));
         }
         let message = format!("`{path}` is `{}`, which is not a time span", text.escape_debug());
-        self.wrong(path, message, "write a number and a unit, for example \"30d\", \"12h\" or \"10m\"");
+        self.wrong(
+            path,
+            message,
+            "write a number and a unit, for example \"30d\", \"12h\" or \"10m\"",
+        );
         None
     }
 

@@ -11,6 +11,7 @@ mod api;
 mod contact;
 mod guard;
 mod health;
+mod runs;
 
 use std::io;
 use std::net::SocketAddr;

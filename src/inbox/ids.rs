@@ -30,10 +30,7 @@ impl Ids {
             [],
             |row| row.get(0),
         )?;
-        Ok(Self(Arc::new(Inner {
-            next: AtomicI64::new(used + 1),
-            reserved: AtomicI64::new(used),
-        })))
+        Ok(Self(Arc::new(Inner { next: AtomicI64::new(used + 1), reserved: AtomicI64::new(used) })))
     }
 
     /// The next id. [`Ids::reserve`] follows before it is relied upon.

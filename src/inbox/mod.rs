@@ -107,7 +107,10 @@ impl Inbox {
                     .query_map([], |row| row.get(0))?
                     .collect::<rusqlite::Result<_>>()?;
                 for id in nameless {
-                    c.execute("UPDATE inbox SET run = ?2 WHERE id = ?1", params![id, short_id(id)])?;
+                    c.execute(
+                        "UPDATE inbox SET run = ?2 WHERE id = ?1",
+                        params![id, short_id(id)],
+                    )?;
                 }
                 let waiting = c
                     .prepare("SELECT id, lane FROM inbox WHERE state = 'queued' ORDER BY id")?
@@ -333,9 +336,7 @@ impl Inbox {
         tracing::error!(run, why, "an inbox row cannot be read; it is parked");
         let parked = self
             .store
-            .write(move |c| {
-                complete(c, id, &End { error: Some(&why), ..End::new(State::Parked) })
-            })
+            .write(move |c| complete(c, id, &End { error: Some(&why), ..End::new(State::Parked) }))
             .await;
         if let Err(error) = parked {
             tracing::error!(run, %error, "that could not be noted; it counts as interrupted after the next start");
@@ -427,15 +428,119 @@ mod tests {
         inbox.accept(event("a")).await.unwrap();
         inbox.accept(event("b")).await.unwrap();
         let running = inbox.claim(1).await.unwrap().remove(0);
+        inbox.begin(running.id);
         drop(inbox);
         let inbox = open(&dir).await;
-        let cut = inbox.interrupted(|_, _| Ok(())).await.unwrap();
-        assert_eq!(cut.iter().map(|r| &r.run).collect::<Vec<_>>(), [&running.run]);
+        let recovered = inbox.recover(|_, cut| Ok(tell_what_began(cut))).await.unwrap();
+        let cut: Vec<_> = recovered.interrupted.iter().map(|row| &row.run).collect();
+        assert_eq!((cut, recovered.again), (vec![&running.run], 0));
         let rest = inbox.claim(10).await.unwrap();
         assert!(matches!(&rest[..], [Row { inbound: Inbound::Event(e), .. }] if e.id == "b"));
-        assert!(
-            inbox.interrupted(|_, _| Ok(())).await.unwrap().iter().all(|r| r.run == rest[0].run)
+    }
+
+    fn tell_what_began(cut: &Cut) -> Fate {
+        if cut.began { Fate::Interrupted } else { Fate::Again }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_was_taken_up_and_had_not_begun_is_handed_out_again_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        for id in ["a", "b"] {
+            inbox.accept(event(id)).await.unwrap();
+        }
+        let first = inbox.claim(1).await.unwrap().remove(0);
+        drop(inbox);
+        let inbox = open(&dir).await;
+        let recovered = inbox.recover(|_, cut| Ok(tell_what_began(cut))).await.unwrap();
+        assert_eq!((recovered.interrupted.len(), recovered.again), (0, 1));
+        let rows = inbox.claim(10).await.unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (&row.run, row.attempt)).collect::<Vec<_>>()[0],
+            (&first.run, 2)
         );
+        assert_eq!(rows.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn names_of_runs_do_not_come_again_after_a_sweep_and_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        inbox.accept(event("a")).await.unwrap();
+        let row = inbox.claim(1).await.unwrap().remove(0);
+        finish(&inbox, &row).await;
+        let given = inbox.name_run();
+        // As if a day had passed.
+        let old = "UPDATE inbox SET ended_at_ms = 1, received_at_ms = 1";
+        inbox.store.write(move |c| c.execute(old, [])).await.unwrap();
+        let mut sweep = inbox.sweep(Keep { age: Duration::from_secs(1), bytes: u64::MAX });
+        while sweep.step().await.unwrap().is_some() {}
+        let rows = "SELECT count(*) FROM inbox";
+        let rows = move |c: &Connection| c.query_row(rows, [], |row| row.get::<_, i64>(0));
+        assert_eq!(inbox.store.read(rows).await.unwrap(), 0);
+        drop((inbox, sweep));
+        let inbox = open(&dir).await;
+        inbox.accept(event("b")).await.unwrap();
+        let next = inbox.claim(1).await.unwrap().remove(0);
+        assert!(next.run != row.run && next.run != given && next.id > row.id);
+    }
+
+    #[tokio::test]
+    async fn the_room_is_kept_by_forgetting_the_oldest_but_not_their_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open_scratch(dir.path()).unwrap();
+        let inbox = Inbox::open(store.clone(), |_| false).await.unwrap();
+        let large = |id: usize| {
+            Inbound::Event(Event {
+                id: format!("{id:04}"),
+                kind: "test".into(),
+                born_at_ms: 0,
+                data: serde_json::Value::String("x".repeat(8_000)),
+            })
+        };
+        for id in 0..1_000 {
+            inbox.accept(large(id)).await.unwrap();
+        }
+        loop {
+            let rows = inbox.claim(256).await.unwrap();
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                finish(&inbox, row).await;
+            }
+        }
+        let keep = Keep { age: Duration::from_hours(1), bytes: 6 << 20 };
+        let mut sweep = inbox.sweep(keep);
+        while sweep.step().await.unwrap().is_some() {}
+        let ask =
+            "SELECT count(*), sum(payload <> ''), min(id) FILTER (WHERE payload <> '') FROM inbox";
+        let ask = move |c: &Connection| {
+            c.query_row(ask, [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            })
+        };
+        let (rows, kept, oldest) = inbox.store.read(ask).await.unwrap();
+        assert_eq!(rows, 1_000, "their keys stay");
+        assert!((500..800).contains(&kept), "{kept}");
+        assert_eq!(oldest, 1_001 - kept, "the newest are kept");
+        assert_eq!(inbox.accept(large(0)).await.unwrap(), Accepted::Duplicate);
+    }
+
+    #[tokio::test]
+    async fn one_that_waits_can_be_cancelled_and_the_next_of_its_lane_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = open(&dir).await;
+        for id in ["a", "b"] {
+            inbox.accept(event(id)).await.unwrap();
+        }
+        assert!(inbox.cancel(1).await.unwrap());
+        assert!(!inbox.cancel(1).await.unwrap());
+        let rows = inbox.claim(10).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [2]);
+        assert!(!inbox.cancel(2).await.unwrap(), "it runs");
+        assert_eq!(inbox.waiting(), 0);
     }
 
     #[tokio::test]
@@ -467,7 +572,7 @@ mod tests {
             inbox.store.read(states).await.unwrap()
         };
         let (a, b, c) = (short_id(1), short_id(2), short_id(3));
-        assert_eq!(states().await, format!("running {a}, running {b}, queued -"));
+        assert_eq!(states().await, format!("running {a}, running {b}, queued {c}"));
         let started = inbox.claim(2).await.unwrap();
         assert_eq!(started.iter().map(|row| &row.run).collect::<Vec<_>>(), [&a, &b]);
         assert!(inbox.claim(0).await.unwrap().is_empty());
@@ -478,7 +583,7 @@ mod tests {
         // Nobody takes it any more: it waits for the next start.
         assert!(inbox.close().await.is_empty());
         inbox.accept(event("d")).await.unwrap();
-        assert!(states().await.ends_with("queued -"));
+        assert!(states().await.ends_with(&format!("queued {}", short_id(4))));
     }
 
     #[tokio::test]

@@ -73,14 +73,14 @@ pub(super) fn past_line(past: &Past, lang: Lang, with_who: bool) -> String {
 }
 
 /// Whole seconds from one second on: nobody reads more.
-pub(super) fn span(ms: i64) -> String {
+pub fn span(ms: i64) -> String {
     let ms = u64::try_from(ms).unwrap_or(0);
     let whole = if ms >= 1_000 { ms / 1_000 * 1_000 } else { ms };
     format_duration(Duration::from_millis(whole))
 }
 
 /// Who started it: the name that a message carried.
-pub(super) fn who(past: &Past) -> String {
+pub fn who(past: &Past) -> String {
     match &past.inbound {
         Some(Inbound::Message(message)) if !message.sender.nick.is_empty() => {
             message.sender.nick.clone()
@@ -90,7 +90,7 @@ pub(super) fn who(past: &Past) -> String {
 }
 
 /// All of it. `full`: to somebody who may see what scripts log, and why they fail.
-pub(super) fn tell(past: &Past, lang: Lang, full: bool) -> String {
+pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
     let mut out = String::new();
     let colon = lang.pick("：", ": ");
     let mut add = |zh: &str, en: &str, value: &str| {
@@ -148,7 +148,7 @@ pub(super) fn tell(past: &Past, lang: Lang, full: bool) -> String {
 }
 
 /// A line as the journal has it, with its time as people read it.
-fn log_line(line: &str) -> String {
+pub fn log_line(line: &str) -> String {
     let mut parts = line.splitn(3, ' ');
     let at = parts.next().and_then(|at| at.parse().ok()).and_then(DateTime::from_timestamp_millis);
     match (at, parts.next(), parts.next()) {

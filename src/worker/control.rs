@@ -79,7 +79,9 @@ impl Dispatch {
             Control::Runs => self.runs(row, actor, lang).await,
             Control::Log(id) => self.log(id.as_deref(), actor, lang).await,
             Control::Again(id) => self.again(id.as_deref(), message, actor, lang).await,
-            Control::Schedules | Control::Trigger(_) => return self.timers(control, actor, lang).await,
+            Control::Schedules | Control::Trigger(_) => {
+                return self.timers(control, actor, lang).await;
+            }
             Control::Lock => Ok(phrases::not_yet("lock", lang)),
             Control::Help(_) => Ok(self
                 .library
@@ -133,6 +135,14 @@ impl Dispatch {
         self.inbox.cancel(past.id).await
     }
 
+    /// Whether there is a run `id` in the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn knows(&self, id: &str) -> Result<bool, Error> {
+        Ok(self.find(id).await?.is_some())
+    }
+
     async fn find(&self, id: &str) -> Result<Option<Past>, Error> {
         let id = id.to_owned();
         self.store.read(move |c| inbox::of_run(c, &id)).await
@@ -148,9 +158,8 @@ impl Dispatch {
             limit: 2 * LISTED,
             ..Filter::default()
         };
-        let ask = move |c: &Connection| {
-            Ok((inbox::unfinished(c, QUEUED)?, inbox::list(c, &filter)?))
-        };
+        let ask =
+            move |c: &Connection| Ok((inbox::unfinished(c, QUEUED)?, inbox::list(c, &filter)?));
         let (unfinished, ended) = self.store.read(ask).await?;
         let names = |id: &str| {
             let mut rows = unfinished.iter();
@@ -216,8 +225,7 @@ impl Dispatch {
     async fn asked(&self, id: Option<&str>, actor: &Actor) -> Result<Option<Past>, Error> {
         let me = actor.id().as_str().to_owned();
         let Some(id) = id else {
-            let filter =
-                Filter { person: Some(me), handled: true, limit: 1, ..Filter::default() };
+            let filter = Filter { person: Some(me), handled: true, limit: 1, ..Filter::default() };
             return Ok(self.store.read(move |c| inbox::list(c, &filter)).await?.pop());
         };
         let past = self.find(id).await?;

@@ -106,7 +106,9 @@ pub(super) fn unfit(run: &str, why: Unfit, lang: Lang) -> String {
         (Unfit::Forgotten, Lang::En) => {
             format!("The message of run {run} is not kept any more; send it again.")
         }
-        (Unfit::Control, Lang::Zh) => format!("运行 {run} 是给 moonbell 自己的消息，请直接再发一次。"),
+        (Unfit::Control, Lang::Zh) => {
+            format!("运行 {run} 是给 moonbell 自己的消息，请直接再发一次。")
+        }
         (Unfit::Control, Lang::En) => {
             format!("Run {run} was a word for moonbell itself; just send it again.")
         }

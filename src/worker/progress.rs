@@ -72,7 +72,9 @@ impl Dispatch {
             }
             let written = self.store.write(move |c| {
                 let mut notes = notes.iter();
-                notes.try_for_each(|note| inbox::note(c, note.row, note.waits, &note.account.account()))
+                notes.try_for_each(|note| {
+                    inbox::note(c, note.row, note.waits, &note.account.account())
+                })
             });
             if let Err(error) = written.await {
                 tracing::debug!(%error, "how far runs are cannot be noted");

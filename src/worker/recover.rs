@@ -53,9 +53,8 @@ impl Dispatch {
             Ok(fate)
         };
         let recovered = self.inbox.recover(settle).await?;
-        let told = std::mem::take(
-            &mut *mine.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
+        let told =
+            std::mem::take(&mut *mine.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for told in told {
             outbox.posted(told);
         }

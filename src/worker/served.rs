@@ -63,9 +63,7 @@ impl Served {
     }
 
     pub(super) fn blanked(&self, error: Option<&str>) -> Blanked {
-        let clean = |text: &Option<String>| {
-            text.as_deref().map(|text| redact(text).into_owned())
-        };
+        let clean = |text: &Option<String>| text.as_deref().map(|text| redact(text).into_owned());
         let served = Self {
             script: self.script.clone().filter(|script| !script.is_empty()),
             version: self.version,

@@ -20,6 +20,7 @@ mod process;
 mod queues;
 mod reach;
 mod reload;
+mod runs;
 mod secrets;
 mod stage;
 mod start;
