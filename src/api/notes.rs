@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::clean::clean;
 use super::shell;
 use super::shell::process::Exit;
+use crate::config::redact;
 
 /// Of the lines together, and of one.
 const LOG_BYTES: usize = 8 << 10;
@@ -14,12 +15,17 @@ const LINE_CHARS: usize = 1_000;
 /// Of the end of the output.
 const OUTPUT_BYTES: usize = 4 << 10;
 
+/// What is left out of one endless line where it was cut: longer than most secrets.
+const SECRET_BYTES: usize = 1 << 10;
+
 /// Kept up to date while the run goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     log: VecDeque<String>,
     log_bytes: usize,
     output: Vec<u8>,
+    /// There was more before it.
+    cut: bool,
     exit: Option<String>,
     changes: u64,
 }
@@ -38,7 +44,12 @@ pub struct Noted {
 impl Notes {
     pub(crate) fn log(&mut self, at_ms: i64, level: &str, text: &str) {
         let line = match text.char_indices().nth(LINE_CHARS) {
-            Some((end, _)) => format!("{at_ms} {level} {}…", &text[..end]),
+            // Before it is cut: half a secret is not recognised any more.
+            Some(_) => {
+                let text = redact(text);
+                let end = text.char_indices().nth(LINE_CHARS).map_or(text.len(), |(end, _)| end);
+                format!("{at_ms} {level} {}…", &text[..end])
+            }
             None => format!("{at_ms} {level} {text}"),
         };
         self.log_bytes += line.len() + 1;
@@ -53,12 +64,14 @@ impl Notes {
 
     pub(crate) fn output(&mut self, bytes: &[u8]) {
         if bytes.len() >= OUTPUT_BYTES {
+            self.cut |= bytes.len() > OUTPUT_BYTES || !self.output.is_empty();
             self.output.clear();
         }
         self.output.extend_from_slice(&bytes[bytes.len().saturating_sub(OUTPUT_BYTES)..]);
         // Twice the room: of many small pieces each would move the rest.
         if self.output.len() > 2 * OUTPUT_BYTES {
             self.output.drain(..self.output.len() - OUTPUT_BYTES);
+            self.cut = true;
         }
         self.changes += 1;
     }
@@ -81,9 +94,13 @@ impl Notes {
         let log = (!self.log.is_empty())
             .then(|| self.log.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
         let output = (!self.output.is_empty()).then(|| {
-            let end = &self.output[self.output.len().saturating_sub(OUTPUT_BYTES)..];
+            let mut end = &self.output[self.output.len().saturating_sub(OUTPUT_BYTES)..];
+            if self.cut || end.len() < self.output.len() {
+                // What was cut in two at the beginning may be a secret, which would not be recognised any more.
+                let line = end.iter().position(|byte| *byte == b'\n').map(|last| last + 1);
+                end = &end[line.unwrap_or(SECRET_BYTES).min(end.len())..];
+            }
             let text = String::from_utf8_lossy(end);
-            // A character that was cut in two at the beginning.
             clean(text.trim_start_matches('\u{fffd}')).into_owned()
         });
         Noted { log, output, exit: self.exit.clone(), changes: self.changes }
@@ -105,9 +122,12 @@ mod tests {
         notes.log(7, "warn", &"x".repeat(100_000));
         notes.output(&[b'y'; 100_000]);
         notes.output("\n\x1b[31mthe end".as_bytes());
+        let cut = notes.noted().output.unwrap();
+        assert_eq!(cut, "the end", "a line that was cut in two is left out");
+        notes.output(&[b'z'; 2_000]);
         let noted = notes.noted();
         let (log, output) = (noted.log.unwrap(), noted.output.unwrap());
         assert!(log.len() <= LOG_BYTES && log.contains("9999 info line 9999\n7 warn xxx"), "{log}");
-        assert!(output.len() <= OUTPUT_BYTES && output.ends_with("yyy\nthe end"), "{output}");
+        assert!(output.len() <= OUTPUT_BYTES && output.starts_with("the endzzz"), "{output}");
     }
 }

@@ -113,6 +113,8 @@ pub(super) fn args_text(args: &Json) -> Option<String> {
         return None;
     }
     let text = args.to_string();
+    // Before it is cut: half a secret is not recognised any more.
+    let text = if text.len() > ARGS_CHARS { redact(&text).into_owned() } else { text };
     Some(match text.char_indices().nth(ARGS_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -41,7 +41,7 @@ async fn log_tells_all_about_a_run_to_whoever_started_it_and_to_admins() {
     host.say(ALICE, "work shoes");
     host.until("it is done", |seen| seen.to(ALICE) == ["worked on shoes"]).await;
     host.until_true("its end is written", || {
-        host.journal("SELECT count(*) FROM inbox WHERE handler LIKE 'work%' AND state = 'done'")
+        host.journal("SELECT count(*) FROM inbox WHERE handler = 'work' AND state = 'done'")
             == 1
     })
     .await;
@@ -53,7 +53,7 @@ async fn log_tells_all_about_a_run_to_whoever_started_it_and_to_admins() {
     for part in [
         &format!("run: {run} · done"),
         "message: work shoes",
-        "handler: work <what> (work.luau v1)",
+        "handler: work (work.luau v1)",
         r#"args: {"what":"shoes"}"#,
         "exit: exit 3",
         "replies: 1",
@@ -146,12 +146,12 @@ async fn runs_lists_what_runs_waits_and_ended_and_stop_reaches_what_has_not_begu
     host.until("the list", |seen| seen.to(ALICE).len() == 2).await;
     let list = last(&host, ALICE);
     let lines: Vec<&str> = list.lines().collect();
-    assert!(lines[0].contains(" · running · ") && lines[0].ends_with("hold <name>"), "{list}");
+    assert!(lines[0].contains(" · running · ") && lines[0].ends_with("hold"), "{list}");
     assert!(
         lines[1].contains("waiting for its turn") && lines[1].ends_with("echo behind it"),
         "{list}"
     );
-    assert!(lines[2].contains(" · done · ") && lines[2].ends_with("echo <text...>"), "{list}");
+    assert!(lines[2].contains(" · done · ") && lines[2].ends_with("echo"), "{list}");
     assert_eq!(lines.len(), 3, "{list}");
     let waiting = lines[1].split(' ').next().unwrap().to_owned();
     host.say(BOB, &format!("stop {waiting}"));
@@ -296,7 +296,7 @@ async fn what_a_long_run_has_logged_survives_a_crash() {
     })
     .await;
     let run = json(&host, &["runs", "--json", "--state", "running"])[0].clone();
-    assert_eq!((&run["handler"], &run["version"]), (&"slow <what>".into(), &1.into()));
+    assert_eq!((&run["handler"], &run["version"]), (&"slow".into(), &1.into()));
     let stage = host.kill().await;
     drop(gate);
     let host = HostProcess::spawn(stage).await;
