@@ -113,7 +113,8 @@ fn describe(state: &transport::State) -> status::Connection {
         transport::State::Deaf { reason } => ("deaf", Some(reason.clone())),
         transport::State::BackingOff { reason, .. } => ("backing_off", Some(reason.clone())),
         transport::State::Refused { reason, .. } => ("refused", Some(reason.clone())),
-        transport::State::Stopped => ("stopped", None),
+        // The host goes on until what runs has ended.
+        transport::State::Stopped => ("stopping", None),
     };
     status::Connection { state: word.to_owned(), error, ..status::Connection::default() }
 }

@@ -41,7 +41,8 @@ pub struct Status {
 #[serde(default)]
 pub struct Connection {
     /// `connecting`; `connected`; `deaf`: open, but nothing came any more, so another one is being opened;
-    /// `backing_off` until the next attempt; `refused`: DingTalk will not have this app; `stopped`.
+    /// `backing_off` until the next attempt; `refused`: DingTalk will not have this app; `stopping`: nothing is taken any
+    /// more, what runs may end.
     #[serde(rename = "connection")]
     pub state: String,
     /// Unix time, UTC: since when it is so.
