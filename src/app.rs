@@ -8,7 +8,6 @@ mod report;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -208,11 +207,6 @@ impl App {
         &self.library
     }
 
-    /// The connection's state, which follows it.
-    pub fn connection(&self) -> watch::Receiver<transport::State> {
-        self.stream.state()
-    }
-
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
         Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
@@ -256,7 +250,7 @@ impl App {
             url: self.url.clone(),
             console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
-            connection: self.stream.state(),
+            link: self.stream.link(),
             dispatch: self.dispatch.clone(),
         };
         let stages = Stages::default();
