@@ -109,11 +109,26 @@ impl Inbox {
     ///
     /// Messages whose text `bypass` accepts wait for nobody: `stop` must be heard while what it stops is running.
     pub async fn open(store: Store, bypass: fn(&str) -> bool) -> Result<Self, Error> {
+        Self::open_after(store, bypass, None).await
+    }
+
+    /// Opens the journal as [`Inbox::open`] does. What has waited longer than `late` until now, because no host was
+    /// there, is handed out as late: nobody expects it to be run any more.
+    pub async fn open_after(
+        store: Store,
+        bypass: fn(&str) -> bool,
+        late: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let limit_ms = late.and_then(|late| i64::try_from(late.as_millis()).ok());
+        let oldest = limit_ms.map_or(i64::MIN, |limit| now_ms() - limit);
         let waiting = store
-            .read(|c| {
-                c.prepare("SELECT id, lane FROM inbox WHERE state = 'queued' ORDER BY id")?
-                    .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
-                    .collect::<rusqlite::Result<Vec<_>>>()
+            .read(move |c| {
+                c.prepare(
+                    "SELECT id, CASE WHEN received_at_ms < ?1 AND lane NOT LIKE ?2 || '%' THEN ?2 ELSE '' END || lane
+                     FROM inbox WHERE state = 'queued' ORDER BY id",
+                )?
+                .query_map(params![oldest, LATE], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
         let mut lanes = Lanes::default();

@@ -149,7 +149,7 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
         dead.err
     );
 
-    let host = Instance::acquire(&state).unwrap();
+    let host = Instance::acquire(&state, "run").unwrap();
     let live = home.run(&["status"]);
     assert_eq!(live.code, 0, "{live:?}");
     insta::assert_snapshot!(live.out.replace(&std::process::id().to_string(), "PID"), @r"

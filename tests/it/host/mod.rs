@@ -15,6 +15,7 @@ mod explain;
 mod files;
 mod handover;
 mod moments;
+mod offline;
 mod order;
 mod process;
 mod queues;
