@@ -78,6 +78,12 @@ impl Report {
             state: word.to_owned(),
             since_ms: unix_ms(state.since),
             error: state.error.map(|error| redact(&error).into_owned()),
+            warning: state.closed_soon.map(|times| {
+                format!(
+                    "DingTalk closed {times} connections soon after they were opened: another program may be connected with \
+                     this client id, perhaps on another computer"
+                )
+            }),
             hint,
             until_ms: until.map(unix_ms),
             last_frame_at_ms: self.link.heard_at().map(unix_ms),

@@ -102,6 +102,9 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     if let Some(error) = &moment.connection.error {
         let _ = write!(text, "\n  reason: {}", escape(error));
     }
+    if let Some(warning) = &moment.connection.warning {
+        let _ = write!(text, "\n  warning: {}", escape(warning));
+    }
     if let Some(hint) = &moment.connection.hint {
         let _ = write!(text, "\n  hint: {}", escape(hint));
     }

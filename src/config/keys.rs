@@ -14,6 +14,7 @@ pub(crate) enum Kind {
     /// Address and port to listen on.
     Listen,
     Path,
+    /// A time such as `"10s"`.
     Duration,
     /// A list of strings.
     List,
@@ -206,6 +207,14 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"5m\"",
         doc: "After an outage longer than this (no network, the computer slept, moonbell was stopped) the owner is told from \
               when to when, and what came late. At least \"1m\".",
+    },
+    Key {
+        path: "shutdown.deadline",
+        kind: Kind::Duration,
+        default: "\"10s\"",
+        doc: "How long runs may go on after Ctrl-C or SIGTERM; then they are interrupted and their people are told. Ending \
+              cards and sending what is left may take 15 seconds more: keep the sum below what your service manager \
+              waits (systemd: 90 s).",
     },
     Key {
         path: "secrets",

@@ -36,6 +36,7 @@ pub struct Config {
     pub access: Access,
     pub console: Console,
     pub connection: Connection,
+    pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
 }
@@ -76,6 +77,7 @@ impl Config {
             access: Access::default(),
             console: Console { listen: local(7878) },
             connection: Connection::default(),
+            shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
     }
@@ -182,6 +184,12 @@ impl Default for Connection {
             collect: Duration::from_mins(2),
         }
     }
+}
+
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// How long runs may go on when the host is asked to stop; then they are interrupted.
+    pub deadline: Duration,
 }
 
 /// A value that never prints.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
+use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Store;
 use crate::transport::Link;
@@ -49,7 +50,14 @@ struct Known {
     detail: Option<String>,
     /// When to tell of what is over.
     tell_at: Option<Instant>,
+    /// The owner knows what DingTalk refuses at present.
+    refused: bool,
+    /// The owner knows that a second host seems to be there, and since when.
+    rival: Option<Instant>,
 }
+
+/// A second host that comes and goes is one piece of news a day.
+const RIVAL_AGAIN: Duration = Duration::from_hours(24);
 
 impl Watch {
     /// Runs until `stop`, and then notes that the host ended in order.
@@ -93,6 +101,17 @@ impl Watch {
         } else {
             known.blame(&state.phase);
         }
+        // Where only the messages are kept from us, the owner can still be told; else the terminal and the log say it.
+        if let Phase::Refused { reason, hint, can_send: true, .. } = &state.phase
+            && !known.refused
+        {
+            self.say(|lang| notice::refused(reason, hint.as_deref(), lang)).await?;
+            known.refused = true;
+        }
+        if state.closed_soon.is_some() && known.rival.is_none_or(|at| at.elapsed() >= RIVAL_AGAIN) {
+            self.say(notice::rival).await?;
+            known.rival = Some(Instant::now());
+        }
         if known.tell_at.is_some_and(|at| Instant::now() >= at) {
             self.tell().await?;
             known.tell_at = None;
@@ -130,6 +149,7 @@ impl Watch {
             known.tell_at = Some(Instant::now() + self.settings.collect);
         }
         known.heard_at_ms = Some(heard);
+        known.refused = false;
         known.cause = None;
         known.detail = None;
         Ok(())
@@ -153,6 +173,12 @@ impl Watch {
             .await
     }
 
+    async fn say(&self, text: impl FnOnce(Lang) -> String) -> Result<(), Error> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        let lang = self.store.read(notice::lang).await?;
+        self.outbox.post("connection", vec![notice::to_owner(owner, text(lang))]).await
+    }
+
     async fn end(&self, known: &Known) {
         let Some(heard) = known.heard_at_ms else { return };
         if let Err(error) = self.store.write(move |c| table::heard(c, heard, true)).await {
@@ -166,7 +192,15 @@ impl Known {
         let cause =
             contact.map(|contact| if contact.stopped { Cause::Stopped } else { Cause::Died });
         let heard_at_ms = contact.map(|contact| contact.heard_at_ms);
-        Self { heard_at_ms, noted_at_ms: 0, cause, detail: None, tell_at: None }
+        Self {
+            heard_at_ms,
+            noted_at_ms: 0,
+            cause,
+            detail: None,
+            tell_at: None,
+            refused: false,
+            rival: None,
+        }
     }
 
     /// The first cause of a stretch is the one; but what DingTalk refuses, somebody has to mend.

@@ -1,4 +1,4 @@
-//! What the owner reads after an outage, in the language that they last wrote in.
+//! What the owner reads after an outage, in the language in which people last wrote.
 
 use std::fmt::Write as _;
 
@@ -23,6 +23,8 @@ use crate::router::Lang;
 const LISTED: usize = 10;
 /// Outages that are listed in one notice.
 const STRETCHES: usize = 5;
+/// What came sooner than this is not late, whatever lay before it.
+const PROMPT_MS: i64 = 10_000;
 /// Of what somebody wrote.
 const QUOTED_CHARS: usize = 40;
 /// Of what went wrong.
@@ -47,14 +49,44 @@ pub(super) fn write(c: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
                 gap.from_ms <= message.sent_at_ms
                     && message.sent_at_ms <= gap.to_ms
                     && past.received_at_ms >= gap.to_ms
+                    && past.received_at_ms - message.sent_at_ms >= PROMPT_MS
             })
         })
         .collect();
-    let lang = inbox::last(c)?.and_then(|past| match past.inbound {
+    Ok(Some((text(&outages, &late, lang(c)?), *last)))
+}
+
+/// The language of the last message that came: with one owner and a few people, mostly theirs too.
+pub(super) fn lang(c: &Connection) -> rusqlite::Result<Lang> {
+    let last = inbox::last(c)?.and_then(|past| match past.inbound {
         Some(Inbound::Message(message)) => Lang::of(&message.text),
         _ => None,
     });
-    Ok(Some((text(&outages, &late, lang.unwrap_or_default()), *last)))
+    Ok(last.unwrap_or_default())
+}
+
+/// DingTalk will not let messages come in, for a reason that somebody has to mend.
+pub(super) fn refused(reason: &str, hint: Option<&str>, lang: Lang) -> String {
+    let hint = hint.map(|hint| format!("\n{hint}")).unwrap_or_default();
+    match lang {
+        Lang::Zh => format!(
+            "⛔ 钉钉拒绝了我的连接，我收不到任何消息：{reason}{hint}\n每 5 分钟会再试一次。"
+        ),
+        Lang::En => format!(
+            "⛔ DingTalk refuses my connection, so no message reaches me: {reason}{hint}\nI try again every 5 minutes."
+        ),
+    }
+}
+
+/// A second host seems to be there.
+pub(super) fn rival(lang: Lang) -> String {
+    lang.pick(
+        "⚠️ 钉钉反复断开我刚建立的连接，很可能有另一个程序（也许在另一台电脑上）在用同一个 client id。这样消息会分给两边，请停掉其中一个，或者各用各的应用。",
+        "⚠️ DingTalk keeps closing my connections soon after they were opened. Most likely another program, perhaps on another \
+         computer, is connected with the same client id: each then gets some of the messages. Stop one of them, or give each \
+         an app of its own.",
+    )
+    .to_owned()
 }
 
 fn text(outages: &[&Outage], late: &[(Past, Message)], lang: Lang) -> String {

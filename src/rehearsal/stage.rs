@@ -46,6 +46,7 @@ use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::worker::Dispatch;
 use crate::worker::Late;
+use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
 
@@ -317,6 +318,8 @@ impl Stage {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            finish: Duration::ZERO,
+            places: Places::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use super::rivals::WITHIN;
 use super::socket::Counters;
 
 /// The connection at one moment.
@@ -15,6 +16,9 @@ pub struct State {
     pub since: SystemTime,
     /// The last thing that went wrong, until it is up again.
     pub error: Option<String>,
+    /// Connections that the server closed soon after they were opened, lately and more than by chance: another host may
+    /// be connected as the same app.
+    pub closed_soon: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub enum Phase {
         until: SystemTime,
         reason: String,
         hint: Option<String>,
+        /// Whether messages can be sent all the same: the credentials are right, something else is not.
+        can_send: bool,
     },
     Stopped,
 }
@@ -52,7 +58,7 @@ impl Phase {
 
 impl State {
     pub(super) fn new() -> Self {
-        Self { phase: Phase::Connecting, since: SystemTime::now(), error: None }
+        Self { phase: Phase::Connecting, since: SystemTime::now(), error: None, closed_soon: None }
     }
 
     pub fn is_up(&self) -> bool {
@@ -90,6 +96,9 @@ impl Link {
         let mut state = self.state.borrow().clone();
         if !state.is_up() {
             return state;
+        }
+        if state.since.elapsed().is_ok_and(|lived| lived >= WITHIN) {
+            state.closed_soon = None;
         }
         let heard = self.heard_at().map_or(state.since, |heard| heard.max(state.since));
         let silent = heard.elapsed().unwrap_or_default();

@@ -6,6 +6,7 @@
 mod backoff;
 mod link;
 mod quiet;
+mod rivals;
 mod socket;
 mod stream;
 mod wake;

@@ -44,7 +44,9 @@ const WRITE_QUEUE: usize = 2 * MAX_IN_FLIGHT;
 pub(super) enum Ending {
     /// The host stops.
     Stopped,
-    /// The server or the network closed it.
+    /// The server closed it in order.
+    ClosedByServer(String),
+    /// It broke.
     Closed(String),
     /// It is open but nothing comes: no answer to pings, or no frame for too long.
     Deaf(String),
@@ -214,7 +216,7 @@ impl Socket {
                     }
                 }
                 message = incoming.next(), if !full => match message {
-                    None => break Ending::Closed("the server closed it".to_owned()),
+                    None => break Ending::ClosedByServer("the server closed it".to_owned()),
                     Some(Err(error)) => break Ending::Closed(describe(&error)),
                     Some(Ok(WsMessage::Text(text))) => {
                         self.heard(&mut watch);
@@ -236,7 +238,7 @@ impl Socket {
                     // The TCP connection may stay open for long after it.
                     Some(Ok(WsMessage::Close(close))) => {
                         let why = close.map(|close| format!(" ({} {})", u16::from(close.code), short(&close.reason)));
-                        break Ending::Closed(format!("the server closed it{}", why.unwrap_or_default()));
+                        break Ending::ClosedByServer(format!("the server closed it{}", why.unwrap_or_default()));
                     }
                     Some(Ok(WsMessage::Binary(_) | WsMessage::Frame(_))) => {
                         add(&self.counters.malformed);

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Fatal;
 use super::backoff::Backoff;
 use super::link::{Link, Phase, State};
+use super::rivals::Rivals;
 use super::socket::{Counters, Ended, Ending, News, Socket, Ws, describe};
 use super::wake::slept;
 use crate::dingtalk::ApiError;
@@ -166,6 +167,7 @@ impl Stream {
         let mut backoff = Backoff::new(self.timing.backoff, self.timing.backoff_cap);
         // A server that sends no keepalive looks deaf each time; then it is given more time, up to a bound.
         let mut silence = self.timing.silence;
+        let mut rivals = Rivals::default();
         for id in 0u64.. {
             // One that is deaf, or about to move, is what it is until there is another.
             if !matches!(self.state.borrow().phase, Phase::Deaf { .. } | Phase::Connected) {
@@ -209,6 +211,7 @@ impl Stream {
                     }
                     match ended {
                         Next::Move => {
+                            self.closed(&mut rivals, since.elapsed());
                             tracing::info!(
                                 "the server will close this connection; opening the next one"
                             );
@@ -234,6 +237,10 @@ impl Stream {
                             self.enter(Phase::Connecting);
                             backoff.reset();
                             backoff.next_unless_first()
+                        }
+                        Next::Ended(Ended { ending: Ending::ClosedByServer(reason), .. }) => {
+                            self.closed(&mut rivals, since.elapsed());
+                            self.back_off(backoff.next(), reason)
                         }
                         Next::Ended(Ended { ending: Ending::Closed(reason), .. }) => {
                             self.back_off(backoff.next(), reason)
@@ -317,8 +324,25 @@ impl Stream {
         });
         tracing::error!(hint, wait_secs = wait.as_secs(), "DingTalk refuses this app: {error}");
         let until = SystemTime::now() + wait;
-        self.enter(Phase::Refused { until, reason: error.to_string(), hint });
+        let can_send = !matches!(error.class, Class::Credentials | Class::Token);
+        self.enter(Phase::Refused { until, reason: error.to_string(), hint, can_send });
         wait
+    }
+
+    /// The server closed a connection that lived so long.
+    fn closed(&self, rivals: &mut Rivals, lived: Duration) {
+        let closed_soon = rivals.closed(lived);
+        let news = closed_soon.filter(|_| self.state.borrow().closed_soon.is_none());
+        if let Some(times) = news {
+            tracing::warn!(
+                times,
+                hint = "look for another moonbell or bot that runs with this client id, perhaps on another computer; give \
+                        each an app of its own",
+                "DingTalk keeps closing connections soon after they were opened, as it does when two programs are \
+                 connected as the same app"
+            );
+        }
+        self.state.send_modify(|state| state.closed_soon = closed_soon);
     }
 
     fn back_off(&self, wait: Duration, reason: String) -> Duration {

@@ -172,7 +172,7 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
         error: Some("DingTalk answered 401 authFailed".to_owned()),
         hint: Some("check the client id and secret".to_owned()),
         until_ms: Some(1_763_800_300_000),
-        last_frame_at_ms: None,
+        ..Connection::default()
     };
     Status { connection, ..moment.clone() }.write(&state).unwrap();
     let refused = home.run(&["status"]).out.replace(&std::process::id().to_string(), "PID");

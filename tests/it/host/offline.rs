@@ -191,3 +191,39 @@ async fn an_outage_of_the_network_is_told_with_its_reason_and_a_blip_is_not() {
     assert_eq!(host.journal(outages), 1);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_host_elsewhere_is_suspected_when_connections_are_closed_again_and_again() {
+    let stage = Setup::new().sim(|options| options.evict_older_connections = true).stage().await;
+    // The same app on "another computer": its own state, and locks that this one does not see.
+    let mut other = stage.config();
+    other.state.dir = stage.path("elsewhere");
+    other.state.locks = stage.path("elsewhere/locks");
+    other.access.owner = None;
+    let app = moonbell::app::App::open(other, "run", None).await.unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(Box::pin(app.timing(super::stage::quick()).run(stop.clone())));
+    let host = stage.start().await;
+    host.until("the owner is told", |seen| {
+        seen.to(OWNER).iter().any(|text| text.contains("with the same client id"))
+    })
+    .await;
+    stop.cancel();
+    running.join_next().await.unwrap().unwrap().unwrap();
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dingtalk_refuses_is_told_to_the_owner_while_sending_still_works() {
+    let host = Setup::new().start().await;
+    host.fail("/v1.0/gateway", HttpFaultKind::Status { status: 400 }, u32::MAX);
+    host.sim.faults(&FaultOrder { close: true, ..FaultOrder::default() });
+    host.until("the owner is told", |seen| {
+        seen.to(OWNER).iter().any(|text| {
+            text.starts_with("⛔ DingTalk refuses my connection") && text.contains("Stream mode")
+        })
+    })
+    .await;
+    host.stop().await;
+}
