@@ -51,6 +51,9 @@ pub struct Connection {
     /// What went wrong, while it is down.
     #[serde(rename = "connection_error")]
     pub error: Option<String>,
+    /// What looks wrong, though it may be up.
+    #[serde(rename = "connection_warning")]
+    pub warning: Option<String>,
     /// What somebody can do about it.
     #[serde(rename = "connection_hint")]
     pub hint: Option<String>,
