@@ -9,6 +9,7 @@ mod dispatch;
 mod held;
 mod moments;
 mod notices;
+mod parked;
 mod phrases;
 mod running;
 mod runtime;

@@ -16,6 +16,7 @@ mod files;
 mod handover;
 mod moments;
 mod order;
+mod outbox;
 mod process;
 mod queues;
 mod reach;
