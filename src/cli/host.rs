@@ -29,7 +29,7 @@ pub(super) fn keep_log(state: &Path) {
     }
 }
 
-/// Runs `work` until it ends. The first Ctrl-C or `SIGTERM` cancels its token, the second one ends at once: what was
+/// Runs `work` until it ends. The first Ctrl-C, `SIGTERM` or `SIGHUP` cancels its token, the second one ends at once: what was
 /// under way is in the journal, and the next start says so.
 ///
 /// What takes longer than a moment to end is named.
@@ -111,6 +111,8 @@ impl Left {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// The terminal is gone; `None` where that was to be survived (`nohup`).
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -120,6 +122,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
 
@@ -127,8 +130,20 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(()) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
+}
+
+/// Whether whoever started this process wants it to outlive its terminal. Listening would undo that.
+#[cfg(unix)]
+fn hangups_are_ignored() -> bool {
+    // Where that cannot be told, hang-ups keep whatever effect they have.
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 is the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]

@@ -12,6 +12,7 @@ mod explain;
 mod host;
 mod logs;
 mod news;
+mod outbox;
 mod remote;
 mod replay;
 mod run;
@@ -109,6 +110,7 @@ enum Command {
     Status(status::Status),
     Runs(runs::Runs),
     Logs(logs::Logs),
+    Outbox(outbox::Outbox),
     Check(check::Check),
     Test(test::Test),
     Explain(explain::Explain),
@@ -143,6 +145,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
+        Command::Outbox(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),
         Command::Explain(command) => command.run(&cli.global),

@@ -60,7 +60,22 @@ impl<'a> Check<'a> {
             }
             config.console.listen = listen;
         }
+        self.connection(&mut config);
+        let (least, most) = (Duration::ZERO, Duration::from_hours(1));
+        if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
+            config.shutdown.deadline = deadline;
+        }
         (config, self.warnings, self.problems, self.missing)
+    }
+
+    fn connection(&mut self, config: &mut Config) {
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 365));
+        if let Some(limit) = self.duration("connection.late_after", least, most) {
+            config.connection.late_after = limit;
+        }
+        if let Some(limit) = self.duration("connection.tell_after", least, most) {
+            config.connection.tell_after = limit;
+        }
     }
 
     fn dingtalk(&mut self, config: &mut Config, need: Need) {
@@ -193,6 +208,8 @@ impl<'a> Check<'a> {
         } else {
             self.homeless("state.dir");
         }
+        let data = self.source.places.data.as_ref().unwrap_or(&config.state.dir);
+        config.state.locks = data.join(super::LOCKS);
     }
 
     fn access(&mut self, config: &mut Config, need: Need) {
@@ -253,7 +270,7 @@ impl<'a> Check<'a> {
         self.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
     }
 
-    fn wrong(&mut self, path: &str, message: String, hint: &str) {
+    pub(super) fn wrong(&mut self, path: &str, message: String, hint: &str) {
         let place = self.place(path);
         self.problems.push(Problem::new(place, message).hint(hint));
     }
@@ -282,7 +299,7 @@ impl<'a> Check<'a> {
     }
 
     /// The text of a key; `None` when it is absent or empty, which is the same.
-    fn text(&self, path: &str) -> Option<String> {
+    pub(super) fn text(&self, path: &str) -> Option<String> {
         match &self.entries.get(path)?.value {
             Raw::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             _ => None,
@@ -317,40 +334,14 @@ impl<'a> Check<'a> {
     }
 
     fn history(&mut self, config: &mut Config) {
-        if let Some(keep) = self.duration("history.keep") {
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(100 * 365 * 24));
+        if let Some(keep) = self.duration("history.keep", least, most) {
             config.history.keep = keep;
         }
         if let Some(megabytes) = self.count("history.max_mb") {
             config.history.max_bytes =
                 Some(megabytes.saturating_mul(1 << 20)).filter(|bytes| *bytes > 0);
         }
-    }
-
-    /// A time span: a whole number and its unit.
-    fn duration(&mut self, path: &'static str) -> Option<Duration> {
-        let text = self.text(path)?;
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let seconds = match text[end..].trim_start() {
-            "s" => Some(1),
-            "m" => Some(60),
-            "h" => Some(60 * 60),
-            "d" => Some(24 * 60 * 60),
-            "w" => Some(7 * 24 * 60 * 60),
-            _ => None,
-        };
-        // A century is for ever.
-        let number = text[..end].parse::<u64>().ok().filter(|number| *number > 0);
-        let span = seconds.zip(number).and_then(|(unit, number)| number.checked_mul(unit));
-        if let Some(span) = span.filter(|span| *span <= 100 * 365 * 24 * 60 * 60) {
-            return Some(Duration::from_secs(span));
-        }
-        let message = format!("`{path}` is `{}`, which is not a time span", text.escape_debug());
-        self.wrong(
-            path,
-            message,
-            "write a number and a unit, for example \"30d\", \"12h\" or \"10m\"",
-        );
-        None
     }
 
     /// A limit; 0 is none.

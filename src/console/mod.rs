@@ -11,6 +11,7 @@ mod api;
 mod contact;
 mod guard;
 mod health;
+mod outbox;
 mod runs;
 
 use std::io;
@@ -29,6 +30,7 @@ use crate::worker::Dispatch;
 
 pub use answer::Refused;
 pub use contact::Contact;
+pub use outbox::Done as OutboxDone;
 
 /// What a request under way may take when the host ends.
 const PATIENCE: Duration = Duration::from_secs(1);

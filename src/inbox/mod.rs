@@ -23,6 +23,8 @@ mod key;
 mod recover;
 mod sweep;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod trials;
 
 use std::sync::{Arc, Mutex};
@@ -31,6 +33,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::message::Inbound;
+use crate::message::Message;
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
@@ -46,7 +49,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 const CLAIM: usize = 256;
 
 use begun::Begun;
-use desk::{ANSWER, Desk, Place, Shared};
+use desk::{ANSWER, Desk, LATE, Place, Shared};
 use ids::{Ids, short_id};
 
 pub use end::{Account, End, Own, State, complete, note, requeue};
@@ -64,6 +67,8 @@ pub struct Inbox {
     begun: Arc<Begun>,
     /// What the host before left, until it is settled.
     left: Arc<begun::Left>,
+    /// What came before this and has not begun is late; Unix milliseconds.
+    oldest_ms: i64,
 }
 
 /// What became of a delivery.
@@ -88,9 +93,19 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it took so long to come that nothing is to be run for it.
+    pub fn is_late(&self) -> bool {
+        self.lane.starts_with(LATE)
+    }
+
     /// Whether it came as the answer to a question.
     pub fn is_answer(&self) -> bool {
         self.lane.starts_with(ANSWER)
+    }
+
+    /// Whether it is heard whatever runs: a control word, or an answer.
+    pub fn is_urgent(&self) -> bool {
+        key::is_urgent(&self.lane)
     }
 }
 
@@ -99,8 +114,20 @@ impl Inbox {
     ///
     /// Messages whose text `bypass` accepts wait for nobody: `stop` must be heard while what it stops is running.
     pub async fn open(store: Store, bypass: fn(&str) -> bool) -> Result<Self, Error> {
+        Self::open_after(store, bypass, None).await
+    }
+
+    /// Opens the journal as [`Inbox::open`] does. What has waited longer than `late` until now, because no host was
+    /// there, is handed out as late: nobody expects it to be run any more.
+    pub async fn open_after(
+        store: Store,
+        bypass: fn(&str) -> bool,
+        late: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let limit_ms = late.and_then(|late| i64::try_from(late.as_millis()).ok());
+        let oldest = limit_ms.map_or(i64::MIN, |limit| now_ms() - limit);
         let opened = store
-            .write(|c| {
+            .write(move |c| {
                 // Rows of an older version have no name before they start.
                 let nameless: Vec<i64> = c
                     .prepare("SELECT id FROM inbox WHERE state = 'queued' AND run IS NULL")?
@@ -113,8 +140,12 @@ impl Inbox {
                     )?;
                 }
                 let waiting = c
-                    .prepare("SELECT id, lane FROM inbox WHERE state = 'queued' ORDER BY id")?
-                    .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                    // What is tried once more was expected all the while.
+                    .prepare(
+                        "SELECT id, CASE WHEN received_at_ms < ?1 AND attempt = 1 AND lane NOT LIKE ?2 || '%' THEN ?2
+                         ELSE '' END || lane FROM inbox WHERE state = 'queued' ORDER BY id",
+                    )?
+                    .query_map(params![oldest, LATE], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
                     .collect::<rusqlite::Result<Vec<_>>>()?;
                 let ids = Ids::open(c)?;
                 let reserved = ids.reserve(c)?;
@@ -123,7 +154,7 @@ impl Inbox {
             .await?;
         let (waiting, ids, reserved) = opened;
         ids.reserved(reserved);
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes::with_urgent(key::is_urgent);
         for (id, lane) in waiting {
             lanes.push(lane, id);
         }
@@ -137,6 +168,7 @@ impl Inbox {
             ids,
             begun: Arc::new(begun),
             left: Arc::new(left),
+            oldest_ms: oldest,
         })
     }
 
@@ -150,7 +182,13 @@ impl Inbox {
     /// # Cancel safety
     /// Once polled, the work is taken in even if the future is dropped: whoever delivers it again meets a duplicate.
     pub async fn accept(&self, inbound: Inbound) -> Result<Accepted, Error> {
-        let taken = self.take_in(inbound, None).await?;
+        self.accept_as(inbound, false).await
+    }
+
+    /// Takes work in as [`Inbox::accept`] does. One that is `late` waits in a lane of its own and answers no question:
+    /// its sender is told, and nothing is run.
+    pub async fn accept_as(&self, inbound: Inbound, late: bool) -> Result<Accepted, Error> {
+        let taken = self.take_in(inbound, None, late).await?;
         Ok(if taken.is_some() { Accepted::New } else { Accepted::Duplicate })
     }
 
@@ -164,16 +202,25 @@ impl Inbox {
         inbound: Inbound,
         of: String,
     ) -> Result<Option<String>, Error> {
-        Ok(self.take_in(inbound, Some(of)).await?.map(short_id))
+        Ok(self.take_in(inbound, Some(of), false).await?.map(short_id))
     }
 
-    async fn take_in(&self, inbound: Inbound, again: Option<String>) -> Result<Option<i64>, Error> {
+    async fn take_in(
+        &self,
+        inbound: Inbound,
+        again: Option<String>,
+        late: bool,
+    ) -> Result<Option<i64>, Error> {
         let key = key::of(&inbound);
-        let lane = key::lane(&inbound, self.bypass);
+        let mut lane = key::lane(&inbound, self.bypass);
+        if late {
+            lane.insert_str(0, LATE);
+        }
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let (shared, ids) = (Arc::clone(&self.shared), self.ids.clone());
         // What is repeated was said before any question that is open now.
-        let may_answer = again.is_none()
+        let may_answer = !late
+            && again.is_none()
             && match &inbound {
                 Inbound::Message(message) => !(self.bypass)(&message.text),
                 Inbound::CardAction(_) | Inbound::Event(_) => false,
@@ -250,9 +297,10 @@ impl Inbox {
         let Some(lane) = lane else { return Ok(false) };
         // An answer that goes past its lane has one of its own.
         let past = format!("{ANSWER}{id}");
+        let late = format!("{LATE}{lane}");
         let lane = {
             let lanes = &mut self.shared.desk().lanes;
-            let found = [lane, past].into_iter().find(|lane| lanes.remove(lane, id));
+            let found = [lane, past, late].into_iter().find(|lane| lanes.remove(lane, id));
             let Some(lane) = found else { return Ok(false) };
             lane
         };
@@ -279,14 +327,26 @@ impl Inbox {
     /// What is left of `room` is taken by messages that come until the next call: they start with their commit.
     /// On an error nothing is claimed, and the same rows come again.
     pub async fn claim(&self, room: usize) -> Result<Vec<Row>, Error> {
+        self.claim_with(room, 0).await
+    }
+
+    /// As [`Inbox::claim`], with `spare` places beside the room for what is [urgent](Row::is_urgent) alone.
+    pub async fn claim_with(&self, room: usize, spare: usize) -> Result<Vec<Row>, Error> {
         let taken = {
             let mut desk = self.shared.desk();
             // What the last call left room for, less what has come since.
             let started = std::mem::take(&mut desk.started);
             let room = room.saturating_sub(started.len() + desk.reserved);
-            let taken =
-                if started.is_empty() { desk.lanes.take(room.min(CLAIM)) } else { Vec::new() };
-            desk.room = room - taken.len();
+            let mut taken = Vec::new();
+            if started.is_empty() {
+                taken = desk.lanes.take_urgent((room + spare).min(CLAIM));
+                let left = room.min(CLAIM).saturating_sub(taken.len());
+                taken.extend(desk.lanes.take(left));
+            }
+            desk.room = room.saturating_sub(taken.len());
+            for (lane, _) in &taken {
+                desk.thin_out(lane);
+            }
             if taken.is_empty() {
                 return Ok(started);
             }
@@ -354,6 +414,18 @@ impl Inbox {
     pub fn waiting(&self) -> usize {
         let desk = self.shared.desk();
         desk.lanes.waiting() + desk.started.len()
+    }
+
+    /// Hands out, once each, the messages behind which so many of their person's wait that the person should know, with
+    /// the number of those that do.
+    pub fn crowded(&self) -> Vec<(Message, usize)> {
+        let mut desk = self.shared.desk();
+        let crowded = std::mem::take(&mut desk.crowded);
+        let with_count = |message: Message| {
+            let waiting = desk.lanes.waiting_in(&message.lane());
+            (message, waiting)
+        };
+        crowded.into_iter().map(with_count).collect()
     }
 
     /// The worker claims no more: whatever comes from now on waits for the next start. Returns what had been claimed for

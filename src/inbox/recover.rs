@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{Inbox, Row, requeue};
+use super::{Inbox, LATE, Row, requeue};
 use crate::store::Error;
 
 /// A row that was cut short.
@@ -61,7 +61,7 @@ impl Inbox {
     where
         F: Fn(&Connection, &Cut) -> rusqlite::Result<Fate> + Send + 'static,
     {
-        let (left, shared) = (self.left.clone(), self.shared.clone());
+        let (left, shared, oldest) = (self.left.clone(), self.shared.clone(), self.oldest_ms);
         self.store
             .write_then(
                 move |c| {
@@ -84,8 +84,14 @@ impl Inbox {
                         .collect::<rusqlite::Result<_>>()?;
                     let (mut interrupted, mut again) = (Vec::new(), Vec::new());
                     for found in cut {
-                        let (id, lane) = (found.id, found.lane.clone());
-                        let cut = found.cut(left.may_have_begun(id));
+                        let id = found.id;
+                        let began = left.may_have_begun(id);
+                        let is_late = !began && found.received_at_ms < oldest;
+                        let lane = match found.lane.strip_prefix(LATE) {
+                            None if is_late => format!("{LATE}{}", found.lane),
+                            _ => found.lane.clone(),
+                        };
+                        let cut = found.cut(began);
                         let fate = match &cut {
                             Some(cut) => settle(c, cut)?,
                             None => Fate::Interrupted,

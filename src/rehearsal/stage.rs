@@ -45,6 +45,8 @@ use crate::script::Vm;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::worker::Dispatch;
+use crate::worker::Late;
+use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
 
@@ -307,6 +309,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            late: Late::default(),
             dialogs,
             store: store.clone(),
             inbox: inbox.clone(),
@@ -317,6 +320,8 @@ impl Stage {
             running: Running::default(),
             turns: Turns::default(),
             live: beside,
+            finish: Duration::ZERO,
+            places: Places::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.
