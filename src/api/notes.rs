@@ -120,7 +120,7 @@ mod tests {
             notes.output(format!("out {n} 好\n").as_bytes());
         }
         notes.log(7, "warn", &"x".repeat(100_000));
-        notes.output(&[b'y'; 100_000]);
+        notes.output(&vec![b'y'; 100_000]);
         notes.output("\n\x1b[31mthe end".as_bytes());
         let cut = notes.noted().output.unwrap();
         assert_eq!(cut, "the end", "a line that was cut in two is left out");

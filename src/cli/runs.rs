@@ -154,6 +154,7 @@ pub(super) fn open(place: &Place) -> Result<Look> {
     })?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` wants")]
 pub(super) fn failed(error: crate::store::Error) -> Failed {
     let told = Failed::new(error.to_string());
     match error.hint() {

@@ -130,13 +130,14 @@ mod tests {
         let (begun, left) = Begun::open(dir.path());
         assert!(left.may_have_begun(1), "nothing is known of the host before");
         begun.mark(2);
-        begun.mark(SLOTS as i64 + 5);
+        let later = i64::try_from(SLOTS).unwrap() + 5;
+        begun.mark(later);
         drop(begun);
         let (_, left) = Begun::open(dir.path());
         if boot().is_none() {
             return;
         }
-        let began = [1, 2, 3, 5, SLOTS as i64 + 5].map(|id| left.may_have_begun(id));
+        let began = [1, 2, 3, 5, later].map(|id| left.may_have_begun(id));
         // Of 5 it is not known any more.
         assert_eq!(began, [false, true, false, true, true]);
     }

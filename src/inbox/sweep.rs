@@ -21,7 +21,7 @@ const BATCH: usize = 200;
 const NEWEST: i64 = 500;
 
 /// Rows that are looked at for one batch.
-const LOOK: usize = 2_000;
+const LOOK: i64 = 2_000;
 
 /// What is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ fn choose(c: &Connection, keep: Keep, cursor: i64) -> rusqlite::Result<Batch> {
     let mut select = c.prepare(
         "SELECT id, received_at_ms, ended_at_ms, lane = '', payload = '' FROM inbox WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = select.query(params![cursor, LOOK as i64])?;
+    let mut rows = select.query(params![cursor, LOOK])?;
     while let Some(row) = rows.next()? {
         let (id, received, ended): (i64, i64, Option<i64>) =
             (row.get(0)?, row.get(1)?, row.get(2)?);

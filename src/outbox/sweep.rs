@@ -3,13 +3,13 @@
 //! In small batches that are chosen on a read connection: the writer is held for a moment only. What still waits to be
 //! sent stays, however old, and so do cards that are open.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::Outbox;
 use crate::store::Error;
 
 /// Rows of one commit: some milliseconds of the writer.
-const BATCH: i64 = 200;
+const BATCH: usize = 200;
 
 impl Outbox {
     /// Forgets replies and cards of before `before_ms` (Unix milliseconds). Returns how many.
@@ -50,7 +50,7 @@ fn choose(c: &Connection, before_ms: i64) -> rusqlite::Result<(Vec<i64>, Vec<Str
     let mut select = c.prepare("SELECT id, created_at_ms, state FROM outbox ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= before_ms || replies.len() as i64 >= BATCH {
+        if row.get::<_, i64>(1)? >= before_ms || replies.len() >= BATCH {
             break;
         }
         if row.get_ref(2)?.as_str() != Ok("queued") {
@@ -58,8 +58,8 @@ fn choose(c: &Connection, before_ms: i64) -> rusqlite::Result<(Vec<i64>, Vec<Str
         }
     }
     let cards = c
-        .prepare("SELECT id FROM cards WHERE state = 'closed' AND created_at_ms < ?1 LIMIT ?2")?
-        .query_map(params![before_ms, BATCH], |row| row.get(0))?
+        .prepare("SELECT id FROM cards WHERE state = 'closed' AND created_at_ms < ?1 LIMIT 200")?
+        .query_map([before_ms], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok((replies, cards))
 }

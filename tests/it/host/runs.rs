@@ -41,8 +41,7 @@ async fn log_tells_all_about_a_run_to_whoever_started_it_and_to_admins() {
     host.say(ALICE, "work shoes");
     host.until("it is done", |seen| seen.to(ALICE) == ["worked on shoes"]).await;
     host.until_true("its end is written", || {
-        host.journal("SELECT count(*) FROM inbox WHERE handler = 'work' AND state = 'done'")
-            == 1
+        host.journal("SELECT count(*) FROM inbox WHERE handler = 'work' AND state = 'done'") == 1
     })
     .await;
     let run = json(&host, &["runs", "--json"])[0]["run"].as_str().unwrap().to_owned();
