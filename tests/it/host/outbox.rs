@@ -211,6 +211,27 @@ async fn what_dingtalk_calls_too_large_arrives_in_smaller_pieces() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_throttled_is_tried_again_and_one_that_stays_so_is_told_to_the_handler() {
+    let file = r#"
+        bot.command("file", function(ctx)
+            fs.write("a.zip", "content")
+            local ok, err = ctx:send_file("a.zip")
+            ctx:reply(if ok then "sent" else "not sent: " .. err.kind)
+        end)
+    "#;
+    let host = Setup::new().script("file.luau", file).start().await;
+    host.fail("/media/upload", HttpFaultKind::Throttle, 2);
+    host.say(ALICE, "file");
+    host.until("the third try", |seen| seen.to(ALICE).last() == Some(&"sent")).await;
+    host.fail("/media/upload", HttpFaultKind::Throttle, 100);
+    host.say(ALICE, "file");
+    host.until("the end of patience", |seen| seen.to(ALICE).last() == Some(&"not sent: throttled"))
+        .await;
+    assert_eq!(calls(&host, "/media/upload"), 6);
+    host.stop().await;
+}
+
 // ---- The command ----
 
 struct Answer {
