@@ -48,11 +48,11 @@ pub struct ApiError {
     /// DingTalk's code, or one word of ours (`timeout`, `connect`, `gateway`).
     pub code: String,
     pub message: String,
-    pub request_id: Option<Box<str>>,
+    pub request_id: Option<Box<String>>,
     /// How long to wait before a repetition makes sense, where the answer says or the limit is known.
     pub retry_after: Option<Duration>,
     /// The page where the owner mends it.
-    pub page: Option<Box<str>>,
+    pub page: Option<Box<String>>,
 }
 
 /// How far "too many calls" reaches.
@@ -200,7 +200,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         class,
         code: answer.code,
         message: redact(&answer.message, &[]),
-        request_id: answer.request_id.map(String::into_boxed_str),
+        request_id: answer.request_id.map(Box::new),
         retry_after,
         page: None,
     })
