@@ -30,6 +30,8 @@ pub struct Status {
     pub runs: Runs,
     /// Replies not yet accepted by DingTalk.
     pub outbox: u64,
+    /// Replies that could not be sent and wait for somebody to deal with them.
+    pub parked: u64,
     /// The local page, for `dev`.
     pub url: Option<String>,
     /// Address of the console, without its key.
@@ -51,6 +53,9 @@ pub struct Connection {
     /// What went wrong, while it is down.
     #[serde(rename = "connection_error")]
     pub error: Option<String>,
+    /// What looks wrong, though it may be up.
+    #[serde(rename = "connection_warning")]
+    pub warning: Option<String>,
     /// What somebody can do about it.
     #[serde(rename = "connection_hint")]
     pub hint: Option<String>,

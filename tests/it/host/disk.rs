@@ -91,6 +91,11 @@ async fn a_full_disk_delays_messages_and_loses_none() {
     host.until("with room again, all are answered", |seen| seen.all().len() >= 21).await;
     host.say(ALICE, "echo after");
     host.until("and what comes next", |seen| seen.to(ALICE).last() == Some(&"after")).await;
+    // Each of them failed many times, and came again as often: that is one piece of news, not thousands of lines.
+    for news in ["cannot be stored yet", "is left unacknowledged"] {
+        let lines = host.lines("err").iter().filter(|line| line.contains(news)).count();
+        assert!(lines <= 2, "{lines} lines say `{news}`");
+    }
     let ran = host.lines("ran");
     assert_eq!(ran.len(), 21, "{ran:?}");
     host.look(|seen| assert_eq!(seen.all().len(), 22, "{:?}", seen.all()));
