@@ -77,7 +77,7 @@ pub(crate) async fn run() {
         "\nsoak: {minutes} minutes at {PER_SECOND} messages/s of {PEOPLE} people, a save every {SAVE_EVERY:?}, a connection lost every {CONNECTION_LOST_EVERY:?}"
     );
     println!(
-        "{:>6}{:>9}{:>7}{:>6}{:>9}{:>9}{:>8}{:>7}{:>11}{:>9}{:>10}{:>10}{:>10}{:>9}",
+        "{:>6}{:>9}{:>7}{:>6}{:>9}{:>9}{:>8}{:>9}{:>11}{:>9}{:>10}{:>10}{:>10}{:>9}",
         "minute",
         "answers",
         "again",
@@ -119,7 +119,7 @@ pub(crate) async fn run() {
             break;
         };
         println!(
-            "{minute:>6}{:>9}{:>7}{:>6}{:>9}{:>9}{:>8}{:>7}{:>11}{:>9}{:>10}{:>10}{:>10}{:>9}",
+            "{minute:>6}{:>9}{:>7}{:>6}{:>9}{:>9}{:>8}{:>9}{:>11}{:>9}{:>10}{:>10}{:>10}{:>9}",
             times.len(),
             counts.again.swap(0, Ordering::Relaxed),
             counts.lost.load(Ordering::Relaxed),
