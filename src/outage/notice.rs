@@ -107,7 +107,7 @@ fn text(outages: &[&Outage], late: &[(Past, Message)], lang: Lang) -> String {
     match (late.len(), lang) {
         (0, Lang::Zh) => text.push_str("这段时间里发给我的消息，没有一条补送到。"),
         (0, Lang::En) => {
-            text.push_str("No message that was sent to me in that time has come since.")
+            text.push_str("No message that was sent to me in that time has come since.");
         }
         (n, Lang::Zh) => {
             let _ = write!(text, "有 {n} 条消息晚到：");

@@ -280,9 +280,10 @@ async fn a_reaction_is_put_on_and_taken_off_and_never_fails_a_run() {
     assert!(reactions(&id, &["🤔 thinking"]));
     for (kind, said) in [
         (HttpFaultKind::Throttle, "throttled"),
-        (HttpFaultKind::MissingScope { scope: "qyapi_robot_sendmsg".to_owned() }, "refused"),
         (HttpFaultKind::Reset, "network"),
         (HttpFaultKind::Html, "network"),
+        // Last, for it holds for a while.
+        (HttpFaultKind::MissingScope { scope: "qyapi_robot_sendmsg".to_owned() }, "refused"),
     ] {
         host.fail("/v1.0/robot/emotion", kind, 1);
         let before = host.look(|seen| seen.to(ALICE).len());

@@ -32,7 +32,7 @@ const TO_PERSON: &str = "POST /v1.0/robot/oToMessages/batchSend";
 fn calls(host: &Stage, path: &str) -> u64 {
     host.look(|seen| {
         let all = &seen.state.counters.calls;
-        all.iter().filter(|(call, _)| call.contains(path)).map(|(_, count)| u64::from(*count)).sum()
+        all.iter().filter(|(call, _)| call.contains(path)).map(|(_, count)| *count).sum()
     })
 }
 
