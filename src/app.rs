@@ -163,7 +163,7 @@ impl App {
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
-        let outbox = Outbox::open(store.clone()).await?;
+        let outbox = Outbox::open(store.clone()).await?.with_owner(config.access.owner.clone());
         let client = Client::new(&config.dingtalk)?;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();

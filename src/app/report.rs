@@ -72,7 +72,8 @@ impl Report {
             Phase::Deaf { .. } => ("deaf", None, None),
             Phase::BackingOff { until, .. } => ("backing_off", None, Some(until)),
             Phase::Refused { until, hint, .. } => ("refused", hint, Some(until)),
-            Phase::Stopped => ("stopped", None, None),
+            // The host goes on until what runs has ended.
+            Phase::Stopped => ("stopping", None, None),
         };
         status::Connection {
             state: word.to_owned(),
@@ -117,6 +118,7 @@ impl Report {
                 failed: ended.failed,
             },
             outbox: count(self.dispatch.outbox.waiting()),
+            parked: count(self.dispatch.outbox.parked()),
             url: self.url.clone(),
             console: self.console.clone(),
         }

@@ -312,6 +312,10 @@ impl Dispatch {
                     let text = self.timers(&control, &actor, lang).await;
                     return Outcome::saying(message, text);
                 }
+                Verdict::Control(Control::Parked(order)) => {
+                    let text = self.parked(&order, message, &actor, lang).await;
+                    return Outcome::saying(message, text);
+                }
                 Verdict::Control(control) => return self.control(&control, message, &actor, lang),
                 _ => {
                     let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
@@ -519,6 +523,7 @@ impl Dispatch {
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
             Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
+            Control::Parked(_) => unreachable!("answered by `parked`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self
                 .library
