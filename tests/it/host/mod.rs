@@ -17,6 +17,7 @@ mod handover;
 mod moments;
 mod order;
 mod process;
+mod protocol;
 mod queues;
 mod reach;
 mod reload;
