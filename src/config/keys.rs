@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     /// Address and port to listen on.
     Listen,
     Path,
+    /// A time such as `"10s"`.
+    Duration,
     /// A list of strings.
     List,
     /// An open table: any name, each with a list of staff ids.
@@ -37,6 +39,7 @@ impl Kind {
             Self::Url => "an address such as \"https://api.dingtalk.com\"",
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
+            Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
             Self::Secrets => Self::Secret.expected(),
@@ -188,6 +191,14 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"127.0.0.1:7878\"",
         doc: "Where the console listens, on this computer only: `GET /health` for monitors, and what other commands ask the running \
               host for. If it is taken, a free port is used and named in the log. Port 0: any free one.",
+    },
+    Key {
+        path: "shutdown.deadline",
+        kind: Kind::Duration,
+        default: "\"10s\"",
+        doc: "How long runs may go on after Ctrl-C or SIGTERM; then they are interrupted and their people are told. Ending \
+              cards and sending what is left may take 15 seconds more: keep the sum below what your service manager \
+              waits (systemd: 90 s).",
     },
     Key {
         path: "secrets",

@@ -3,6 +3,7 @@
 //! Every problem is reported at once, with file and line. The keys are a contract: see `docs/config.md`.
 
 mod check;
+mod duration;
 mod file;
 mod hidden;
 mod keys;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -33,6 +35,7 @@ pub struct Config {
     pub state: State,
     pub access: Access,
     pub console: Console,
+    pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
 }
@@ -72,6 +75,7 @@ impl Config {
             state: State { dir: state.into() },
             access: Access::default(),
             console: Console { listen: local(7878) },
+            shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
     }
@@ -143,6 +147,12 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct Console {
     pub listen: SocketAddr,
+}
+
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// How long runs may go on when the host is asked to stop; then they are interrupted.
+    pub deadline: Duration,
 }
 
 /// A value that never prints.

@@ -15,7 +15,7 @@ mod runtime;
 mod schedules;
 mod turns;
 
-pub use dispatch::Dispatch;
+pub use dispatch::{Dispatch, Places};
 pub use notices::{tell_owner, tell_owner_of_runs};
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};
