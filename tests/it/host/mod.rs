@@ -21,6 +21,7 @@ mod offline;
 mod order;
 mod outbox;
 mod process;
+mod protocol;
 mod queues;
 mod reach;
 mod reload;
