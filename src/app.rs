@@ -17,11 +17,16 @@ use crate::api::Processes;
 use crate::api::fs::inbox as received;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
+use crate::budget;
+use crate::budget::Journal;
+use crate::budget::Ledger;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::config::redact;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
+use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::message::Address;
@@ -53,6 +58,7 @@ use crate::worker::Running;
 use crate::worker::Turns;
 use crate::worker::interrupted;
 use crate::worker::tell_owner;
+use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 /// Memory of one script's VM.
@@ -122,6 +128,7 @@ pub struct App {
     outbox: Outbox,
     inbox: Inbox,
     client: Client,
+    ledger: Ledger,
     library: Library,
     keeper: Keeper,
     stream: Stream,
@@ -141,6 +148,19 @@ impl App {
         command: &'static str,
         url: Option<String>,
     ) -> Result<Self, Fatal> {
+        Self::open_at(config, command, url, Clock::default()).await
+    }
+
+    /// As [`App::open`], with the months of `clock`: for tests, which cannot wait for the next one.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_at(
+        config: Config,
+        command: &'static str,
+        url: Option<String>,
+        months: Clock,
+    ) -> Result<Self, Fatal> {
         if config.dingtalk.mode == Mode::Http {
             return Err(Fatal::HttpMode);
         }
@@ -154,8 +174,9 @@ impl App {
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
-        let outbox = Outbox::open(store.clone()).await?;
-        let client = Client::new(&config.dingtalk)?;
+        let ledger = Ledger::open(store.clone(), config.budget.clone(), JOURNAL, months).await?;
+        let outbox = Outbox::open(store.clone()).await?.with_ledger(ledger.clone());
+        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
@@ -196,6 +217,7 @@ impl App {
             outbox,
             inbox,
             client,
+            ledger,
             library,
             keeper,
             stream,
@@ -250,9 +272,12 @@ impl App {
             url: self.url.clone(),
             started_at_ms: self.started_at_ms,
             connection: self.stream.state(),
+            ledger: self.ledger.clone(),
             dispatch: self.dispatch.clone(),
         };
         let stages = Stages::default();
+        let mut books = JoinSet::new();
+        books.spawn(self.ledger.clone().run(stages.books.clone()));
         let mut downstream = JoinSet::new();
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
         downstream.spawn(outbox);
@@ -266,6 +291,13 @@ impl App {
                 owner.clone(),
                 outbox.clone(),
                 runs,
+                stages.aside.clone(),
+            ));
+            downstream.spawn(tell_owner_of_budgets(
+                owner.clone(),
+                self.dispatch.store.clone(),
+                outbox.clone(),
+                self.ledger.clone(),
                 stages.aside.clone(),
             ));
             downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
@@ -288,6 +320,8 @@ impl App {
         stages.aside.cancel();
         stages.outbox.cancel();
         while downstream.join_next().await.is_some() {}
+        stages.books.cancel();
+        while books.join_next().await.is_some() {}
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)
     }
@@ -317,6 +351,7 @@ struct Stages {
     scripts: CancellationToken,
     outbox: CancellationToken,
     aside: CancellationToken,
+    books: CancellationToken,
 }
 
 async fn sweep(inbox: Inbox, files: std::path::PathBuf, stop: CancellationToken) {
@@ -347,6 +382,28 @@ fn tell_interrupted(c: &rusqlite::Connection, row: &Row) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// What the ledger asks the journals.
+const JOURNAL: Journal = Journal { whose, since };
+
+/// Handler and person of a run that the ledger does not know any more.
+fn whose(c: &rusqlite::Connection, run: &str) -> rusqlite::Result<Option<(String, String)>> {
+    let Some(past) = inbox::of_run(c, run)? else { return Ok(None) };
+    let person = match &past.inbound {
+        Some(Inbound::Message(message)) => message.sender.key().to_owned(),
+        Some(Inbound::CardAction(action)) => {
+            action.staff_id.as_ref().map(ToString::to_string).unwrap_or_default()
+        }
+        Some(Inbound::Event(_)) | None => String::new(),
+    };
+    Ok(Some((past.handler.unwrap_or_default(), person)))
+}
+
+/// What the journals know of a time that was not counted. A reply has used the one or the other budget: both are charged.
+fn since(c: &rusqlite::Connection, since_ms: i64) -> rusqlite::Result<[u64; 2]> {
+    let sent = outbox::sent_since(c, since_ms)?;
+    Ok([sent, sent + inbox::taken_since(c, since_ms)?])
+}
+
 /// Keeps the status file current.
 struct Report {
     state_dir: std::path::PathBuf,
@@ -355,6 +412,7 @@ struct Report {
     url: Option<String>,
     started_at_ms: i64,
     connection: watch::Receiver<transport::State>,
+    ledger: Ledger,
     dispatch: Dispatch,
 }
 
@@ -389,6 +447,21 @@ impl Report {
         }
     }
 
+    fn budget(&self) -> status::Budget {
+        let (month, api_calls, pushes) = self.ledger.now();
+        let spent = |spent: budget::Spent| status::Spent {
+            used: spent.used,
+            limit: spent.limit,
+            refused: spent.refused,
+        };
+        status::Budget {
+            month: month.to_string(),
+            api_calls: spent(api_calls),
+            pushes: spent(pushes),
+            may_stream: self.ledger.may_stream(),
+        }
+    }
+
     fn moment(&self) -> status::Status {
         let (connection, connection_error) = describe(&self.connection.borrow());
         let ended = self.dispatch.running.totals();
@@ -401,6 +474,7 @@ impl Report {
             updated_at_ms: now_ms(),
             connection: connection.to_owned(),
             connection_error,
+            budget: self.budget(),
             scripts_dir: self.scripts_dir.clone(),
             scripts: self
                 .dispatch

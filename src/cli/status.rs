@@ -10,10 +10,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Global, talk};
+use crate::budget::thousands;
 use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::escape;
-use crate::telemetry::status::Status as Moment;
+use crate::telemetry::status::{Budget, Spent, Status as Moment};
 
 /// Show what the running host is doing
 ///
@@ -104,6 +105,9 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
         moment.scripts.len(),
         moment.scripts_dir.display()
     );
+    if !moment.budget.month.is_empty() {
+        text.push_str(&budget(&moment.budget));
+    }
     let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
     let width = width.unwrap_or_default();
     for script in &moment.scripts {
@@ -123,6 +127,35 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
             let first = error.lines().next().unwrap_or_default();
             let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
         }
+    }
+    text
+}
+
+fn budget(budget: &Budget) -> String {
+    let line = |spent: &Spent| {
+        let used = thousands(spent.used);
+        let mut text = match spent.limit {
+            Some(limit) if limit > 0 => {
+                let share = spent.used.saturating_mul(100) / limit;
+                format!("{used} of {} ({share} %)", thousands(limit))
+            }
+            _ => used,
+        };
+        if spent.refused {
+            text.push_str(", DingTalk says: used up");
+        }
+        text
+    };
+    let mut text = format!(
+        "\nbudget   {}: API calls {}; Webhook & Stream {}",
+        escape(&budget.month),
+        line(&budget.api_calls),
+        line(&budget.pushes)
+    );
+    if !budget.may_stream {
+        text.push_str(
+            "\n         streaming is off: output comes as one message when it is complete",
+        );
     }
     text
 }

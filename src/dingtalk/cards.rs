@@ -13,7 +13,7 @@ use crate::message::{Address, ChatKind};
 
 const CREATE: &str = "/v1.0/card/instances/createAndDeliver";
 const UPDATE: &str = "/v1.0/card/instances";
-const STREAM: &str = "/v1.0/card/streaming";
+pub(super) const STREAM: &str = "/v1.0/card/streaming";
 
 /// Values longer than this are not known to work; the caller keeps the tail and continues elsewhere.
 pub(super) const CARD_LIMIT_BYTES: usize = 20_000;

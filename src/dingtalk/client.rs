@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::error::{ApiError, Class, classify};
+use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
 use crate::config::{DingTalk, Secret};
@@ -24,6 +25,10 @@ const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,
+    meter: Arc<dyn Meter>,
+    /// For whom the calls are counted.
+    run: Option<Arc<str>>,
+    owed: bool,
 }
 
 #[derive(Debug)]
@@ -74,7 +79,34 @@ impl Client {
                 client_secret: config.client_secret.clone(),
                 token: TokenCache::new(),
             }),
+            meter: Arc::new(NoMeter),
+            run: None,
+            owed: false,
         })
+    }
+
+    /// Lets `meter` count every call, and refuse those for which nothing is left.
+    #[must_use]
+    pub fn metered(self, meter: Arc<dyn Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// Who counts the calls, and the frames.
+    pub fn meter(&self) -> &Arc<dyn Meter> {
+        &self.meter
+    }
+
+    /// A client whose calls are counted for the run `run`.
+    #[must_use]
+    pub fn for_run(&self, run: &str) -> Self {
+        Self { run: Some(run.into()), ..self.clone() }
+    }
+
+    /// A client whose calls are made even when the month is used up: a notice to the owner, the end of a card that is in
+    /// its chat.
+    #[must_use]
+    pub fn owed(&self) -> Self {
+        Self { owed: true, ..self.clone() }
     }
 
     /// The id of the app, which is also the code of its robot.
@@ -184,8 +216,35 @@ impl Client {
         Ok(Fetched { token: Secret::new(token), expires_in_secs })
     }
 
-    /// Sends one request and classifies the answer. Nothing of the URL gets into the error.
+    /// Sends one request, if the month has room for it, and classifies the answer. Nothing of the URL gets into the error.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped halfway stays counted: DingTalk may have had it.
     pub(super) async fn send(
+        &self,
+        endpoint: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Value, ApiError> {
+        let call = Call { what: Use::of(endpoint), run: self.run.as_deref(), owed: self.owed };
+        self.meter
+            .begin(&call)
+            .map_err(|why| ApiError::local(endpoint, Class::Quota, "budget", why))?;
+        let answer = self.exchange(endpoint, request).await;
+        match &answer {
+            Ok(_) => self.meter.accepted(&call),
+            Err(error) => {
+                if !counts(error) {
+                    self.meter.take_back(&call);
+                }
+                if error.class == Class::Quota {
+                    self.meter.used_up(&call);
+                }
+            }
+        }
+        answer
+    }
+
+    async fn exchange(
         &self,
         endpoint: &'static str,
         request: reqwest::RequestBuilder,

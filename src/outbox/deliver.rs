@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Told;
 use super::card::Card;
 use super::cards::Cards;
 use super::{Item, Outbox};
@@ -18,6 +19,7 @@ use crate::dingtalk::Client;
 use crate::message::Address;
 use crate::message::ChatKind;
 use crate::message::Reply;
+use crate::message::Webhook;
 use crate::store::now_ms;
 
 /// Conversations served at the same time: enough to hide DingTalk's latency, few enough to stay polite.
@@ -28,6 +30,9 @@ const WEBHOOK_MARGIN_MS: i64 = 60_000;
 
 /// After "too fast" a custom robot's webhook is closed for ten minutes; the robot's own calls are counted apart.
 const WEBHOOK_PENALTY: Duration = Duration::from_mins(10);
+
+/// How soon a closed webhook is looked at again when there is no other way.
+const WEBHOOK_CLOSED: Duration = Duration::from_mins(1);
 
 /// A reply that could not be sent for a day has lost its sense; it is parked.
 const GIVE_UP_MS: i64 = 24 * 60 * 60 * 1000;
@@ -49,6 +54,7 @@ pub(super) struct Sender {
     pub(super) client: Client,
     pub(super) cards: Arc<Cards>,
     throttled: Arc<Mutex<HashMap<String, Instant>>>,
+    pub(super) told: Told,
 }
 
 /// How DingTalk shows cards: the template and its streaming variable.
@@ -64,13 +70,23 @@ impl Outbox {
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
         let cards = Arc::new(Cards::new(template, self.card_calls_per_second));
-        let sender = Sender { outbox: self, client, cards, throttled: Arc::default() };
+        let sender = Sender {
+            outbox: self,
+            client,
+            cards,
+            throttled: Arc::default(),
+            told: Told::default(),
+        };
         let mut deliveries = JoinSet::new();
         let mut streams = JoinSet::new();
         for card in sender.cut_short().await {
             streams.spawn(sender.clone().end_cut_short(card));
         }
         let outbox = sender.outbox.clone();
+        let mut opened = outbox.ledger.opened();
+        if outbox.ledger.has_room() {
+            streams.spawn(outbox.clone().release());
+        }
         let mut deadline = None;
         loop {
             let room = SIDE_BY_SIDE - deliveries.len();
@@ -93,6 +109,7 @@ impl Outbox {
                 Some(ended) = streams.join_next() => if let Err(error) = ended {
                     tracing::error!(%error, "a card broke off; it is ended after the next start");
                 },
+                Ok(()) = opened.changed(), if deadline.is_none() => { streams.spawn(outbox.clone().release()); }
                 () = outbox.shared.ready.notified() => {}
             }
         }
@@ -116,7 +133,9 @@ impl Sender {
     /// Sends one row, however long it takes. A card that was shown comes back to be streamed.
     async fn deliver(self, conversation: String, id: i64) -> Option<Card> {
         let card = match self.item(id).await {
-            Ok((item, created_at_ms)) => self.deliver_item(id, item, created_at_ms).await,
+            Ok((item, run, created_at_ms)) => {
+                self.deliver_item(id, item, &run, created_at_ms).await
+            }
             Err(error) => {
                 tracing::error!(error, row = id, "a queued reply cannot be read; it is parked");
                 self.ended(id, "parked", Some(error)).await;
@@ -128,18 +147,17 @@ impl Sender {
         card
     }
 
-    async fn item(&self, id: i64) -> Result<(Item, i64), String> {
+    async fn item(&self, id: i64) -> Result<(Item, String, i64), String> {
         let fresh =
             self.outbox.shared.fresh.lock().expect("nobody panics holding this").remove(&id);
-        if let Some(item) = fresh {
-            return Ok((item, now_ms()));
+        if let Some((item, run)) = fresh {
+            return Ok((item, run, now_ms()));
         }
-        let select = "SELECT payload, created_at_ms FROM outbox WHERE id = ?1";
-        let (payload, created_at_ms): (String, i64) = loop {
-            let read = self
-                .outbox
-                .store
-                .read(move |c| c.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?))));
+        let select = "SELECT payload, run, created_at_ms FROM outbox WHERE id = ?1";
+        let (payload, run, created_at_ms): (String, String, i64) = loop {
+            let read = self.outbox.store.read(move |c| {
+                c.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            });
             match read.await {
                 Ok(row) => break row,
                 // The reply is there, only not to be had now.
@@ -151,19 +169,26 @@ impl Sender {
             }
         };
         let item = serde_json::from_str(&payload).map_err(|error| error.to_string())?;
-        Ok((item, created_at_ms))
+        Ok((item, run, created_at_ms))
     }
 
-    async fn deliver_item(&self, id: i64, item: Item, created_at_ms: i64) -> Option<Card> {
+    async fn deliver_item(
+        &self,
+        id: i64,
+        item: Item,
+        run: &str,
+        created_at_ms: i64,
+    ) -> Option<Card> {
         match item {
             Item::Reply(reply) => {
-                let result = self.send_until_settled(id, &reply, created_at_ms).await;
+                let result = self.send_until_settled(id, run, &reply, created_at_ms).await;
                 match result {
                     Ok(()) => self.ended(id, "sent", None).await,
                     Err(error) => {
                         let hint = error.hint();
                         tracing::error!(%error, hint, row = id, "a reply could not be sent; it is parked");
-                        self.ended(id, "parked", Some(error.to_string())).await;
+                        let why = self.reason(run, &reply, &error).await;
+                        self.ended(id, "parked", Some(why)).await;
                     }
                 }
                 None
@@ -186,13 +211,17 @@ impl Sender {
     async fn send_until_settled(
         &self,
         id: i64,
+        run: &str,
         reply: &Reply,
         created_at_ms: i64,
     ) -> Result<(), ApiError> {
+        let client = self.client.for_run(run);
+        // The owner hears of it even when nothing else may be said.
+        let client = if reply.to.is_notice() { client.owed() } else { client };
         let mut attempt = 0;
         let mut unanswered = 0;
         loop {
-            let error = match self.send(reply).await {
+            let error = match self.send(&client, reply).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -215,15 +244,15 @@ impl Sender {
     }
 
     /// One try: the webhook while it lives and is not throttled, else as the robot.
-    async fn send(&self, reply: &Reply) -> Result<(), ApiError> {
+    async fn send(&self, client: &Client, reply: &Reply) -> Result<(), ApiError> {
         let to = &reply.to;
+        let webhook = self.webhook_of(reply);
+        let webhook = webhook.filter(|webhook| reply.body.fits_webhook() && is_alive(webhook));
         let mut webhook_error = None;
-        if let Some(webhook) = &to.webhook
-            && reply.body.fits_webhook()
-            && now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
+        if let Some(webhook) = &webhook
             && !self.is_throttled(to)
         {
-            match self.client.send_webhook(webhook, &reply.body, &reply.at).await {
+            match client.send_webhook(webhook, &reply.body, &reply.at).await {
                 Ok(()) => return Ok(()),
                 // It may have been said already: repeating it on another path would say it twice.
                 Err(error) if error.outcome_unknown() => return Err(error),
@@ -239,22 +268,30 @@ impl Sender {
                 }
             }
         }
-        match self.send_as_robot(reply).await {
+        match self.send_as_robot(client, reply).await {
             None => Err(webhook_error.unwrap_or_else(unreachable_person)),
+            // The robot has no calls left, but the webhook is only closed for some minutes.
+            Some(Err(error))
+                if error.class == Class::Quota && webhook.is_some() && self.is_throttled(to) =>
+            {
+                Err(ApiError {
+                    class: Class::Throttled,
+                    retry_after: Some(WEBHOOK_CLOSED),
+                    ..error
+                })
+            }
             Some(result) => result,
         }
     }
 
     /// `None`: there is no such way to this person.
-    async fn send_as_robot(&self, reply: &Reply) -> Option<Result<(), ApiError>> {
+    async fn send_as_robot(&self, client: &Client, reply: &Reply) -> Option<Result<(), ApiError>> {
         let to = &reply.to;
         let robot = to.robot_code.as_deref();
         let sent = match to.kind {
-            ChatKind::Group => {
-                self.client.send_to_group(robot, &to.conversation_id, &reply.body).await
-            }
+            ChatKind::Group => client.send_to_group(robot, &to.conversation_id, &reply.body).await,
             ChatKind::Direct => {
-                self.client.send_to_person(robot, to.staff_id.as_ref()?, &reply.body).await
+                client.send_to_person(robot, to.staff_id.as_ref()?, &reply.body).await
             }
         };
         Some(sent.map(drop))
@@ -293,6 +330,11 @@ impl Sender {
             tokio::time::sleep(DISK_AGAIN).await;
         }
     }
+}
+
+/// Whether a webhook will still take something.
+pub(super) fn is_alive(webhook: &Webhook) -> bool {
+    now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
 }
 
 /// A wait that doubles from a second to a minute, with jitter, and is never shorter than DingTalk asks for.

@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of Lua, nor of how the message came in.
 
+mod budget;
 mod card;
 mod cards;
 mod deliver;
@@ -23,11 +24,13 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::budget::Ledger;
 use crate::config::redact;
 use crate::dingtalk::text;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
+use crate::message::Webhook;
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
@@ -37,7 +40,7 @@ pub use card::Card;
 pub use cards::Ended;
 pub use cards::insert_endings;
 pub use deliver::Template;
-pub use history::{Said, of_run};
+pub use history::{Said, of_run, sent_since};
 pub use spoken::{Spoken, Words};
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
@@ -49,6 +52,7 @@ const FRESH: usize = 4096;
 pub struct Outbox {
     store: Store,
     card_calls_per_second: f64,
+    ledger: Ledger,
     shared: Arc<Shared>,
 }
 
@@ -56,9 +60,12 @@ pub struct Outbox {
 struct Shared {
     /// Ids of queued rows by conversation; agrees with the table after each commit.
     lanes: Mutex<Lanes>,
-    fresh: Mutex<HashMap<i64, Item>>,
+    /// With the run that said it.
+    fresh: Mutex<HashMap<i64, (Item, String)>>,
     /// Cards of this process that are not closed yet, by id.
     cards: Mutex<HashMap<String, Card>>,
+    /// The webhook of the owner's last message in the direct chat: the cheapest way to tell the owner something.
+    owner_webhook: Mutex<Option<Webhook>>,
     ready: Notify,
 }
 
@@ -82,6 +89,7 @@ enum Item {
 #[derive(Debug, Default)]
 #[must_use = "pass it to `Outbox::posted` after the commit, or nothing is sent before the next start"]
 pub struct Posted {
+    run: String,
     rows: Vec<(String, i64, Item)>,
 }
 
@@ -95,12 +103,27 @@ impl Outbox {
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
-        let outbox =
-            Self { store, card_calls_per_second: rate::PER_SECOND, shared: Arc::default() };
+        let outbox = Self {
+            store,
+            card_calls_per_second: rate::PER_SECOND,
+            ledger: Ledger::default(),
+            shared: Arc::default(),
+        };
         for (id, conversation) in waiting {
             outbox.lanes().push(conversation, id);
         }
         Ok(outbox)
+    }
+
+    /// Keeps to what `ledger` allows.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// The ledger of DingTalk's monthly budgets.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Replaces the pace of card calls, for benches: DingTalk's limits are not theirs.
@@ -131,7 +154,7 @@ impl Outbox {
             let mut lanes = self.lanes();
             for (conversation, id, item) in posted.rows {
                 if fresh.len() < FRESH {
-                    fresh.insert(id, item);
+                    fresh.insert(id, (item, posted.run.clone()));
                 }
                 lanes.push(conversation, id);
             }
@@ -176,7 +199,7 @@ impl Outbox {
 ///
 /// Texts over DingTalk's limits become several rows, so that a crash between two pieces repeats neither.
 pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Posted> {
-    let mut posted = Posted::default();
+    let mut posted = Posted { run: run.to_owned(), rows: Vec::new() };
     let now = now_ms();
     let mut add = c.prepare_cached(
         "INSERT INTO outbox (conversation, state, payload, run, created_at_ms) VALUES (?1, 'queued', ?2, ?3, ?4)",

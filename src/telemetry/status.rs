@@ -27,6 +27,7 @@ pub struct Status {
     pub connection: String,
     /// The last thing that went wrong with the connection, while it is down.
     pub connection_error: Option<String>,
+    pub budget: Budget,
     pub scripts_dir: PathBuf,
     pub scripts: Vec<Script>,
     pub runs: Runs,
@@ -34,6 +35,29 @@ pub struct Status {
     pub outbox: u64,
     /// The local page, for `dev`.
     pub url: Option<String>,
+}
+
+/// DingTalk's monthly budgets, as counted here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// `2026-11`, by the calendar of China.
+    pub month: String,
+    pub api_calls: Spent,
+    /// Webhook & Stream messages.
+    pub pushes: Spent,
+    /// Whether cards may stream.
+    pub may_stream: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    pub used: u64,
+    /// `None`: no limit.
+    pub limit: Option<u64>,
+    /// Whether DingTalk itself says that nothing is left.
+    pub refused: bool,
 }
 
 /// Counts of runs.

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::stream::Timing;
 use crate::dingtalk::Ack;
 use crate::dingtalk::Frame;
+use crate::dingtalk::Meter;
 use crate::dingtalk::Received;
 use crate::dingtalk::Topic;
 use crate::dingtalk::receive;
@@ -115,6 +116,8 @@ fn add(counter: &AtomicU64) {
 pub(super) struct Socket {
     pub(super) id: u64,
     pub(super) inbox: Inbox,
+    /// Counts every business frame, duplicates too: DingTalk counts what it pushes.
+    pub(super) meter: Arc<dyn Meter>,
     pub(super) timing: Timing,
     pub(super) counters: Arc<Counters>,
     /// Told when the server asks to move to another connection.
@@ -258,7 +261,9 @@ impl Socket {
                     Topic::Event => Ack::event,
                     _ => Ack::robot,
                 };
-                match receive(&frame) {
+                let received = receive(&frame);
+                self.meter.received(received.as_ref());
+                match received {
                     Ok(Received::Inbound(inbound)) => {
                         let ack = id.as_deref().map(ack);
                         let later =

@@ -14,6 +14,7 @@ mod running;
 mod runtime;
 mod schedules;
 mod turns;
+mod usage;
 
 pub use dispatch::Dispatch;
 pub use notices::{tell_owner, tell_owner_of_runs};
@@ -21,3 +22,4 @@ pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;
 pub use turns::Turns;
+pub use usage::tell_owner_of_budgets;

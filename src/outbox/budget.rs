@@ -1,0 +1,112 @@
+//! What becomes of replies for which the month has no room: they wait, whoever can be told is told, and they go out once
+//! there is room again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::Outbox;
+use super::deliver::Sender;
+use crate::budget;
+use crate::budget::Month;
+use crate::dingtalk::ApiError;
+use crate::dingtalk::Class;
+use crate::message::Body;
+use crate::message::Message;
+use crate::message::Reply;
+use crate::message::Webhook;
+use crate::store::now_ms;
+
+/// Conversations that were told this month that something waits.
+pub(super) type Told = Arc<Mutex<HashMap<String, Month>>>;
+
+impl Outbox {
+    /// Notes where the owner has last written in the direct chat: notices go there, which costs no API call.
+    pub fn heard_owner(&self, message: &Message) {
+        if let Some(webhook) = &message.webhook {
+            *self.shared.owner_webhook.lock().expect("nobody panics holding this") =
+                Some(webhook.clone());
+        }
+    }
+
+    /// Queues again what waits for the budget.
+    pub(super) async fn release(self) {
+        let released = self.store.write(|c| {
+            // They begin anew: what is a day old is not given up at its first failure.
+            let mut rows = c
+                .prepare(
+                    "UPDATE outbox SET state = 'queued', error = NULL, sent_at_ms = NULL, created_at_ms = ?1
+                     WHERE state = 'parked' AND substr(error, 1, length(?2)) = ?2 RETURNING id, conversation",
+                )?
+                .query_map(
+                    rusqlite::params![now_ms(), budget::PARKED],
+                    |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+                )?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            rows.sort_unstable();
+            Ok(rows)
+        });
+        match released.await {
+            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) => {
+                tracing::info!(
+                    replies = rows.len(),
+                    "the budget has room: replies that waited for it are sent"
+                );
+                let mut lanes = self.lanes();
+                for (id, conversation) in rows {
+                    lanes.push(conversation, id);
+                }
+                drop(lanes);
+                self.shared.ready.notify_one();
+            }
+            Err(error) => {
+                tracing::error!(%error, "replies that wait for the budget cannot be queued; they are after the next start");
+            }
+        }
+    }
+}
+
+impl Sender {
+    /// The webhook to try first.
+    pub(super) fn webhook_of(&self, reply: &Reply) -> Option<Webhook> {
+        let to = &reply.to;
+        if to.webhook.is_some() || !to.is_notice() {
+            return to.webhook.clone();
+        }
+        self.outbox.shared.owner_webhook.lock().expect("nobody panics holding this").clone()
+    }
+
+    /// Why a reply is parked, for the journal; says so in the chat if only the budget is why and a webhook is left.
+    pub(super) async fn reason(&self, run: &str, reply: &Reply, error: &ApiError) -> String {
+        if error.class != Class::Quota {
+            return error.to_string();
+        }
+        let (month, ..) = self.outbox.ledger().now();
+        self.tell_that_it_waits(run, reply, month).await;
+        let why = if error.message.is_empty() { error.to_string() } else { error.message.clone() };
+        budget::parked(&why, month)
+    }
+
+    async fn tell_that_it_waits(&self, run: &str, reply: &Reply, month: Month) {
+        let Some(webhook) = self.webhook_of(reply).filter(|_| !reply.to.is_notice()) else {
+            return;
+        };
+        if !super::deliver::is_alive(&webhook) {
+            return;
+        }
+        {
+            let mut told = self.told.lock().expect("nobody panics holding this");
+            let conversation = reply.to.conversation_id.as_str().to_owned();
+            // Once: who waits for ten pictures need not read it ten times.
+            if told.insert(conversation, month) == Some(month) {
+                return;
+            }
+        }
+        let body = Body::Text { text: budget::waits(month) };
+        // Best effort: the reply itself is kept in any case.
+        if let Err(error) = self.client.for_run(run).send_webhook(&webhook, &body, &reply.at).await
+        {
+            tracing::info!(%error, "somebody could not be told that a reply waits");
+        }
+    }
+}
