@@ -267,7 +267,7 @@ pub struct Address {
 }
 
 /// Begins the lane of the host's own notices in the outbox; no conversation of DingTalk's is called so.
-const NOTICES: &str = "owner:";
+pub const NOTICES: &str = "owner:";
 
 impl Address {
     /// For what the host itself has to tell the owner. Sent by the staff id, in a lane of its own; it goes out even when

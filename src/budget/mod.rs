@@ -45,6 +45,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What others know of runs, and of what was done while nobody counted. Each owns its table.
 #[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "pointers say nothing")]
 pub struct Journal {
     /// Handler and person of a run.
     pub whose: fn(&Connection, &str) -> rusqlite::Result<Option<(String, String)>>,

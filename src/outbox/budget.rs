@@ -12,9 +12,17 @@ use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::message::Body;
 use crate::message::Message;
+use crate::message::NOTICES;
 use crate::message::Reply;
 use crate::message::Webhook;
 use crate::store::now_ms;
+
+/// What goes out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    All,
+    Notices,
+}
 
 /// Conversations that were told this month that something waits.
 pub(super) type Told = Arc<Mutex<HashMap<String, Month>>>;
@@ -25,20 +33,28 @@ impl Outbox {
         if let Some(webhook) = &message.webhook {
             *self.shared.owner_webhook.lock().expect("nobody panics holding this") =
                 Some(webhook.clone());
+            if !self.ledger.has_room() {
+                self.shared.owner_heard.notify_one();
+            }
         }
     }
 
-    /// Queues again what waits for the budget.
-    pub(super) async fn release(self) {
-        let released = self.store.write(|c| {
+    /// Queues again what waits for the budget: everything, or the notices for which the owner has opened a webhook.
+    pub(super) async fn release(self, which: Released) {
+        let lanes = match which {
+            Released::All => "",
+            Released::Notices => NOTICES,
+        };
+        let released = self.store.write(move |c| {
             // They begin anew: what is a day old is not given up at its first failure.
             let mut rows = c
                 .prepare(
                     "UPDATE outbox SET state = 'queued', error = NULL, sent_at_ms = NULL, created_at_ms = ?1
-                     WHERE state = 'parked' AND substr(error, 1, length(?2)) = ?2 RETURNING id, conversation",
+                     WHERE state = 'parked' AND substr(error, 1, length(?2)) = ?2
+                       AND substr(conversation, 1, length(?3)) = ?3 RETURNING id, conversation",
                 )?
                 .query_map(
-                    rusqlite::params![now_ms(), budget::PARKED],
+                    rusqlite::params![now_ms(), budget::PARKED, lanes],
                     |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
                 )?
                 .collect::<rusqlite::Result<Vec<_>>>()?;

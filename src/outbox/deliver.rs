@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Told;
+use super::budget::{Released, Told};
 use super::card::Card;
 use super::cards::Cards;
 use super::{Item, Outbox};
@@ -85,7 +85,7 @@ impl Outbox {
         let outbox = sender.outbox.clone();
         let mut opened = outbox.ledger.opened();
         if outbox.ledger.has_room() {
-            streams.spawn(outbox.clone().release());
+            streams.spawn(outbox.clone().release(Released::All));
         }
         let mut deadline = None;
         loop {
@@ -109,7 +109,8 @@ impl Outbox {
                 Some(ended) = streams.join_next() => if let Err(error) = ended {
                     tracing::error!(%error, "a card broke off; it is ended after the next start");
                 },
-                Ok(()) = opened.changed(), if deadline.is_none() => { streams.spawn(outbox.clone().release()); }
+                Ok(()) = opened.changed(), if deadline.is_none() => { streams.spawn(outbox.clone().release(Released::All)); }
+                () = outbox.shared.owner_heard.notified() => { streams.spawn(outbox.clone().release(Released::Notices)); }
                 () = outbox.shared.ready.notified() => {}
             }
         }

@@ -66,6 +66,8 @@ struct Shared {
     cards: Mutex<HashMap<String, Card>>,
     /// The webhook of the owner's last message in the direct chat: the cheapest way to tell the owner something.
     owner_webhook: Mutex<Option<Webhook>>,
+    /// The owner has a new one while no call can be made.
+    owner_heard: Notify,
     ready: Notify,
 }
 
