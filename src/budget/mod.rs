@@ -44,13 +44,21 @@ pub use words::{PARKED, own, parked, thousands, usage, waits, warning};
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// What others know of runs, and of what was done while nobody counted. Each owns its table.
-#[derive(Clone, Copy)]
-#[expect(missing_debug_implementations, reason = "pointers say nothing")]
+#[derive(Clone, Copy, Debug)]
 pub struct Journal {
     /// Handler and person of a run.
-    pub whose: fn(&Connection, &str) -> rusqlite::Result<Option<(String, String)>>,
+    pub whose: fn(&Connection, &str) -> rusqlite::Result<Option<Spending>>,
     /// API calls and pushes that may have happened since then (Unix milliseconds).
     pub since: fn(&Connection, i64) -> rusqlite::Result<[u64; 2]>,
+}
+
+/// What a run is charged to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spending {
+    /// Title of the handler; empty: moonbell's own words.
+    pub handler: String,
+    /// Staff id; empty: nobody in particular.
+    pub person: String,
 }
 
 /// Handle to the ledger; cheap to clone. The default one has no limits and remembers nothing.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::Journal;
 use super::month::Month;
 use super::tally::{Budget, Fresh, Level, Warning, Who};
+use super::{Journal, Spending};
 use crate::config::Budget as Limits;
 
 /// Months that are kept: a year to compare with, and the current one.
@@ -89,7 +89,10 @@ pub(super) fn write(
     for (key, n) in &fresh.uses {
         let (handler, person) = match &key.who {
             Who::Known { handler, person } => (handler.to_string(), person.to_string()),
-            Who::Run(run) => (journal.whose)(c, run)?.unwrap_or_default(),
+            Who::Run(run) => {
+                let Spending { handler, person } = (journal.whose)(c, run)?.unwrap_or_default();
+                (handler, person)
+            }
         };
         add(c, key.month, key.budget, key.kind, (&handler, &person), *n)?;
     }

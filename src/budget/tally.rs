@@ -206,7 +206,9 @@ impl Tally {
     pub(super) fn resume(&mut self, used: [u64; 2], told: [BTreeSet<u64>; 2]) {
         self.used = used;
         self.told = told;
-        Budget::ALL.into_iter().for_each(|budget| self.warn(budget));
+        for budget in Budget::ALL {
+            self.warn(budget);
+        }
     }
 
     /// Begins the next month when it has come, and lets a refused budget be tried when it is time.

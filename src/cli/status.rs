@@ -3,18 +3,23 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 
+use super::remote::Remote;
 use super::{Global, talk};
 use crate::budget::thousands;
 use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::escape;
 use crate::telemetry::status::{Budget, Spent, Status as Moment};
+
+/// A host that has not answered by then is busy with something that its file may tell.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Show what the running host is doing
 ///
@@ -45,9 +50,15 @@ impl Status {
             state
         };
         let holder = Instance::holder(&folder);
-        let moment = Moment::read(&folder).with_context(|| {
-            format!("cannot read the status of the host in `{}`", folder.display())
-        })?;
+        // The host itself knows best; one that cannot be asked is seen through its file.
+        let asked =
+            Remote::find(&folder).and_then(|host| host.patience(PATIENCE).get::<Moment>("status"));
+        let moment = match asked {
+            Ok(moment) => Some(moment),
+            Err(_) => Moment::read(&folder).with_context(|| {
+                format!("cannot read the status of the host in `{}`", folder.display())
+            })?,
+        };
         // What an earlier host left behind says nothing about this one.
         let live = holder.is_some();
         let current = moment
@@ -84,30 +95,33 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let up = since(moment.started_at_ms, now);
     let mut text = format!(
         "{} (moonbell {} {}, process {pid}, up {up})",
-        escape(&moment.connection),
+        escape(&moment.connection.state),
         moment.version,
         moment.command
     );
-    if let Some(error) = &moment.connection_error {
+    if let Some(error) = &moment.connection.error {
         let _ = write!(text, "\n  last error: {}", escape(error));
     }
     if let Some(url) = &moment.url {
         let _ = write!(text, "\npage     {}", escape(url));
     }
+    if let Some(url) = &moment.console {
+        let _ = write!(text, "\nconsole  {}", escape(url));
+    }
     let _ = write!(
         text,
-        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting\nscripts  {} in {}",
+        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting",
         moment.runs.running,
         moment.runs.queued,
         moment.runs.done,
         moment.runs.failed,
-        moment.outbox,
-        moment.scripts.len(),
-        moment.scripts_dir.display()
+        moment.outbox
     );
     if !moment.budget.month.is_empty() {
         text.push_str(&budget(&moment.budget));
     }
+    let (scripts, folder) = (moment.scripts.len(), moment.scripts_dir.display());
+    let _ = write!(text, "\nscripts  {scripts} in {folder}");
     let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
     let width = width.unwrap_or_default();
     for script in &moment.scripts {

@@ -98,7 +98,7 @@ fn table(text: &mut String, what: &str, spenders: &[Spender], nobody: &str) {
         .map(|spender| match &spender.name {
             Some(name) => format!("{} ({})", escape(name), escape(&spender.id)),
             None if spender.id.is_empty() => nobody.to_owned(),
-            None => escape(&spender.id).to_string(),
+            None => escape(&spender.id),
         })
         .collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(what.len());

@@ -155,10 +155,10 @@ impl<'a> Check<'a> {
 
     fn budget(&mut self, config: &mut Config) {
         if let Some(calls) = self.count("budget.api_calls") {
-            config.budget.api_calls = calls;
+            config.budget.api_calls = Some(calls).filter(|calls| *calls > 0);
         }
         if let Some(pushes) = self.count("budget.pushes") {
-            config.budget.pushes = pushes;
+            config.budget.pushes = Some(pushes).filter(|pushes| *pushes > 0);
         }
         if let Some(cost) = self.choice("budget.webhook_replies") {
             config.budget.webhooks_count = cost == "push";
@@ -308,14 +308,14 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A limit; `Some(None)` is none.
-    fn count(&mut self, path: &'static str) -> Option<Option<u64>> {
+    /// A limit; 0 is none.
+    fn count(&mut self, path: &'static str) -> Option<u64> {
         let text = self.text(path)?;
         if text == "unlimited" {
-            return Some(None);
+            return Some(0);
         }
         if let Ok(count) = text.replace('_', "").parse::<u64>() {
-            return Some(Some(count).filter(|count| *count > 0));
+            return Some(count);
         }
         let message = format!("`{path}` is `{}`, which is not a whole number", text.escape_debug());
         self.wrong(path, message, "write a number such as 5000, or \"unlimited\"");

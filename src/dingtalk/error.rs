@@ -110,6 +110,9 @@ impl ApiError {
     pub fn hint(&self) -> Option<String> {
         Some(match &self.class {
             Class::Throttled => "too many calls at once; the host waits and tries again".to_owned(),
+            Class::Quota if self.code == "budget" => {
+                "wait for next month, or raise `[budget]` if your plan gives more; see docs/budget.md".to_owned()
+            }
             Class::Quota => "the organisation's monthly calls are used up: buy a package or wait for next month".to_owned(),
             Class::Credentials => {
                 "check the client id and secret (open-dev.dingtalk.com, your app, Credentials), without stray spaces"

@@ -257,8 +257,7 @@ impl Sender {
         text: &str,
         phase: Phase,
     ) -> Result<(), ApiError> {
-        // A card that is in its chat comes to its end, whatever is left of the month: two calls at most.
-        let client = self.client.for_run(run).owed();
+        let client = self.client.for_run(run);
         let guid = Uuid::new_v4().to_string();
         let mut attempt = 0;
         loop {

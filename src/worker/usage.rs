@@ -65,9 +65,12 @@ pub async fn tell_owner_of_budgets(
         let written = store
             .write_then(
                 // The note and the notice are one: neither a crash nor a restart tells it twice, or never.
-                move |c| match budget::tell(c, &told, now_ms())? {
-                    true => outbox::insert(c, RUN, &posts),
-                    false => Ok(outbox::Posted::default()),
+                move |c| {
+                    if budget::tell(c, &told, now_ms())? {
+                        outbox::insert(c, RUN, &posts)
+                    } else {
+                        Ok(outbox::Posted::default())
+                    }
                 },
                 move |posted| sent.posted(posted),
             )

@@ -5,6 +5,7 @@
 mod access;
 mod around;
 mod budgets;
+mod console;
 mod control;
 mod crash;
 mod delivery;

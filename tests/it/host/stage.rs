@@ -226,6 +226,7 @@ impl Stage {
         config.dingtalk.card_template.clone_from(&self.template);
         // Many tests say more than a month has room for.
         config.budget = Budget::unlimited();
+        config.console.listen.set_port(0);
         config.access = Access {
             owner: Some(StaffId::new(OWNER)),
             roles: [("guest".to_owned(), self.guests.clone())].into(),
