@@ -54,6 +54,7 @@ use crate::transport;
 use crate::transport::Stream;
 use crate::worker::Dispatch;
 use crate::worker::LuaRuntime;
+use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
 use crate::worker::interrupted;
@@ -71,6 +72,9 @@ const LUA_THREADS: usize = 2;
 
 /// What the Lua runtime may take to end its coroutines.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What closing the journal may take: a disk that answers no more must not hold up the end.
+const CLOSE: Duration = Duration::from_secs(3);
 
 /// How often finished rows of more than a day ago are swept out.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
@@ -202,6 +206,8 @@ impl App {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            finish: config.shutdown.deadline,
+            places: Places::default(),
         };
         let stream = Stream::new(client.clone(), inbox.clone());
         let started_at_ms = now_ms();
@@ -245,6 +251,13 @@ impl App {
         Self { stream: self.stream.timing(timing), ..self }
     }
 
+    /// Replaces how many rows may be under way, for tests.
+    #[must_use]
+    pub fn places(mut self, places: Places) -> Self {
+        self.dispatch.places = places;
+        self
+    }
+
     /// Replaces the pace of card calls, for benches.
     #[must_use]
     pub fn card_pace(self, calls_per_second: f64) -> Self {
@@ -284,6 +297,7 @@ impl App {
         let stages = Stages::default();
         let mut books = JoinSet::new();
         books.spawn(self.ledger.clone().run(stages.books.clone()));
+        let store = self.dispatch.store.clone();
         let mut downstream = JoinSet::new();
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
         downstream.spawn(outbox);
@@ -333,6 +347,7 @@ impl App {
         while downstream.join_next().await.is_some() {}
         stages.books.cancel();
         while books.join_next().await.is_some() {}
+        let _ = tokio::time::timeout(CLOSE, store.close()).await;
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::{Host, Url};
 
@@ -58,6 +59,10 @@ impl<'a> Check<'a> {
                 );
             }
             config.console.listen = listen;
+        }
+        let (least, most) = (Duration::ZERO, Duration::from_hours(1));
+        if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
+            config.shutdown.deadline = deadline;
         }
         (config, self.warnings, self.problems, self.missing)
     }
@@ -264,7 +269,7 @@ impl<'a> Check<'a> {
         self.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
     }
 
-    fn wrong(&mut self, path: &str, message: String, hint: &str) {
+    pub(super) fn wrong(&mut self, path: &str, message: String, hint: &str) {
         let place = self.place(path);
         self.problems.push(Problem::new(place, message).hint(hint));
     }
@@ -293,7 +298,7 @@ impl<'a> Check<'a> {
     }
 
     /// The text of a key; `None` when it is absent or empty, which is the same.
-    fn text(&self, path: &str) -> Option<String> {
+    pub(super) fn text(&self, path: &str) -> Option<String> {
         match &self.entries.get(path)?.value {
             Raw::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             _ => None,

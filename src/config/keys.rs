@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Path,
     /// A whole number, or "unlimited", which 0 is too.
     Count,
+    /// A time such as `"10s"`.
+    Duration,
     /// A list of strings.
     List,
     /// An open table: any name, each with a list of staff ids.
@@ -40,6 +42,7 @@ impl Kind {
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
             Self::Count => "a whole number, or \"unlimited\"",
+            Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
             Self::Secrets => Self::Secret.expected(),
@@ -214,6 +217,14 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"127.0.0.1:7878\"",
         doc: "Where the console listens, on this computer only: `GET /health` for monitors, and what other commands ask the running \
               host for. If it is taken, a free port is used and named in the log. Port 0: any free one.",
+    },
+    Key {
+        path: "shutdown.deadline",
+        kind: Kind::Duration,
+        default: "\"10s\"",
+        doc: "How long runs may go on after Ctrl-C or SIGTERM; then they are interrupted and their people are told. Ending \
+              cards and sending what is left may take 15 seconds more: keep the sum below what your service manager \
+              waits (systemd: 90 s).",
     },
     Key {
         path: "secrets",

@@ -3,6 +3,7 @@
 //! Every problem is reported at once, with file and line. The keys are a contract: see `docs/config.md`.
 
 mod check;
+mod duration;
 mod file;
 mod hidden;
 mod keys;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -34,6 +36,7 @@ pub struct Config {
     pub access: Access,
     pub console: Console,
     pub budget: Budget,
+    pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
 }
@@ -74,6 +77,7 @@ impl Config {
             access: Access::default(),
             console: Console { listen: local(7878) },
             budget: Budget::default(),
+            shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
     }
@@ -170,6 +174,12 @@ impl Budget {
     pub fn unlimited() -> Self {
         Self { api_calls: None, pushes: None, ..Self::default() }
     }
+}
+
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// How long runs may go on when the host is asked to stop; then they are interrupted.
+    pub deadline: Duration,
 }
 
 /// A value that never prints.

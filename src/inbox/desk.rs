@@ -1,11 +1,13 @@
 //! What the journal keeps in memory beside its table: who waits in which lane, and who may start without waiting.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::Notify;
 
 use super::{Row, short_id};
 use crate::message::Inbound;
+use crate::message::Message;
 use crate::store::Lanes;
 
 #[derive(Default)]
@@ -27,6 +29,9 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// Rows of one lane that wait before its person is told that they do. Nothing is refused: they are on disk.
+const CROWD: usize = 500;
+
 /// What waits, and what may start without waiting.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
@@ -39,6 +44,30 @@ pub(super) struct Desk {
     pub(super) reserved: usize,
     /// Rows that were claimed with their commit, for the next claim to hand out.
     pub(super) started: Vec<Row>,
+    /// Lanes whose persons know that much of theirs waits, until half of it is done.
+    pub(super) told: HashSet<String>,
+    /// Of those, the messages that made it so much, for the worker to tell.
+    pub(super) crowded: Vec<Message>,
+}
+
+impl Desk {
+    /// A message came to wait behind others of its lane.
+    fn crowd(&mut self, lane: &str, inbound: Inbound) {
+        if self.lanes.waiting_in(lane) >= CROWD
+            && !self.told.contains(lane)
+            && let Inbound::Message(message) = inbound
+        {
+            self.told.insert(lane.to_owned());
+            self.crowded.push(message);
+        }
+    }
+
+    /// A row of this lane was handed out.
+    pub(super) fn thin_out(&mut self, lane: &str) {
+        if !self.told.is_empty() && self.lanes.waiting_in(lane) <= CROWD / 2 {
+            self.told.remove(lane);
+        }
+    }
 }
 
 /// The place of a message that is being written. Dropped before the commit is known to have worked, it is given back.
@@ -90,7 +119,8 @@ impl Place {
             desk.lanes.forget(&lane);
             desk.lanes.push(past(), id);
         } else {
-            desk.lanes.arrive(lane, id);
+            desk.lanes.arrive(lane.clone(), id);
+            desk.crowd(&lane, inbound);
         }
         drop(desk);
         self.shared.ready.notify_one();

@@ -14,6 +14,8 @@ mod desk;
 mod history;
 mod key;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod trials;
 
 use std::sync::{Arc, Mutex};
@@ -22,6 +24,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use crate::message::Inbound;
+use crate::message::Message;
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
@@ -74,6 +77,11 @@ impl Row {
     pub fn is_answer(&self) -> bool {
         self.lane.starts_with(ANSWER)
     }
+
+    /// Whether it is heard whatever runs: a control word, or an answer.
+    pub fn is_urgent(&self) -> bool {
+        key::is_urgent(&self.lane)
+    }
 }
 
 /// How a run ended.
@@ -111,7 +119,7 @@ impl Inbox {
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes::with_urgent(key::is_urgent);
         for (id, lane) in waiting {
             lanes.push(lane, id);
         }
@@ -183,14 +191,26 @@ impl Inbox {
     /// What is left of `room` is taken by messages that come until the next call: they start with their commit.
     /// On an error nothing is claimed, and the same rows come again.
     pub async fn claim(&self, room: usize) -> Result<Vec<Row>, Error> {
+        self.claim_with(room, 0).await
+    }
+
+    /// As [`Inbox::claim`], with `spare` places beside the room for what is [urgent](Row::is_urgent) alone.
+    pub async fn claim_with(&self, room: usize, spare: usize) -> Result<Vec<Row>, Error> {
         let taken = {
             let mut desk = self.shared.desk();
             // What the last call left room for, less what has come since.
             let started = std::mem::take(&mut desk.started);
             let room = room.saturating_sub(started.len() + desk.reserved);
-            let taken =
-                if started.is_empty() { desk.lanes.take(room.min(CLAIM)) } else { Vec::new() };
-            desk.room = room - taken.len();
+            let mut taken = Vec::new();
+            if started.is_empty() {
+                taken = desk.lanes.take_urgent((room + spare).min(CLAIM));
+                let left = room.min(CLAIM).saturating_sub(taken.len());
+                taken.extend(desk.lanes.take(left));
+            }
+            desk.room = room.saturating_sub(taken.len());
+            for (lane, _) in &taken {
+                desk.thin_out(lane);
+            }
             if taken.is_empty() {
                 return Ok(started);
             }
@@ -256,6 +276,18 @@ impl Inbox {
     pub fn waiting(&self) -> usize {
         let desk = self.shared.desk();
         desk.lanes.waiting() + desk.started.len()
+    }
+
+    /// Hands out, once each, the messages behind which so many of their person's wait that the person should know, with
+    /// the number of those that do.
+    pub fn crowded(&self) -> Vec<(Message, usize)> {
+        let mut desk = self.shared.desk();
+        let crowded = std::mem::take(&mut desk.crowded);
+        let with_count = |message: Message| {
+            let waiting = desk.lanes.waiting_in(&message.lane());
+            (message, waiting)
+        };
+        crowded.into_iter().map(with_count).collect()
     }
 
     /// The worker claims no more: whatever comes from now on waits for the next start. Returns what had been claimed for

@@ -45,6 +45,7 @@ use crate::script::Vm;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::worker::Dispatch;
+use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
 
@@ -315,6 +316,8 @@ impl Stage {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            finish: Duration::ZERO,
+            places: Places::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.

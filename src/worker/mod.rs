@@ -16,7 +16,7 @@ mod schedules;
 mod turns;
 mod usage;
 
-pub use dispatch::Dispatch;
+pub use dispatch::{Dispatch, Places};
 pub use notices::{tell_owner, tell_owner_of_runs};
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};

@@ -83,6 +83,18 @@ pub(super) fn replaced(run: &str, text: &str, lang: Lang) -> String {
     }
 }
 
+/// To somebody of whose messages very many wait.
+pub(super) fn many_wait(count: usize, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!(
+            "⏳ 你有 {count} 条消息在排队，会按顺序逐条处理，不会丢失。发送“停止”可结束正在运行的任务。"
+        ),
+        Lang::En => format!(
+            "⏳ {count} of your messages wait; they are answered one after another, none is lost. Send stop to end what runs."
+        ),
+    }
+}
+
 /// Beside a run in the list: it has not begun.
 pub(super) fn waits(lang: Lang) -> &'static str {
     lang.pick("排队中", "waiting for its turn")

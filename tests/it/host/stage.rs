@@ -16,6 +16,7 @@ use moonbell::sim::{
     CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
 };
 use moonbell::transport::Timing;
+use moonbell::worker::Places;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -70,6 +71,7 @@ pub(super) struct Setup {
     guests: Vec<String>,
     timing: Timing,
     settings: Option<Settings>,
+    places: Option<Places>,
 }
 
 impl Setup {
@@ -86,6 +88,7 @@ impl Setup {
             guests: [ALICE, LINA, BOB].map(str::to_owned).to_vec(),
             timing: quick(),
             settings: None,
+            places: None,
         }
     }
 
@@ -97,6 +100,18 @@ impl Setup {
     /// Changes the settings before the host reads them.
     pub(super) fn settings(mut self, change: Settings) -> Self {
         self.settings = Some(change);
+        self
+    }
+
+    /// How many rows may be under way in a host of this process.
+    pub(super) fn places(mut self, places: Places) -> Self {
+        self.places = Some(places);
+        self
+    }
+
+    /// Who may write to the bot; `"*"` is everyone.
+    pub(super) fn guests(mut self, guests: &[&str]) -> Self {
+        self.guests = guests.iter().map(|&guest| guest.to_owned()).collect();
         self
     }
 
@@ -128,6 +143,7 @@ impl Setup {
             guests: self.guests,
             timing: self.timing,
             settings: self.settings,
+            places: self.places,
         };
         for (name, text) in &self.scripts {
             stage.write(name, text);
@@ -154,6 +170,7 @@ pub(super) struct Stage {
     pub(super) guests: Vec<String>,
     timing: Timing,
     settings: Option<Settings>,
+    places: Option<Places>,
 }
 
 /// What can be seen in the chats.
@@ -244,7 +261,7 @@ impl Stage {
     /// A host whose months are those of `clock`.
     pub(super) async fn start_at(self, clock: Clock) -> TestHost {
         let app = App::open_at(self.config(), "run", None, clock).await.unwrap();
-        let app = app.timing(self.timing.clone());
+        let app = app.timing(self.timing.clone()).places(self.places.unwrap_or_default());
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(Box::pin(app.run(stop.clone())));
