@@ -9,7 +9,6 @@ mod report;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +33,7 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::Inbound;
 use crate::message::Reply;
+use crate::outage;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
@@ -53,6 +53,7 @@ use crate::telemetry::status;
 use crate::transport;
 use crate::transport::Stream;
 use crate::worker::Dispatch;
+use crate::worker::Late;
 use crate::worker::LuaRuntime;
 use crate::worker::Places;
 use crate::worker::Running;
@@ -81,6 +82,9 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
+
+/// The command that plays: its DingTalk is made up and ends with it.
+const DEV: &str = "dev";
 
 /// Why the host cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +138,7 @@ pub struct App {
     stream: Stream,
     lua: LuaRuntime,
     processes: Processes,
-    _instance: Instance,
+    _instances: Vec<Instance>,
 }
 
 impl App {
@@ -164,9 +168,12 @@ impl App {
         if config.dingtalk.mode == Mode::Http {
             return Err(Fatal::HttpMode);
         }
-        let instance = Instance::acquire(&config.state.dir)?;
+        let mut instances = vec![Instance::acquire(&config.state.dir, command)?];
+        instances.extend(take_app(&config, command)?);
         let store = Store::open(&config.state.dir)?;
-        let inbox = Inbox::open(store.clone(), is_control).await?;
+        let inbox =
+            Inbox::open_after(store.clone(), is_control, Some(config.connection.late_after))
+                .await?;
         let cut = inbox.interrupted(tell_interrupted).await?;
         if !cut.is_empty() {
             tracing::warn!(
@@ -197,6 +204,7 @@ impl App {
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
+            late: Late::default(),
             dialogs,
             store,
             inbox: inbox.clone(),
@@ -209,7 +217,8 @@ impl App {
             finish: config.shutdown.deadline,
             places: Places::default(),
         };
-        let stream = Stream::new(client.clone(), inbox.clone());
+        let stream =
+            Stream::new(client.clone(), inbox.clone()).late_after(config.connection.late_after);
         let started_at_ms = now_ms();
         Ok(Self {
             config,
@@ -226,18 +235,13 @@ impl App {
             stream,
             lua,
             processes,
-            _instance: instance,
+            _instances: instances,
         })
     }
 
     /// What the scripts folder holds and what became of each save.
     pub fn library(&self) -> &Library {
         &self.library
-    }
-
-    /// The connection's state, which follows it.
-    pub fn connection(&self) -> watch::Receiver<transport::State> {
-        self.stream.state()
     }
 
     /// What is under way, to be told while the host ends.
@@ -290,8 +294,8 @@ impl App {
             url: self.url.clone(),
             console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
-            connection: self.stream.state(),
             ledger: self.ledger.clone(),
+            link: self.stream.link(),
             dispatch: self.dispatch.clone(),
         };
         let stages = Stages::default();
@@ -307,6 +311,17 @@ impl App {
             downstream.spawn(console.run(desk, stages.aside.clone()));
         }
         downstream.spawn(report.run(stages.aside.clone()));
+        // A simulator that begins with this host has sent nothing before it.
+        if self.command != DEV {
+            let watch = outage::Watch {
+                link: self.stream.link(),
+                store: self.dispatch.store.clone(),
+                outbox: self.outbox.clone(),
+                owner: self.config.access.owner.clone(),
+                settings: self.config.connection.clone(),
+            };
+            downstream.spawn(watch.run(stages.aside.clone()));
+        }
         let files = self.config.state.dir.join(FILES);
         downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
@@ -367,6 +382,24 @@ impl Left {
 
     pub fn replies(&self) -> usize {
         self.outbox.waiting() + self.outbox.open_cards()
+    }
+}
+
+/// One host per app. Where no lock can be kept, there is at least the one of the state folder.
+fn take_app(config: &Config, command: &str) -> Result<Option<Instance>, Fatal> {
+    // The app of a simulator that lives as long as this process is nobody else's.
+    if command == DEV {
+        return Ok(None);
+    }
+    let (account, state) = (&config.dingtalk, &config.state);
+    match Instance::of_app(&state.locks, &account.client_id, &account.api_base, &state.dir, command)
+    {
+        Ok(instance) => Ok(Some(instance)),
+        Err(error @ InstanceError::Io { .. }) => {
+            tracing::warn!("a second host of the same app would not be noticed: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

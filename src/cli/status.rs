@@ -16,7 +16,10 @@ use crate::budget::thousands;
 use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::escape;
-use crate::telemetry::status::{Budget, Spent, Status as Moment};
+use crate::telemetry::status::Budget;
+use crate::telemetry::status::Connection;
+use crate::telemetry::status::Spent;
+use crate::telemetry::status::Status as Moment;
 
 /// A host that has not answered by then is busy with something that its file may tell.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -95,12 +98,18 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let up = since(moment.started_at_ms, now);
     let mut text = format!(
         "{} (moonbell {} {}, process {pid}, up {up})",
-        escape(&moment.connection.state),
+        how(&moment.connection, now),
         moment.version,
         moment.command
     );
     if let Some(error) = &moment.connection.error {
-        let _ = write!(text, "\n  last error: {}", escape(error));
+        let _ = write!(text, "\n  reason: {}", escape(error));
+    }
+    if let Some(warning) = &moment.connection.warning {
+        let _ = write!(text, "\n  warning: {}", escape(warning));
+    }
+    if let Some(hint) = &moment.connection.hint {
+        let _ = write!(text, "\n  hint: {}", escape(hint));
     }
     if let Some(url) = &moment.url {
         let _ = write!(text, "\npage     {}", escape(url));
@@ -170,6 +179,26 @@ fn budget(budget: &Budget) -> String {
         text.push_str(
             "\n         streaming is off: output comes as one message when it is complete",
         );
+    }
+    text
+}
+
+/// The connection in words: a state that somebody has to wait for says until when, one that is bad since when.
+fn how(connection: &Connection, now: DateTime<Utc>) -> String {
+    let clock = |at_ms: i64| {
+        let at = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&Local);
+        let today = at.date_naive() == now.with_timezone(&Local).date_naive();
+        Some(at.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string())
+    };
+    let mut text = escape(&connection.state.replace('_', " "));
+    if let Some(until) = connection.until_ms.and_then(clock) {
+        let _ = write!(text, " until {until}");
+    }
+    if !connection.is_up()
+        && connection.since_ms > 0
+        && let Some(since) = clock(connection.since_ms)
+    {
+        let _ = write!(text, ", not connected since {since}");
     }
     text
 }

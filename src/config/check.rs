@@ -60,11 +60,22 @@ impl<'a> Check<'a> {
             }
             config.console.listen = listen;
         }
+        self.connection(&mut config);
         let (least, most) = (Duration::ZERO, Duration::from_hours(1));
         if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
             config.shutdown.deadline = deadline;
         }
         (config, self.warnings, self.problems, self.missing)
+    }
+
+    fn connection(&mut self, config: &mut Config) {
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 365));
+        if let Some(limit) = self.duration("connection.late_after", least, most) {
+            config.connection.late_after = limit;
+        }
+        if let Some(limit) = self.duration("connection.tell_after", least, most) {
+            config.connection.tell_after = limit;
+        }
     }
 
     fn dingtalk(&mut self, config: &mut Config, need: Need) {
@@ -209,6 +220,8 @@ impl<'a> Check<'a> {
         } else {
             self.homeless("state.dir");
         }
+        let data = self.source.places.data.as_ref().unwrap_or(&config.state.dir);
+        config.state.locks = data.join(super::LOCKS);
     }
 
     fn access(&mut self, config: &mut Config, need: Need) {

@@ -219,6 +219,22 @@ pub(crate) const KEYS: &[Key] = &[
               host for. If it is taken, a free port is used and named in the log. Port 0: any free one.",
     },
     Key {
+        path: "connection.late_after",
+        kind: Kind::Duration,
+        default: "\"5m\"",
+        doc: "A message that comes longer after it was sent than this (the bot was offline, or could not store it) is not \
+              run: its sender is told, and can send it again. So a `deploy` of this morning does not run in the afternoon. \
+              Longer than DingTalk's ordinary repetitions, which come within three minutes. At least \"1m\"; \"365d\" runs \
+              whatever comes.",
+    },
+    Key {
+        path: "connection.tell_after",
+        kind: Kind::Duration,
+        default: "\"5m\"",
+        doc: "After an outage longer than this (no network, the computer slept, moonbell was stopped) the owner is told from \
+              when to when, and what came late. At least \"1m\".",
+    },
+    Key {
         path: "shutdown.deadline",
         kind: Kind::Duration,
         default: "\"10s\"",

@@ -36,6 +36,7 @@ pub struct Config {
     pub access: Access,
     pub console: Console,
     pub budget: Budget,
+    pub connection: Connection,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -73,10 +74,11 @@ impl Config {
                 folders: vec!["/".into()],
                 private_hosts: Vec::new(),
             },
-            state: State { dir: state.into() },
+            state: State::new(state),
             access: Access::default(),
             console: Console { listen: local(7878) },
             budget: Budget::default(),
+            connection: Connection::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
@@ -137,7 +139,20 @@ pub struct Scripts {
 #[derive(Clone, Debug)]
 pub struct State {
     pub dir: PathBuf,
+    /// One for all hosts of this user, whatever their `dir`: who answers for which app.
+    pub locks: PathBuf,
 }
+
+impl State {
+    fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        let locks = dir.join(LOCKS);
+        Self { dir, locks }
+    }
+}
+
+/// In the data folder of the user.
+const LOCKS: &str = "locks";
 
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -173,6 +188,28 @@ impl Budget {
     /// Counted, but without limits: what is not DingTalk's costs nothing.
     pub fn unlimited() -> Self {
         Self { api_calls: None, pushes: None, ..Self::default() }
+    }
+}
+
+/// What is made of messages that could not come in time.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// A message that took longer than this to come is not run.
+    pub late_after: Duration,
+    /// The owner is told of outages longer than this.
+    pub tell_after: Duration,
+    /// How long late messages are waited for before the owner is told. Not a setting: DingTalk repeats after 16 s, a
+    /// minute, or two to three minutes.
+    pub collect: Duration,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            late_after: Duration::from_mins(5),
+            tell_after: Duration::from_mins(5),
+            collect: Duration::from_mins(2),
+        }
     }
 }
 

@@ -23,6 +23,9 @@ pub(super) type Answers = Box<dyn Fn(&str) -> bool + Send + Sync>;
 /// Begins the lane of a message that answers a question: it goes past the run that waits for it.
 pub(super) const ANSWER: &str = "answer\u{1f}";
 
+/// Begins the lane of a message that came too late to be acted on.
+pub(super) const LATE: &str = "late\u{1f}";
+
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("desk", &self.desk).finish_non_exhaustive()

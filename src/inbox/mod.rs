@@ -42,7 +42,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
 
-use desk::{ANSWER, Desk, Place, Shared};
+use desk::{ANSWER, Desk, LATE, Place, Shared};
 pub use history::{Past, complaints, last, of_run, since, taken_since};
 
 /// Handle to the journal; cheap to clone.
@@ -73,6 +73,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it took so long to come that nothing is to be run for it.
+    pub fn is_late(&self) -> bool {
+        self.lane.starts_with(LATE)
+    }
+
     /// Whether it came as the answer to a question.
     pub fn is_answer(&self) -> bool {
         self.lane.starts_with(ANSWER)
@@ -112,11 +117,26 @@ impl Inbox {
     ///
     /// Messages whose text `bypass` accepts wait for nobody: `stop` must be heard while what it stops is running.
     pub async fn open(store: Store, bypass: fn(&str) -> bool) -> Result<Self, Error> {
+        Self::open_after(store, bypass, None).await
+    }
+
+    /// Opens the journal as [`Inbox::open`] does. What has waited longer than `late` until now, because no host was
+    /// there, is handed out as late: nobody expects it to be run any more.
+    pub async fn open_after(
+        store: Store,
+        bypass: fn(&str) -> bool,
+        late: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let limit_ms = late.and_then(|late| i64::try_from(late.as_millis()).ok());
+        let oldest = limit_ms.map_or(i64::MIN, |limit| now_ms() - limit);
         let waiting = store
-            .read(|c| {
-                c.prepare("SELECT id, lane FROM inbox WHERE state = 'queued' ORDER BY id")?
-                    .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
-                    .collect::<rusqlite::Result<Vec<_>>>()
+            .read(move |c| {
+                c.prepare(
+                    "SELECT id, CASE WHEN received_at_ms < ?1 AND lane NOT LIKE ?2 || '%' THEN ?2 ELSE '' END || lane
+                     FROM inbox WHERE state = 'queued' ORDER BY id",
+                )?
+                .query_map(params![oldest, LATE], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
         let mut lanes = Lanes::with_urgent(key::is_urgent);
@@ -137,12 +157,21 @@ impl Inbox {
     /// # Cancel safety
     /// Once polled, the work is taken in even if the future is dropped: whoever delivers it again meets a duplicate.
     pub async fn accept(&self, inbound: Inbound) -> Result<Accepted, Error> {
+        self.accept_as(inbound, false).await
+    }
+
+    /// Takes work in as [`Inbox::accept`] does. One that is `late` waits in a lane of its own and answers no question:
+    /// its sender is told, and nothing is run.
+    pub async fn accept_as(&self, inbound: Inbound, late: bool) -> Result<Accepted, Error> {
         let key = key::of(&inbound);
-        let lane = key::lane(&inbound, self.bypass);
+        let mut lane = key::lane(&inbound, self.bypass);
+        if late {
+            lane.insert_str(0, LATE);
+        }
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let shared = Arc::clone(&self.shared);
         let may_answer = match &inbound {
-            Inbound::Message(message) => !(self.bypass)(&message.text),
+            Inbound::Message(message) => !late && !(self.bypass)(&message.text),
             Inbound::CardAction(_) | Inbound::Event(_) => false,
         };
         let insert = move |c: &Connection| {

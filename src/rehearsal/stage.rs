@@ -45,6 +45,7 @@ use crate::script::Vm;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::worker::Dispatch;
+use crate::worker::Late;
 use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
@@ -307,6 +308,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            late: Late::default(),
             dialogs,
             store: store.clone(),
             inbox: inbox.clone(),

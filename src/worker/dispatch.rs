@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::decision::{self, Verdict};
 use super::held::Held;
+use super::late::Late;
 use super::phrases;
 use super::running::{Entry, Running};
 use super::turns::{Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
+use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
 use crate::config::redact;
@@ -80,6 +82,7 @@ pub struct Dispatch {
     pub limits: crate::api::Limits,
     pub running: Running,
     pub turns: Turns,
+    pub late: Late,
     /// What runs may take to end by themselves when the host stops; then they are cancelled.
     pub finish: Duration,
     pub places: Places,
@@ -199,6 +202,7 @@ impl Dispatch {
 
     async fn serve(self, held: Held, row: Row, halt: CancellationToken) {
         let outcome = match &row.inbound {
+            Inbound::Message(message) if row.is_late() => self.late(&row, message),
             Inbound::Message(message) => self.message(&row, message, &halt).await,
             Inbound::CardAction(action) => self.card_action(&row, action, &halt).await,
             Inbound::Event(event) => self.event(&row, event, &halt).await,
@@ -246,6 +250,38 @@ impl Dispatch {
         }
     }
 
+    /// A message that came too late to be acted on.
+    fn late(&self, row: &Row, message: &Message) -> Outcome {
+        let lang = Lang::of(&message.text).unwrap_or_default();
+        if let Err(why) = self.access.actor(&message.sender) {
+            return self.refuse(row, message, &why, lang);
+        }
+        let minutes = (now_ms() - message.sent_at_ms).max(0) / 60_000;
+        tracing::warn!(run = row.run, minutes, "a message came late and is not run");
+        let mut outcome = Outcome::new(State::Cancelled);
+        outcome.error = Some(format!("late: it came {minutes} min after it was sent"));
+        if self.late.may_tell(&message.lane()) {
+            let sent_at = chrono::DateTime::from_timestamp_millis(message.sent_at_ms)
+                .unwrap_or_default()
+                .with_timezone(&chrono::Local)
+                .format("%m-%d %H:%M")
+                .to_string();
+            let ago = phrases::ago(minutes, lang);
+            let text = phrases::late(&row.run, &message.text, &sent_at, &ago, lang);
+            outcome.posts.push(say(message, text));
+        }
+        outcome
+    }
+
+    fn refuse(&self, row: &Row, message: &Message, why: &Denied, lang: Lang) -> Outcome {
+        tracing::warn!(run = row.run, %why, "refused a message");
+        let mut outcome = Outcome::new(State::Done).denied(why);
+        if self.access.may_tell(&message.sender) {
+            outcome.posts.push(say(message, phrases::refused(lang)));
+        }
+        outcome
+    }
+
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
         // What the host itself says is counted for whoever wrote.
@@ -261,12 +297,7 @@ impl Dispatch {
             Ok(decided) => decided,
             Err(why) => {
                 self.dialogs.put_back(&lane);
-                tracing::warn!(run = row.run, %why, "refused a message");
-                let mut outcome = Outcome::new(State::Done).denied(&why);
-                if self.access.may_tell(&message.sender) {
-                    outcome.posts.push(say(message, phrases::refused(lang)));
-                }
-                return outcome;
+                return self.refuse(row, message, &why, lang);
             }
         };
         if actor.is_owner() && message.chat.kind == ChatKind::Direct {

@@ -7,6 +7,7 @@
 pub mod decision;
 mod dispatch;
 mod held;
+mod late;
 mod moments;
 mod notices;
 mod phrases;
@@ -17,6 +18,7 @@ mod turns;
 mod usage;
 
 pub use dispatch::{Dispatch, Places};
+pub use late::Late;
 pub use notices::{tell_owner, tell_owner_of_runs};
 pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};

@@ -74,6 +74,31 @@ pub fn interrupted(run: &str, text: &str, lang: Lang) -> String {
     }
 }
 
+/// To the sender of a message that came too late to be acted on.
+pub(super) fn late(run: &str, text: &str, sent_at: &str, ago: &str, lang: Lang) -> String {
+    let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+    match lang {
+        Lang::Zh => format!(
+            "⏰ `{text}` 晚到了 {ago}（{sent_at} 发出），所以没有执行（运行 {run}）。还需要的话请再发一次。"
+        ),
+        Lang::En => format!(
+            "⏰ `{text}` came {ago} late (sent {sent_at}), so it was not run (run {run}). Send it again if you still want it."
+        ),
+    }
+}
+
+/// How long ago, roughly.
+pub(super) fn ago(minutes: i64, lang: Lang) -> String {
+    match (minutes, lang) {
+        (..120, Lang::Zh) => format!("{minutes} 分钟"),
+        (..120, Lang::En) => format!("{minutes} min"),
+        (..2_880, Lang::Zh) => format!("{} 小时", minutes / 60),
+        (..2_880, Lang::En) => format!("{} h", minutes / 60),
+        (_, Lang::Zh) => format!("{} 天", minutes / 1_440),
+        (_, Lang::En) => format!("{} days", minutes / 1_440),
+    }
+}
+
 /// To the sender of a message that a newer one of theirs replaced.
 pub(super) fn replaced(run: &str, text: &str, lang: Lang) -> String {
     let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();

@@ -18,6 +18,7 @@ mod flood;
 mod handover;
 mod kills;
 mod moments;
+mod offline;
 mod order;
 mod process;
 mod queues;

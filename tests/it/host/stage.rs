@@ -424,7 +424,7 @@ impl TestHost {
 }
 
 /// As the real ones, but nobody waits for them.
-fn quick() -> Timing {
+pub(super) fn quick() -> Timing {
     Timing {
         backoff: Duration::from_millis(10),
         backoff_cap: Duration::from_millis(200),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::console::{client, contact};
 use super::process::{HostProcess, bare, settings};
 use super::stage::{ALICE, BOB, LINA, Setup, count};
 
@@ -19,6 +20,18 @@ async fn on_sigterm_runs_finish_cards_end_answers_leave_and_nothing_stays_behind
     assert!(host.state_dir().join("status.json").exists());
     host.signal(Signal::SIGTERM);
     host.until("it takes nothing more", |seen| !seen.state.bot.connected).await;
+    host.until_true("and says so", || {
+        let status = std::fs::read_to_string(host.state_dir().join("status.json"));
+        status.is_ok_and(|status| status.contains("\"stopping\""))
+    })
+    .await;
+    let (url, _) = contact(&host).await;
+    let health = client().get(format!("{url}/health")).send().await.unwrap();
+    assert_eq!(health.status().as_u16(), 503);
+    let health: serde_json::Value = health.json().await.unwrap();
+    assert_eq!(health["state"], "stopping");
+    // What comes now was not taken, so it is not acknowledged either: it comes again.
+    host.say(LINA, "echo too late");
     hold.open();
     card.open();
     let (status, stage) = host.ended().await;
@@ -32,11 +45,14 @@ async fn on_sigterm_runs_finish_cards_end_answers_leave_and_nothing_stays_behind
     assert!(!stage.state_dir().join("status.json").exists());
     assert!(moonbell::store::Instance::holder(&stage.state_dir()).is_none());
     assert_eq!(stage.journal("SELECT count(*) FROM inbox WHERE state = 'queued'"), 1);
+    assert_eq!(stage.sim.unacknowledged(), 1);
+    let log = stage.state_dir().join("moonbell.db-wal");
+    assert!(!log.exists() || log.metadata().unwrap().len() == 0, "the journal was not closed");
 
     // What waited is answered by the next one.
     let host = stage.start().await;
     host.until("the next start serves what waited", |seen| {
-        seen.to(ALICE) == ["released one", "not any more"]
+        seen.to(ALICE) == ["released one", "not any more"] && seen.to(LINA) == ["too late"]
     })
     .await;
     host.stop().await;
