@@ -183,7 +183,10 @@ impl App {
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
-        let outbox = Outbox::open(store.clone()).await?.with_ledger(ledger.clone());
+        let outbox = Outbox::open(store.clone())
+            .await?
+            .with_owner(config.access.owner.clone())
+            .with_ledger(ledger.clone());
         let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();

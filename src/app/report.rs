@@ -137,6 +137,7 @@ impl Report {
                 failed: ended.failed,
             },
             outbox: count(self.dispatch.outbox.waiting()),
+            parked: count(self.dispatch.outbox.parked()),
             url: self.url.clone(),
             console: self.console.clone(),
         }

@@ -280,6 +280,11 @@ impl Meter for Ledger {
         self.change(|tally| tally.used_up(call, now));
     }
 
+    fn ask_again(&self) {
+        let now = self.inner.clock.now();
+        self.change(|tally| tally.ask_again(now));
+    }
+
     fn pushed(&self, push: Push, person: Option<(&str, &str)>) {
         let now = self.inner.clock.now();
         self.change(|tally| tally.pushed(push, person, now));

@@ -235,6 +235,13 @@ impl Tally {
         }
     }
 
+    /// Somebody says that there is room again: the next call asks.
+    pub(super) fn ask_again(&mut self, now: DateTime<Utc>) {
+        for gone in self.gone.iter_mut().flatten() {
+            gone.ask_at = now;
+        }
+    }
+
     pub(super) fn opened(&self) -> u64 {
         self.opened
     }

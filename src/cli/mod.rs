@@ -11,6 +11,7 @@ mod editor;
 mod explain;
 mod host;
 mod news;
+mod outbox;
 mod remote;
 mod replay;
 mod run;
@@ -106,6 +107,7 @@ enum Command {
     Run(run::Run),
     Status(status::Status),
     Usage(usage::Usage),
+    Outbox(outbox::Outbox),
     Check(check::Check),
     Test(test::Test),
     Explain(explain::Explain),
@@ -139,6 +141,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),
+        Command::Outbox(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),
         Command::Explain(command) => command.run(&cli.global),

@@ -117,9 +117,13 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     if let Some(url) = &moment.console {
         let _ = write!(text, "\nconsole  {}", escape(url));
     }
+    let parked = match moment.parked {
+        0 => String::new(),
+        parked => format!(", {parked} parked (see `moonbell outbox`)"),
+    };
     let _ = write!(
         text,
-        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting",
+        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting{parked}",
         moment.runs.running,
         moment.runs.queued,
         moment.runs.done,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::error::{ApiError, Class, classify};
+use super::gate::{self, Gate};
 use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
@@ -39,6 +40,7 @@ struct Inner {
     client_id: String,
     client_secret: Secret,
     token: TokenCache,
+    gate: Gate,
 }
 
 /// Why no client could be built.
@@ -78,6 +80,7 @@ impl Client {
                 client_id: config.client_id.clone(),
                 client_secret: config.client_secret.clone(),
                 token: TokenCache::new(),
+                gate: Gate::default(),
             }),
             meter: Arc::new(NoMeter),
             run: None,
@@ -158,7 +161,7 @@ impl Client {
         body: &Value,
     ) -> Result<Value, ApiError> {
         let url = join(self.api_base(), path);
-        self.with_token(|token| {
+        self.with_token(path, |token| {
             let mut header = HeaderValue::from_str(token.expose())
                 .unwrap_or_else(|_| HeaderValue::from_static(""));
             header.set_sensitive(true);
@@ -172,8 +175,23 @@ impl Client {
         .await
     }
 
-    /// Runs `call` with a token and, if DingTalk calls that token invalid, once more with a fresh one.
+    /// Runs `call` with a token and, if DingTalk calls that token invalid, once more with a fresh one. Not at all while
+    /// DingTalk is known to refuse what `endpoint` needs.
     pub(super) async fn with_token<F>(
+        &self,
+        endpoint: &'static str,
+        call: impl FnMut(Secret) -> F,
+    ) -> Result<Value, ApiError>
+    where
+        F: Future<Output = Result<Value, ApiError>>,
+    {
+        self.inner.gate.enter(endpoint, true)?;
+        let answer = self.with_fresh_token(call).await;
+        self.inner.gate.left(endpoint, true, &answer);
+        answer
+    }
+
+    async fn with_fresh_token<F>(
         &self,
         mut call: impl FnMut(Secret) -> F,
     ) -> Result<Value, ApiError>
@@ -190,6 +208,17 @@ impl Client {
             }
             answer => answer,
         }
+    }
+
+    /// Believes no refusal for lack of a permission, quota or allow-list any more: the next call asks again.
+    pub fn ask_again(&self) {
+        self.inner.gate.ask_again();
+        self.meter.ask_again();
+    }
+
+    /// What DingTalk refuses at present, so that calls that need it are not made.
+    pub fn refusals(&self) -> Vec<ApiError> {
+        self.inner.gate.refusals()
     }
 
     /// Returns a valid access token.
@@ -225,11 +254,12 @@ impl Client {
         endpoint: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<Value, ApiError> {
+        self.inner.gate.enter(endpoint, false)?;
         let call = Call { what: Use::of(endpoint), run: self.run.as_deref(), owed: self.owed };
         self.meter
             .begin(&call)
-            .map_err(|why| ApiError::local(endpoint, Class::Quota, "budget", why))?;
-        let answer = self.exchange(endpoint, request).await;
+            .map_err(|why| ApiError::local(endpoint, Class::Quota, ApiError::BUDGET, why))?;
+        let answer = self.ask(endpoint, request).await;
         match &answer {
             Ok(_) => self.meter.accepted(&call),
             Err(error) => {
@@ -241,10 +271,11 @@ impl Client {
                 }
             }
         }
+        self.inner.gate.left(endpoint, false, &answer);
         answer
     }
 
-    async fn exchange(
+    async fn ask(
         &self,
         endpoint: &'static str,
         request: reqwest::RequestBuilder,
@@ -268,10 +299,13 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        classify(endpoint, status, &body).map_err(|error| ApiError {
-            message: redact(&error.message, &[self.client_secret().expose()]),
-            retry_after: retry_after.or(error.retry_after),
-            ..error
+        classify(endpoint, status, &body).map_err(|error| {
+            let error = ApiError {
+                message: redact(&error.message, &[self.client_secret().expose()]),
+                retry_after: retry_after.or(error.retry_after),
+                ..error
+            };
+            gate::complete(error, self.client_id())
         })
     }
 }

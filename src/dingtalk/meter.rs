@@ -83,6 +83,9 @@ pub trait Meter: fmt::Debug + Send + Sync {
     /// DingTalk refused that call because the month is used up.
     fn used_up(&self, call: &Call<'_>);
 
+    /// Somebody says that what DingTalk refused was put right: the next call asks.
+    fn ask_again(&self);
+
     /// A frame came; `person` is the id of who caused it, with the name they go by.
     fn pushed(&self, push: Push, person: Option<(&str, &str)>);
 
@@ -136,6 +139,8 @@ impl Meter for NoMeter {
     fn accepted(&self, _: &Call<'_>) {}
 
     fn used_up(&self, _: &Call<'_>) {}
+
+    fn ask_again(&self) {}
 
     fn pushed(&self, _: Push, _: Option<(&str, &str)>) {}
 

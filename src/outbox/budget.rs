@@ -2,6 +2,7 @@
 //! there is room again.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::Outbox;
@@ -9,7 +10,7 @@ use super::deliver::Sender;
 use crate::budget;
 use crate::budget::Month;
 use crate::dingtalk::ApiError;
-use crate::dingtalk::Class;
+use crate::message::Address;
 use crate::message::Body;
 use crate::message::Message;
 use crate::message::NOTICES;
@@ -30,12 +31,9 @@ pub(super) type Told = Arc<Mutex<HashMap<String, Month>>>;
 impl Outbox {
     /// Notes where the owner has last written in the direct chat: notices go there, which costs no API call.
     pub fn heard_owner(&self, message: &Message) {
-        if let Some(webhook) = &message.webhook {
-            *self.shared.owner_webhook.lock().expect("nobody panics holding this") =
-                Some(webhook.clone());
-            if !self.ledger.has_room() {
-                self.shared.owner_heard.notify_one();
-            }
+        self.met(&Address::from(message));
+        if !self.ledger.has_room() {
+            self.shared.owner_heard.notify_one();
         }
     }
 
@@ -49,7 +47,8 @@ impl Outbox {
             // They begin anew: what is a day old is not given up at its first failure.
             let mut rows = c
                 .prepare(
-                    "UPDATE outbox SET state = 'queued', error = NULL, sent_at_ms = NULL, created_at_ms = ?1
+                    "UPDATE outbox SET state = 'queued', error = NULL, sent_at_ms = NULL, retried_at_ms = ?1,
+                            attempts = 0, unanswered = 0, due_at_ms = NULL, hint = NULL
                      WHERE state = 'parked' AND substr(error, 1, length(?2)) = ?2
                        AND substr(conversation, 1, length(?3)) = ?3 RETURNING id, conversation",
                 )?
@@ -68,6 +67,11 @@ impl Outbox {
                     replies = rows.len(),
                     "the budget has room: replies that waited for it are sent"
                 );
+                let count = rows.len();
+                let parked = &self.shared.parked;
+                let _ = parked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                    Some(n.saturating_sub(count))
+                });
                 let mut lanes = self.lanes();
                 for (id, conversation) in rows {
                     lanes.push(conversation, id);
@@ -89,17 +93,17 @@ impl Sender {
         if to.webhook.is_some() || !to.is_notice() {
             return to.webhook.clone();
         }
-        self.outbox.shared.owner_webhook.lock().expect("nobody panics holding this").clone()
+        let met = self.outbox.shared.owner_at.lock().expect("nobody panics holding this");
+        met.as_ref().and_then(|to| to.webhook.clone())
     }
 
-    /// Why a reply is parked, for the journal; says so in the chat if only the budget is why and a webhook is left.
+    /// Why a reply waits, for the journal; says so in the chat if a webhook is left. The ledger tells the owner.
     pub(super) async fn reason(&self, run: &str, reply: &Reply, error: &ApiError) -> String {
-        if error.class != Class::Quota {
-            return error.to_string();
-        }
         let (month, ..) = self.outbox.ledger().now();
         self.tell_that_it_waits(run, reply, month).await;
-        let why = if error.message.is_empty() { error.to_string() } else { error.message.clone() };
+        // Of DingTalk's own word all is kept, its code and the request too.
+        let why =
+            if error.code == ApiError::BUDGET { error.message.clone() } else { error.to_string() };
         budget::parked(&why, month)
     }
 

@@ -31,6 +31,8 @@ pub struct Status {
     pub runs: Runs,
     /// Replies not yet accepted by DingTalk.
     pub outbox: u64,
+    /// Replies that could not be sent and wait for somebody to deal with them.
+    pub parked: u64,
     /// The local page, for `dev`.
     pub url: Option<String>,
     /// Address of the console, without its key.

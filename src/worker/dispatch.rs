@@ -322,6 +322,10 @@ impl Dispatch {
                 Verdict::Control(Control::Usage) => {
                     return Outcome::saying(message, self.usage(&actor, lang).await);
                 }
+                Verdict::Control(Control::Parked(order)) => {
+                    let text = self.parked(&order, message, &actor, lang).await;
+                    return Outcome::saying(message, text);
+                }
                 Verdict::Control(control) => return self.control(&control, message, &actor, lang),
                 _ => {
                     let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
@@ -534,9 +538,9 @@ impl Dispatch {
                     .collect();
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
-            Control::Schedules | Control::Trigger(_) | Control::Usage => {
-                unreachable!("answered before")
-            }
+            Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
+            Control::Usage => unreachable!("answered by `usage`"),
+            Control::Parked(_) => unreachable!("answered by `parked`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self
                 .library

@@ -10,6 +10,7 @@ mod held;
 mod late;
 mod moments;
 mod notices;
+mod parked;
 mod phrases;
 mod running;
 mod runtime;

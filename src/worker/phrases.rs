@@ -138,6 +138,45 @@ pub(super) fn no_ledger(lang: Lang) -> String {
         .to_owned()
 }
 
+/// The owner asks for replies that could not be sent, and there are none, or not that one.
+pub(super) fn nothing_parked(lang: Lang) -> String {
+    lang.pick("没有被搁置的回复。", "Nothing of that is parked.").to_owned()
+}
+
+/// Under the list of them.
+pub(super) fn parked_help(lang: Lang) -> &'static str {
+    lang.pick(
+        "搁置 重试 编号：再发一次 · 搁置 放弃 编号：不再发送（编号可以是“全部”）",
+        "parked retry ID: send it again · parked drop ID: give it up (ID may be all)",
+    )
+}
+
+pub(super) fn parked_retried(ids: &[i64], lang: Lang) -> String {
+    match (ids.len(), lang) {
+        (0, lang) => nothing_parked(lang),
+        (count, Lang::Zh) => format!("正在重新发送 {count} 条回复。"),
+        (1, Lang::En) => "Sending it again.".to_owned(),
+        (count, Lang::En) => format!("Sending {count} replies again."),
+    }
+}
+
+pub(super) fn parked_dropped(ids: &[i64], lang: Lang) -> String {
+    match (ids.len(), lang) {
+        (0, lang) => nothing_parked(lang),
+        (count, Lang::Zh) => format!("已放弃 {count} 条回复。"),
+        (1, Lang::En) => "Given up.".to_owned(),
+        (count, Lang::En) => format!("Gave up {count} replies."),
+    }
+}
+
+/// Behind a list that is too long for a chat.
+pub(super) fn more(count: usize, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("…… 还有 {count} 条"),
+        Lang::En => format!("… and {count} more"),
+    }
+}
+
 pub(super) fn no_such_timer(name: &str, nearest: Option<&str>, lang: Lang) -> String {
     match (nearest, lang) {
         (Some(nearest), Lang::Zh) => {

@@ -20,6 +20,7 @@ mod kills;
 mod moments;
 mod offline;
 mod order;
+mod outbox;
 mod process;
 mod queues;
 mod reach;
