@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::Outbox;
 use super::deliver::Sender;
@@ -18,6 +19,12 @@ use crate::message::Reply;
 use crate::message::Webhook;
 use crate::store::now_ms;
 
+/// A webhook is not used in its last minute: the clocks differ, and an expired one costs a call.
+const WEBHOOK_MARGIN_MS: i64 = 60_000;
+
+/// How soon a webhook that rests is looked at again when there is no other way.
+pub(super) const WEBHOOK_RESTS: Duration = Duration::from_mins(1);
+
 /// What goes out again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Released {
@@ -27,6 +34,11 @@ pub(super) enum Released {
 
 /// Conversations that were told this month that something waits.
 pub(super) type Told = Arc<Mutex<HashMap<String, Month>>>;
+
+/// Whether a webhook will still take something.
+pub(super) fn is_alive(webhook: &Webhook) -> bool {
+    now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
+}
 
 impl Outbox {
     /// Notes where the owner has last written in the direct chat: notices go there, which costs no API call.
@@ -111,7 +123,7 @@ impl Sender {
         let Some(webhook) = self.webhook_of(reply).filter(|_| !reply.to.is_notice()) else {
             return;
         };
-        if !super::deliver::is_alive(&webhook) {
+        if !is_alive(&webhook) {
             return;
         }
         {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::budget::{Released, Told};
+use super::budget::{Released, Told, WEBHOOK_RESTS, is_alive};
 use super::card::Card;
 use super::cards::Cards;
 use super::pace::{Pace, Wait};
@@ -29,12 +29,6 @@ use crate::store::now_ms;
 /// Conversations served at the same time: enough to hide DingTalk's latency, few enough to stay polite. One that waits
 /// for a retry does not count.
 const SIDE_BY_SIDE: usize = 64;
-
-/// A webhook is not used in its last minute: the clocks differ, and an expired one costs a call.
-const WEBHOOK_MARGIN_MS: i64 = 60_000;
-
-/// How soon a webhook that rests is looked at again when there is no other way.
-const WEBHOOK_RESTS: Duration = Duration::from_mins(1);
 
 /// Webhooks that DingTalk has forgotten before their time; more are not remembered, and cost one call each.
 const DEAD_WEBHOOKS: usize = 1024;
@@ -586,11 +580,6 @@ impl Sender {
             tokio::time::sleep(DISK_AGAIN).await;
         }
     }
-}
-
-/// Whether a webhook will still take something.
-pub(super) fn is_alive(webhook: &Webhook) -> bool {
-    now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
 }
 
 /// The wait of card calls before they are tried again.
