@@ -47,7 +47,7 @@ fn about(host: &Stage, person: &str, part: &str) -> usize {
 /// Answers for Alice and Bob that wait for a gate, whose webhooks are forgotten meanwhile; the owner's is alive.
 async fn two_answers_without_a_webhook(kind: HttpFaultKind) -> TestHost {
     let host = Setup::new().start().await;
-    let gates = [host.hold("one"), host.hold("two")];
+    let (one, two) = (host.hold("one"), host.hold("two"));
     host.say(ALICE, "hold one");
     host.say(BOB, "hold two");
     host.entered(&["one", "two"]).await;
@@ -55,11 +55,11 @@ async fn two_answers_without_a_webhook(kind: HttpFaultKind) -> TestHost {
     host.say(OWNER, "echo hello");
     host.until("the owner's webhook lives", |seen| seen.to(OWNER) == ["hello"]).await;
     host.fail(ROBOT, kind, 10_000);
-    drop(gates);
-    host.until_true("both are parked", || {
-        host.journal("SELECT count(*) FROM outbox WHERE state = 'parked'") == 2
-    })
-    .await;
+    let parked = "SELECT count(*) FROM outbox WHERE state = 'parked'";
+    one.open();
+    host.until_true("one is parked", || host.journal(parked) == 1).await;
+    two.open();
+    host.until_true("both are parked", || host.journal(parked) == 2).await;
     host
 }
 
