@@ -113,9 +113,10 @@ async fn upload(
         call.run.reply(Reply { to, body: body(id), at: Vec::new() })?;
         return Ok(Outcome::Value(true));
     }
-    let client = call.host.client().cloned().ok_or_else(|| {
+    let client = call.host.client().ok_or_else(|| {
         misuse("there is no connection to DingTalk here: scripts are only checked")
     })?;
+    let client = client.for_run(call.run.id());
     let content = Bytes::from(content);
     let uploaded = call
         .host

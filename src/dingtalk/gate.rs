@@ -150,7 +150,10 @@ impl Gate {
             // Of the token itself: no call can have one.
             Class::Credentials if with_token => (Capability::Calls, CREDENTIALS),
             Class::Scope(_) if with_token => (Capability::of(endpoint), BELIEVED),
-            Class::Quota | Class::IpNotAllowed if with_token => (Capability::Calls, BELIEVED),
+            // Our own budget is not DingTalk's word, and opens by itself.
+            Class::Quota | Class::IpNotAllowed if with_token && error.code != ApiError::BUDGET => {
+                (Capability::Calls, BELIEVED)
+            }
             // Something else is wrong, or nothing: the next call may ask.
             _ => {
                 for capability in [Capability::Calls, Capability::of(endpoint)] {

@@ -4,6 +4,7 @@
 
 mod access;
 mod around;
+mod budgets;
 mod console;
 mod control;
 mod crash;
