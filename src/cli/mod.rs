@@ -22,6 +22,7 @@ mod status;
 mod talk;
 mod test;
 mod types;
+mod usage;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ const EXAMPLES: &str = "Examples:
   moonbell runs                what ran, and how it ended
   moonbell logs -f             the log of the host, as it grows
   moonbell status --json       what the running host is doing
+  moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
 Exit codes: 0 done, 1 failed, 2 misuse.";
@@ -110,6 +112,7 @@ enum Command {
     Status(status::Status),
     Runs(runs::Runs),
     Logs(logs::Logs),
+    Usage(usage::Usage),
     Outbox(outbox::Outbox),
     Check(check::Check),
     Test(test::Test),
@@ -145,6 +148,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
+        Command::Usage(command) => command.run(&cli.global),
         Command::Outbox(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),

@@ -55,7 +55,7 @@ use desk::{ANSWER, Desk, LATE, Place, Shared};
 use ids::{Ids, short_id};
 
 pub use end::{Account, End, Own, State, complete, note, requeue};
-pub use history::{Filter, Past, complaints, last, list, of_run, since, unfinished};
+pub use history::{Filter, Past, complaints, last, list, of_run, since, taken_since, unfinished};
 pub use recover::{Cut, Fate, Recovered};
 pub use sweep::{Keep, Sweep};
 

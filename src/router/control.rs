@@ -19,6 +19,8 @@ pub enum Control {
     Schedules,
     /// `trigger NAME`: run a timer now.
     Trigger(String),
+    /// `usage`: what was used of DingTalk's monthly budgets.
+    Usage,
     /// `parked`, `parked retry ID`, `parked drop ID`: replies that could not be sent.
     Parked(Parked),
     /// `lock`: refuse everything until unlocked locally.
@@ -104,6 +106,7 @@ fn word(typed: &str) -> Option<Control> {
         "again" | "重跑" => Control::Again(None),
         "schedules" | "定时" => Control::Schedules,
         "trigger" | "触发" => Control::Trigger(String::new()),
+        "usage" | "用量" => Control::Usage,
         "parked" | "搁置" => Control::Parked(Parked::List),
         "lock" | "锁定" => Control::Lock,
         "help" | "帮助" => Control::Help(None),

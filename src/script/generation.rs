@@ -514,6 +514,10 @@ async fn background(
         what: vm.registrations()[index].title(),
         started_at_ms,
     });
+    if let Ok(outbox) = vm.scope.host().outbox() {
+        let handler = format!("{}: {}", vm.path(), vm.registrations()[index].title());
+        outbox.ledger().begins(run.id(), &handler, "");
+    }
     let ended = drive(vm, &run, index, given).await;
     let posts = run.take_pending();
     if !posts.is_empty()

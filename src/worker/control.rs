@@ -82,6 +82,7 @@ impl Dispatch {
             Control::Schedules | Control::Trigger(_) => {
                 return self.timers(control, actor, lang).await;
             }
+            Control::Usage => return self.usage(actor, lang).await,
             Control::Parked(order) => return self.parked(order, message, actor, lang).await,
             Control::Lock => Ok(phrases::not_yet("lock", lang)),
             Control::Help(_) => Ok(self

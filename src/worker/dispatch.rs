@@ -21,12 +21,14 @@ use crate::access::Actor;
 use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
+use crate::dingtalk::Push;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::message::Address;
 use crate::message::Body;
+use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
 use crate::message::Reply;
@@ -290,6 +292,8 @@ impl Dispatch {
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
+        // What the host itself says is counted for whoever wrote.
+        self.outbox.ledger().begins(&row.run, "", message.sender.key());
         // One moment of the scripts: routes and the functions they lead to belong together.
         let snapshot = self.library.snapshot();
         let routes = snapshot.routes();
@@ -305,6 +309,9 @@ impl Dispatch {
                 return self.refuse(row, message, &why, lang);
             }
         };
+        if actor.is_owner() && message.chat.kind == ChatKind::Direct {
+            self.outbox.heard_owner(message);
+        }
         if matches!(decided.verdict, Verdict::Answer) {
             if self.dialogs.answer(&lane, &message.text) {
                 let mut outcome = Outcome::new(State::Done);
@@ -402,6 +409,12 @@ impl Dispatch {
             outcome.posts.extend(text.map(|text| say(message, text)));
             return Some(outcome);
         }
+        self.outbox.ledger().answers(
+            &row.run,
+            Push::Message,
+            handler.title(),
+            message.sender.key(),
+        );
         let mut limits = self.limits;
         if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
         {

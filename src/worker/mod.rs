@@ -22,6 +22,7 @@ mod runtime;
 mod schedules;
 mod served;
 mod turns;
+mod usage;
 
 pub use control::Unfit;
 pub use dispatch::{Dispatch, Places};
@@ -31,3 +32,4 @@ pub use own::keep_own_runs;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;
 pub use turns::Turns;
+pub use usage::tell_owner_of_budgets;

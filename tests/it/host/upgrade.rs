@@ -65,10 +65,12 @@ bot.command("count", function(ctx) ctx:reply("count " .. kv.incr("n")) end)
         let said = stage.look(|seen| seen.to(ALICE).len());
         let counted = stage.look(|seen| seen.to(BOB).len());
         let old = journal_of(&stage, version);
+        // What came long ago is not run any more.
+        let now = chrono::Utc::now().timestamp_millis();
         for (lane, state, run, key, payload) in &rows {
             old.execute(
-                "INSERT INTO inbox (lane, state, run, key, payload, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
-                params![lane, state, run, key, payload],
+                "INSERT INTO inbox (lane, state, run, key, payload, received_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![lane, state, run, key, payload, now],
             )
             .unwrap();
         }
