@@ -136,7 +136,7 @@ async fn cancel_leaves_the_question_and_stop_ends_the_run() {
         host.until("she is asked", |seen| seen.to(ALICE).len() > before).await;
         host.say(ALICE, "runs");
         host.until("the run waits for her", |seen| {
-            seen.to(ALICE).last().is_some_and(|text| text.ends_with("waits for an answer"))
+            seen.to(ALICE).last().is_some_and(|text| text.contains(" · waits for an answer · "))
         })
         .await;
         host.say(ALICE, word);
