@@ -128,7 +128,7 @@ async fn one_that_waits_its_turn_is_listed_and_can_be_stopped() {
     .await;
     host.say_in(0, BOB, "runs");
     host.until("his is listed", |seen| {
-        seen.in_group(0).last().is_some_and(|text| text.ends_with("waiting for its turn"))
+        seen.in_group(0).last().is_some_and(|text| text.contains(" · waiting for its turn · "))
     })
     .await;
     host.say_in(0, BOB, "stop");
