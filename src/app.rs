@@ -29,6 +29,7 @@ use crate::message::Body;
 use crate::message::Inbound;
 use crate::message::Reply;
 use crate::outbox;
+use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::outbox::Template;
@@ -75,6 +76,9 @@ const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
+
+/// In the state folder: outputs of cards, until they are sent.
+const SPOOL: &str = "spool";
 
 /// Why the host cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +158,9 @@ impl App {
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
-        let outbox = Outbox::open(store.clone()).await?;
+        let outbox = Outbox::open(store.clone()).await?.card_settings(card_settings(&config));
+        let stops = outbox.clone();
+        inbox.urgent(move |click| stops.is_stop(click));
         let client = Client::new(&config.dingtalk)?;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
@@ -290,6 +296,17 @@ impl App {
         while downstream.join_next().await.is_some() {}
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)
+    }
+}
+
+fn card_settings(config: &Config) -> CardSettings {
+    CardSettings {
+        calls_per_second: config.cards.calls_per_second,
+        attach: config.cards.attach,
+        spool: Some(config.state.dir.join(SPOOL)),
+        attach_bytes: config.cards.attach_bytes,
+        stop_actions: config.cards.stop_actions.clone(),
+        owner: config.access.owner.clone(),
     }
 }
 

@@ -189,6 +189,9 @@ mod tests {
         for key in KEYS.iter().filter(|key| !key.kind.is_open()) {
             let other = if key.kind == Kind::List { "\"a\"" } else { "[\"a\"]" };
             for wrong in ["1", "true", other, "1979-05-27"] {
+                if wrong == "1" && key.kind == Kind::Number {
+                    continue;
+                }
                 let found = problems(&format!("{} = {wrong}\n", key.path));
                 assert_eq!(found.len(), 1, "{} = {wrong}: {found:?}", key.path);
                 assert!(

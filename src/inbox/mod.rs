@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use crate::message::CardAction;
 use crate::message::Inbound;
 use crate::store::Error;
 use crate::store::Lanes;
@@ -124,13 +125,22 @@ impl Inbox {
         let _ = self.shared.answers.set(Box::new(answers));
     }
 
+    /// Lets clicks that `urgent` names wait for no other click on their card. To be said once.
+    pub fn urgent(&self, urgent: impl Fn(&CardAction) -> bool + Send + Sync + 'static) {
+        let _ = self.shared.urgent.set(Box::new(urgent));
+    }
+
     /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
     ///
     /// # Cancel safety
     /// Once polled, the work is taken in even if the future is dropped: whoever delivers it again meets a duplicate.
     pub async fn accept(&self, inbound: Inbound) -> Result<Accepted, Error> {
         let key = key::of(&inbound);
-        let lane = key::lane(&inbound, self.bypass);
+        let urgent = |action| self.shared.urgent.get().is_some_and(|urgent| urgent(action));
+        let lane = match &inbound {
+            Inbound::CardAction(action) if urgent(action) => format!("control\u{1f}{}", action.id),
+            _ => key::lane(&inbound, self.bypass),
+        };
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let shared = Arc::clone(&self.shared);
         let may_answer = match &inbound {

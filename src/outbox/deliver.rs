@@ -42,6 +42,9 @@ const DISK_AGAIN: Duration = Duration::from_secs(1);
 /// After this long past the stop, what is left stays in the journal for the next start.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How often files of outputs that nobody needs are swept out.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+
 /// Serves an [`Outbox`].
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
@@ -63,10 +66,13 @@ impl Outbox {
     ///
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
-        let cards = Arc::new(Cards::new(template, self.card_calls_per_second));
+        let cards = Arc::new(Cards::new(template, self.cards.calls_per_second));
         let sender = Sender { outbox: self, client, cards, throttled: Arc::default() };
         let mut deliveries = JoinSet::new();
         let mut streams = JoinSet::new();
+        sender.sweep_files().await;
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        sweep.reset();
         for card in sender.cut_short().await {
             streams.spawn(sender.clone().end_cut_short(card));
         }
@@ -94,6 +100,7 @@ impl Outbox {
                     tracing::error!(%error, "a card broke off; it is ended after the next start");
                 },
                 () = outbox.shared.ready.notified() => {}
+                _ = sweep.tick(), if deadline.is_none() => sender.sweep_files().await,
             }
         }
         let left = outbox.waiting() + deliveries.len();
@@ -158,14 +165,12 @@ impl Sender {
         match item {
             Item::Reply(reply) => {
                 let result = self.send_until_settled(id, &reply, created_at_ms).await;
-                match result {
-                    Ok(()) => self.ended(id, "sent", None).await,
-                    Err(error) => {
-                        let hint = error.hint();
-                        tracing::error!(%error, hint, row = id, "a reply could not be sent; it is parked");
-                        self.ended(id, "parked", Some(error.to_string())).await;
-                    }
-                }
+                self.settled(id, result).await;
+                None
+            }
+            Item::Attachment(attachment) => {
+                let result = self.send_attachment(id, &attachment, created_at_ms).await;
+                self.settled(id, result).await;
                 None
             }
             Item::Card { id: card_id } => {
@@ -183,7 +188,18 @@ impl Sender {
         }
     }
 
-    async fn send_until_settled(
+    async fn settled(&self, id: i64, result: Result<(), ApiError>) {
+        match result {
+            Ok(()) => self.ended(id, "sent", None).await,
+            Err(error) => {
+                let hint = error.hint();
+                tracing::error!(%error, hint, row = id, "a reply could not be sent; it is parked");
+                self.ended(id, "parked", Some(error.to_string())).await;
+            }
+        }
+    }
+
+    pub(super) async fn send_until_settled(
         &self,
         id: i64,
         reply: &Reply,

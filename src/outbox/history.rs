@@ -53,6 +53,7 @@ pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Vec<Said>> {
                     said
                 }
             }
+            Ok(Item::Attachment(attachment)) => one("file", attachment.file_name()),
             // Written by another version.
             Err(_) => one("text", String::new()),
         });

@@ -35,6 +35,7 @@ impl Outbox {
         let words = |payload: &str| match serde_json::from_str(payload).ok()? {
             Item::Reply(reply) => Some(Words::Reply(reply)),
             Item::Card { id } => self.cards().get(&id).cloned().map(Words::Card),
+            Item::Attachment(_) => None,
         };
         let rows = rows.into_iter().filter_map(|(id, run, payload)| {
             words(&payload).map(|words| Spoken { id, run, words })

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_card_endings.sql"),
     include_str!("migrations/0003_schedules.sql"),
     include_str!("migrations/0004_deliveries.sql"),
+    include_str!("migrations/0005_card_files.sql"),
 ];
 
 /// Whether a file that is only read has the tables of this version.

@@ -16,6 +16,7 @@ use crate::access::Access;
 use crate::access::Actor;
 use crate::api::Dialogs;
 use crate::api::Run;
+use crate::api::Stop;
 use crate::config::redact;
 use crate::inbox;
 use crate::inbox::Inbox;
@@ -338,11 +339,11 @@ impl Dispatch {
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
             () = halt.cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Host);
                 (start.await, true)
             }
             () = ticket.replaced().cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Replaced);
                 (start.await, false)
             }
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::api::Run;
+use crate::api::Stop;
 use crate::message::ConversationId;
 use crate::message::StaffId;
 
@@ -81,7 +82,7 @@ impl Running {
         picked
             .into_iter()
             .map(|entry| {
-                entry.run.cancel().cancel();
+                entry.run.stop(Stop::Person);
                 entry.run.id().to_owned()
             })
             .collect()

@@ -63,7 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"],
     ),
-    ("outbox", &["config", "dingtalk", "message", "store"]),
+    ("outbox", &["config", "dingtalk", "message", "router", "store"]),
     ("dingtalk", &["config", "message"]),
     ("timer", &["inbox", "message", "store"]),
     ("store", &["clock", "config", "message"]),
