@@ -40,7 +40,7 @@ mod tests {
         assert!(packed.get_ref().len() < log.len() / 20);
         let mut archive = zip::ZipArchive::new(packed).unwrap();
         let mut file = archive.by_index(0).unwrap();
-        assert_eq!(file.name(), "日志.log");
+        assert_eq!(file.name().unwrap(), "日志.log");
         let mut read = String::new();
         file.read_to_string(&mut read).unwrap();
         assert_eq!(read, log);

@@ -364,7 +364,8 @@ mod tests {
             prop_assert!(serde_json::to_string(&cut.text).unwrap().len() <= limit.json_bytes + 2);
             prop_assert!(is_balanced(&cut.text), "{:?}", cut.text);
             if !cut.above {
-                prop_assert!(cut.text.starts_with(&format!("{head}{text}")));
+                let whole = format!("{head}{text}");
+                prop_assert!(cut.text.starts_with(&whole));
                 return Ok(());
             }
             // Without what was put around it, it is the end of the text, between two graphemes, and the count is right.

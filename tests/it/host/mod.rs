@@ -4,6 +4,7 @@
 
 mod access;
 mod around;
+mod cards;
 mod control;
 mod crash;
 mod delivery;

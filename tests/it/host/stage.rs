@@ -99,6 +99,11 @@ impl Setup {
         self
     }
 
+    pub(super) fn template(mut self, id: &str) -> Self {
+        self.template = Some(id.to_owned());
+        self
+    }
+
     pub(super) fn without_template(mut self) -> Self {
         self.template = None;
         self
