@@ -3,8 +3,10 @@
 //! Shutdown runs downstream: the transport stops taking, the dispatcher lets runs finish, the scripts say goodbye, the
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
+mod report;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,7 +21,8 @@ use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
 use crate::config::Config;
 use crate::config::Mode;
-use crate::config::redact;
+use crate::console::Console;
+use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
@@ -35,7 +38,6 @@ use crate::outbox::Post;
 use crate::outbox::Template;
 use crate::router::Lang;
 use crate::router::is_control;
-use crate::script;
 use crate::script::FolderError;
 use crate::script::Keeper;
 use crate::script::Library;
@@ -56,6 +58,8 @@ use crate::worker::interrupted;
 use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_runs;
 
+use report::Report;
+
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
 
@@ -64,12 +68,6 @@ const LUA_THREADS: usize = 2;
 
 /// What the Lua runtime may take to end its coroutines.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How often the status file is brought up to date; people look at it, nothing waits for it.
-const STATUS_EVERY: Duration = Duration::from_secs(1);
-
-/// How often a deleted journal is told of again: nobody must overlook that, nor drown in it.
-const GONE_AGAIN: Duration = Duration::from_mins(1);
 
 /// How often finished rows of more than a day ago are swept out.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
@@ -249,11 +247,20 @@ impl App {
             .card_template
             .clone()
             .map(|id| Template { id, key: self.config.dingtalk.card_key.clone() });
+        let console = match Console::bind(self.config.console.listen, &self.config.state.dir).await
+        {
+            Ok(console) => Some(console),
+            Err(error) => {
+                tracing::error!(listen = %self.config.console.listen, "the console cannot listen: {error}; `GET /health` and commands that ask a running host do not work");
+                None
+            }
+        };
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
             command: self.command,
             url: self.url.clone(),
+            console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
             connection: self.stream.state(),
             dispatch: self.dispatch.clone(),
@@ -262,6 +269,11 @@ impl App {
         let mut downstream = JoinSet::new();
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
         downstream.spawn(outbox);
+        if let Some(console) = console {
+            let (dispatch, report) = (self.dispatch.clone(), report.clone());
+            let desk = Desk { moment: Box::new(move || report.moment()), dispatch };
+            downstream.spawn(console.run(desk, stages.aside.clone()));
+        }
         downstream.spawn(report.run(stages.aside.clone()));
         let files = self.config.state.dir.join(FILES);
         downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
@@ -362,100 +374,4 @@ fn tell_interrupted(c: &rusqlite::Connection, row: &Row) -> rusqlite::Result<()>
     // The outbox opens after this and finds the row.
     let _ = outbox::insert(c, &row.run, &[Post::Reply(reply)])?;
     Ok(())
-}
-
-/// Keeps the status file current.
-struct Report {
-    state_dir: std::path::PathBuf,
-    scripts_dir: std::path::PathBuf,
-    command: &'static str,
-    url: Option<String>,
-    started_at_ms: i64,
-    connection: watch::Receiver<transport::State>,
-    dispatch: Dispatch,
-}
-
-impl Report {
-    async fn run(self, stop: CancellationToken) {
-        let mut connection = self.connection.clone();
-        let mut failing = false;
-        let mut gone = None;
-        loop {
-            let moment = self.moment();
-            let dir = self.state_dir.clone();
-            let written = tokio::task::spawn_blocking(move || moment.write(&dir)).await;
-            let failed = !matches!(written, Ok(Ok(())));
-            if !self.dispatch.store.path().exists() {
-                if gone.is_none_or(|told: Instant| told.elapsed() >= GONE_AGAIN) {
-                    gone = Some(Instant::now());
-                    tracing::error!(dir = %self.state_dir.display(), "the journal was deleted while this host runs: what is in flight is lost when it ends, and nothing will be remembered; stop it and start it again");
-                }
-            } else if failed && !failing {
-                tracing::warn!(dir = %self.state_dir.display(), "the status file cannot be written; `moonbell status` shows an old moment");
-            }
-            failing = failed;
-            tokio::select! {
-                () = stop.cancelled() => return,
-                // A new connection state is shown at once, everything else within the interval.
-                changed = connection.changed() => if changed.is_err() {
-                    stop.cancelled().await;
-                    return;
-                },
-                () = tokio::time::sleep(STATUS_EVERY) => {}
-            }
-        }
-    }
-
-    fn moment(&self) -> status::Status {
-        let (connection, connection_error) = describe(&self.connection.borrow());
-        let ended = self.dispatch.running.totals();
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        status::Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            command: self.command.to_owned(),
-            started_at_ms: self.started_at_ms,
-            updated_at_ms: now_ms(),
-            connection: connection.to_owned(),
-            connection_error,
-            scripts_dir: self.scripts_dir.clone(),
-            scripts: self
-                .dispatch
-                .library
-                .snapshot()
-                .scripts()
-                .iter()
-                .map(describe_script)
-                .collect(),
-            runs: status::Runs {
-                queued: count(self.dispatch.inbox.waiting()),
-                running: count(self.dispatch.running.list().len()),
-                done: ended.done,
-                failed: ended.failed,
-            },
-            outbox: count(self.dispatch.outbox.waiting()),
-            url: self.url.clone(),
-        }
-    }
-}
-
-fn describe_script(script: &script::Status) -> status::Script {
-    status::Script {
-        name: script.script.clone(),
-        generation: script.serving.map_or(0, |serving| serving.number),
-        handlers: script.serving.map_or(0, |serving| serving.handlers),
-        loaded_at_ms: script.serving.map(|serving| serving.loaded_at.timestamp_millis()),
-        error: script.failure.as_ref().map(|(error, _)| redact(&error.to_string()).into_owned()),
-    }
-}
-
-fn describe(state: &transport::State) -> (&'static str, Option<String>) {
-    match state {
-        transport::State::Connecting => ("connecting", None),
-        transport::State::Connected { .. } => ("connected", None),
-        transport::State::Deaf { reason } => ("connecting", Some(reason.clone())),
-        transport::State::BackingOff { reason, .. } => ("waiting", Some(reason.clone())),
-        transport::State::Refused { reason, .. } => ("refused", Some(reason.clone())),
-        transport::State::Stopped => ("stopped", None),
-    }
 }

@@ -124,6 +124,8 @@ card_template = "bench.schema"
 dir = '{}'
 [state]
 dir = '{}'
+[console]
+listen = "127.0.0.1:0"
 [access]
 owner = "nobody"
 [access.roles]

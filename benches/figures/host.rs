@@ -45,6 +45,7 @@ fn config<'a>(
     config.dingtalk.client_secret = Secret::new("secret");
     config.dingtalk.api_base = base.parse().unwrap();
     config.dingtalk.oapi_base = base.parse().unwrap();
+    config.console.listen.set_port(0);
     config.access = Access {
         owner: Some(StaffId::new("nobody")),
         roles: [("guest".to_owned(), vec!["*".to_owned()])].into(),

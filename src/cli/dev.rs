@@ -50,6 +50,8 @@ impl Dev {
         let folder = config.scripts.dir.clone();
         host::serve(async |stop, left| {
             let options = Options { port: config.console.listen.port(), ..Options::default() };
+            // That address is the page's; the console of a host that plays takes any.
+            config.console.listen.set_port(0);
             config.access = access(&options);
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;

@@ -11,6 +11,7 @@ mod editor;
 mod explain;
 mod host;
 mod news;
+mod remote;
 mod replay;
 mod run;
 mod starter;

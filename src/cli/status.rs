@@ -3,17 +3,22 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 
+use super::remote::Remote;
 use super::{Global, talk};
 use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::escape;
 use crate::telemetry::status::Status as Moment;
+
+/// A host that has not answered by then is busy with something that its file may tell.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Show what the running host is doing
 ///
@@ -44,9 +49,15 @@ impl Status {
             state
         };
         let holder = Instance::holder(&folder);
-        let moment = Moment::read(&folder).with_context(|| {
-            format!("cannot read the status of the host in `{}`", folder.display())
-        })?;
+        // The host itself knows best; one that cannot be asked is seen through its file.
+        let asked =
+            Remote::find(&folder).and_then(|host| host.patience(PATIENCE).get::<Moment>("status"));
+        let moment = match asked {
+            Ok(moment) => Some(moment),
+            Err(_) => Moment::read(&folder).with_context(|| {
+                format!("cannot read the status of the host in `{}`", folder.display())
+            })?,
+        };
         // What an earlier host left behind says nothing about this one.
         let live = holder.is_some();
         let current = moment
@@ -83,15 +94,18 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let up = since(moment.started_at_ms, now);
     let mut text = format!(
         "{} (moonbell {} {}, process {pid}, up {up})",
-        escape(&moment.connection),
+        escape(&moment.connection.state),
         moment.version,
         moment.command
     );
-    if let Some(error) = &moment.connection_error {
+    if let Some(error) = &moment.connection.error {
         let _ = write!(text, "\n  last error: {}", escape(error));
     }
     if let Some(url) = &moment.url {
         let _ = write!(text, "\npage     {}", escape(url));
+    }
+    if let Some(url) = &moment.console {
+        let _ = write!(text, "\nconsole  {}", escape(url));
     }
     let _ = write!(
         text,

@@ -216,7 +216,8 @@ pub(crate) const KEYS: &[Key] = &[
         path: "console.listen",
         kind: Kind::Listen,
         default: "\"127.0.0.1:7878\"",
-        doc: "Where the local pages are served: this computer only.",
+        doc: "Where the console listens, on this computer only: `GET /health` for monitors, and what other commands ask the running \
+              host for. If it is taken, a free port is used and named in the log. Port 0: any free one.",
     },
     Key {
         path: "secrets",

@@ -23,10 +23,8 @@ pub struct Status {
     /// Unix time, UTC.
     pub started_at_ms: i64,
     pub updated_at_ms: i64,
-    /// `connecting`, `connected`, `waiting` (before the next attempt), `refused` (credentials), `listening` (HTTP mode).
-    pub connection: String,
-    /// The last thing that went wrong with the connection, while it is down.
-    pub connection_error: Option<String>,
+    #[serde(flatten)]
+    pub connection: Connection,
     pub scripts_dir: PathBuf,
     pub scripts: Vec<Script>,
     pub runs: Runs,
@@ -34,6 +32,41 @@ pub struct Status {
     pub outbox: u64,
     /// The local page, for `dev`.
     pub url: Option<String>,
+    /// Address of the console, without its key.
+    pub console: Option<String>,
+}
+
+/// How the host is connected. The names are those of the file, where all of this stands beside the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connection {
+    /// `connecting`; `connected`; `deaf`: open, but nothing came any more, so another one is being opened;
+    /// `backing_off` until the next attempt; `refused`: DingTalk will not have this app; `stopped`.
+    #[serde(rename = "connection")]
+    pub state: String,
+    /// Unix time, UTC: since when it is so.
+    #[serde(rename = "connection_since_ms")]
+    pub since_ms: i64,
+    /// What went wrong, while it is down.
+    #[serde(rename = "connection_error")]
+    pub error: Option<String>,
+    /// What somebody can do about it.
+    #[serde(rename = "connection_hint")]
+    pub hint: Option<String>,
+    /// When the next attempt is made, while none is under way.
+    #[serde(rename = "connection_until_ms")]
+    pub until_ms: Option<i64>,
+    /// When the last frame came, since the start of this host.
+    pub last_frame_at_ms: Option<i64>,
+}
+
+impl Connection {
+    pub const CONNECTED: &str = "connected";
+
+    /// Whether messages come in.
+    pub fn is_up(&self) -> bool {
+        self.state == Self::CONNECTED
+    }
 }
 
 /// Counts of runs.

@@ -2,64 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use moonbell::api::reference;
 use moonbell::script::check;
 
-/// A folder of scripts in a home of its own.
-struct Folder {
-    root: tempfile::TempDir,
-}
-
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Folder {
-    fn new(scripts: &[(&str, &str)]) -> Self {
-        let folder = Self { root: tempfile::tempdir().unwrap() };
-        fs::create_dir(folder.path("scripts")).unwrap();
-        for (name, text) in scripts {
-            folder.write(&format!("scripts/{name}"), text);
-        }
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    #[track_caller]
-    fn run(&self, arguments: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_moonbell"))
-            .args(arguments)
-            .current_dir(self.root.path())
-            .env_clear()
-            .env("HOME", self.root.path())
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
-    }
-}
+use crate::home::Home;
 
 #[test]
 fn nothing_found_is_exit_code_0() {
-    let folder =
-        Folder::new(&[("ping.luau", "bot.command('ping', function(ctx) ctx:reply('pong') end)")]);
+    let folder = Home::with_scripts(&[(
+        "ping.luau",
+        "bot.command('ping', function(ctx) ctx:reply('pong') end)",
+    )]);
     let answer = folder.run(&["check"]);
     assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
     assert_eq!(answer.err, "1 file, 1 handler: nothing to complain about\n");
@@ -67,7 +21,7 @@ fn nothing_found_is_exit_code_0() {
 
 #[test]
 fn findings_are_shown_with_a_caret_as_a_compiler_does() {
-    let folder = Folder::new(&[
+    let folder = Home::with_scripts(&[
         (
             "a.luau",
             "--!strict\nlocal unused = 1\nbot.command(\"deploy\", function(ctx)\n\tctx:repyl(\"done\")\n\tlocal r = shell.sh(\"grep \" .. ctx.text)\n\tctx:reply(r.out)\nend)\n",
@@ -105,7 +59,7 @@ fn findings_are_shown_with_a_caret_as_a_compiler_does() {
 /// What `check --json` says, as `path:line:column severity rule`.
 #[track_caller]
 fn found(scripts: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
-    let folder = Folder::new(scripts);
+    let folder = Home::with_scripts(scripts);
     let answer = folder.run(&[&["check", "--json"], arguments].concat());
     let report: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
     let findings: Vec<String> = report["findings"]
@@ -209,7 +163,7 @@ fn one_script_is_checked_as_it_stands_among_the_others() {
 
 #[test]
 fn what_cannot_be_checked_is_misuse_and_says_what_to_name() {
-    let folder = Folder::new(&[("a.d.luau", "")]);
+    let folder = Home::with_scripts(&[("a.d.luau", "")]);
     for path in ["gone", "gone/a.luau", "scripts/a.d.luau"] {
         let answer = folder.run(&["check", path]);
         assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{}", answer.err);
@@ -219,17 +173,17 @@ fn what_cannot_be_checked_is_misuse_and_says_what_to_name() {
 
 #[test]
 fn checking_runs_no_handler_and_writes_nothing() {
-    let folder = Folder::new(&[(
+    let folder = Home::with_scripts(&[(
         "a.luau",
         "bot.on('start', function() kv.set('a', 1) end)\nbot.every('1s', function() end)",
     )]);
     assert_eq!(folder.run(&["check"]).code, 0);
-    assert_eq!(fs::read_dir(folder.root.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.root()).unwrap().count(), 1);
 }
 
 #[test]
 fn types_writes_what_editors_read_and_says_what_is_next() {
-    let folder = Folder::new(&[]);
+    let folder = Home::with_scripts(&[]);
     let answer = folder.run(&["types"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
     assert!(answer.err.contains("next: open `"), "{}", answer.err);
@@ -372,7 +326,7 @@ fn a_block_keeps_its_lines_and_a_fragment_stands_in_a_handler() {
 
 #[test]
 fn odd_errors_of_the_top_level_name_their_line_too() {
-    let folder = Folder::new(&[
+    let folder = Home::with_scripts(&[
         ("a_nothing.luau", "local a = 1\nerror()\n"),
         ("b_table.luau", "\nerror({})\n"),
         ("c_function.luau", "error(print)\n"),
@@ -400,7 +354,7 @@ fn odd_errors_of_the_top_level_name_their_line_too() {
 
 #[test]
 fn a_handler_for_one_role_hides_nothing_from_the_others() {
-    let folder = Folder::new(&[
+    let folder = Home::with_scripts(&[
         (
             "a.luau",
             "bot.match('^x', { role = 'ops' }, print)\nbot.match('^x', print)\nbot.fallback({ role = 'ops', run = print })\nbot.fallback(print)\n",

@@ -2,69 +2,17 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use moonbell::store::Instance;
-use moonbell::telemetry::status::{Runs, Script, Status};
+use moonbell::telemetry::status::{Connection, Runs, Script, Status};
 
-struct Home {
-    root: tempfile::TempDir,
-}
+use crate::home::{Answer, Home};
 
-impl Home {
-    fn new() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_moonbell"));
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOONBELL_"))
-        {
-            command.env_remove(name);
-        }
-        command
-            .args(arguments)
-            .current_dir(self.root.path())
-            .env("HOME", self.root.path())
-            .env("XDG_CONFIG_HOME", self.path("config"))
-            .env("XDG_DATA_HOME", self.path("data"))
-            .env("TZ", "UTC");
-        command
-    }
-
-    #[track_caller]
-    fn run(&self, arguments: &[&str]) -> Answer {
-        Answer::of(self.command(arguments).output().unwrap())
-    }
-
-    fn state(&self) -> PathBuf {
-        let state = self.path("data/moonbell");
-        fs::create_dir_all(&state).unwrap();
-        state
-    }
-}
-
-#[derive(Debug)]
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Answer {
-    fn of(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
-    }
+/// Where the settings of `home` keep the journal.
+fn state(home: &Home) -> PathBuf {
+    let state = home.path("data/moonbell");
+    fs::create_dir_all(&state).unwrap();
+    state
 }
 
 #[test]
@@ -166,14 +114,14 @@ fn status_says_when_no_host_runs() {
 #[test]
 fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
     let home = Home::new();
-    let state = home.state();
+    let state = state(&home);
     let moment = Status {
         version: "0.1.0".to_owned(),
         pid: std::process::id(),
         command: "run".to_owned(),
         started_at_ms: chrono::Utc::now().timestamp_millis() - 3_720_000,
         updated_at_ms: 1_763_800_000_000,
-        connection: "connected".to_owned(),
+        connection: Connection { state: "connected".to_owned(), ..Connection::default() },
         scripts_dir: "/home/me/scripts".into(),
         scripts: vec![
             Script {

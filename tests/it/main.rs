@@ -23,6 +23,7 @@ mod check;
 mod cli;
 mod config;
 mod engine;
+mod home;
 mod host;
 mod newcomer;
 mod page;

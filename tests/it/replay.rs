@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use moonbell::inbox::{Inbox, State, complete};
 use moonbell::message::{
@@ -10,52 +9,31 @@ use moonbell::message::{
 };
 use moonbell::store::{Store, now_ms};
 
-struct Home {
-    root: tempfile::TempDir,
-}
+use crate::home::{Answer, Home};
 
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
+/// With a journal that the test writes.
+struct Journal(Home);
 
-impl Home {
+impl Journal {
     fn new(script: &str) -> Self {
-        let home = Self { root: tempfile::tempdir().unwrap() };
-        fs::create_dir_all(home.path("scripts")).unwrap();
-        fs::create_dir_all(home.path("state")).unwrap();
-        fs::write(home.path("scripts/a.luau"), script).unwrap();
-        fs::write(
-            home.path("moonbell.toml"),
+        let home = Home::with_scripts(&[("a.luau", script)]);
+        fs::create_dir(home.path("state")).unwrap();
+        home.write(
+            "moonbell.toml",
             "[scripts]\ndir = \"scripts\"\n[state]\ndir = \"state\"\n\
              [access]\nowner = \"boss42\"\n[access.roles]\nadmin = [\"manager7\"]\n",
-        )
-        .unwrap();
-        home
+        );
+        Self(home)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.0.path(name)
     }
 
+    #[track_caller]
     fn run(&self, arguments: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_moonbell"))
-            .args(arguments)
-            .arg("--config")
-            .arg(self.path("moonbell.toml"))
-            .current_dir(self.root.path())
-            .env_clear()
-            .env("HOME", self.root.path())
-            .env("TZ", "UTC")
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        let mut command = self.0.command(arguments);
+        Answer::of(command.arg("--config").arg(self.path("moonbell.toml")).output().unwrap())
     }
 
     /// What came in, in order: who, text, the handler that took it.
@@ -117,7 +95,7 @@ bot.every("1s", function() shell.run({ "never" }) end)
 
 #[tokio::test]
 async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens() {
-    let home = Home::new(SCRIPT);
+    let home = Journal::new(SCRIPT);
     home.record(&[
         ("manager7", "deploy prod", Some("deploy")),
         ("boss42", "remind 2h", Some("remind")),
@@ -169,7 +147,7 @@ async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens()
 
 #[tokio::test]
 async fn the_answer_to_a_question_is_as_it_was() {
-    let home = Home::new(
+    let home = Journal::new(
         r#"
 bot.command("reboot", function(ctx) ctx:reply(if ctx:confirm("sure?") then "off it goes" else "not now") end)
 bot.command("answer <n:int>", function(ctx) ctx:reply("42") end)
@@ -191,7 +169,7 @@ bot.command("answer <n:int>", function(ctx) ctx:reply("42") end)
 
 #[tokio::test]
 async fn a_saved_recording_names_nobody_and_is_a_regression_test() {
-    let home = Home::new(SCRIPT);
+    let home = Journal::new(SCRIPT);
     home.record(&[
         ("manager7", "deploy prod", Some("deploy")),
         ("boss42", "remind 1h", Some("remind")),
@@ -237,7 +215,7 @@ async fn a_saved_recording_names_nobody_and_is_a_regression_test() {
 
 #[tokio::test]
 async fn one_run_can_be_replayed_and_what_is_missing_is_said() {
-    let home = Home::new(SCRIPT);
+    let home = Journal::new(SCRIPT);
     let answer = home.run(&["replay"]);
     assert_eq!(answer.code, 1);
     assert!(answer.err.contains("no host has kept a journal"), "{}", answer.err);

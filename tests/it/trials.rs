@@ -8,48 +8,23 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 
-struct Folder {
-    root: tempfile::TempDir,
-}
+use crate::home::{Answer, Home};
 
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
+struct Folder(Home);
 
 impl Folder {
     fn new(files: &[(&str, &str)]) -> Self {
-        let folder = Self { root: tempfile::tempdir().unwrap() };
-        fs::create_dir(folder.path("scripts")).unwrap();
-        for (name, text) in files {
-            let path = folder.path("scripts").join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        folder
+        Self(Home::with_scripts(files))
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.0.path(name)
     }
 
+    #[track_caller]
     fn run(&self, arguments: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_moonbell"))
-            .args(arguments)
-            .current_dir(self.root.path())
-            .env_clear()
-            .env("HOME", self.root.path())
-            .env("PATH", "/usr/bin:/bin")
-            .env("TZ", "Asia/Shanghai")
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        let mut command = self.0.command(arguments);
+        Answer::of(command.env("TZ", "Asia/Shanghai").output().unwrap())
     }
 
     /// Each test by its name: `None` passed, else why it failed.
@@ -746,7 +721,7 @@ fn fifty_tests_are_quick() {
     folder.passes(50);
     // Printed, not asserted: this is a debug build beside other tests.
     println!("fifty tests took {:?}", begun.elapsed());
-    let left = fs::read_dir(folder.root.path()).unwrap().count();
+    let left = fs::read_dir(folder.0.root()).unwrap().count();
     assert_eq!(left, 1, "nothing is left behind but the scripts");
 }
 

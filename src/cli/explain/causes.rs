@@ -18,11 +18,11 @@ pub(super) fn hints(place: &Place, snapshot: &Snapshot, told: &Explanation) -> V
                 "no host runs here, so nothing answers: start it with `moonbell {start}`"
             ));
         }
-        Some(live) if live.connection != "connected" && !live.connection.is_empty() => {
-            let why = live.connection_error.as_deref().unwrap_or("it has just started");
+        Some(live) if !live.connection.is_up() && !live.connection.state.is_empty() => {
+            let why = live.connection.error.as_deref().unwrap_or("it has just started");
             hints.push(format!(
                 "the host runs, but is not connected to DingTalk ({}): {why}",
-                live.connection
+                live.connection.state
             ));
         }
         Some(_) => {}

@@ -5,6 +5,7 @@
 mod access;
 mod around;
 mod cards;
+mod console;
 mod control;
 mod crash;
 mod delivery;

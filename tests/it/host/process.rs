@@ -119,6 +119,7 @@ pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
     let text = format!(
         "[dingtalk]\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
          card_template = {template:?}\n[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n\
+         [console]\nlisten = \"127.0.0.1:0\"\n\
          [access]\nowner = {OWNER:?}\n[access.roles]\nguest = {:?}\n",
         stage.sim.client_id(),
         stage.sim.client_secret(),

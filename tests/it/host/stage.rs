@@ -228,6 +228,7 @@ impl Stage {
         config.dingtalk.api_base = self.sim.api_base().parse().unwrap();
         config.dingtalk.oapi_base = self.sim.oapi_base().parse().unwrap();
         config.dingtalk.card_template.clone_from(&self.template);
+        config.console.listen.set_port(0);
         config.access = Access {
             owner: Some(StaffId::new(OWNER)),
             roles: [("guest".to_owned(), self.guests.clone())].into(),

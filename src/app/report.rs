@@ -1,0 +1,119 @@
+//! How the host is at this moment: for the status file, which `moonbell status` reads, and for the console.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::redact;
+use crate::script;
+use crate::store::now_ms;
+use crate::telemetry::status;
+use crate::transport;
+use crate::worker::Dispatch;
+
+/// How often the status file is brought up to date; people look at it, nothing waits for it.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a deleted journal is told of again: nobody must overlook that, nor drown in it.
+const GONE_AGAIN: Duration = Duration::from_mins(1);
+
+/// Sees how the host is, and keeps the status file current.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    pub(super) state_dir: PathBuf,
+    pub(super) scripts_dir: PathBuf,
+    pub(super) command: &'static str,
+    pub(super) url: Option<String>,
+    pub(super) console: Option<String>,
+    pub(super) started_at_ms: i64,
+    pub(super) connection: watch::Receiver<transport::State>,
+    pub(super) dispatch: Dispatch,
+}
+
+impl Report {
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let mut connection = self.connection.clone();
+        let mut failing = false;
+        let mut gone = None;
+        loop {
+            let moment = self.moment();
+            let dir = self.state_dir.clone();
+            let written = tokio::task::spawn_blocking(move || moment.write(&dir)).await;
+            let failed = !matches!(written, Ok(Ok(())));
+            if !self.dispatch.store.path().exists() {
+                if gone.is_none_or(|told: Instant| told.elapsed() >= GONE_AGAIN) {
+                    gone = Some(Instant::now());
+                    tracing::error!(dir = %self.state_dir.display(), "the journal was deleted while this host runs: what is in flight is lost when it ends, and nothing will be remembered; stop it and start it again");
+                }
+            } else if failed && !failing {
+                tracing::warn!(dir = %self.state_dir.display(), "the status file cannot be written; `moonbell status` shows an old moment");
+            }
+            failing = failed;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // A new connection state is shown at once, everything else within the interval.
+                changed = connection.changed() => if changed.is_err() {
+                    stop.cancelled().await;
+                    return;
+                },
+                () = tokio::time::sleep(STATUS_EVERY) => {}
+            }
+        }
+    }
+
+    /// How the host is now.
+    pub(super) fn moment(&self) -> status::Status {
+        let ended = self.dispatch.running.totals();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        status::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            command: self.command.to_owned(),
+            started_at_ms: self.started_at_ms,
+            updated_at_ms: now_ms(),
+            connection: describe(&self.connection.borrow()),
+            scripts_dir: self.scripts_dir.clone(),
+            scripts: self
+                .dispatch
+                .library
+                .snapshot()
+                .scripts()
+                .iter()
+                .map(describe_script)
+                .collect(),
+            runs: status::Runs {
+                queued: count(self.dispatch.inbox.waiting()),
+                running: count(self.dispatch.running.list().len()),
+                done: ended.done,
+                failed: ended.failed,
+            },
+            outbox: count(self.dispatch.outbox.waiting()),
+            url: self.url.clone(),
+            console: self.console.clone(),
+        }
+    }
+}
+
+fn describe_script(script: &script::Status) -> status::Script {
+    status::Script {
+        name: script.script.clone(),
+        generation: script.serving.map_or(0, |serving| serving.number),
+        handlers: script.serving.map_or(0, |serving| serving.handlers),
+        loaded_at_ms: script.serving.map(|serving| serving.loaded_at.timestamp_millis()),
+        error: script.failure.as_ref().map(|(error, _)| redact(&error.to_string()).into_owned()),
+    }
+}
+
+fn describe(state: &transport::State) -> status::Connection {
+    let (word, error) = match state {
+        transport::State::Connecting => ("connecting", None),
+        transport::State::Connected { .. } => (status::Connection::CONNECTED, None),
+        transport::State::Deaf { reason } => ("deaf", Some(reason.clone())),
+        transport::State::BackingOff { reason, .. } => ("backing_off", Some(reason.clone())),
+        transport::State::Refused { reason, .. } => ("refused", Some(reason.clone())),
+        transport::State::Stopped => ("stopped", None),
+    };
+    status::Connection { state: word.to_owned(), error, ..status::Connection::default() }
+}

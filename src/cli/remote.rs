@@ -1,0 +1,122 @@
+//! Asks the host that runs on a state folder, through its console.
+//!
+//! For commands that *do* something. What only reads opens the journal itself, and so works without a host.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use reqwest::{Method, redirect};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::talk::Failed;
+use crate::console::Contact;
+use crate::store::Instance;
+
+/// The host is on this computer; what it is asked to do is a write into its journal.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A host that runs.
+#[derive(Debug)]
+pub(super) struct Remote {
+    contact: Contact,
+    http: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+    patience: Duration,
+}
+
+impl Remote {
+    /// The host that has the folder `state` now.
+    ///
+    /// # Errors
+    /// When none runs there, or it has no console.
+    pub(super) fn find(state: &Path) -> Result<Self> {
+        let Some(pid) = Instance::holder(state) else {
+            return Err(Failed::new(format!("no moonbell runs on `{}`", state.display()))
+                .hint("start one with `moonbell run`, or try `moonbell dev`")
+                .into());
+        };
+        let contact = Contact::read(state)
+            .with_context(|| format!("cannot read console.json in `{}`", state.display()))?
+            // What an earlier host left behind leads nowhere, or to somebody else who has the port now.
+            .filter(|contact| contact.pid.to_string() == pid);
+        let Some(contact) = contact else {
+            return Err(Failed::new(format!(
+                "process {pid} runs, but cannot be asked for anything"
+            ))
+            .hint("it may still be starting; else its log says why the console cannot listen")
+            .into());
+        };
+        crate::telemetry::hide(&contact.token);
+        // Nothing is encrypted here, but the client asks for a provider all the same; a second call changes nothing.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .build()
+            .context("cannot prepare the call")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start a thread for the call")?;
+        Ok(Self { contact, http, runtime, patience: PATIENCE })
+    }
+
+    /// Waits for an answer this long at most.
+    pub(super) fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// `GET /api/{path}`
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.call(&Method::GET, path, None)
+    }
+
+    /// `POST /api/{path}` with `body` as JSON.
+    #[allow(dead_code, reason = "for the commands that ask a host to do something")]
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T> {
+        self.call(&Method::POST, path, Some(body))
+    }
+
+    /// What the host refuses is a [`Failed`] in its words.
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T> {
+        let url = format!("{}/api/{path}", self.contact.url());
+        let mut request = self
+            .http
+            .request(method.clone(), url)
+            .bearer_auth(&self.contact.token)
+            .timeout(self.patience);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let (status, answer) = self
+            .runtime
+            .block_on(async {
+                let response = request.send().await?;
+                let status = response.status();
+                Ok::<_, reqwest::Error>((status, response.bytes().await?))
+            })
+            .map_err(reqwest::Error::without_url)
+            .with_context(|| format!("process {} did not answer", self.contact.pid))?;
+        if status.is_success() {
+            return serde_json::from_slice(&answer)
+                .with_context(|| format!("cannot read what the host answered to `{path}`"));
+        }
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_else(|_| json!({}));
+        let text = |key: &str| answer[key].as_str().map(str::to_owned);
+        let failed = Failed::new(
+            text("error").unwrap_or_else(|| format!("the host answered with HTTP status {status}")),
+        );
+        Err(match text("hint") {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
+        .into())
+    }
+}
