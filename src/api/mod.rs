@@ -71,8 +71,8 @@ use world::{Wait, Waits};
 
 pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
-pub use module::{Class, Module};
 pub use last_words::Stop;
+pub use module::{Class, Module};
 pub use options::Options;
 pub use run::{Limit, Limits, Run};
 pub use shell::process::Processes;

@@ -91,7 +91,8 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
 
 /// Option `attach`.
 fn attach(value: Value) -> LuaResult<Option<Attach>> {
-    const EXPECTED: &str = "option `attach`: expected true (when the output did not fit), false or \"failure\"";
+    const EXPECTED: &str =
+        "option `attach`: expected true (when the output did not fit), false or \"failure\"";
     Ok(Some(match value {
         Value::Nil => return Ok(None),
         Value::Boolean(true) => Attach::Always,

@@ -325,8 +325,7 @@ impl<'a> Check<'a> {
         {
             return Some(number);
         }
-        let message =
-            format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
+        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
         self.wrong(path, message, "write a number such as 20 or 0.5");
         None
     }

@@ -94,11 +94,8 @@ pub fn redact_ahead(ahead: &mut Vec<u8>, clean: &mut Vec<u8>, last: bool) {
         clean.append(ahead);
         return;
     };
-    let safe = if last {
-        ahead.len()
-    } else {
-        (ahead.len() + 1).saturating_sub(forms.max_pattern_len())
-    };
+    let safe =
+        if last { ahead.len() } else { (ahead.len() + 1).saturating_sub(forms.max_pattern_len()) };
     let mut done = 0;
     for found in forms.find_iter(&*ahead).take_while(|found| found.start() < safe) {
         clean.extend_from_slice(&ahead[done..found.start()]);

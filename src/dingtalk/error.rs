@@ -307,6 +307,8 @@ fn class_of(status: u16, answer: &Answer) -> Class {
         | "40006"
         | "invalidparameter.msgparam.toolong"
         | "param.stream.content" => Class::TooLarge,
+        // A variable of a card.
+        "param.invalid" if answer.message.contains("too large") => Class::TooLarge,
         "param.contentunsafe"
         | "bot.forbidden.sendmessage"
         | "310000"

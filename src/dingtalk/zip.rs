@@ -48,7 +48,9 @@ mod tests {
 
     #[test]
     fn only_documents_are_shown_as_they_are() {
-        for (name, shown) in [("a.PDF", true), ("a.log", false), ("zip", false), ("a.tar.gz", false)] {
+        for (name, shown) in
+            [("a.PDF", true), ("a.log", false), ("zip", false), ("a.tar.gz", false)]
+        {
             assert_eq!(is_shown(name), shown, "{name}");
         }
     }

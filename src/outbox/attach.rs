@@ -124,9 +124,8 @@ impl Sender {
         let Some(spool) = &self.outbox.spool else {
             return Err(failed("the outputs of cards are not kept".to_owned()));
         };
-        let say = |text| {
-            Reply { to: attachment.to.clone(), body: Body::Text { text }, at: Vec::new() }
-        };
+        let say =
+            |text| Reply { to: attachment.to.clone(), body: Body::Text { text }, at: Vec::new() };
         let path = spool.path(&attachment.card);
         let limit = MediaKind::File.limit_bytes() as u64;
         let (from, name) = (path.clone(), attachment.name.clone());

@@ -238,7 +238,9 @@ impl Card {
         match self.title() {
             "" => String::new(),
             // It may hold what somebody typed, and is one line.
-            title => format!("**{}**\n\n", markdown::escape_inline(&title.replace(['\n', '\r'], " "))),
+            title => {
+                format!("**{}**\n\n", markdown::escape_inline(&title.replace(['\n', '\r'], " ")))
+            }
         }
     }
 

@@ -265,8 +265,8 @@ impl Sender {
     async fn stream_frames(&self, card: &Card, wire: &dingtalk::Card) -> Limit {
         let started = Instant::now();
         let mut version = card.subscribe();
-        // It was created with the first text.
-        let mut sent = Some(*version.borrow_and_update());
+        // It was created with the first text, but a card that was never streamed looks as if it still thought.
+        let mut sent = None;
         let mut next = started + self.cards.pace(Duration::ZERO, self.outbox.open_cards());
         let mut typing = false;
         let mut failures = 0;

@@ -60,10 +60,7 @@ impl Size {
     }
 
     fn plus(self, other: Self) -> Self {
-        Self {
-            chars: self.chars + other.chars,
-            json_bytes: self.json_bytes + other.json_bytes,
-        }
+        Self { chars: self.chars + other.chars, json_bytes: self.json_bytes + other.json_bytes }
     }
 
     fn most(self, other: Self) -> Self {

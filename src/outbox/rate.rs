@@ -136,7 +136,8 @@ mod tests {
             }
         }
         for first in &made {
-            let second = made.iter().filter(|at| *at >= first && **at < *first + Duration::from_secs(1));
+            let second =
+                made.iter().filter(|at| *at >= first && **at < *first + Duration::from_secs(1));
             assert!(second.count() <= 20);
         }
         assert!(made.len() >= 5 * 15, "{}", made.len());

@@ -261,7 +261,10 @@ mod tests {
         spool.write("c", "一二三\nfour\n".into(), false).await;
         spool.keep("c", 7).await.unwrap();
         let text = read(&spool, "c");
-        assert!(text.starts_with("一\n[moonbell: cut here after 3 bytes; 19 bytes (2 lines)"), "{text}");
+        assert!(
+            text.starts_with("一\n[moonbell: cut here after 3 bytes; 19 bytes (2 lines)"),
+            "{text}"
+        );
         spool.write("c", b"old".to_vec(), false).await;
         spool.write("c", b"new".to_vec(), true).await;
         spool.keep("c", 0).await.unwrap();

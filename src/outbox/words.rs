@@ -24,7 +24,10 @@ pub(super) fn interrupted(run: &str, lang: Lang) -> String {
 
 /// In the place of a text that DingTalk's review refused.
 pub(super) fn refused(lang: Lang) -> &'static str {
-    lang.pick("⚠️ 钉钉拒绝显示这张卡片的内容。", "⚠️ DingTalk refused to show the text of this card.")
+    lang.pick(
+        "⚠️ 钉钉拒绝显示这张卡片的内容。",
+        "⚠️ DingTalk refused to show the text of this card.",
+    )
 }
 
 /// In the place of a text that was said as a message instead.

@@ -84,7 +84,10 @@ impl Dispatch {
     async fn was_stopped(&self, run: &str) -> bool {
         let run = run.to_owned();
         let past = self.store.read(move |c| inbox::of_run(c, &run)).await;
-        past.ok().flatten().is_some_and(|past| past.state == "cancelled")
+        // Off the list but still running: its end is being written this moment.
+        past.ok()
+            .flatten()
+            .is_some_and(|past| matches!(past.state.as_str(), "cancelled" | "running"))
     }
 
     /// The same click of the same person is answered once an hour.

@@ -12,10 +12,8 @@ use super::process::HostProcess;
 use super::stage::{ALICE, BOB, OWNER, STRANGER, Setup, Stage};
 
 /// Public templates that follow `flowStatus`: with a Stop button, and without.
-const FAMILY_B: [&str; 2] = [
-    "675cde2f-f526-40cb-b828-f5b2b57b8b77.schema",
-    "02fcf2f4-5e02-4a85-b672-46d1f715543e.schema",
-];
+const FAMILY_B: [&str; 2] =
+    ["675cde2f-f526-40cb-b828-f5b2b57b8b77.schema", "02fcf2f4-5e02-4a85-b672-46d1f715543e.schema"];
 
 const STREAMS: &str = r#"
 bot.command("flood", function(ctx)
@@ -208,10 +206,7 @@ async fn a_token_that_expires_in_the_middle_of_a_stream_is_renewed_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_cards_keep_to_the_limit_of_dingtalk_and_every_one_ends() {
-    let host = setup()
-        .sim(|options| options.limits.calls_per_second = Some(20))
-        .start()
-        .await;
+    let host = setup().sim(|options| options.limits.calls_per_second = Some(20)).start().await;
     host.say(ALICE, "many");
     host.until("fifty ends", |seen| {
         seen.state.cards.len() == 50
@@ -220,7 +215,8 @@ async fn fifty_cards_keep_to_the_limit_of_dingtalk_and_every_one_ends() {
     .await;
     host.look(|seen| {
         for card in &seen.state.cards {
-            let n = card.text.lines().next().unwrap().trim_matches('*').strip_prefix("card ").unwrap();
+            let n =
+                card.text.lines().next().unwrap().trim_matches('*').strip_prefix("card ").unwrap();
             assert!(card.text.ends_with(&format!("{n} is done")), "{}", card.text);
         }
         assert_eq!(seen.state.counters.throttled, 0);
@@ -246,8 +242,7 @@ async fn a_card_says_why_it_ended_in_the_language_of_the_person() {
         let stage = host.stop().await;
         assert!(stage.sim.stuck_cards().is_empty());
     }
-    for (said, stopped, words) in
-        [("hang", "stop", "⏹ stopped"), ("挂起", "停止", "⏹ 已停止")]
+    for (said, stopped, words) in [("hang", "stop", "⏹ stopped"), ("挂起", "停止", "⏹ 已停止")]
     {
         let host = setup().start().await;
         host.say(ALICE, said);
@@ -306,9 +301,10 @@ async fn after_a_crash_a_card_says_that_it_was_interrupted_and_how_to_run_it_aga
     let host = HostProcess::spawn(stage).await;
     ended(&host).await;
     host.look(|seen| {
-        for (person, words) in
-            [(ALICE, "⚠️ interrupted: moonbell was restarted"), (BOB, "⚠️ 已中断：moonbell 重新启动了")]
-        {
+        for (person, words) in [
+            (ALICE, "⚠️ interrupted: moonbell was restarted"),
+            (BOB, "⚠️ 已中断：moonbell 重新启动了"),
+        ] {
             let chat = host.sim.direct_chat(person);
             let card = seen.state.cards.iter().find(|card| card.chat == chat).unwrap();
             assert!(card.state == CardState::Failed && card.buttons.is_empty());
@@ -327,14 +323,14 @@ async fn after_a_crash_a_card_says_that_it_was_interrupted_and_how_to_run_it_aga
         let chat = host.sim.direct_chat(ALICE);
         seen.state.cards.iter().find(|card| card.chat == chat).unwrap().id.clone()
     });
-    let heard = host.look(|seen| seen.to(ALICE).len());
+    host.until("she knows of the interruption", |seen| seen.to(ALICE).len() == 2).await;
     click(&host, &old, ALICE, "stop").await;
     click(&host, &old, ALICE, "stop").await;
     host.until("she is answered", |seen| {
         seen.to(ALICE).iter().any(|text| text.starts_with("That has ended already (run "))
     })
     .await;
-    host.look(|seen| assert_eq!(seen.to(ALICE).len(), heard + 1));
+    host.look(|seen| assert_eq!(seen.to(ALICE).len(), 3));
     let (status, _) = host.terminate().await;
     assert!(status.success());
 }
@@ -375,7 +371,7 @@ async fn stop_on_a_card_kills_the_whole_tree_for_who_started_it_and_nobody_else(
     .await;
     click(&host, &card.id, ALICE, "stop").await;
     host.until_true("the clicks are served", || {
-        host.journal("SELECT count(*) FROM inbox WHERE key LIKE 'card%' AND state = 'done'") == 7
+        host.journal("SELECT count(*) FROM inbox WHERE key LIKE 'card%' AND state = 'done'") == 8
     })
     .await;
     host.look(|seen| assert!(seen.to(ALICE).is_empty(), "{:?}", seen.to(ALICE)));
@@ -404,15 +400,20 @@ async fn the_owner_stops_what_others_started_also_while_a_handler_of_clicks_is_b
 async fn templates_that_follow_flow_status_stream_end_and_lose_their_button() {
     for template in FAMILY_B {
         let host = setup().template(template);
-        let host = match template == FAMILY_B[0] {
-            true => host,
-            false => host.settings(|config, _| "msgContent".clone_into(&mut config.dingtalk.card_key)),
+        let host = if template == FAMILY_B[0] {
+            host
+        } else {
+            host.settings(|config, _| "msgContent".clone_into(&mut config.dingtalk.card_key))
         };
         let host = host.start().await;
         let gate = host.hold("one");
         host.say(ALICE, "watch one");
-        let card = showing(&host, "before").await;
-        assert_eq!(card.state, CardState::Inputing);
+        host.until("it streams", |seen| {
+            let card = seen.state.cards.first();
+            card.is_some_and(|c| c.state == CardState::Inputing && c.text.contains("before"))
+        })
+        .await;
+        let card = card(&host);
         assert_eq!(card.buttons.len(), usize::from(template == FAMILY_B[0]));
         gate.open();
         let card = ended(&host).await;
@@ -492,7 +493,10 @@ async fn files_are_attached_when_asked_for_and_only_of_what_did_not_fit() {
     assert_eq!(text.lines().count(), 5_000);
     host.say(ALICE, "poem 4000");
     host.until("a card of the handler's own has a file, too", |seen| {
-        seen.state.messages.iter().any(|m| m.kind == MessageKind::File && m.text.starts_with("poem"))
+        seen.state
+            .messages
+            .iter()
+            .any(|m| m.kind == MessageKind::File && m.text.starts_with("poem"))
     })
     .await;
     assert_eq!(files(&host).len(), 2);
@@ -533,7 +537,9 @@ async fn a_file_that_could_not_be_sent_is_sent_after_the_next_start() {
     host.say(ALICE, "poem 4000");
     ended(&host).await;
     host.until_true("its file waits in the journal", || {
-        host.journal("SELECT count(*) FROM outbox WHERE state = 'queued' AND payload LIKE '%attachment%'") == 1
+        host.journal(
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND payload LIKE '%attachment%'",
+        ) == 1
     })
     .await;
     let stage = host.kill().await;
