@@ -8,7 +8,6 @@ mod report;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +30,7 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::Inbound;
 use crate::message::Reply;
+use crate::outage;
 use crate::outbox;
 use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
@@ -51,7 +51,9 @@ use crate::telemetry::status;
 use crate::transport;
 use crate::transport::Stream;
 use crate::worker::Dispatch;
+use crate::worker::Late;
 use crate::worker::LuaRuntime;
+use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
 use crate::worker::interrupted;
@@ -69,6 +71,9 @@ const LUA_THREADS: usize = 2;
 /// What the Lua runtime may take to end its coroutines.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
 
+/// What closing the journal may take: a disk that answers no more must not hold up the end.
+const CLOSE: Duration = Duration::from_secs(3);
+
 /// How often finished rows of more than a day ago are swept out.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
@@ -77,6 +82,9 @@ const FILES: &str = "files";
 
 /// In the state folder: outputs of cards, until they are sent.
 const SPOOL: &str = "spool";
+
+/// The command that plays: its DingTalk is made up and ends with it.
+const DEV: &str = "dev";
 
 /// Why the host cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +137,7 @@ pub struct App {
     stream: Stream,
     lua: LuaRuntime,
     processes: Processes,
-    _instance: Instance,
+    _instances: Vec<Instance>,
 }
 
 impl App {
@@ -146,9 +154,12 @@ impl App {
         if config.dingtalk.mode == Mode::Http {
             return Err(Fatal::HttpMode);
         }
-        let instance = Instance::acquire(&config.state.dir)?;
+        let mut instances = vec![Instance::acquire(&config.state.dir, command)?];
+        instances.extend(take_app(&config, command)?);
         let store = Store::open(&config.state.dir)?;
-        let inbox = Inbox::open(store.clone(), is_control).await?;
+        let inbox =
+            Inbox::open_after(store.clone(), is_control, Some(config.connection.late_after))
+                .await?;
         let cut = inbox.interrupted(tell_interrupted).await?;
         if !cut.is_empty() {
             tracing::warn!(
@@ -156,7 +167,10 @@ impl App {
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
-        let outbox = Outbox::open(store.clone()).await?.card_settings(card_settings(&config));
+        let outbox = Outbox::open(store.clone())
+            .await?
+            .with_owner(config.access.owner.clone())
+            .card_settings(card_settings(&config));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click));
         let client = Client::new(&config.dingtalk)?;
@@ -179,6 +193,7 @@ impl App {
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
+            late: Late::default(),
             dialogs,
             store,
             inbox: inbox.clone(),
@@ -188,8 +203,11 @@ impl App {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            finish: config.shutdown.deadline,
+            places: Places::default(),
         };
-        let stream = Stream::new(client.clone(), inbox.clone());
+        let stream =
+            Stream::new(client.clone(), inbox.clone()).late_after(config.connection.late_after);
         let started_at_ms = now_ms();
         Ok(Self {
             config,
@@ -205,18 +223,13 @@ impl App {
             stream,
             lua,
             processes,
-            _instance: instance,
+            _instances: instances,
         })
     }
 
     /// What the scripts folder holds and what became of each save.
     pub fn library(&self) -> &Library {
         &self.library
-    }
-
-    /// The connection's state, which follows it.
-    pub fn connection(&self) -> watch::Receiver<transport::State> {
-        self.stream.state()
     }
 
     /// What is under way, to be told while the host ends.
@@ -228,6 +241,13 @@ impl App {
     #[must_use]
     pub fn timing(self, timing: transport::Timing) -> Self {
         Self { stream: self.stream.timing(timing), ..self }
+    }
+
+    /// Replaces how many rows may be under way, for tests.
+    #[must_use]
+    pub fn places(mut self, places: Places) -> Self {
+        self.dispatch.places = places;
+        self
     }
 
     /// Replaces the pace of card calls, for benches.
@@ -262,10 +282,11 @@ impl App {
             url: self.url.clone(),
             console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
-            connection: self.stream.state(),
+            link: self.stream.link(),
             dispatch: self.dispatch.clone(),
         };
         let stages = Stages::default();
+        let store = self.dispatch.store.clone();
         let mut downstream = JoinSet::new();
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
         downstream.spawn(outbox);
@@ -275,6 +296,17 @@ impl App {
             downstream.spawn(console.run(desk, stages.aside.clone()));
         }
         downstream.spawn(report.run(stages.aside.clone()));
+        // A simulator that begins with this host has sent nothing before it.
+        if self.command != DEV {
+            let watch = outage::Watch {
+                link: self.stream.link(),
+                store: self.dispatch.store.clone(),
+                outbox: self.outbox.clone(),
+                owner: self.config.access.owner.clone(),
+                settings: self.config.connection.clone(),
+            };
+            downstream.spawn(watch.run(stages.aside.clone()));
+        }
         let files = self.config.state.dir.join(FILES);
         downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
@@ -306,6 +338,7 @@ impl App {
         stages.aside.cancel();
         stages.outbox.cancel();
         while downstream.join_next().await.is_some() {}
+        let _ = tokio::time::timeout(CLOSE, store.close()).await;
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)
     }
@@ -318,7 +351,6 @@ fn card_settings(config: &Config) -> CardSettings {
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
         stop_actions: config.cards.stop_actions.clone(),
-        owner: config.access.owner.clone(),
     }
 }
 
@@ -336,6 +368,24 @@ impl Left {
 
     pub fn replies(&self) -> usize {
         self.outbox.waiting() + self.outbox.open_cards()
+    }
+}
+
+/// One host per app. Where no lock can be kept, there is at least the one of the state folder.
+fn take_app(config: &Config, command: &str) -> Result<Option<Instance>, Fatal> {
+    // The app of a simulator that lives as long as this process is nobody else's.
+    if command == DEV {
+        return Ok(None);
+    }
+    let (account, state) = (&config.dingtalk, &config.state);
+    match Instance::of_app(&state.locks, &account.client_id, &account.api_base, &state.dir, command)
+    {
+        Ok(instance) => Ok(Some(instance)),
+        Err(error @ InstanceError::Io { .. }) => {
+            tracing::warn!("a second host of the same app would not be noticed: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

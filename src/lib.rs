@@ -24,6 +24,7 @@ pub mod console;
 pub mod dingtalk;
 pub mod inbox;
 pub mod message;
+pub mod outage;
 pub mod outbox;
 pub mod rehearsal;
 pub mod router;

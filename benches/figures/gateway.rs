@@ -15,7 +15,7 @@ use axum::routing::{any, get, post, put};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// How long a bot may take to connect; an interpreter on a busy machine.
@@ -58,7 +58,9 @@ struct Shared {
     outgoing: Mutex<Option<mpsc::Sender<(u64, String)>>>,
     waiting: Mutex<HashMap<u64, Waiting>>,
     next: AtomicU64,
+    /// Sockets so far, and how many of them are to end.
     sockets: AtomicUsize,
+    cut: watch::Sender<usize>,
     connected_at: Mutex<Option<Instant>>,
     /// HTTP calls that were answered.
     calls: AtomicU64,
@@ -84,6 +86,7 @@ impl Gateway {
             waiting: Mutex::default(),
             next: AtomicU64::new(1),
             sockets: AtomicUsize::new(0),
+            cut: watch::Sender::new(0),
             connected_at: Mutex::default(),
             calls: AtomicU64::new(0),
             doubled: AtomicU64::new(0),
@@ -163,6 +166,33 @@ impl Gateway {
         None
     }
 
+    /// Ends the sockets that there are, without a word.
+    pub(crate) fn cut(&self) {
+        self.shared.cut.send_replace(self.shared.sockets.load(Ordering::SeqCst));
+    }
+
+    /// Asks the bot to move to another socket, and ends the old one once it has, or after ten seconds.
+    pub(crate) async fn move_on(&self) {
+        let before = self.shared.sockets.load(Ordering::SeqCst);
+        let outgoing = self.shared.outgoing.lock().unwrap().clone();
+        let Some(outgoing) = outgoing else { return };
+        let notice = json!({
+            "specVersion": "1.0", "type": "SYSTEM", "data": "{\"reason\":\"persistent connection is timeout\"}",
+            "headers": { "contentType": "application/json", "messageId": format!("m{before}"), "topic": "disconnect" },
+        });
+        let _ = outgoing.send((0, notice.to_string())).await;
+        let until = Instant::now() + LOST;
+        while self.shared.sockets.load(Ordering::SeqCst) == before && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.shared.cut.send_replace(before);
+    }
+
+    /// A number for a message, as [`Gateway::post`] wants it.
+    pub(crate) fn number(&self) -> u64 {
+        self.shared.next.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(crate) fn calls(&self) -> u64 {
         self.shared.calls.load(Ordering::Relaxed)
     }
@@ -205,7 +235,8 @@ async fn serve(shared: Arc<Shared>, socket: WebSocket) {
     let (mut write, mut read) = socket.split();
     let (outgoing, mut frames) = mpsc::channel(1024);
     *shared.outgoing.lock().unwrap() = Some(outgoing);
-    shared.sockets.fetch_add(1, Ordering::SeqCst);
+    let number = shared.sockets.fetch_add(1, Ordering::SeqCst) + 1;
+    let mut cut = shared.cut.subscribe();
     shared.connected_at.lock().unwrap().get_or_insert_with(Instant::now);
     let mut batch = Vec::new();
     loop {
@@ -232,6 +263,7 @@ async fn serve(shared: Arc<Shared>, socket: WebSocket) {
                     return;
                 }
             }
+            () = async { drop(cut.wait_for(|cut| *cut >= number).await) } => return,
             ack = read.next() => if !matches!(ack, Some(Ok(_))) { return },
         }
     }

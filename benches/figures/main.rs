@@ -2,6 +2,7 @@
 //!
 //!     cargo bench                        all of them
 //!     cargo bench -- echo reload         some
+//!     cargo bench -- soak                half an hour; never without being asked for
 //!
 //! Rivals that are not installed are left out, with a line that says how to get them.
 
@@ -23,8 +24,12 @@ mod load;
 mod raw;
 mod reload;
 mod routing;
+mod soak;
 
 const BENCHES: [&str; 6] = ["routing", "latency", "echo", "fairness", "reload", "footprint"];
+
+/// As long as that.
+const SOAK: &str = "soak";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,13 +45,14 @@ fn main() {
     }
     let wanted: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--")).collect();
-    if let Some(unknown) = wanted.iter().find(|word| !BENCHES.contains(word)) {
-        println!("there is no bench `{unknown}`; there are {}", BENCHES.join(", "));
+    if let Some(unknown) = wanted.iter().find(|word| !BENCHES.contains(word) && **word != SOAK) {
+        println!("there is no bench `{unknown}`; there are {}, {SOAK}", BENCHES.join(", "));
         std::process::exit(2);
     }
     machine();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for bench in BENCHES.iter().filter(|bench| wanted.is_empty() || wanted.contains(bench)) {
+    let benches = BENCHES.iter().filter(|bench| wanted.is_empty() || wanted.contains(bench));
+    for bench in benches.chain(wanted.contains(&SOAK).then_some(&SOAK)) {
         let started = std::time::Instant::now();
         match *bench {
             "routing" => routing::run(),
@@ -54,6 +60,7 @@ fn main() {
             "echo" => runtime.block_on(echo::run()),
             "fairness" => runtime.block_on(fairness::run()),
             "reload" => runtime.block_on(reload::run()),
+            "soak" => runtime.block_on(soak::run()),
             _ => runtime.block_on(footprint::run()),
         }
         println!(

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
+use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
 use crate::message::Address;
@@ -100,6 +101,8 @@ pub struct Run {
     pausing_us: AtomicU64,
     /// A host future said "not yet" since the driver last asked.
     waited: AtomicBool,
+    /// Where it is counted while it only waits.
+    resting: OnceLock<Resting>,
     state: Mutex<State>,
 }
 
@@ -153,6 +156,7 @@ impl Run {
             paused_us: AtomicU64::new(0),
             pausing_us: AtomicU64::new(0),
             waited: AtomicBool::new(false),
+            resting: OnceLock::new(),
             state: Mutex::default(),
         })
     }
@@ -270,7 +274,17 @@ impl Run {
     /// Stops the wall clock until the guard is dropped.
     pub(crate) fn waits_for_a_person(self: &Arc<Self>) -> Patience {
         self.pausing_us.store(self.age_us() + 1, Ordering::Relaxed);
-        Patience(Arc::clone(self))
+        Patience { run: Arc::clone(self), _rest: self.rest() }
+    }
+
+    /// From now on it is counted in `resting` while it only waits. To be said once.
+    pub fn rests_in(&self, resting: Resting) {
+        let _ = self.resting.set(resting);
+    }
+
+    /// Gives its place among the runs side by side to another one until the guard is dropped.
+    pub(crate) fn rest(&self) -> Option<Rest> {
+        self.resting.get().map(Resting::rest)
     }
 
     /// Whether it waits for somebody's answer.
@@ -465,13 +479,16 @@ impl fmt::Debug for Run {
 
 /// While it lives, a run's wall clock stands still.
 #[derive(Debug)]
-pub(crate) struct Patience(Arc<Run>);
+pub(crate) struct Patience {
+    run: Arc<Run>,
+    _rest: Option<Rest>,
+}
 
 impl Drop for Patience {
     fn drop(&mut self) {
-        let since = self.0.pausing_us.swap(0, Ordering::Relaxed);
-        let waited = self.0.age_us().saturating_sub(since.saturating_sub(1));
-        self.0.paused_us.fetch_add(waited, Ordering::Relaxed);
+        let since = self.run.pausing_us.swap(0, Ordering::Relaxed);
+        let waited = self.run.age_us().saturating_sub(since.saturating_sub(1));
+        self.run.paused_us.fetch_add(waited, Ordering::Relaxed);
     }
 }
 

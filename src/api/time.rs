@@ -11,6 +11,9 @@ use crate::api::options::duration;
 use crate::api::{Call, Host};
 use crate::clock::Clock;
 
+/// Who sleeps for less hardly leaves the processor to others.
+const LONG: Duration = Duration::from_secs(1);
+
 pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     Module::new(lua, "time")?
         .function("now", &[], |_, scope, ()| Ok(now(scope.host().clock())))?
@@ -45,6 +48,7 @@ fn now(clock: &Clock) -> f64 {
 async fn sleep(call: Call, value: Value) -> LuaResult<()> {
     let duration =
         duration(&value).map_err(|why| misuse(format!("argument #1 (`duration`): {why}")))?;
+    let _rest = (duration >= LONG).then(|| call.run.rest());
     call.host.clock().sleep(duration).await;
     Ok(())
 }

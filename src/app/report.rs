@@ -1,16 +1,17 @@
 //! How the host is at this moment: for the status file, which `moonbell status` reads, and for the console.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::watch;
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::redact;
 use crate::script;
 use crate::store::now_ms;
 use crate::telemetry::status;
-use crate::transport;
+use crate::transport::Link;
+use crate::transport::Phase;
 use crate::worker::Dispatch;
 
 /// How often the status file is brought up to date; people look at it, nothing waits for it.
@@ -28,13 +29,13 @@ pub(super) struct Report {
     pub(super) url: Option<String>,
     pub(super) console: Option<String>,
     pub(super) started_at_ms: i64,
-    pub(super) connection: watch::Receiver<transport::State>,
+    pub(super) link: Link,
     pub(super) dispatch: Dispatch,
 }
 
 impl Report {
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut connection = self.connection.clone();
+        let mut link = self.link.clone();
         let mut failing = false;
         let mut gone = None;
         loop {
@@ -54,12 +55,39 @@ impl Report {
             tokio::select! {
                 () = stop.cancelled() => return,
                 // A new connection state is shown at once, everything else within the interval.
-                changed = connection.changed() => if changed.is_err() {
+                more = link.changed() => if !more {
                     stop.cancelled().await;
                     return;
                 },
                 () = tokio::time::sleep(STATUS_EVERY) => {}
             }
+        }
+    }
+
+    fn connection(&self) -> status::Connection {
+        let state = self.link.now();
+        let (word, hint, until) = match state.phase {
+            Phase::Connecting => ("connecting", None, None),
+            Phase::Connected => (status::Connection::CONNECTED, None, None),
+            Phase::Deaf { .. } => ("deaf", None, None),
+            Phase::BackingOff { until, .. } => ("backing_off", None, Some(until)),
+            Phase::Refused { until, hint, .. } => ("refused", hint, Some(until)),
+            // The host goes on until what runs has ended.
+            Phase::Stopped => ("stopping", None, None),
+        };
+        status::Connection {
+            state: word.to_owned(),
+            since_ms: unix_ms(state.since),
+            error: state.error.map(|error| redact(&error).into_owned()),
+            warning: state.closed_soon.map(|times| {
+                format!(
+                    "DingTalk closed {times} connections soon after they were opened: another program may be connected with \
+                     this client id, perhaps on another computer"
+                )
+            }),
+            hint,
+            until_ms: until.map(unix_ms),
+            last_frame_at_ms: self.link.heard_at().map(unix_ms),
         }
     }
 
@@ -73,7 +101,7 @@ impl Report {
             command: self.command.to_owned(),
             started_at_ms: self.started_at_ms,
             updated_at_ms: now_ms(),
-            connection: describe(&self.connection.borrow()),
+            connection: self.connection(),
             scripts_dir: self.scripts_dir.clone(),
             scripts: self
                 .dispatch
@@ -90,6 +118,7 @@ impl Report {
                 failed: ended.failed,
             },
             outbox: count(self.dispatch.outbox.waiting()),
+            parked: count(self.dispatch.outbox.parked()),
             url: self.url.clone(),
             console: self.console.clone(),
         }
@@ -106,14 +135,6 @@ fn describe_script(script: &script::Status) -> status::Script {
     }
 }
 
-fn describe(state: &transport::State) -> status::Connection {
-    let (word, error) = match state {
-        transport::State::Connecting => ("connecting", None),
-        transport::State::Connected { .. } => (status::Connection::CONNECTED, None),
-        transport::State::Deaf { reason } => ("deaf", Some(reason.clone())),
-        transport::State::BackingOff { reason, .. } => ("backing_off", Some(reason.clone())),
-        transport::State::Refused { reason, .. } => ("refused", Some(reason.clone())),
-        transport::State::Stopped => ("stopped", None),
-    };
-    status::Connection { state: word.to_owned(), error, ..status::Connection::default() }
+fn unix_ms(at: SystemTime) -> i64 {
+    DateTime::<Utc>::from(at).timestamp_millis()
 }

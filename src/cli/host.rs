@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// Signals this close together are one wish: `timeout` and some terminals send to the process and to its group.
 const ONE_WISH: Duration = Duration::from_millis(300);
 
-/// Runs `work` until it ends. The first Ctrl-C or `SIGTERM` cancels its token, the second one ends at once: what was
+/// Runs `work` until it ends. The first Ctrl-C, `SIGTERM` or `SIGHUP` cancels its token, the second one ends at once: what was
 /// under way is in the journal, and the next start says so.
 ///
 /// What takes longer than a moment to end is named.
@@ -102,6 +102,8 @@ impl Left {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// The terminal is gone; `None` where that was to be survived (`nohup`).
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -111,6 +113,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
 
@@ -118,8 +121,20 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(()) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
+}
+
+/// Whether whoever started this process wants it to outlive its terminal. Listening would undo that.
+#[cfg(unix)]
+fn hangups_are_ignored() -> bool {
+    // Where that cannot be told, hang-ups keep whatever effect they have.
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 is the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]

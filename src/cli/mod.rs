@@ -11,6 +11,7 @@ mod editor;
 mod explain;
 mod host;
 mod news;
+mod outbox;
 mod remote;
 mod replay;
 mod run;
@@ -103,6 +104,7 @@ enum Command {
     Dev(dev::Dev),
     Run(run::Run),
     Status(status::Status),
+    Outbox(outbox::Outbox),
     Check(check::Check),
     Test(test::Test),
     Explain(explain::Explain),
@@ -135,6 +137,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Outbox(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),
         Command::Explain(command) => command.run(&cli.global),

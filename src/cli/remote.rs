@@ -74,7 +74,6 @@ impl Remote {
     }
 
     /// `POST /api/{path}` with `body` as JSON.
-    #[allow(dead_code, reason = "for the commands that ask a host to do something")]
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T> {
         self.call(&Method::POST, path, Some(body))
     }

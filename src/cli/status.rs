@@ -15,6 +15,7 @@ use super::{Global, talk};
 use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::escape;
+use crate::telemetry::status::Connection;
 use crate::telemetry::status::Status as Moment;
 
 /// A host that has not answered by then is busy with something that its file may tell.
@@ -94,12 +95,18 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let up = since(moment.started_at_ms, now);
     let mut text = format!(
         "{} (moonbell {} {}, process {pid}, up {up})",
-        escape(&moment.connection.state),
+        how(&moment.connection, now),
         moment.version,
         moment.command
     );
     if let Some(error) = &moment.connection.error {
-        let _ = write!(text, "\n  last error: {}", escape(error));
+        let _ = write!(text, "\n  reason: {}", escape(error));
+    }
+    if let Some(warning) = &moment.connection.warning {
+        let _ = write!(text, "\n  warning: {}", escape(warning));
+    }
+    if let Some(hint) = &moment.connection.hint {
+        let _ = write!(text, "\n  hint: {}", escape(hint));
     }
     if let Some(url) = &moment.url {
         let _ = write!(text, "\npage     {}", escape(url));
@@ -107,9 +114,13 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     if let Some(url) = &moment.console {
         let _ = write!(text, "\nconsole  {}", escape(url));
     }
+    let parked = match moment.parked {
+        0 => String::new(),
+        parked => format!(", {parked} parked (see `moonbell outbox`)"),
+    };
     let _ = write!(
         text,
-        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting\nscripts  {} in {}",
+        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting{parked}\nscripts  {} in {}",
         moment.runs.running,
         moment.runs.queued,
         moment.runs.done,
@@ -137,6 +148,26 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
             let first = error.lines().next().unwrap_or_default();
             let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
         }
+    }
+    text
+}
+
+/// The connection in words: a state that somebody has to wait for says until when, one that is bad since when.
+fn how(connection: &Connection, now: DateTime<Utc>) -> String {
+    let clock = |at_ms: i64| {
+        let at = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&Local);
+        let today = at.date_naive() == now.with_timezone(&Local).date_naive();
+        Some(at.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string())
+    };
+    let mut text = escape(&connection.state.replace('_', " "));
+    if let Some(until) = connection.until_ms.and_then(clock) {
+        let _ = write!(text, " until {until}");
+    }
+    if !connection.is_up()
+        && connection.since_ms > 0
+        && let Some(since) = clock(connection.since_ms)
+    {
+        let _ = write!(text, ", not connected since {since}");
     }
     text
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::{Host, Url};
 
@@ -59,7 +60,22 @@ impl<'a> Check<'a> {
             }
             config.console.listen = listen;
         }
+        self.connection(&mut config);
+        let (least, most) = (Duration::ZERO, Duration::from_hours(1));
+        if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
+            config.shutdown.deadline = deadline;
+        }
         (config, self.warnings, self.problems, self.missing)
+    }
+
+    fn connection(&mut self, config: &mut Config) {
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(24 * 365));
+        if let Some(limit) = self.duration("connection.late_after", least, most) {
+            config.connection.late_after = limit;
+        }
+        if let Some(limit) = self.duration("connection.tell_after", least, most) {
+            config.connection.tell_after = limit;
+        }
     }
 
     fn dingtalk(&mut self, config: &mut Config, need: Need) {
@@ -213,6 +229,8 @@ impl<'a> Check<'a> {
         } else {
             self.homeless("state.dir");
         }
+        let data = self.source.places.data.as_ref().unwrap_or(&config.state.dir);
+        config.state.locks = data.join(super::LOCKS);
     }
 
     fn access(&mut self, config: &mut Config, need: Need) {
@@ -273,7 +291,7 @@ impl<'a> Check<'a> {
         self.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
     }
 
-    fn wrong(&mut self, path: &str, message: String, hint: &str) {
+    pub(super) fn wrong(&mut self, path: &str, message: String, hint: &str) {
         let place = self.place(path);
         self.problems.push(Problem::new(place, message).hint(hint));
     }
@@ -302,7 +320,7 @@ impl<'a> Check<'a> {
     }
 
     /// The text of a key; `None` when it is absent or empty, which is the same.
-    fn text(&self, path: &str) -> Option<String> {
+    pub(super) fn text(&self, path: &str) -> Option<String> {
         match &self.entries.get(path)?.value {
             Raw::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             _ => None,

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Path,
     /// A number, such as 20 or 0.5.
     Number,
+    /// A time such as `"10s"`.
+    Duration,
     /// A list of strings.
     List,
     /// An open table: any name, each with a list of staff ids.
@@ -40,6 +42,7 @@ impl Kind {
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
             Self::Number => "a number",
+            Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
             Self::Secrets => Self::Secret.expected(),
@@ -218,6 +221,30 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"127.0.0.1:7878\"",
         doc: "Where the console listens, on this computer only: `GET /health` for monitors, and what other commands ask the running \
               host for. If it is taken, a free port is used and named in the log. Port 0: any free one.",
+    },
+    Key {
+        path: "connection.late_after",
+        kind: Kind::Duration,
+        default: "\"5m\"",
+        doc: "A message that comes longer after it was sent than this (the bot was offline, or could not store it) is not \
+              run: its sender is told, and can send it again. So a `deploy` of this morning does not run in the afternoon. \
+              Longer than DingTalk's ordinary repetitions, which come within three minutes. At least \"1m\"; \"365d\" runs \
+              whatever comes.",
+    },
+    Key {
+        path: "connection.tell_after",
+        kind: Kind::Duration,
+        default: "\"5m\"",
+        doc: "After an outage longer than this (no network, the computer slept, moonbell was stopped) the owner is told from \
+              when to when, and what came late. At least \"1m\".",
+    },
+    Key {
+        path: "shutdown.deadline",
+        kind: Kind::Duration,
+        default: "\"10s\"",
+        doc: "How long runs may go on after Ctrl-C or SIGTERM; then they are interrupted and their people are told. Ending \
+              cards and sending what is left may take 15 seconds more: keep the sum below what your service manager \
+              waits (systemd: 90 s).",
     },
     Key {
         path: "secrets",

@@ -3,6 +3,7 @@
 //! Every problem is reported at once, with file and line. The keys are a contract: see `docs/config.md`.
 
 mod check;
+mod duration;
 mod file;
 mod hidden;
 mod keys;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub state: State,
     pub access: Access,
     pub console: Console,
+    pub connection: Connection,
+    pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
 }
@@ -76,9 +80,11 @@ impl Config {
                 folders: vec!["/".into()],
                 private_hosts: Vec::new(),
             },
-            state: State { dir: state.into() },
+            state: State::new(state),
             access: Access::default(),
             console: Console { listen: local(7878) },
+            connection: Connection::default(),
+            shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
     }
@@ -161,7 +167,20 @@ pub struct Scripts {
 #[derive(Clone, Debug)]
 pub struct State {
     pub dir: PathBuf,
+    /// One for all hosts of this user, whatever their `dir`: who answers for which app.
+    pub locks: PathBuf,
 }
+
+impl State {
+    fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        let locks = dir.join(LOCKS);
+        Self { dir, locks }
+    }
+}
+
+/// In the data folder of the user.
+const LOCKS: &str = "locks";
 
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -173,6 +192,34 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct Console {
     pub listen: SocketAddr,
+}
+
+/// What is made of messages that could not come in time.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// A message that took longer than this to come is not run.
+    pub late_after: Duration,
+    /// The owner is told of outages longer than this.
+    pub tell_after: Duration,
+    /// How long late messages are waited for before the owner is told. Not a setting: DingTalk repeats after 16 s, a
+    /// minute, or two to three minutes.
+    pub collect: Duration,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            late_after: Duration::from_mins(5),
+            tell_after: Duration::from_mins(5),
+            collect: Duration::from_mins(2),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    /// How long runs may go on when the host is asked to stop; then they are interrupted.
+    pub deadline: Duration,
 }
 
 /// A value that never prints.

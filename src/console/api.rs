@@ -11,7 +11,7 @@ use super::{Desk, Refused};
 use crate::telemetry::status::Status;
 
 pub(super) fn router() -> Router<Arc<Desk>> {
-    Router::new().route("/status", get(status))
+    Router::new().route("/status", get(status)).merge(super::outbox::router())
 }
 
 /// What `status --json` shows, as it is now.

@@ -23,6 +23,7 @@ struct Health {
     /// Unix time, UTC.
     since_ms: i64,
     reason: Option<String>,
+    warning: Option<String>,
     hint: Option<String>,
     /// When the next attempt is made, while none is under way.
     until_ms: Option<i64>,
@@ -38,6 +39,7 @@ async fn health(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
         state: connection.state,
         since_ms: connection.since_ms,
         reason: connection.error,
+        warning: connection.warning,
         hint: connection.hint,
         until_ms: connection.until_ms,
         last_frame_at_ms: connection.last_frame_at_ms,

@@ -11,6 +11,7 @@ mod api;
 mod contact;
 mod guard;
 mod health;
+mod outbox;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::worker::Dispatch;
 
 pub use answer::Refused;
 pub use contact::Contact;
+pub use outbox::Done as OutboxDone;
 
 /// What a request under way may take when the host ends.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::error::{ApiError, Class, classify};
+use super::gate::{self, Gate};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
 use crate::config::{DingTalk, Secret};
@@ -34,6 +35,7 @@ struct Inner {
     client_id: String,
     client_secret: Secret,
     token: TokenCache,
+    gate: Gate,
 }
 
 /// Why no client could be built.
@@ -73,6 +75,7 @@ impl Client {
                 client_id: config.client_id.clone(),
                 client_secret: config.client_secret.clone(),
                 token: TokenCache::new(),
+                gate: Gate::default(),
             }),
         })
     }
@@ -126,7 +129,7 @@ impl Client {
         body: &Value,
     ) -> Result<Value, ApiError> {
         let url = join(self.api_base(), path);
-        self.with_token(|token| {
+        self.with_token(path, |token| {
             let mut header = HeaderValue::from_str(token.expose())
                 .unwrap_or_else(|_| HeaderValue::from_static(""));
             header.set_sensitive(true);
@@ -140,8 +143,23 @@ impl Client {
         .await
     }
 
-    /// Runs `call` with a token and, if DingTalk calls that token invalid, once more with a fresh one.
+    /// Runs `call` with a token and, if DingTalk calls that token invalid, once more with a fresh one. Not at all while
+    /// DingTalk is known to refuse what `endpoint` needs.
     pub(super) async fn with_token<F>(
+        &self,
+        endpoint: &'static str,
+        call: impl FnMut(Secret) -> F,
+    ) -> Result<Value, ApiError>
+    where
+        F: Future<Output = Result<Value, ApiError>>,
+    {
+        self.inner.gate.enter(endpoint, true)?;
+        let answer = self.with_fresh_token(call).await;
+        self.inner.gate.left(endpoint, true, &answer);
+        answer
+    }
+
+    async fn with_fresh_token<F>(
         &self,
         mut call: impl FnMut(Secret) -> F,
     ) -> Result<Value, ApiError>
@@ -158,6 +176,16 @@ impl Client {
             }
             answer => answer,
         }
+    }
+
+    /// Believes no refusal for lack of a permission, quota or allow-list any more: the next call asks again.
+    pub fn ask_again(&self) {
+        self.inner.gate.ask_again();
+    }
+
+    /// What DingTalk refuses at present, so that calls that need it are not made.
+    pub fn refusals(&self) -> Vec<ApiError> {
+        self.inner.gate.refusals()
     }
 
     /// Returns a valid access token.
@@ -190,6 +218,17 @@ impl Client {
         endpoint: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<Value, ApiError> {
+        self.inner.gate.enter(endpoint, false)?;
+        let answer = self.ask(endpoint, request).await;
+        self.inner.gate.left(endpoint, false, &answer);
+        answer
+    }
+
+    async fn ask(
+        &self,
+        endpoint: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Value, ApiError> {
         let mut headers = HeaderMap::new();
         // Without it the gateway answers in XML.
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -209,10 +248,13 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        classify(endpoint, status, &body).map_err(|error| ApiError {
-            message: redact(&error.message, &[self.client_secret().expose()]),
-            retry_after: retry_after.or(error.retry_after),
-            ..error
+        classify(endpoint, status, &body).map_err(|error| {
+            let error = ApiError {
+                message: redact(&error.message, &[self.client_secret().expose()]),
+                retry_after: retry_after.or(error.retry_after),
+                ..error
+            };
+            gate::complete(error, self.client_id())
         })
     }
 }

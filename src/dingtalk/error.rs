@@ -51,6 +51,19 @@ pub struct ApiError {
     pub request_id: Option<Box<str>>,
     /// How long to wait before a repetition makes sense, where the answer says or the limit is known.
     pub retry_after: Option<Duration>,
+    /// The page where the owner mends it.
+    pub page: Option<Box<str>>,
+}
+
+/// How far "too many calls" reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// One conversation or person; others are counted apart.
+    Chat,
+    /// This app: everything it sends.
+    App,
+    /// The address of this computer: no call of any kind is answered.
+    Computer,
 }
 
 impl std::error::Error for ApiError {}
@@ -88,6 +101,18 @@ impl ApiError {
             message: message.into(),
             request_id: None,
             retry_after: None,
+            page: None,
+        }
+    }
+
+    /// Of a throttled call: what else would be throttled now.
+    pub fn reach(&self) -> Reach {
+        match self.code.as_str() {
+            "1111" => Reach::Computer,
+            "130101" | "660026" | "410100" | "flow-controlled" | "send.byToken.tooFast" => {
+                Reach::Chat
+            }
+            _ => Reach::App,
         }
     }
 
@@ -101,25 +126,35 @@ impl ApiError {
         matches!(self.code.as_str(), "timeout" | "broken" | "gateway" | "ServiceTimeout" | "15")
     }
 
-    /// Whether the call was made and no answer came in time: it was probably executed.
+    /// Whether the call was made and DingTalk's answer did not come: it may well have been executed. (A gateway's page is
+    /// not counted: almost always the call never got through it.)
     pub fn was_not_answered(&self) -> bool {
-        matches!(self.code.as_str(), "timeout" | "ServiceTimeout" | "15")
+        matches!(self.code.as_str(), "timeout" | "broken" | "ServiceTimeout" | "15")
     }
 
     /// The operator's next step, printed under the error as `hint: …`.
     pub fn hint(&self) -> Option<String> {
         Some(match &self.class {
+            Class::Throttled if self.reach() == Reach::Computer => {
+                "DingTalk has shut out this computer's address for five minutes, for too many calls; the host waits".to_owned()
+            }
             Class::Throttled => "too many calls at once; the host waits and tries again".to_owned(),
             Class::Quota => "the organisation's monthly calls are used up: buy a package or wait for next month".to_owned(),
             Class::Credentials => {
                 "check the client id and secret (open-dev.dingtalk.com, your app, Credentials), without stray spaces"
                     .to_owned()
             }
-            Class::Scope(scopes) if scopes.is_empty() => {
-                "grant the app the missing permission on open-dev.dingtalk.com, Permissions".to_owned()
-            }
             Class::Scope(scopes) => {
-                format!("grant the app `{}` on open-dev.dingtalk.com, Permissions", scopes.join("`, `"))
+                let what = if scopes.is_empty() {
+                    "the missing permission".to_owned()
+                } else {
+                    format!("`{}`", scopes.join("`, `"))
+                };
+                let page = self.page.as_ref().map(|page| format!(": {page}")).unwrap_or_default();
+                format!("grant the app {what} on open-dev.dingtalk.com, Permissions{page}")
+            }
+            Class::Permanent if self.code.eq_ignore_ascii_case("chatbotId.notAllow.sendOTO") => {
+                "enable the robot on open-dev.dingtalk.com and publish a version of the app".to_owned()
             }
             Class::IpNotAllowed => {
                 "add this computer's public address to the app's allow-list, or clear that list".to_owned()
@@ -156,6 +191,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         Class::Throttled if matches!(answer.code.as_str(), "130101" | "660026" | "410100") => {
             Some(Duration::from_mins(1))
         }
+        Class::Throttled if code_has(&answer, "qpm") => Some(Duration::from_mins(1)),
         Class::Throttled => Some(Duration::from_secs(2)),
         _ => None,
     };
@@ -166,6 +202,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         message: redact(&answer.message, &[]),
         request_id: answer.request_id.map(String::into_boxed_str),
         retry_after,
+        page: None,
     })
 }
 
@@ -189,6 +226,8 @@ struct Answer {
     scopes: Vec<String>,
     errcode: Option<i64>,
     success: Option<bool>,
+    /// Of card updates: `true` when it was done.
+    result: Option<bool>,
     banned: bool,
 }
 
@@ -234,12 +273,16 @@ impl Answer {
             scopes,
             errcode,
             success: get(&["success"]).and_then(Value::as_bool),
+            result: get(&["result"]).and_then(Value::as_bool),
             banned,
         }
     }
 
     fn is_success(&self) -> bool {
-        self.errcode.is_none_or(|code| code == 0) && self.success != Some(false) && !self.banned
+        self.errcode.is_none_or(|code| code == 0)
+            && self.success != Some(false)
+            && self.result != Some(false)
+            && !self.banned
     }
 }
 
@@ -248,6 +291,10 @@ fn scopes_in(message: &str) -> Vec<String> {
     let Some((_, rest)) = message.split_once("requiredScopes=[") else { return Vec::new() };
     let list = rest.split(']').next().unwrap_or_default();
     list.split(',').map(|scope| scope.trim().to_owned()).filter(|scope| !scope.is_empty()).collect()
+}
+
+fn code_has(answer: &Answer, part: &str) -> bool {
+    answer.code.to_ascii_lowercase().contains(part)
 }
 
 fn class_of(status: u16, answer: &Answer) -> Class {
@@ -291,10 +338,13 @@ fn class_of(status: u16, answer: &Answer) -> Class {
         | "400101"
         | "400102"
         | "400106"
+        | "40007"
         | "session.notexisted"
         | "session.expired"
         | "group.disbanded"
+        | "invalid.openconversationid"
         | "bot.stopped"
+        | "bot.forbidden.sendmessage"
         | "resource.not.found"
         | "staffid.notexisted"
         | "robot.oto.notexist"
@@ -309,13 +359,9 @@ fn class_of(status: u16, answer: &Answer) -> Class {
         | "param.stream.content" => Class::TooLarge,
         // A variable of a card.
         "param.invalid" if answer.message.contains("too large") => Class::TooLarge,
-        "param.contentunsafe"
-        | "bot.forbidden.sendmessage"
-        | "310000"
-        | "430101"
-        | "430102"
-        | "430103"
-        | "430104" => Class::Rejected,
+        "param.contentunsafe" | "310000" | "430101" | "430102" | "430103" | "430104" => {
+            Class::Rejected
+        }
         "-1" | "15" | "88" | "system.busy" | "systembusy" | "system.error" | "servicetimeout" => {
             Class::Transient
         }

@@ -81,7 +81,7 @@ impl Client {
             return Err(ApiError::local(UPLOAD, Class::TooLarge, "too-large", message));
         }
         let answer = self
-            .with_token(|token| {
+            .with_token(UPLOAD, |token| {
                 let mut url = join(self.oapi_base(), UPLOAD);
                 url.query_pairs_mut()
                     .append_pair("access_token", token.expose())

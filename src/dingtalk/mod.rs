@@ -4,7 +4,8 @@
 //! spelling of DingTalk's. Every answer is classified in one place, [`error`]. What leaves this module as text (errors,
 //! logs) holds no secret, no token, no ticket and no webhook query.
 //!
-//! Knows nothing of queues, retries over time or scripts: one call is one try (plus one after an expired token).
+//! Knows nothing of queues, retries over time or scripts: one call is one try (plus one after an expired token), or none
+//! where DingTalk has just refused the same thing, see [`gate`].
 
 mod action;
 mod cards;
@@ -14,6 +15,7 @@ mod error;
 mod event;
 mod facts;
 mod frame;
+mod gate;
 mod inbound;
 mod lenient;
 pub mod markdown;
@@ -29,7 +31,7 @@ pub mod zip;
 
 pub use cards::{Card, Family, Phase};
 pub use client::{Client, ClientError};
-pub use error::{ApiError, Class, classify};
+pub use error::{ApiError, Class, Reach, classify};
 pub use facts::{EVENTS, Facts, plain};
 pub use frame::{Ack, Frame, FrameError, FrameKind, Headers, Topic};
 pub use inbound::{ParseError, Received, receive, robot_message};

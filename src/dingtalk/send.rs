@@ -82,7 +82,10 @@ impl Client {
             ),
         ] {
             if answer.get(list).and_then(lenient::list).is_some_and(|list| !list.is_empty()) {
-                return Err(ApiError::local(TO_PERSON, class, code, why));
+                let retry_after =
+                    (class == Class::Throttled).then_some(std::time::Duration::from_mins(1));
+                let error = ApiError::local(TO_PERSON, class, code, why);
+                return Err(ApiError { retry_after, ..error });
             }
         }
         Ok(sent(&answer))

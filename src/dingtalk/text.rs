@@ -26,11 +26,28 @@ const MAX_INFO_CHARS: usize = 32;
 
 /// Splits `body` into pieces that each fit one message. One that fits comes back as it is.
 pub fn split(body: &Body) -> Vec<Body> {
+    split_within(body, LIMIT)
+}
+
+/// Pieces of `body` that are half as long, for a message that is too large although it keeps the documented limits.
+/// `None`: there is nothing to split any more.
+pub fn smaller(body: &Body) -> Option<Vec<Body>> {
+    let (Body::Text { text } | Body::Markdown { text, .. }) = body else { return None };
+    let size = Size::of(text);
+    let limit = Size {
+        chars: size.chars.div_ceil(2).max(SMALLEST_CHARS),
+        bytes: size.bytes.div_ceil(2).max(4 * SMALLEST_CHARS),
+    };
+    let pieces = split_within(body, limit);
+    (pieces.len() > 1).then_some(pieces)
+}
+
+fn split_within(body: &Body, limit: Size) -> Vec<Body> {
     match body {
         Body::Text { text } => {
-            split_text(text).into_iter().map(|text| Body::Text { text }).collect()
+            pieces(text, false, limit).into_iter().map(|text| Body::Text { text }).collect()
         }
-        Body::Markdown { title: given, text } => split_markdown(text)
+        Body::Markdown { title: given, text } => pieces(text, true, limit)
             .into_iter()
             .map(|text| {
                 let title = if given.trim().is_empty() { title(&text) } else { given.clone() };
@@ -43,12 +60,12 @@ pub fn split(body: &Body) -> Vec<Body> {
 
 /// Splits plain text; the pieces joined are the text.
 pub fn split_text(text: &str) -> Vec<String> {
-    pieces(text, false)
+    pieces(text, false, LIMIT)
 }
 
 /// Splits Markdown; a code block that must be cut is closed at the end of its piece and opened again in the next.
 pub fn split_markdown(text: &str) -> Vec<String> {
-    pieces(text, true)
+    pieces(text, true, LIMIT)
 }
 
 /// The first line that says something, without Markdown's markers, short enough for the chat list. Never empty.
@@ -107,25 +124,30 @@ impl Size {
         Self { chars: self.chars + other.chars, bytes: self.bytes + other.bytes }
     }
 
-    fn fits(self) -> bool {
-        self.chars <= PIECE_CHARS && self.bytes <= PIECE_BYTES
+    fn fits(self, limit: Self) -> bool {
+        self.chars <= limit.chars && self.bytes <= limit.bytes
     }
 }
+
+const LIMIT: Size = Size { chars: PIECE_CHARS, bytes: PIECE_BYTES };
+
+/// Pieces are not made shorter than this: what is refused as too large then has another fault.
+const SMALLEST_CHARS: usize = 200;
 
 /// Room for the longest line that ends a code block, with its newline.
 const END_LINE: Size = Size { chars: MAX_FENCE + 1, bytes: MAX_FENCE + 2 };
 
-fn pieces(text: &str, markdown: bool) -> Vec<String> {
+fn pieces(text: &str, markdown: bool, limit: Size) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut rest = text;
     let mut open: Option<Fence> = None;
     loop {
         let head = open.as_ref().map(Fence::opening).unwrap_or_default();
         // As JSON a text only grows, so a long rest needs no closer look.
-        if rest.len() <= PIECE_BYTES {
+        if rest.len() <= limit.bytes {
             let scanned = if markdown { scan(open.clone(), rest) } else { Scan::default() };
             let close = scanned.open.as_ref().map(|fence| fence.closing(rest)).unwrap_or_default();
-            if Size::of(&head).plus(Size::of(rest)).plus(Size::of(&close)).fits() {
+            if Size::of(&head).plus(Size::of(rest)).plus(Size::of(&close)).fits(limit) {
                 if !rest.is_empty() || pieces.is_empty() {
                     pieces.push(format!("{head}{rest}{close}"));
                 }
@@ -134,7 +156,7 @@ fn pieces(text: &str, markdown: bool) -> Vec<String> {
         }
         // The longest end line that could become necessary is held back.
         let reserved = if markdown { END_LINE } else { Size::default() };
-        let cut = cut(rest, Size::of(&head).plus(reserved), open.clone(), markdown);
+        let cut = cut(rest, Size::of(&head).plus(reserved), open.clone(), markdown, limit);
         let (piece, left) = rest.split_at(cut);
         open = if markdown { scan(open, piece).open } else { None };
         let close = open.as_ref().map(|fence| fence.closing(piece)).unwrap_or_default();
@@ -145,12 +167,12 @@ fn pieces(text: &str, markdown: bool) -> Vec<String> {
 
 /// Where to cut `rest` so that the first part fits beside `used`: after a paragraph, line, sentence or word if one
 /// ends in its second half, else between two graphemes. Never 0.
-fn cut(rest: &str, used: Size, open: Option<Fence>, markdown: bool) -> usize {
+fn cut(rest: &str, used: Size, open: Option<Fence>, markdown: bool, limit: Size) -> usize {
     let mut size = used;
     let mut end = 0;
     for grapheme in rest.graphemes(true) {
         size = size.plus(Size::of(grapheme));
-        if !size.fits() {
+        if !size.fits(limit) {
             break;
         }
         end += grapheme.len();
@@ -160,7 +182,7 @@ fn cut(rest: &str, used: Size, open: Option<Fence>, markdown: bool) -> usize {
         let mut size = used;
         for c in rest.chars() {
             size = size.plus(Size::of(c.encode_utf8(&mut [0; 4])));
-            if !size.fits() {
+            if !size.fits(limit) {
                 break;
             }
             end += c.len_utf8();

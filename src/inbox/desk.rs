@@ -1,5 +1,6 @@
 //! What the journal keeps in memory beside its table: who waits in which lane, and who may start without waiting.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::Notify;
@@ -7,6 +8,7 @@ use tokio::sync::Notify;
 use super::{Row, short_id};
 use crate::message::CardAction;
 use crate::message::Inbound;
+use crate::message::Message;
 use crate::store::Lanes;
 
 #[derive(Default)]
@@ -26,11 +28,17 @@ pub(super) type Urgent = Box<dyn Fn(&CardAction) -> bool + Send + Sync>;
 /// Begins the lane of a message that answers a question: it goes past the run that waits for it.
 pub(super) const ANSWER: &str = "answer\u{1f}";
 
+/// Begins the lane of a message that came too late to be acted on.
+pub(super) const LATE: &str = "late\u{1f}";
+
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("desk", &self.desk).finish_non_exhaustive()
     }
 }
+
+/// Rows of one lane that wait before its person is told that they do. Nothing is refused: they are on disk.
+const CROWD: usize = 500;
 
 /// What waits, and what may start without waiting.
 #[derive(Debug, Default)]
@@ -44,6 +52,30 @@ pub(super) struct Desk {
     pub(super) reserved: usize,
     /// Rows that were claimed with their commit, for the next claim to hand out.
     pub(super) started: Vec<Row>,
+    /// Lanes whose persons know that much of theirs waits, until half of it is done.
+    pub(super) told: HashSet<String>,
+    /// Of those, the messages that made it so much, for the worker to tell.
+    pub(super) crowded: Vec<Message>,
+}
+
+impl Desk {
+    /// A message came to wait behind others of its lane.
+    fn crowd(&mut self, lane: &str, inbound: Inbound) {
+        if self.lanes.waiting_in(lane) >= CROWD
+            && !self.told.contains(lane)
+            && let Inbound::Message(message) = inbound
+        {
+            self.told.insert(lane.to_owned());
+            self.crowded.push(message);
+        }
+    }
+
+    /// A row of this lane was handed out.
+    pub(super) fn thin_out(&mut self, lane: &str) {
+        if !self.told.is_empty() && self.lanes.waiting_in(lane) <= CROWD / 2 {
+            self.told.remove(lane);
+        }
+    }
 }
 
 /// The place of a message that is being written. Dropped before the commit is known to have worked, it is given back.
@@ -95,7 +127,8 @@ impl Place {
             desk.lanes.forget(&lane);
             desk.lanes.push(past(), id);
         } else {
-            desk.lanes.arrive(lane, id);
+            desk.lanes.arrive(lane.clone(), id);
+            desk.crowd(&lane, inbound);
         }
         drop(desk);
         self.shared.ready.notify_one();

@@ -14,6 +14,8 @@ mod desk;
 mod history;
 mod key;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod trials;
 
 use std::sync::{Arc, Mutex};
@@ -23,6 +25,7 @@ use rusqlite::{Connection, params};
 
 use crate::message::CardAction;
 use crate::message::Inbound;
+use crate::message::Message;
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
@@ -40,7 +43,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
 
-use desk::{ANSWER, Desk, Place, Shared};
+use desk::{ANSWER, Desk, LATE, Place, Shared};
 pub use history::{Past, complaints, last, of_run, since};
 
 /// Handle to the journal; cheap to clone.
@@ -71,9 +74,19 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it took so long to come that nothing is to be run for it.
+    pub fn is_late(&self) -> bool {
+        self.lane.starts_with(LATE)
+    }
+
     /// Whether it came as the answer to a question.
     pub fn is_answer(&self) -> bool {
         self.lane.starts_with(ANSWER)
+    }
+
+    /// Whether it is heard whatever runs: a control word, or an answer.
+    pub fn is_urgent(&self) -> bool {
+        key::is_urgent(&self.lane)
     }
 }
 
@@ -105,14 +118,29 @@ impl Inbox {
     ///
     /// Messages whose text `bypass` accepts wait for nobody: `stop` must be heard while what it stops is running.
     pub async fn open(store: Store, bypass: fn(&str) -> bool) -> Result<Self, Error> {
+        Self::open_after(store, bypass, None).await
+    }
+
+    /// Opens the journal as [`Inbox::open`] does. What has waited longer than `late` until now, because no host was
+    /// there, is handed out as late: nobody expects it to be run any more.
+    pub async fn open_after(
+        store: Store,
+        bypass: fn(&str) -> bool,
+        late: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let limit_ms = late.and_then(|late| i64::try_from(late.as_millis()).ok());
+        let oldest = limit_ms.map_or(i64::MIN, |limit| now_ms() - limit);
         let waiting = store
-            .read(|c| {
-                c.prepare("SELECT id, lane FROM inbox WHERE state = 'queued' ORDER BY id")?
-                    .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
-                    .collect::<rusqlite::Result<Vec<_>>>()
+            .read(move |c| {
+                c.prepare(
+                    "SELECT id, CASE WHEN received_at_ms < ?1 AND lane NOT LIKE ?2 || '%' THEN ?2 ELSE '' END || lane
+                     FROM inbox WHERE state = 'queued' ORDER BY id",
+                )?
+                .query_map(params![oldest, LATE], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                .collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes::with_urgent(key::is_urgent);
         for (id, lane) in waiting {
             lanes.push(lane, id);
         }
@@ -135,16 +163,25 @@ impl Inbox {
     /// # Cancel safety
     /// Once polled, the work is taken in even if the future is dropped: whoever delivers it again meets a duplicate.
     pub async fn accept(&self, inbound: Inbound) -> Result<Accepted, Error> {
+        self.accept_as(inbound, false).await
+    }
+
+    /// Takes work in as [`Inbox::accept`] does. One that is `late` waits in a lane of its own and answers no question:
+    /// its sender is told, and nothing is run.
+    pub async fn accept_as(&self, inbound: Inbound, late: bool) -> Result<Accepted, Error> {
         let key = key::of(&inbound);
         let urgent = |action| self.shared.urgent.get().is_some_and(|urgent| urgent(action));
-        let lane = match &inbound {
+        let mut lane = match &inbound {
             Inbound::CardAction(action) if urgent(action) => format!("control\u{1f}{}", action.id),
             _ => key::lane(&inbound, self.bypass),
         };
+        if late {
+            lane.insert_str(0, LATE);
+        }
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
         let shared = Arc::clone(&self.shared);
         let may_answer = match &inbound {
-            Inbound::Message(message) => !(self.bypass)(&message.text),
+            Inbound::Message(message) => !late && !(self.bypass)(&message.text),
             Inbound::CardAction(_) | Inbound::Event(_) => false,
         };
         let insert = move |c: &Connection| {
@@ -193,14 +230,26 @@ impl Inbox {
     /// What is left of `room` is taken by messages that come until the next call: they start with their commit.
     /// On an error nothing is claimed, and the same rows come again.
     pub async fn claim(&self, room: usize) -> Result<Vec<Row>, Error> {
+        self.claim_with(room, 0).await
+    }
+
+    /// As [`Inbox::claim`], with `spare` places beside the room for what is [urgent](Row::is_urgent) alone.
+    pub async fn claim_with(&self, room: usize, spare: usize) -> Result<Vec<Row>, Error> {
         let taken = {
             let mut desk = self.shared.desk();
             // What the last call left room for, less what has come since.
             let started = std::mem::take(&mut desk.started);
             let room = room.saturating_sub(started.len() + desk.reserved);
-            let taken =
-                if started.is_empty() { desk.lanes.take(room.min(CLAIM)) } else { Vec::new() };
-            desk.room = room - taken.len();
+            let mut taken = Vec::new();
+            if started.is_empty() {
+                taken = desk.lanes.take_urgent((room + spare).min(CLAIM));
+                let left = room.min(CLAIM).saturating_sub(taken.len());
+                taken.extend(desk.lanes.take(left));
+            }
+            desk.room = room.saturating_sub(taken.len());
+            for (lane, _) in &taken {
+                desk.thin_out(lane);
+            }
             if taken.is_empty() {
                 return Ok(started);
             }
@@ -266,6 +315,18 @@ impl Inbox {
     pub fn waiting(&self) -> usize {
         let desk = self.shared.desk();
         desk.lanes.waiting() + desk.started.len()
+    }
+
+    /// Hands out, once each, the messages behind which so many of their person's wait that the person should know, with
+    /// the number of those that do.
+    pub fn crowded(&self) -> Vec<(Message, usize)> {
+        let mut desk = self.shared.desk();
+        let crowded = std::mem::take(&mut desk.crowded);
+        let with_count = |message: Message| {
+            let waiting = desk.lanes.waiting_in(&message.lane());
+            (message, waiting)
+        };
+        crowded.into_iter().map(with_count).collect()
     }
 
     /// The worker claims no more: whatever comes from now on waits for the next start. Returns what had been claimed for

@@ -14,15 +14,15 @@ const ROOM: usize = 6;
 
 /// A sequence of numbers that a seed gives again.
 #[derive(Debug)]
-struct Dice(AtomicU64);
+pub(super) struct Dice(AtomicU64);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1))
     }
 
     /// A number below `sides`.
-    fn roll(&self, sides: u64) -> u64 {
+    pub(super) fn roll(&self, sides: u64) -> u64 {
         let mut n = self.0.load(Ordering::SeqCst);
         n ^= n << 13;
         n ^= n >> 7;
@@ -32,7 +32,7 @@ impl Dice {
     }
 }
 
-fn message(number: u64, person: u64) -> Inbound {
+pub(super) fn message(number: u64, person: u64) -> Inbound {
     let person = format!("p{person}");
     Inbound::Message(Message {
         id: MessageId::new(number.to_string()),
@@ -138,7 +138,7 @@ fn hold(store: &Store) -> (impl Future<Output = ()> + use<>, mpsc::Sender<()>) {
 }
 
 /// Work that lets the whole commit fail: a child without its parent.
-async fn spoil(store: &Store) {
+pub(super) async fn spoil(store: &Store) {
     let spoilt = store.write(|c| c.execute("INSERT INTO child VALUES (404)", [])).await;
     assert!(spoilt.is_err());
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::deliver::{Sender, wait_before};
+use super::deliver::Sender;
 use super::spool;
 use super::words;
 use super::{lang_code, lang_of};
@@ -19,9 +19,6 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
 use crate::router::Lang;
-
-/// Uploads until DingTalk takes one: some minutes of trouble.
-const TRIES: u32 = 10;
 
 /// Characters of the name that come from the title.
 const NAME_CHARS: usize = 40;
@@ -51,6 +48,16 @@ impl Attachment {
 
     pub(super) fn file_name(&self) -> String {
         format!("{}.zip", self.name)
+    }
+
+    /// The file itself, once it is uploaded as `media_id`.
+    pub(super) fn reply(&self, media_id: String) -> Reply {
+        let body = Body::File { media_id, name: self.file_name() };
+        Reply { to: self.to.clone(), body, at: Vec::new() }
+    }
+
+    fn text(&self, text: String) -> Reply {
+        Reply { to: self.to.clone(), body: Body::Text { text }, at: Vec::new() }
     }
 }
 
@@ -112,57 +119,37 @@ impl Drop for Gone {
 }
 
 impl Sender {
-    /// Sends the file, however long it takes; then it is removed.
-    pub(super) async fn send_attachment(
-        &self,
-        id: i64,
-        attachment: &Attachment,
-        created_at_ms: i64,
-    ) -> Result<(), ApiError> {
+    /// Packs and uploads the file. Returns what is then to be said.
+    pub(super) async fn prepare(&self, attachment: &Attachment) -> Result<Vec<Reply>, ApiError> {
         let lang = lang_of(&attachment.lang);
         let failed = |why: String| ApiError::local("attachment", Class::Gone, "no-file", why);
         let Some(spool) = &self.outbox.spool else {
             return Err(failed("the outputs of cards are not kept".to_owned()));
         };
-        let say =
-            |text| Reply { to: attachment.to.clone(), body: Body::Text { text }, at: Vec::new() };
-        let path = spool.path(&attachment.card);
         let limit = MediaKind::File.limit_bytes() as u64;
-        let (from, name) = (path.clone(), attachment.name.clone());
-        let packed = tokio::task::spawn_blocking(move || pack(&from, &name, limit)).await;
+        let (path, name) = (spool.path(&attachment.card), attachment.name.clone());
+        let packed = tokio::task::spawn_blocking(move || pack(&path, &name, limit)).await;
         let packed = match packed {
             Ok(Ok(packed)) => packed,
             Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-                let gone = say(words::gone(&attachment.name, lang));
-                return self.send_until_settled(id, &gone, created_at_ms).await;
+                return Ok(vec![attachment.text(words::gone(&attachment.name, lang))]);
             }
             Ok(Err(error)) => return Err(failed(format!("the file cannot be packed: {error}"))),
             Err(panic) => return Err(failed(format!("packing the file broke off: {panic}"))),
         };
-        let media_id = self.upload(&attachment.file_name(), &packed.zip).await?;
-        if let Some((whole, zipped, sent)) = packed.cut {
-            let text = words::too_large(&attachment.name, whole, zipped, sent, lang);
-            self.send_until_settled(id, &say(text), created_at_ms).await?;
-        }
-        let body = Body::File { media_id, name: attachment.file_name() };
-        let reply = Reply { to: attachment.to.clone(), body, at: Vec::new() };
-        self.send_until_settled(id, &reply, created_at_ms).await?;
-        spool.discard(&attachment.card).await;
-        Ok(())
+        let name = attachment.file_name();
+        let id = self.client.upload_media(MediaKind::File, &name, packed.zip).await?;
+        let explained = packed.cut.map(|(whole, zipped, sent)| {
+            attachment.text(words::too_large(&attachment.name, whole, zipped, sent, lang))
+        });
+        let file = attachment.reply(id.as_str().to_owned());
+        Ok(explained.into_iter().chain([file]).collect())
     }
 
-    async fn upload(&self, name: &str, content: &Bytes) -> Result<String, ApiError> {
-        let mut attempt = 0;
-        loop {
-            match self.client.upload_media(MediaKind::File, name, content.clone()).await {
-                Ok(id) => return Ok(id.as_str().to_owned()),
-                Err(error) if error.is_transient() && attempt < TRIES => {
-                    attempt += 1;
-                    tracing::warn!(%error, attempt, "a file was not uploaded; trying again");
-                    tokio::time::sleep(wait_before(attempt, &error)).await;
-                }
-                Err(error) => return Err(error),
-            }
+    /// It is uploaded: what is here is not needed any more.
+    pub(super) async fn forget(&self, attachment: &Attachment) {
+        if let Some(spool) = &self.outbox.spool {
+            spool.discard(&attachment.card).await;
         }
     }
 
@@ -178,7 +165,7 @@ impl Sender {
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             let payloads: Vec<String> = c
-                .prepare("SELECT payload FROM outbox WHERE state <> 'sent' AND payload LIKE '{\"type\":\"attachment\"%'")?
+                .prepare("SELECT payload FROM outbox WHERE state IN ('queued', 'parked') AND payload LIKE '{\"type\":\"attachment\"%'")?
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             let attachments = payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok());

@@ -23,12 +23,8 @@ use crate::dingtalk;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
-use crate::message::Address;
 use crate::message::Body;
-use crate::message::ChatKind;
-use crate::message::ConversationId;
 use crate::message::Reply;
-use crate::message::StaffId;
 use crate::router::Lang;
 
 /// Least time between two frames of a card; clients flicker below it.
@@ -65,8 +61,6 @@ pub struct CardSettings {
     pub attach_bytes: u64,
     /// Action ids of the template's Stop button; empty: it has none.
     pub stop_actions: Vec<String>,
-    /// Who hears that cards cannot be used.
-    pub owner: Option<StaffId>,
 }
 
 impl Default for CardSettings {
@@ -77,7 +71,6 @@ impl Default for CardSettings {
             spool: None,
             attach_bytes: 64 << 20,
             stop_actions: Vec::new(),
-            owner: None,
         }
     }
 }
@@ -87,17 +80,10 @@ impl Default for CardSettings {
 pub(super) struct Cards {
     template: Option<Template>,
     pub(super) bucket: Bucket,
-    circuit: Mutex<Circuit>,
+    /// Until when cards are not tried, because DingTalk refuses them.
+    circuit: Mutex<Option<Instant>>,
     /// Calls for frames in a second.
     frames_per_second: f64,
-}
-
-/// Whether cards can be used at present.
-#[derive(Debug, Default)]
-struct Circuit {
-    open_until: Option<Instant>,
-    /// The owner knows.
-    told: bool,
 }
 
 impl Cards {
@@ -111,23 +97,21 @@ impl Cards {
     }
 
     fn usable(&self) -> Option<&Template> {
-        let until = self.circuit().open_until;
+        let until = *self.circuit();
         self.template.as_ref().filter(|_| until.is_none_or(|until| Instant::now() >= until))
     }
 
-    /// From now on cards are not tried for a while. Returns whether the owner is to be told.
-    fn broke(&self) -> bool {
-        let mut circuit = self.circuit();
-        circuit.open_until = Some(Instant::now() + CIRCUIT);
-        !std::mem::replace(&mut circuit.told, true)
+    /// From now on cards are not tried for a while.
+    fn broke(&self) {
+        *self.circuit() = Some(Instant::now() + CIRCUIT);
     }
 
     fn works(&self) {
         self.bucket.went_well();
-        *self.circuit() = Circuit::default();
+        *self.circuit() = None;
     }
 
-    fn circuit(&self) -> std::sync::MutexGuard<'_, Circuit> {
+    fn circuit(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
         self.circuit.lock().expect("nobody panics holding this")
     }
 
@@ -203,22 +187,9 @@ impl Sender {
     async fn refused(&self, error: &ApiError) {
         let hint = error.hint();
         tracing::error!(%error, hint, "DingTalk refused a card; its text is sent as Markdown");
-        if !is_lasting(error) || !self.cards.broke() {
-            return;
-        }
-        let Some(owner) = self.outbox.cards.owner.clone() else { return };
-        let text = words::cards_off(&error.to_string(), hint.as_deref(), CIRCUIT.as_secs() / 60);
-        let to = Address {
-            // The lane of what else the owner is told.
-            conversation_id: ConversationId::new(format!("owner:{owner}")),
-            kind: ChatKind::Direct,
-            staff_id: Some(owner),
-            robot_code: None,
-            webhook: None,
-        };
-        let reply = Reply { to, body: Body::Text { text }, at: Vec::new() };
-        if let Err(error) = self.outbox.post("cards", vec![Post::Reply(reply)]).await {
-            tracing::error!(%error, "the owner could not be told that cards are off");
+        if is_lasting(error) {
+            self.cards.broke();
+            self.outbox.tell_refused(error).await;
         }
     }
 

@@ -1,7 +1,8 @@
 //! Sends what is queued: conversations side by side, each in order, cheapest path first.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rusqlite::params;
@@ -9,32 +10,31 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::attach::Attachment;
 use super::card::Card;
 use super::cards::Cards;
+use super::pace::{Pace, Wait};
+use super::reaction::{AfterWebhook, Reaction, Rest, Timing, UNANSWERED, after_webhook, reaction};
 use super::{Item, Outbox};
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Client;
-use crate::message::Address;
+use crate::dingtalk::Reach;
+use crate::dingtalk::text;
 use crate::message::ChatKind;
 use crate::message::Reply;
+use crate::message::Webhook;
 use crate::store::now_ms;
 
-/// Conversations served at the same time: enough to hide DingTalk's latency, few enough to stay polite.
+/// Conversations served at the same time: enough to hide DingTalk's latency, few enough to stay polite. One that waits
+/// for a retry does not count.
 const SIDE_BY_SIDE: usize = 64;
 
 /// A webhook is not used in its last minute: the clocks differ, and an expired one costs a call.
 const WEBHOOK_MARGIN_MS: i64 = 60_000;
 
-/// After "too fast" a custom robot's webhook is closed for ten minutes; the robot's own calls are counted apart.
-const WEBHOOK_PENALTY: Duration = Duration::from_mins(10);
-
-/// A reply that could not be sent for a day has lost its sense; it is parked.
-const GIVE_UP_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// A call without an answer in time may have been executed. So many are made; then the reply counts as said, because a
-/// person who reads the same answer for the sixth time is helped less than one who has to ask again.
-const UNANSWERED: u32 = 5;
+/// Webhooks that DingTalk has forgotten before their time; more are not remembered, and cost one call each.
+const DEAD_WEBHOOKS: usize = 1024;
 
 /// How long to wait before the journal is asked again, when the disk did not take or give something.
 const DISK_AGAIN: Duration = Duration::from_secs(1);
@@ -51,7 +51,15 @@ pub(super) struct Sender {
     pub(super) outbox: Outbox,
     pub(super) client: Client,
     pub(super) cards: Arc<Cards>,
-    throttled: Arc<Mutex<HashMap<String, Instant>>>,
+    pace: Arc<Pace>,
+    resting: Arc<Mutex<Resting>>,
+}
+
+/// Webhooks that are not used although they have not expired.
+#[derive(Debug, Default)]
+struct Resting {
+    conversations: HashMap<String, Instant>,
+    dead: HashMap<String, i64>,
 }
 
 /// How DingTalk shows cards: the template and its streaming variable.
@@ -61,13 +69,53 @@ pub struct Template {
     pub key: String,
 }
 
+/// A row whose turn it is.
+#[derive(Clone, Debug)]
+struct Turn {
+    conversation: String,
+    id: i64,
+    /// The pace has kept this moment for it.
+    kept: bool,
+}
+
+/// What became of a turn.
+#[derive(Debug)]
+enum Delivered {
+    /// The row has come to its end. A card that was shown is to be streamed.
+    Settled(Option<Card>),
+    /// Its conversation waits with it.
+    Later(Instant, Turn),
+}
+
+/// A row as it is read when its turn comes.
+#[derive(Debug)]
+struct Row {
+    item: Item,
+    run: String,
+    /// Since when it is tried.
+    since_ms: i64,
+    attempts: u32,
+    unanswered: u32,
+    due_at_ms: Option<i64>,
+    /// Journaled by this process and not tried yet.
+    fresh: bool,
+}
+
+/// A try that was not made, or failed.
+enum Failed {
+    /// It is not its time yet; nothing was called.
+    NotYet(Wait),
+    With(ApiError),
+}
+
 impl Outbox {
     /// Sends until `stop`, then what is still queued or open, for ten seconds at most. The rest stays journaled.
     ///
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
         let cards = Arc::new(Cards::new(template, self.cards.calls_per_second));
-        let sender = Sender { outbox: self, client, cards, throttled: Arc::default() };
+        let pace = Arc::new(Pace::new(self.timing.clone()));
+        let sender = Sender { outbox: self, client, cards, pace, resting: Arc::default() };
         let mut deliveries = JoinSet::new();
         let mut streams = JoinSet::new();
         sender.sweep_files().await;
@@ -77,14 +125,32 @@ impl Outbox {
             streams.spawn(sender.clone().end_cut_short(card));
         }
         let outbox = sender.outbox.clone();
-        let mut deadline = None;
+        let mut later: BTreeMap<(Instant, i64), Turn> = BTreeMap::new();
+        let mut deadline: Option<Instant> = None;
         loop {
-            let room = SIDE_BY_SIDE - deliveries.len();
-            let due = outbox.lanes().take(room);
-            for (conversation, id) in due {
-                deliveries.spawn(sender.clone().deliver(conversation, id));
+            let now = Instant::now();
+            outbox.shared.later.store(later.len(), Ordering::Relaxed);
+            while deliveries.len() < SIDE_BY_SIDE
+                && let Some(first) = later.first_entry()
+                && first.key().0 <= now
+            {
+                deliveries.spawn(sender.clone().deliver(first.remove()));
             }
-            if deadline.is_some() && deliveries.is_empty() && streams.is_empty() {
+            let due = outbox.lanes().take(SIDE_BY_SIDE - deliveries.len());
+            // After the look: who asked had said so before the row was there.
+            if outbox.shared.ask_again.swap(false, Ordering::SeqCst) {
+                sender.client.ask_again();
+            }
+            for (conversation, id) in due {
+                deliveries.spawn(sender.clone().deliver(Turn { conversation, id, kept: false }));
+            }
+            let next = later.first_key_value().map(|((at, _), _)| *at);
+            let in_time = |deadline| next.is_some_and(|at| at <= deadline);
+            if let Some(deadline) = deadline
+                && deliveries.is_empty()
+                && streams.is_empty()
+                && !in_time(deadline)
+            {
                 break;
             }
             tokio::select! {
@@ -92,8 +158,9 @@ impl Outbox {
                 () = stop.cancelled(), if deadline.is_none() => deadline = Some(Instant::now() + DRAIN),
                 () = until(deadline), if deadline.is_some() => break,
                 Some(ended) = deliveries.join_next() => match ended {
-                    Ok(Some(card)) => { streams.spawn(sender.clone().stream(card)); }
-                    Ok(None) => {}
+                    Ok(Delivered::Settled(Some(card))) => { streams.spawn(sender.clone().stream(card)); }
+                    Ok(Delivered::Settled(None)) => {}
+                    Ok(Delivered::Later(at, turn)) => { later.insert((at, turn.id), turn); }
                     Err(error) => tracing::error!(%error, "a delivery broke off; its row is sent after the next start"),
                 },
                 Some(ended) = streams.join_next() => if let Err(error) = ended {
@@ -101,8 +168,13 @@ impl Outbox {
                 },
                 () = outbox.shared.ready.notified() => {}
                 _ = sweep.tick(), if deadline.is_none() => sender.sweep_files().await,
+                () = until(next), if next.is_some() && deliveries.len() < SIDE_BY_SIDE => {}
+            }
+            for refusal in sender.client.refusals() {
+                outbox.tell_refused(&refusal).await;
             }
         }
+        outbox.shared.later.store(later.len(), Ordering::Relaxed);
         let left = outbox.waiting() + deliveries.len();
         if left > 0 {
             tracing::warn!(
@@ -113,42 +185,64 @@ impl Outbox {
     }
 }
 
-async fn until(deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        tokio::time::sleep_until(deadline).await;
+async fn until(moment: Option<Instant>) {
+    if let Some(moment) = moment {
+        tokio::time::sleep_until(moment).await;
     }
 }
 
 impl Sender {
-    /// Sends one row, however long it takes. A card that was shown comes back to be streamed.
-    async fn deliver(self, conversation: String, id: i64) -> Option<Card> {
-        let card = match self.item(id).await {
-            Ok((item, created_at_ms)) => self.deliver_item(id, item, created_at_ms).await,
+    /// Tries one row once. A conversation whose row is to be tried again stays taken.
+    async fn deliver(self, turn: Turn) -> Delivered {
+        let id = turn.id;
+        let delivered = match self.row(id).await {
+            Ok(row) => self.deliver_row(&turn, row).await,
             Err(error) => {
                 tracing::error!(error, row = id, "a queued reply cannot be read; it is parked");
-                self.ended(id, "parked", Some(error)).await;
-                None
+                self.ended(id, "parked", Some((error, None))).await;
+                Delivered::Settled(None)
             }
         };
-        self.outbox.lanes().release(&conversation);
-        self.outbox.shared.ready.notify_one();
-        card
+        if matches!(delivered, Delivered::Settled(_)) {
+            self.outbox.lanes().release(&turn.conversation);
+            self.outbox.shared.ready.notify_one();
+        }
+        delivered
     }
 
-    async fn item(&self, id: i64) -> Result<(Item, i64), String> {
-        let fresh =
-            self.outbox.shared.fresh.lock().expect("nobody panics holding this").remove(&id);
-        if let Some(item) = fresh {
-            return Ok((item, now_ms()));
+    async fn row(&self, id: i64) -> Result<Row, String> {
+        let fresh = self.fresh().remove(&id);
+        if let Some((run, item)) = fresh {
+            let (since_ms, due_at_ms) = (now_ms(), None);
+            return Ok(Row {
+                item,
+                run,
+                since_ms,
+                attempts: 0,
+                unanswered: 0,
+                due_at_ms,
+                fresh: true,
+            });
         }
-        let select = "SELECT payload, created_at_ms FROM outbox WHERE id = ?1";
-        let (payload, created_at_ms): (String, i64) = loop {
-            let read = self
-                .outbox
-                .store
-                .read(move |c| c.query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?))));
+        let select = "SELECT payload, run, coalesce(retried_at_ms, created_at_ms), attempts, unanswered, due_at_ms
+                      FROM outbox WHERE id = ?1";
+        loop {
+            let read = self.outbox.store.read(move |c| {
+                c.query_row(select, [id], |row| {
+                    let payload: String = row.get(0)?;
+                    Ok(serde_json::from_str::<Item>(&payload).map(|item| Row {
+                        item,
+                        run: row.get(1).unwrap_or_default(),
+                        since_ms: row.get(2).unwrap_or_default(),
+                        attempts: row.get(3).unwrap_or_default(),
+                        unanswered: row.get(4).unwrap_or_default(),
+                        due_at_ms: row.get(5).unwrap_or_default(),
+                        fresh: false,
+                    }))
+                })
+            });
             match read.await {
-                Ok(row) => break row,
+                Ok(row) => return row.map_err(|error| error.to_string()),
                 // The reply is there, only not to be had now.
                 Err(error) if error.is_transient() => {
                     tracing::error!(%error, row = id, "a queued reply cannot be read yet");
@@ -156,153 +250,324 @@ impl Sender {
                 }
                 Err(error) => return Err(error.to_string()),
             }
-        };
-        let item = serde_json::from_str(&payload).map_err(|error| error.to_string())?;
-        Ok((item, created_at_ms))
+        }
     }
 
-    async fn deliver_item(&self, id: i64, item: Item, created_at_ms: i64) -> Option<Card> {
-        match item {
-            Item::Reply(reply) => {
-                let result = self.send_until_settled(id, &reply, created_at_ms).await;
-                self.settled(id, result).await;
-                None
-            }
-            Item::Attachment(attachment) => {
-                let result = self.send_attachment(id, &attachment, created_at_ms).await;
-                self.settled(id, result).await;
-                None
-            }
+    async fn deliver_row(&self, turn: &Turn, row: Row) -> Delivered {
+        let wait = row.due_at_ms.map_or(0, |due| due - now_ms());
+        if let Ok(wait @ 1..) = u64::try_from(wait) {
+            // The clock may have been set meanwhile: no wait is longer than one that was meant.
+            let wait = Duration::from_millis(wait).min(Duration::from_mins(10));
+            return Delivered::Later(Instant::now() + wait, turn.clone());
+        }
+        match row.item {
             Item::Card { id: card_id } => {
                 let card = self.outbox.cards().get(&card_id).cloned();
                 let Some(card) = card else {
                     // Its run ended with the host that started it, and the person was told.
-                    self.ended(id, "parked", Some("the run of this card was cut short".to_owned()))
-                        .await;
-                    return None;
+                    let why = "the run of this card was cut short".to_owned();
+                    self.ended(turn.id, "dropped", Some((why, None))).await;
+                    return Delivered::Settled(None);
                 };
                 self.show(&card).await;
-                self.ended(id, "sent", None).await;
-                Some(card)
+                self.ended(turn.id, "sent", None).await;
+                Delivered::Settled(Some(card))
+            }
+            Item::Reply(ref reply) => {
+                let reply = reply.clone();
+                self.deliver_parts(turn, row, vec![reply]).await
+            }
+            Item::Parts { ref parts } => {
+                let parts = parts.clone();
+                self.deliver_parts(turn, row, parts).await
+            }
+            Item::Attachment(ref attachment) => {
+                let attachment = attachment.clone();
+                self.deliver_attachment(turn, row, &attachment).await
             }
         }
     }
 
-    async fn settled(&self, id: i64, result: Result<(), ApiError>) {
-        match result {
-            Ok(()) => self.ended(id, "sent", None).await,
-            Err(error) => {
-                let hint = error.hint();
-                tracing::error!(%error, hint, row = id, "a reply could not be sent; it is parked");
-                self.ended(id, "parked", Some(error.to_string())).await;
-            }
+    async fn deliver_parts(&self, turn: &Turn, mut row: Row, mut parts: Vec<Reply>) -> Delivered {
+        if row.unanswered >= UNANSWERED
+            && let Some(reply) = parts.first()
+        {
+            let why = "the host ended while it was being said";
+            let error = ApiError::local("reply", Class::Transient, "interrupted", why);
+            return self.park(turn, &row, reply, error, false).await;
         }
-    }
-
-    pub(super) async fn send_until_settled(
-        &self,
-        id: i64,
-        reply: &Reply,
-        created_at_ms: i64,
-    ) -> Result<(), ApiError> {
-        let mut attempt = 0;
-        let mut unanswered = 0;
-        loop {
-            let error = match self.send(reply).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
+        while !parts.is_empty() {
+            let failed = match self.send(turn, &row, &parts[0]).await {
+                Ok(()) => {
+                    parts.remove(0);
+                    if !parts.is_empty() {
+                        // On disk before the next piece is said: a crash repeats one of them at most.
+                        self.rewrite(turn.id, &parts).await;
+                        (row.attempts, row.unanswered) = (0, 0);
+                    }
+                    continue;
+                }
+                Err(Failed::NotYet(wait)) => {
+                    if row.fresh
+                        && let Item::Reply(_) = row.item
+                    {
+                        self.fresh().insert(turn.id, (row.run, row.item));
+                    }
+                    return Delivered::Later(wait.until, Turn { kept: wait.kept, ..turn.clone() });
+                }
+                Err(Failed::With(error)) => error,
             };
-            unanswered += u32::from(error.was_not_answered());
-            if unanswered >= UNANSWERED {
-                let message = format!(
-                    "not answered {unanswered} times, so it may have been said: {}",
-                    error.message
-                );
-                return Err(ApiError { message, ..error });
+            row.attempts += 1;
+            row.unanswered += u32::from(failed.was_not_answered());
+            row.fresh = false;
+            match reaction(&failed, row.unanswered, now_ms() - row.since_ms) {
+                Reaction::Again => {
+                    let wait = self.outbox.timing.wait(row.attempts, &failed);
+                    tracing::warn!(error = %failed, attempt = row.attempts, ?wait, row = turn.id, "a reply was not sent; trying again");
+                    self.failed(turn.id, &row, &failed, wait).await;
+                    return Delivered::Later(
+                        Instant::now() + wait,
+                        Turn { kept: false, ..turn.clone() },
+                    );
+                }
+                Reaction::Smaller => {
+                    let Some(smaller) = text::smaller(&parts[0].body) else {
+                        return self.park(turn, &row, &parts[0], failed, true).await;
+                    };
+                    tracing::info!(error = %failed, row = turn.id, pieces = smaller.len(), "a reply was too large; it is sent in smaller pieces");
+                    let first = parts.remove(0);
+                    let pieces = smaller.into_iter().enumerate().map(|(n, body)| {
+                        let at = if n == 0 { first.at.clone() } else { Vec::new() };
+                        Reply { to: first.to.clone(), body, at }
+                    });
+                    parts.splice(0..0, pieces);
+                    self.rewrite(turn.id, &parts).await;
+                }
+                Reaction::Park { tell } => {
+                    return self.park(turn, &row, &parts[0], failed, tell).await;
+                }
             }
-            if !error.is_transient() || now_ms() - created_at_ms > GIVE_UP_MS {
-                return Err(error);
-            }
-            attempt += 1;
-            let wait = wait_before(attempt, &error);
-            tracing::warn!(%error, attempt, ?wait, row = id, "a reply was not sent; trying again");
-            tokio::time::sleep(wait).await;
         }
+        self.ended(turn.id, "sent", None).await;
+        Delivered::Settled(None)
     }
 
-    /// One try: the webhook while it lives and is not throttled, else as the robot.
-    async fn send(&self, reply: &Reply) -> Result<(), ApiError> {
+    /// Uploads a file; from then on it is a reply like any other.
+    async fn deliver_attachment(
+        &self,
+        turn: &Turn,
+        mut row: Row,
+        attachment: &Attachment,
+    ) -> Delivered {
+        let error = match self.prepare(attachment).await {
+            Ok(parts) => {
+                self.rewrite(turn.id, &parts).await;
+                self.forget(attachment).await;
+                (row.attempts, row.unanswered, row.fresh) = (0, 0, false);
+                return self.deliver_parts(turn, row, parts).await;
+            }
+            Err(error) => error,
+        };
+        row.attempts += 1;
+        if let Reaction::Again = reaction(&error, 0, now_ms() - row.since_ms) {
+            let wait = self.outbox.timing.wait(row.attempts, &error);
+            tracing::warn!(%error, attempt = row.attempts, ?wait, row = turn.id, "a file was not uploaded; trying again");
+            self.failed(turn.id, &row, &error, wait).await;
+            return Delivered::Later(Instant::now() + wait, Turn { kept: false, ..turn.clone() });
+        }
+        self.park(turn, &row, &attachment.reply(String::new()), error, false).await
+    }
+
+    async fn park(
+        &self,
+        turn: &Turn,
+        row: &Row,
+        reply: &Reply,
+        error: ApiError,
+        tell: bool,
+    ) -> Delivered {
+        let mut error = error;
+        if row.unanswered > 0 {
+            error.message = format!(
+                "not answered {} times, so it may have been said: {}",
+                row.unanswered, error.message
+            );
+        }
+        let hint = error.hint();
+        tracing::error!(%error, hint, row = turn.id, "a reply could not be sent; it is parked");
+        self.count_attempts(turn.id, row).await;
+        self.ended(turn.id, "parked", Some((error.to_string(), hint))).await;
+        // A file goes as the robot only; that it does not come can be said on the webhook.
+        let tell = tell || (!reply.body.fits_webhook() && reply.to.webhook.is_some());
+        self.outbox.tell_parked(turn.id, &row.run, reply, &error, tell).await;
+        Delivered::Settled(None)
+    }
+
+    /// One try: the webhook while it lives and is not resting, else as the robot.
+    async fn send(&self, turn: &Turn, row: &Row, reply: &Reply) -> Result<(), Failed> {
         let to = &reply.to;
         let mut webhook_error = None;
         if let Some(webhook) = &to.webhook
             && reply.body.fits_webhook()
             && now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
-            && !self.is_throttled(to)
+            && !self.is_resting(&turn.conversation, webhook)
         {
+            self.about_to(turn.id, row).await;
             match self.client.send_webhook(webhook, &reply.body, &reply.at).await {
                 Ok(()) => return Ok(()),
-                // It may have been said already: repeating it on another path would say it twice.
-                Err(error) if error.outcome_unknown() => return Err(error),
-                Err(error) => {
-                    if error.class == Class::Throttled {
-                        self.throttle(to);
+                Err(error) => match after_webhook(&error) {
+                    AfterWebhook::Settle => return Err(Failed::With(error)),
+                    AfterWebhook::AsRobot(rest) => {
+                        self.rest(&turn.conversation, webhook, rest);
+                        tracing::info!(%error, "the webhook of this conversation did not take a reply; sending as the robot");
+                        webhook_error = Some(error);
                     }
-                    if matches!(error.class, Class::Rejected | Class::TooLarge) {
-                        return Err(error);
+                },
+            }
+        }
+        if to.kind == ChatKind::Direct && to.staff_id.is_none() {
+            return Err(Failed::With(webhook_error.unwrap_or_else(unreachable_person)));
+        }
+        let leave = match self.pace.ask(turn.kept) {
+            Ok(leave) => leave,
+            Err(wait) => {
+                // Where only the robot is left, its moment comes; where the webhook failed just now, that was a try.
+                return Err(match webhook_error {
+                    Some(error) if error.is_transient() => {
+                        let wait = wait.until.saturating_duration_since(Instant::now());
+                        Failed::With(ApiError { retry_after: Some(wait), ..error })
                     }
-                    tracing::info!(%error, "the webhook of this conversation did not take a reply; sending as the robot");
-                    webhook_error = Some(error);
+                    _ => Failed::NotYet(wait),
+                });
+            }
+        };
+        if webhook_error.is_none() {
+            self.about_to(turn.id, row).await;
+        }
+        let robot = to.robot_code.as_deref();
+        let sent = match (to.kind, &to.staff_id) {
+            (ChatKind::Direct, Some(person)) => {
+                self.client.send_to_person(robot, person, &reply.body).await
+            }
+            _ => self.client.send_to_group(robot, &to.conversation_id, &reply.body).await,
+        };
+        let throttled = sent
+            .as_ref()
+            .err()
+            .filter(|error| error.class == Class::Throttled && error.reach() != Reach::Chat);
+        self.pace.left(&leave, throttled, sent.is_ok());
+        sent.map(drop).map_err(Failed::With)
+    }
+
+    fn is_resting(&self, conversation: &str, webhook: &Webhook) -> bool {
+        let mut resting = self.resting();
+        let now = Instant::now();
+        resting.conversations.retain(|_, until| *until > now);
+        resting.conversations.contains_key(conversation) || resting.dead.contains_key(&webhook.url)
+    }
+
+    fn rest(&self, conversation: &str, webhook: &Webhook, rest: Rest) {
+        let mut resting = self.resting();
+        match rest {
+            Rest::No => {}
+            Rest::Conversation => {
+                let until = Instant::now() + self.outbox.timing.webhook_rest;
+                resting.conversations.insert(conversation.to_owned(), until);
+            }
+            Rest::ForEver => {
+                let now = now_ms();
+                if resting.dead.len() >= DEAD_WEBHOOKS {
+                    resting.dead.retain(|_, expires_at_ms| *expires_at_ms > now);
+                }
+                if resting.dead.len() < DEAD_WEBHOOKS {
+                    resting.dead.insert(webhook.url.clone(), webhook.expires_at_ms);
                 }
             }
         }
-        match self.send_as_robot(reply).await {
-            None => Err(webhook_error.unwrap_or_else(unreachable_person)),
-            Some(result) => result,
+    }
+
+    fn resting(&self) -> MutexGuard<'_, Resting> {
+        self.resting.lock().expect("nobody panics holding this")
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, HashMap<i64, (String, Item)>> {
+        self.outbox.shared.fresh.lock().expect("nobody panics holding this")
+    }
+
+    /// Notes a call before it is made, as one without an answer, unless it is the first one of the process that journaled
+    /// the row. So a reply that a crash interrupts again and again is said a few times and then parked, and the usual
+    /// reply costs no write of its own. Tried until the disk takes it.
+    async fn about_to(&self, id: i64, row: &Row) {
+        if row.fresh {
+            return;
         }
+        let update = "UPDATE outbox SET attempts = ?2, unanswered = ?3 WHERE id = ?1";
+        let (attempts, unanswered) = (row.attempts + 1, row.unanswered + 1);
+        self.write_down("a try", id, move |c| {
+            c.prepare_cached(update)?.execute(params![id, attempts, unanswered])
+        })
+        .await;
     }
 
-    /// `None`: there is no such way to this person.
-    async fn send_as_robot(&self, reply: &Reply) -> Option<Result<(), ApiError>> {
-        let to = &reply.to;
-        let robot = to.robot_code.as_deref();
-        let sent = match to.kind {
-            ChatKind::Group => {
-                self.client.send_to_group(robot, &to.conversation_id, &reply.body).await
-            }
-            ChatKind::Direct => {
-                self.client.send_to_person(robot, to.staff_id.as_ref()?, &reply.body).await
-            }
-        };
-        Some(sent.map(drop))
+    /// Notes a try that failed and when the next one is due.
+    async fn failed(&self, id: i64, row: &Row, error: &ApiError, wait: Duration) {
+        let update = "UPDATE outbox SET attempts = ?2, unanswered = ?3, due_at_ms = ?4, error = ?5, hint = ?6 WHERE id = ?1";
+        let (attempts, unanswered) = (row.attempts, row.unanswered);
+        let due_at_ms = now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
+        let (error, hint) = (error.to_string(), error.hint());
+        self.write_down("a try that failed", id, move |c| {
+            let values = params![id, attempts, unanswered, due_at_ms, error, hint];
+            c.prepare_cached(update)?.execute(values)
+        })
+        .await;
     }
 
-    fn is_throttled(&self, to: &Address) -> bool {
-        let mut throttled = self.throttled.lock().expect("nobody panics holding this");
-        let now = Instant::now();
-        throttled.retain(|_, until| *until > now);
-        throttled.contains_key(to.conversation_id.as_str())
+    async fn count_attempts(&self, id: i64, row: &Row) {
+        let update =
+            "UPDATE outbox SET attempts = ?2, unanswered = ?3, due_at_ms = NULL WHERE id = ?1";
+        let (attempts, unanswered) = (row.attempts, row.unanswered);
+        self.write_down("a try", id, move |c| {
+            c.prepare_cached(update)?.execute(params![id, attempts, unanswered])
+        })
+        .await;
     }
 
-    fn throttle(&self, to: &Address) {
-        let until = Instant::now() + WEBHOOK_PENALTY;
-        let conversation = to.conversation_id.as_str().to_owned();
-        self.throttled.lock().expect("nobody panics holding this").insert(conversation, until);
+    /// Keeps only `parts` of a row that is sent in pieces.
+    async fn rewrite(&self, id: i64, parts: &[Reply]) {
+        let item = Item::Parts { parts: parts.to_vec() };
+        let payload = serde_json::to_string(&item).expect("our own types have string keys only");
+        let update = "UPDATE outbox SET payload = ?2, attempts = 0, unanswered = 0 WHERE id = ?1";
+        self.write_down("a piece of a reply", id, move |c| {
+            c.prepare_cached(update)?.execute(params![id, payload])
+        })
+        .await;
     }
 
-    /// Notes what became of a row. Tried until the disk takes it: a reply whose end is not noted is said again after the
-    /// next start.
-    async fn ended(&self, id: i64, state: &'static str, error: Option<String>) {
+    /// Notes what became of a row: a reply whose end is not noted is said again after the next start.
+    async fn ended(&self, id: i64, state: &'static str, why: Option<(String, Option<String>)>) {
+        let (error, hint) = why.unzip();
+        let hint = hint.flatten();
+        if state == "parked" {
+            self.outbox.shared.parked.fetch_add(1, Ordering::Relaxed);
+        }
+        let update =
+            "UPDATE outbox SET state = ?2, sent_at_ms = ?3, error = ?4, hint = ?5 WHERE id = ?1";
+        self.write_down("the end of a reply", id, move |c| {
+            c.prepare_cached(update)?.execute(params![id, state, now_ms(), error, hint])
+        })
+        .await;
+    }
+
+    /// Writes until the disk takes it.
+    async fn write_down<F>(&self, what: &'static str, id: i64, work: F)
+    where
+        F: Fn(&rusqlite::Connection) -> rusqlite::Result<usize> + Clone + Send + 'static,
+    {
         loop {
-            let error = error.clone();
-            let note = move |c: &rusqlite::Connection| {
-                c.prepare_cached(
-                    "UPDATE outbox SET state = ?2, sent_at_ms = ?3, error = ?4 WHERE id = ?1",
-                )?
-                .execute(params![id, state, now_ms(), error])
+            let Err(error) = self.outbox.store.write_one(work.clone(), |_| ()).await else {
+                return;
             };
-            let written = self.outbox.store.write_one(note, |_| ());
-            let Err(error) = written.await else { return };
-            tracing::error!(%error, row = id, "a reply went out but that could not be noted; trying again");
+            tracing::error!(%error, row = id, "{what} could not be noted; trying again");
             if !error.is_transient() {
                 return;
             }
@@ -311,12 +576,9 @@ impl Sender {
     }
 }
 
-/// A wait that doubles from a second to a minute, with jitter, and is never shorter than DingTalk asks for.
+/// The wait of card calls before they are tried again.
 pub(super) fn wait_before(attempt: u32, error: &ApiError) -> Duration {
-    let doubled =
-        Duration::from_secs(1 << attempt.saturating_sub(1).min(6)).min(Duration::from_mins(1));
-    let jittered = doubled.mul_f64(rand::random_range(0.5..1.0));
-    error.retry_after.map_or(jittered, |asked| asked.max(jittered))
+    Timing::default().wait(attempt, error)
 }
 
 fn unreachable_person() -> ApiError {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Item;
-use crate::message::Body;
+use crate::message::{Body, Reply};
 
 /// One reply or card of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Said {
     pub kind: &'static str,
     /// The text, the name of a file, the title of a card.
     pub text: String,
-    /// `queued`, `sent` or `parked`; of a card that was shown, `open` until its last frame was accepted.
+    /// `queued`, `sent`, `parked` or `dropped`; of a card that was shown, `open` until its last frame was accepted.
     pub state: String,
     pub at_ms: i64,
     /// Why it was parked.
@@ -54,6 +54,14 @@ pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Vec<Said>> {
                 }
             }
             Ok(Item::Attachment(attachment)) => one("file", attachment.file_name()),
+            Ok(Item::Parts { parts }) => {
+                let text = |reply: Reply| match reply.body {
+                    Body::Text { text } | Body::Markdown { text, .. } => text,
+                    Body::File { name, .. } => name,
+                    Body::Image { .. } => String::new(),
+                };
+                one("text", parts.into_iter().map(text).collect())
+            }
             // Written by another version.
             Err(_) => one("text", String::new()),
         });

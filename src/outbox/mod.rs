@@ -4,8 +4,9 @@
 //! so a crash between "handler returned" and "sent" repeats the send, never the handler: delivery is at-least-once. What
 //! that means when an answer of DingTalk is lost is decided in `docs/decisions/0001-replies-at-least-once.md`.
 //!
-//! Within a conversation replies and new cards leave in order; a reply that cannot be sent is parked with its reason
-//! and lets the next ones pass.
+//! Within a conversation replies and new cards leave in order: while one waits to be tried again, the next ones wait with
+//! it. A reply that cannot be sent is parked with its reason and lets them pass; it stays visible until somebody tries it
+//! again or gives it up. What follows which answer of DingTalk is a table in [`reaction`].
 //!
 //! Knows nothing of Lua, nor of how the message came in.
 
@@ -17,12 +18,19 @@ mod cut;
 mod deliver;
 mod endings;
 mod history;
+mod notices;
+mod pace;
 mod rate;
+mod reaction;
+mod rows;
 mod spoken;
 mod spool;
+#[cfg(test)]
+mod trials;
 mod words;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rusqlite::{Connection, params};
@@ -35,6 +43,7 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
 use crate::message::Reply;
+use crate::message::StaffId;
 use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Lanes;
@@ -47,6 +56,8 @@ pub use clicks::Clicked;
 pub use deliver::Template;
 pub use endings::{Ended, insert_endings};
 pub use history::{Said, of_run};
+pub use reaction::Timing;
+pub use rows::{Counts, Unsent, Which, counts, unsent};
 pub use spoken::{Spoken, Words};
 
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
@@ -59,6 +70,8 @@ pub struct Outbox {
     store: Store,
     cards: CardSettings,
     spool: Option<spool::Spool>,
+    timing: Timing,
+    owner: Option<StaffId>,
     shared: Arc<Shared>,
 }
 
@@ -66,9 +79,18 @@ pub struct Outbox {
 struct Shared {
     /// Ids of queued rows by conversation; agrees with the table after each commit.
     lanes: Mutex<Lanes>,
-    fresh: Mutex<HashMap<i64, Item>>,
+    /// The run and the content of rows that were not tried yet.
+    fresh: Mutex<HashMap<i64, (String, Item)>>,
     /// Cards of this process that are not closed yet, by id.
     cards: Mutex<HashMap<String, Card>>,
+    parked: AtomicUsize,
+    /// Rows that wait for their next try.
+    later: AtomicUsize,
+    /// Somebody says that what DingTalk refused was put right.
+    ask_again: AtomicBool,
+    /// Where the owner last wrote from.
+    owner_at: Mutex<Option<Address>>,
+    told: Mutex<notices::Told>,
     ready: Notify,
 }
 
@@ -85,6 +107,10 @@ pub enum Post {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Item {
     Reply(Reply),
+    /// What is left of a reply that DingTalk called too large: its pieces, in order.
+    Parts {
+        parts: Vec<Reply>,
+    },
     Card {
         id: String,
     },
@@ -97,6 +123,7 @@ enum Item {
 #[must_use = "pass it to `Outbox::posted` after the commit, or nothing is sent before the next start"]
 pub struct Posted {
     rows: Vec<(String, i64, Item)>,
+    run: String,
 }
 
 impl Posted {
@@ -121,19 +148,42 @@ impl Posted {
 impl Outbox {
     /// Opens the journal on `store` and finds what still waits to be sent.
     pub async fn open(store: Store) -> Result<Self, Error> {
-        let waiting = store
+        let (waiting, parked) = store
             .read(|c| {
-                c.prepare("SELECT id, conversation FROM outbox WHERE state = 'queued' ORDER BY id")?
+                let waiting = c
+                    .prepare(
+                        "SELECT id, conversation FROM outbox WHERE state = 'queued' ORDER BY id",
+                    )?
                     .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
-                    .collect::<rusqlite::Result<Vec<_>>>()
+                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                Ok((waiting, counts(c)?.parked))
             })
             .await?;
-        let outbox =
-            Self { store, cards: CardSettings::default(), spool: None, shared: Arc::default() };
+        let outbox = Self {
+            store,
+            cards: CardSettings::default(),
+            spool: None,
+            timing: Timing::default(),
+            owner: None,
+            shared: Arc::default(),
+        };
+        outbox.shared.parked.store(usize::try_from(parked).unwrap_or_default(), Ordering::Relaxed);
         for (id, conversation) in waiting {
             outbox.lanes().push(conversation, id);
         }
         Ok(outbox)
+    }
+
+    /// Names who is told of replies that cannot be sent.
+    #[must_use]
+    pub fn with_owner(self, owner: Option<StaffId>) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// Replaces the times of retries, for tests.
+    #[must_use]
+    pub fn timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
     }
 
     /// Replaces the pace of card calls, for benches: DingTalk's limits are not theirs.
@@ -178,8 +228,11 @@ impl Outbox {
             let mut fresh = self.shared.fresh.lock().expect("nobody panics holding this");
             let mut lanes = self.lanes();
             for (conversation, id, item) in posted.rows {
+                if let Item::Reply(reply) = &item {
+                    self.met(&reply.to);
+                }
                 if fresh.len() < FRESH {
-                    fresh.insert(id, item);
+                    fresh.insert(id, (posted.run.clone(), item));
                 }
                 lanes.push(conversation, id);
             }
@@ -211,7 +264,7 @@ impl Outbox {
 
     /// Replies that wait to be sent.
     pub fn waiting(&self) -> usize {
-        self.lanes().waiting()
+        self.lanes().waiting() + self.shared.later.load(Ordering::Relaxed)
     }
 
     /// Cards whose final frame has not been accepted yet.
@@ -232,7 +285,7 @@ impl Outbox {
 ///
 /// Texts over DingTalk's limits become several rows, so that a crash between two pieces repeats neither.
 pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Posted> {
-    let mut posted = Posted::default();
+    let mut posted = Posted { rows: Vec::new(), run: run.to_owned() };
     let now = now_ms();
     for post in posts {
         let (conversation, items) = match post {

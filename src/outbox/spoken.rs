@@ -34,6 +34,8 @@ impl Outbox {
             .await?;
         let words = |payload: &str| match serde_json::from_str(payload).ok()? {
             Item::Reply(reply) => Some(Words::Reply(reply)),
+            // Only what DingTalk refused is in parts.
+            Item::Parts { parts } => parts.into_iter().next().map(Words::Reply),
             Item::Card { id } => self.cards().get(&id).cloned().map(Words::Card),
             Item::Attachment(_) => None,
         };

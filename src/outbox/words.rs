@@ -58,14 +58,6 @@ pub(super) fn gone(name: &str, lang: Lang) -> String {
     }
 }
 
-/// To the owner, when cards cannot be used.
-pub(super) fn cards_off(why: &str, hint: Option<&str>, minutes: u64) -> String {
-    let hint = hint.map(|hint| format!("\n{hint}")).unwrap_or_default();
-    format!(
-        "⚠️ Cards are off for {minutes} minutes; until then answers come as Markdown messages.\n卡片已暂停 {minutes} 分钟，期间以 Markdown 消息回复。\n{why}{hint}"
-    )
-}
-
 pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();

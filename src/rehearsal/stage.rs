@@ -45,6 +45,8 @@ use crate::script::Vm;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::worker::Dispatch;
+use crate::worker::Late;
+use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
 
@@ -306,6 +308,7 @@ impl Stage {
             access.grant(&role, &person);
         }
         let dispatch = Dispatch {
+            late: Late::default(),
             dialogs,
             store: store.clone(),
             inbox: inbox.clone(),
@@ -315,6 +318,8 @@ impl Stage {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            finish: Duration::ZERO,
+            places: Places::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.

@@ -15,10 +15,20 @@ pub enum Control {
     Schedules,
     /// `trigger NAME`: run a timer now.
     Trigger(String),
+    /// `parked`, `parked retry ID`, `parked drop ID`: replies that could not be sent.
+    Parked(Parked),
     /// `lock`: refuse everything until unlocked locally.
     Lock,
     /// `help`, `help NAME`; shown as [`super::Choice::Help`].
     Help(Option<String>),
+}
+
+/// What is to become of parked replies; `all` or a number, as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parked {
+    List,
+    Retry(String),
+    Drop(String),
 }
 
 /// Whether a message with this text is the host's own business, to be answered while its sender's other messages wait.
@@ -35,6 +45,23 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
         (Control::Trigger(_), []) => Some(Control::Schedules),
         (control, []) => Some(control),
         (Control::Trigger(_), [name]) => Some(Control::Trigger(name.text.clone())),
+        (Control::Parked(_), [what, which]) => {
+            let which = words::narrow(&which.text).to_lowercase();
+            let number = which.trim_start_matches('#');
+            let fits = matches!(number, "all" | "全部")
+                || (!number.is_empty()
+                    && number.len() < 19
+                    && number.bytes().all(|b| b.is_ascii_digit()));
+            if !fits {
+                return None;
+            }
+            let number = number.to_owned();
+            match words::fold(&what.text).as_str() {
+                "retry" | "重试" => Some(Control::Parked(Parked::Retry(number))),
+                "drop" | "放弃" => Some(Control::Parked(Parked::Drop(number))),
+                _ => None,
+            }
+        }
         (Control::Stop(_), [id]) => {
             let id = words::narrow(&id.text);
             let fits = id.len() <= 40
@@ -66,6 +93,7 @@ fn word(typed: &str) -> Option<Control> {
         "runs" | "任务" => Control::Runs,
         "schedules" | "定时" => Control::Schedules,
         "trigger" | "触发" => Control::Trigger(String::new()),
+        "parked" | "搁置" => Control::Parked(Parked::List),
         "lock" | "锁定" => Control::Lock,
         "help" | "帮助" => Control::Help(None),
         _ => return None,
@@ -75,6 +103,29 @@ fn word(typed: &str) -> Option<Control> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parked_replies_are_listed_retried_and_dropped() {
+        let read = |text: &str| super::read(&words::split(text));
+        let parked = |parked| Some(Control::Parked(parked));
+        for text in ["parked", "/parked", "搁置", "Parked"] {
+            assert_eq!(read(text), parked(Parked::List), "{text}");
+        }
+        for (text, which) in [
+            ("parked retry 12", "12"),
+            ("parked Retry #12", "12"),
+            ("搁置 重试 全部", "全部"),
+            ("parked retry all", "all"),
+        ] {
+            assert_eq!(read(text), parked(Parked::Retry(which.to_owned())), "{text}");
+        }
+        assert_eq!(read("parked drop 3"), parked(Parked::Drop("3".to_owned())));
+        for text in
+            ["parked cars", "parked retry", "parked retry cars", "parked the car", "parked sell 3"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn timers_are_listed_and_triggered_by_one_word_each() {

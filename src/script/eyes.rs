@@ -69,8 +69,12 @@ impl Eyes {
         if opened.is_err() {
             self.watches.clear();
         }
-        opened?;
+        // Other folders are watched than at the last look, so what changed since then may have been told to nobody.
+        let mut unsure = opened?;
         loop {
+            if !std::mem::take(&mut unsure) {
+                self.sign().await?;
+            }
             self.quiet().await?;
             self.aim().await?;
             let now = self.look().await?;
@@ -89,13 +93,15 @@ impl Eyes {
         tokio::time::sleep(AGAIN).await;
     }
 
-    /// Begins to watch, then looks for the first time: nothing falls between the two.
-    async fn open(&mut self) -> Result<(), String> {
-        self.aim().await?;
-        if self.known.is_none() {
-            self.known = Some(self.look().await?);
+    /// Begins to watch, then looks for the first time: nothing falls between the two. `true`: the look is older than
+    /// the watching.
+    async fn open(&mut self) -> Result<bool, String> {
+        let anew = self.aim().await?;
+        if self.known.is_some() {
+            return Ok(anew);
         }
-        Ok(())
+        self.known = Some(self.look().await?);
+        Ok(false)
     }
 
     /// Watches the folders of the patterns as they are now; `true`: they are others than before.
@@ -125,9 +131,8 @@ impl Eyes {
         Ok(true)
     }
 
-    /// Waits for a change, and then until nothing changes for a while.
+    /// Waits until nothing changes for a while.
     async fn quiet(&mut self) -> Result<(), String> {
-        self.sign().await?;
         let first = Instant::now();
         while first.elapsed() < self.debounce * LONGEST {
             match tokio::time::timeout(self.debounce, self.sign()).await {
@@ -138,6 +143,7 @@ impl Eyes {
         Ok(())
     }
 
+    /// Waits for a change.
     async fn sign(&mut self) -> Result<(), String> {
         let mut signs: FuturesUnordered<_> = self.watches.iter_mut().map(Watch::next).collect();
         match signs.next().await {

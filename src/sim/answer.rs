@@ -160,8 +160,9 @@ impl Refusal {
     pub(super) fn from_fault(kind: &HttpFaultKind, path: &str, client_id: &str) -> Option<Self> {
         let host = Host::of(path);
         Some(match kind {
-            // The last two are for files, which are no calls.
+            // `Lost` is suffered after the call; the last two are for files, which are no calls.
             HttpFaultKind::Slow { .. }
+            | HttpFaultKind::Lost
             | HttpFaultKind::Endless
             | HttpFaultKind::Redirect { .. } => {
                 return None;

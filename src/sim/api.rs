@@ -53,6 +53,7 @@ pub(super) async fn dispatch(
         tokio::time::sleep(ActiveFaults::delay(fault)).await;
     }
     let upload = if call.path == "/media/upload" { Some(media::read(&call).await) } else { None };
+    let lost = fault == Some(HttpFaultKind::Lost);
     let mut world = shared.world();
     let outcome = match fault
         .and_then(|fault| Refusal::from_fault(&fault, &call.path, &world.app.client_id))
@@ -64,6 +65,9 @@ pub(super) async fn dispatch(
         },
     };
     world.end(&call, &outcome);
+    if lost {
+        return Refusal { status: 0, body: RefusalBody::Reset }.into_response();
+    }
     match outcome {
         Ok(value) => axum::Json(value).into_response(),
         Err(refusal) => refusal.into_response(),

@@ -105,8 +105,10 @@ pub enum HttpFaultKind {
     IpNotAllowed,
     /// 400 `param.contentUnsafe`.
     ContentUnsafe,
-    /// No answer at all: the connection is closed.
+    /// No answer at all: the connection is closed, and nothing was done.
     Reset,
+    /// It is done, and then the connection is closed without an answer.
+    Lost,
     /// Of a file: sent, a little at a time, and never done.
     Endless,
     /// Of a file: it is somewhere else.

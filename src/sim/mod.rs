@@ -302,6 +302,11 @@ impl Sim {
     }
 
     /// Returns the wire log after this line; 0 for all that is kept.
+    /// Returns how many messages, events and clicks the bot has not acknowledged yet and may still be told again.
+    pub fn unacknowledged(&self) -> usize {
+        self.shared.world().connections.pushes.len()
+    }
+
     pub fn wire(&self, after: u64) -> Vec<Wire> {
         self.shared.world().wire_after(after)
     }

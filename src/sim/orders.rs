@@ -49,6 +49,9 @@ pub struct Say {
     /// Elements of a rich text, sent as they are.
     #[serde(default)]
     pub rich: Option<Vec<Value>>,
+    /// As if it had been sent so long ago, and came only now.
+    #[serde(default)]
+    pub sent_ago_ms: i64,
 }
 
 impl Say {
@@ -70,6 +73,13 @@ impl Say {
     #[must_use]
     pub fn without_mention(mut self) -> Self {
         self.at_bot = Some(false);
+        self
+    }
+
+    /// As if it had been sent so long ago, and came only now.
+    #[must_use]
+    pub fn sent_ago(mut self, ago: std::time::Duration) -> Self {
+        self.sent_ago_ms = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
         self
     }
 
@@ -187,8 +197,9 @@ impl World {
             quoted_content: body.quoted_content.clone(),
         });
         if at_bot {
-            let data =
+            let mut data =
                 self.payload(&id, &person, &chat, body, &mentioned, quote.map(|(_, data)| data));
+            data["createAt"] = json!(now_ms().saturating_sub(say.sent_ago_ms));
             self.push(Push::callback(TOPIC_BOT, &data));
         }
         Ok(id)

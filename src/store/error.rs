@@ -59,9 +59,11 @@ impl Error {
             Self::Full { .. } => {
                 Some("free some space: messages are taken again as soon as there is room")
             }
-            Self::Damaged { .. } => {
-                Some("move the file away and start again, or restore it from a backup")
-            }
+            Self::Damaged { .. } => Some(
+                "nothing was changed. Copy the file and those that begin with its name; `sqlite3 moonbell.db .recover` saves \
+                      what can be read. Without the file moonbell begins anew: messages not answered yet, the history of \
+                      runs and what scripts keep in `kv` are in it alone",
+            ),
             Self::Sqlite { .. } | Self::Closed => None,
         }
     }

@@ -10,6 +10,9 @@ pub(crate) struct Lanes {
     by_name: HashMap<String, Lane>,
     /// Lanes with a row to hand out and none running, in the order in which they became so.
     free: VecDeque<String>,
+    /// The same, for lanes that go before all others.
+    urgent: VecDeque<String>,
+    is_urgent: Option<fn(&str) -> bool>,
     waiting: usize,
     announced: usize,
 }
@@ -23,10 +26,18 @@ struct Lane {
 }
 
 impl Lanes {
+    /// Lanes whose names `is_urgent` picks are handed out before all others; see [`Self::take_urgent`].
+    pub(crate) fn with_urgent(is_urgent: fn(&str) -> bool) -> Self {
+        Self { is_urgent: Some(is_urgent), ..Self::default() }
+    }
+
     /// Marks the lane as running, for a row that was never waiting, if that overtakes nobody: nothing of this lane waits or
     /// runs, no other lane waits for its turn, and no row is announced.
     pub(crate) fn start(&mut self, name: &str) -> bool {
-        if !self.free.is_empty() || self.announced > 0 || self.by_name.contains_key(name) {
+        if !(self.free.is_empty() && self.urgent.is_empty())
+            || self.announced > 0
+            || self.by_name.contains_key(name)
+        {
             return false;
         }
         self.by_name.insert(name.to_owned(), Lane { running: true, ..Lane::default() });
@@ -65,23 +76,46 @@ impl Lanes {
         lane.rows.insert(place, id);
         self.waiting += 1;
         if !lane.running && lane.rows.len() == 1 {
-            self.free.push_back(name);
+            self.line_of(&name).push_back(name);
+        }
+    }
+
+    fn line_of(&mut self, name: &str) -> &mut VecDeque<String> {
+        if self.is_urgent.is_some_and(|is_urgent| is_urgent(name)) {
+            &mut self.urgent
+        } else {
+            &mut self.free
         }
     }
 
     /// Takes the oldest row of up to `room` free lanes, which then count as running.
     pub(crate) fn take(&mut self, room: usize) -> Vec<(String, i64)> {
-        let mut taken = Vec::new();
+        let mut taken = self.take_urgent(room);
         while taken.len() < room
             && let Some(name) = self.free.pop_front()
         {
-            let lane = self.by_name.get_mut(&name).expect("a free lane exists");
-            let id = lane.rows.pop_front().expect("a free lane has a row");
-            lane.running = true;
-            self.waiting -= 1;
-            taken.push((name, id));
+            taken.push(self.begin(name));
         }
         taken
+    }
+
+    /// The same, only of lanes that go before all others.
+    pub(crate) fn take_urgent(&mut self, room: usize) -> Vec<(String, i64)> {
+        let mut taken = Vec::new();
+        while taken.len() < room
+            && let Some(name) = self.urgent.pop_front()
+        {
+            taken.push(self.begin(name));
+        }
+        taken
+    }
+
+    fn begin(&mut self, name: String) -> (String, i64) {
+        let lane = self.by_name.get_mut(&name).expect("a free lane exists");
+        let id = lane.rows.pop_front().expect("a free lane has a row");
+        lane.running = true;
+        self.waiting -= 1;
+        (name, id)
     }
 
     /// Undoes a [`Self::take`] that could not be written down.
@@ -90,7 +124,7 @@ impl Lanes {
         lane.rows.push_front(id);
         lane.running = false;
         self.waiting += 1;
-        self.free.push_front(name);
+        self.line_of(&name).push_front(name);
     }
 
     /// The row of this lane that ran has ended. A lane that runs nothing stays as it is.
@@ -102,12 +136,17 @@ impl Lanes {
                 self.by_name.remove(name);
             }
         } else {
-            self.free.push_back(name.to_owned());
+            self.line_of(name).push_back(name.to_owned());
         }
     }
 
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Rows that wait in one lane.
+    pub(crate) fn waiting_in(&self, name: &str) -> usize {
+        self.by_name.get(name).map_or(0, |lane| lane.rows.len())
     }
 }
 
@@ -139,6 +178,23 @@ mod tests {
         assert_eq!(taken(&mut lanes, 1), [0]);
         lanes.release("flood");
         assert_eq!(taken(&mut lanes, 1), [1000]);
+    }
+
+    #[test]
+    fn an_urgent_lane_goes_first_and_alone_where_there_is_no_room_for_others() {
+        let mut lanes = Lanes::with_urgent(|name| name.starts_with('!'));
+        lanes.push("a".into(), 1);
+        lanes.push("!b".into(), 2);
+        lanes.push("!c".into(), 3);
+        lanes.push("!c".into(), 4);
+        assert_eq!(taken(&mut lanes, 1), [2]);
+        let urgent: Vec<i64> = lanes.take_urgent(10).into_iter().map(|(_, id)| id).collect();
+        assert_eq!(urgent, [3]);
+        assert!(!lanes.start("d"), "a lane waits");
+        lanes.put_back("!c".into(), 3);
+        assert!(lanes.take_urgent(10).iter().map(|(_, id)| *id).eq([3]));
+        lanes.release("!c");
+        assert_eq!(taken(&mut lanes, 10), [4, 1]);
     }
 
     #[test]

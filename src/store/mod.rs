@@ -14,6 +14,9 @@ mod lanes;
 mod look;
 mod migrate;
 pub mod schedules;
+mod sound;
+#[cfg(test)]
+mod trials;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -78,7 +81,8 @@ impl Store {
     /// Opens `moonbell.db` in `dir`, creating and migrating it as needed. Blocks: call it before serving.
     ///
     /// # Errors
-    /// When the folder or file cannot be written, when the file is not a database, or when a newer moonbell wrote it.
+    /// When the folder or file cannot be written, when the file is no database or damaged, or when a newer moonbell
+    /// wrote it.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         Self::open_as(dir, "FULL")
     }
@@ -94,7 +98,9 @@ impl Store {
     fn open_as(dir: &Path, synchronous: &str) -> Result<Self, Error> {
         make_private_dir(dir)?;
         let path = dir.join("moonbell.db");
+        let cut_off = sound::was_cut_off(&path);
         let mut connection = connect(&path, synchronous)?;
+        sound::check(&connection, &path, cut_off)?;
         migrate::migrate(&mut connection, &path)?;
         let (work, queue) = mpsc::channel(QUEUE);
         writer::start(connection, queue, path.clone())?;
@@ -167,6 +173,18 @@ impl Store {
         let sent = tokio::task::unconstrained(self.inner.work.send(work));
         sent.await.map_err(|_| Error::Closed)?;
         answered.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Writes down what was asked for before and brings the log into the file; later work is told [`Error::Closed`].
+    /// A journal that is not closed is whole all the same: the next start reads the log.
+    ///
+    /// # Cancel safety
+    /// Once polled, it closes even if the future is dropped.
+    pub async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.inner.work.send(writer::Work::close(closed)).await.is_ok() {
+            let _ = done.await;
+        }
     }
 
     /// Runs `query` on a read connection: it sees everything committed before the call.
@@ -331,6 +349,25 @@ mod tests {
         store.write(|c| c.pragma_update(None, "max_page_count", 1_000_000)).await.unwrap();
         large().await.unwrap();
         assert_eq!(store.read(count).await.unwrap(), kept + 1);
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_is_closed_has_kept_what_came_before_and_takes_nothing_more() {
+        let (dir, store) = open();
+        store.write(|c| c.execute_batch("CREATE TABLE t (n)")).await.unwrap();
+        let before = store.write(|c| c.execute("INSERT INTO t VALUES (1)", []));
+        let after = async {
+            tokio::task::yield_now().await;
+            store.write(|c| c.execute("INSERT INTO t VALUES (2)", [])).await
+        };
+        let (before, (), after) = tokio::join!(before, store.close(), after);
+        assert!(before.is_ok());
+        assert!(matches!(after, Err(Error::Closed)), "{after:?}");
+        let log = dir.path().join("moonbell.db-wal");
+        assert!(!log.exists() || log.metadata().unwrap().len() == 0);
+        let count =
+            |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+        assert_eq!(store.read(count).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -26,7 +26,13 @@ enum Fate {
 type Job = Box<dyn FnOnce(&Connection, &PathBuf) -> Answer + Send>;
 
 /// One piece of work: all of it happens or nothing, and it is answered after the commit.
-pub(super) struct Work(Job);
+pub(super) struct Work(Order);
+
+enum Order {
+    Do(Job),
+    /// Brings the log into the file and ends. Whoever comes later is told that the journal is closed.
+    Close(oneshot::Sender<()>),
+}
 
 /// How a piece of work that fails takes back what it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +57,7 @@ impl Work {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         A: FnOnce(T) -> U + Send + 'static,
     {
-        Self(Box::new(move |connection, path| {
+        Self(Order::Do(Box::new(move |connection, path| {
             let result = match undo {
                 Undo::Savepoint => in_savepoint(connection, work),
                 Undo::Statement => work(connection),
@@ -68,7 +74,12 @@ impl Work {
                 // The asker may have gone away; the work is done all the same.
                 let _ = answer.send(kept);
             })
-        }))
+        })))
+    }
+
+    /// The last one.
+    pub(super) fn close(closed: oneshot::Sender<()>) -> Self {
+        Self(Order::Close(closed))
     }
 }
 
@@ -111,15 +122,27 @@ pub(super) fn start(
 fn serve(connection: &Connection, mut queue: mpsc::Receiver<Work>, path: &PathBuf) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        commit(connection, path, batch.drain(..));
+        let close = batch.iter().position(|work| matches!(work.0, Order::Close(_)));
+        let before = close.unwrap_or(batch.len());
+        let jobs = batch.drain(..before).filter_map(|work| match work.0 {
+            Order::Do(job) => Some(job),
+            Order::Close(_) => None,
+        });
+        commit(connection, path, jobs);
+        if let Some(Work(Order::Close(closed))) = batch.drain(..).next() {
+            // Refused on a full disk; then the log stays, and is read by the next start.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = closed.send(());
+            return;
+        }
     }
 }
 
 /// Runs a batch in one transaction, then answers everybody with what became of it.
-fn commit(connection: &Connection, path: &PathBuf, batch: impl Iterator<Item = Work>) {
+fn commit(connection: &Connection, path: &PathBuf, batch: impl Iterator<Item = Job>) {
     let begun = connection.execute_batch("BEGIN IMMEDIATE");
     let mut answers: Vec<(Answer, bool)> = Vec::with_capacity(BATCH);
-    for Work(work) in batch {
+    for work in batch {
         // A full disk can end the whole transaction inside a piece of work.
         if begun.is_err() || connection.is_autocommit() {
             // Run outside a transaction it could half happen; the asker is told why below.

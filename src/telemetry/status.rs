@@ -30,6 +30,8 @@ pub struct Status {
     pub runs: Runs,
     /// Replies not yet accepted by DingTalk.
     pub outbox: u64,
+    /// Replies that could not be sent and wait for somebody to deal with them.
+    pub parked: u64,
     /// The local page, for `dev`.
     pub url: Option<String>,
     /// Address of the console, without its key.
@@ -41,7 +43,8 @@ pub struct Status {
 #[serde(default)]
 pub struct Connection {
     /// `connecting`; `connected`; `deaf`: open, but nothing came any more, so another one is being opened;
-    /// `backing_off` until the next attempt; `refused`: DingTalk will not have this app; `stopped`.
+    /// `backing_off` until the next attempt; `refused`: DingTalk will not have this app; `stopping`: nothing is taken any
+    /// more, what runs may end.
     #[serde(rename = "connection")]
     pub state: String,
     /// Unix time, UTC: since when it is so.
@@ -50,6 +53,9 @@ pub struct Connection {
     /// What went wrong, while it is down.
     #[serde(rename = "connection_error")]
     pub error: Option<String>,
+    /// What looks wrong, though it may be up.
+    #[serde(rename = "connection_warning")]
+    pub warning: Option<String>,
     /// What somebody can do about it.
     #[serde(rename = "connection_hint")]
     pub hint: Option<String>,

@@ -4,11 +4,24 @@
 //! acknowledged, so DingTalk sends it again.
 
 mod backoff;
+mod link;
+mod quiet;
+mod rivals;
 mod socket;
 mod stream;
+mod wake;
 
+use std::time::SystemTime;
+
+pub use link::{Link, Phase, State};
 pub use socket::{Counters, Totals};
-pub use stream::{State, Stream, Timing};
+pub use stream::{Stream, Timing};
+
+/// Unix time in milliseconds.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Why a transport cannot go on at all.
 #[derive(Debug, thiserror::Error)]

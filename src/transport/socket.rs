@@ -5,7 +5,7 @@
 //! under way are finished: dropped halfway they would wait for the next start.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -19,7 +19,10 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
+use super::now_ms;
+use super::quiet::Quiet;
 use super::stream::Timing;
+use super::wake::slept;
 use crate::dingtalk::Ack;
 use crate::dingtalk::Frame;
 use crate::dingtalk::Received;
@@ -41,7 +44,9 @@ const WRITE_QUEUE: usize = 2 * MAX_IN_FLIGHT;
 pub(super) enum Ending {
     /// The host stops.
     Stopped,
-    /// The server or the network closed it.
+    /// The server closed it in order.
+    ClosedByServer(String),
+    /// It broke.
     Closed(String),
     /// It is open but nothing comes: no answer to pings, or no frame for too long.
     Deaf(String),
@@ -70,6 +75,12 @@ pub struct Counters {
     unknown: AtomicU64,
     uncommitted: AtomicU64,
     connections: AtomicU64,
+    /// Unix time of the last frame in milliseconds; 0: none came yet.
+    heard_at_ms: AtomicU64,
+    /// Whether the server ever sent a frame by itself.
+    keeps_alive: AtomicBool,
+    waiting: Quiet,
+    given_up: Quiet,
 }
 
 /// The counters at one moment.
@@ -106,6 +117,25 @@ impl Counters {
     pub(super) fn connected(&self) {
         add(&self.connections);
     }
+
+    pub(super) fn heard(&self) {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let ms = u64::try_from(since.as_millis()).unwrap_or_default();
+        self.heard_at_ms.store(ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn heard_at(&self) -> Option<SystemTime> {
+        let ms = self.heard_at_ms.load(Ordering::Relaxed);
+        (ms > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(ms))
+    }
+
+    fn kept_alive(&self) {
+        self.keeps_alive.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn keeps_alive(&self) -> bool {
+        self.keeps_alive.load(Ordering::Relaxed)
+    }
 }
 
 fn add(counter: &AtomicU64) {
@@ -117,9 +147,19 @@ pub(super) struct Socket {
     pub(super) inbox: Inbox,
     pub(super) timing: Timing,
     pub(super) counters: Arc<Counters>,
-    /// Told when the server asks to move to another connection.
-    pub(super) leaving: mpsc::Sender<u64>,
+    pub(super) news: mpsc::Sender<News>,
+    /// A message that took longer than this to come is not run.
+    pub(super) late_after: Option<Duration>,
     pub(super) stop: CancellationToken,
+}
+
+/// What the supervisor is told of a socket that goes on, with its id.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum News {
+    /// It brought its first frame.
+    Heard(u64),
+    /// The server asks to move to another connection.
+    Leaving(u64),
 }
 
 /// What became of one delivery.
@@ -148,6 +188,7 @@ impl Socket {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Set once the server said that it will close: whatever still arrives is served until then.
         let mut give_up: Option<Instant> = None;
+        let mut slept = Box::pin(slept(self.timing.jump));
 
         let ending = loop {
             let full = deliveries.len() >= MAX_IN_FLIGHT;
@@ -160,6 +201,8 @@ impl Socket {
                         break Ending::JournalClosed(reason);
                     }
                 }
+                // Before the tick: after a sleep everything is silent.
+                _ = &mut slept => break Ending::Slept,
                 now = tick.tick() => {
                     if give_up.is_some_and(|at| now >= at) {
                         break Ending::Closed("the server did not close it".to_owned());
@@ -173,26 +216,29 @@ impl Socket {
                     }
                 }
                 message = incoming.next(), if !full => match message {
-                    None => break Ending::Closed("the server closed it".to_owned()),
+                    None => break Ending::ClosedByServer("the server closed it".to_owned()),
                     Some(Err(error)) => break Ending::Closed(describe(&error)),
                     Some(Ok(WsMessage::Text(text))) => {
-                        watch.heard();
+                        self.heard(&mut watch);
                         add(&self.counters.frames);
                         let (delivery, topic) = self.take(text.as_str(), &out, &closing);
                         if topic == Some(Topic::Disconnect) && give_up.is_none() {
                             give_up = Some(Instant::now() + self.timing.leave);
                             // A full queue means that the supervisor has as many reasons to reconnect already.
-                            let _ = self.leaving.try_send(self.id);
+                            let _ = self.news.try_send(News::Leaving(self.id));
                         }
                         deliveries.extend(delivery);
                     }
                     Some(Ok(WsMessage::Pong(_))) => watch.ponged(),
                     // tungstenite answers pings and close frames by itself.
-                    Some(Ok(WsMessage::Ping(_))) => watch.heard(),
+                    Some(Ok(WsMessage::Ping(_))) => {
+                        self.counters.kept_alive();
+                        self.heard(&mut watch);
+                    }
                     // The TCP connection may stay open for long after it.
                     Some(Ok(WsMessage::Close(close))) => {
                         let why = close.map(|close| format!(" ({} {})", u16::from(close.code), short(&close.reason)));
-                        break Ending::Closed(format!("the server closed it{}", why.unwrap_or_default()));
+                        break Ending::ClosedByServer(format!("the server closed it{}", why.unwrap_or_default()));
                     }
                     Some(Ok(WsMessage::Binary(_) | WsMessage::Frame(_))) => {
                         add(&self.counters.malformed);
@@ -213,6 +259,15 @@ impl Socket {
         drop(out);
         let _ = tokio::time::timeout(self.timing.write, writer.join_next()).await;
         Ended { id: self.id, ending, heard: watch.ever_heard }
+    }
+
+    fn heard(&self, watch: &mut Watch) {
+        if !watch.ever_heard {
+            // A full queue: the next frame tells it.
+            watch.ever_heard = self.news.try_send(News::Heard(self.id)).is_ok();
+        }
+        watch.heard();
+        self.counters.heard();
     }
 
     /// Reads one frame; returns the work that it asks for.
@@ -236,9 +291,13 @@ impl Socket {
         let acknowledge =
             |ack: fn(&str) -> Ack| id.as_deref().map(|id| reply(out.clone(), ack(id)));
         let delivery = match topic {
-            Topic::Ping => id.as_deref().map(|id| reply(out.clone(), Ack::ping(id, &frame.data))),
+            Topic::Ping => {
+                self.counters.kept_alive();
+                id.as_deref().map(|id| reply(out.clone(), Ack::ping(id, &frame.data)))
+            }
             Topic::Disconnect => acknowledge(Ack::noticed),
             Topic::Notice => {
+                self.counters.kept_alive();
                 tracing::debug!(topic = %short(frame.headers.topic()), "notice of the server");
                 None
             }
@@ -263,7 +322,8 @@ impl Socket {
                         let ack = id.as_deref().map(ack);
                         let later =
                             id.as_deref().filter(|_| topic == Topic::Event).map(Ack::event_later);
-                        Some(self.commit(inbound, ack, later, out.clone(), closing.clone()))
+                        let late = self.is_late(&inbound, &frame);
+                        Some(self.commit(inbound, late, ack, later, out.clone(), closing.clone()))
                     }
                     Ok(Received::Own | Received::Ignored) => acknowledge(ack),
                     Ok(Received::QuotaExhausted { message }) => {
@@ -290,10 +350,23 @@ impl Socket {
         (delivery, Some(topic))
     }
 
+    /// Whether a message took so long to come that its sender no longer expects it to be acted on.
+    fn is_late(&self, inbound: &Inbound, frame: &Frame) -> bool {
+        let (Some(limit), Inbound::Message(message)) = (self.late_after, inbound) else {
+            return false;
+        };
+        // Both by the server's clock, so that a wrong one here does not make everything late. Each delivery of a message
+        // says its own time.
+        let came = frame.headers.time_ms().unwrap_or_else(now_ms);
+        let took = u64::try_from(came - message.sent_at_ms).unwrap_or_default();
+        Duration::from_millis(took) > limit
+    }
+
     /// Commits `inbound`, then acknowledges it. Never dropped halfway, see the module head.
     fn commit(
         &self,
         inbound: Inbound,
+        late: bool,
         ack: Option<Ack>,
         later: Option<Ack>,
         out: mpsc::Sender<WsMessage>,
@@ -304,7 +377,7 @@ impl Socket {
         async move {
             let give_up = Instant::now() + timing.commit_patience;
             loop {
-                let error = match inbox.accept(inbound.clone()).await {
+                let error = match inbox.accept_as(inbound.clone(), late).await {
                     Ok(accepted) => {
                         add(match accepted {
                             Accepted::New => &counters.accepted,
@@ -320,14 +393,20 @@ impl Socket {
                 }
                 if closing.is_cancelled() || Instant::now() >= give_up {
                     add(&counters.uncommitted);
-                    tracing::error!(
-                        hint = error.hint(),
-                        "a delivery is left unacknowledged, because it cannot be stored: {error}"
-                    );
+                    // Each comes again and fails again, in its thousands on a full disk.
+                    if let Some(more) = counters.given_up.tell() {
+                        tracing::error!(
+                            hint = error.hint(),
+                            more,
+                            "a delivery is left unacknowledged, because it cannot be stored: {error}"
+                        );
+                    }
                     send(&out, later).await;
                     return Done::Settled;
                 }
-                tracing::warn!("a delivery cannot be stored yet: {error}");
+                if let Some(more) = counters.waiting.tell() {
+                    tracing::warn!(more, "a delivery cannot be stored yet: {error}");
+                }
                 tokio::select! {
                     () = closing.cancelled() => {}
                     () = tokio::time::sleep(timing.commit_retry) => {}
@@ -379,11 +458,7 @@ async fn write(
 /// Notices a socket that is open and useless.
 struct Watch {
     silence: Duration,
-    /// A clock that ran this much further than the ticks means that the computer slept.
-    jump: Duration,
     last_frame: Instant,
-    last_check: (Instant, SystemTime),
-    interval: Duration,
     unanswered: u32,
     ever_heard: bool,
 }
@@ -395,10 +470,7 @@ impl Watch {
     fn new(timing: &Timing) -> Self {
         Self {
             silence: timing.silence,
-            jump: timing.jump,
             last_frame: Instant::now(),
-            last_check: (Instant::now(), SystemTime::now()),
-            interval: timing.ping,
             unanswered: 0,
             ever_heard: false,
         }
@@ -408,7 +480,6 @@ impl Watch {
     fn heard(&mut self) {
         self.last_frame = Instant::now();
         self.unanswered = 0;
-        self.ever_heard = true;
     }
 
     fn pinged(&mut self) {
@@ -420,13 +491,7 @@ impl Watch {
     }
 
     fn check(&mut self, paused: bool) -> Option<Ending> {
-        let (now, wall) = (Instant::now(), SystemTime::now());
-        let (last, last_wall) = std::mem::replace(&mut self.last_check, (now, wall));
-        let passed = now - last;
-        let wall_passed = wall.duration_since(last_wall).unwrap_or(passed);
-        if passed.max(wall_passed) > self.interval + self.jump {
-            return Some(Ending::Slept);
-        }
+        let now = Instant::now();
         if paused {
             self.last_frame = now;
             self.unanswered = 0;
@@ -492,13 +557,6 @@ mod tests {
         watch.pinged();
         watch.pinged();
         assert!(matches!(watch.check(false), Some(Ending::Deaf(_))));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_late_tick_means_that_the_computer_slept() {
-        let mut watch = watch();
-        tokio::time::advance(Duration::from_hours(1)).await;
-        assert_eq!(watch.check(false), Some(Ending::Slept));
     }
 
     #[tokio::test(start_paused = true)]

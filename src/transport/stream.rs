@@ -15,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fatal;
 use super::backoff::Backoff;
-use super::socket::{Counters, Ended, Ending, Socket, Ws, describe};
+use super::link::{Link, Phase, State};
+use super::rivals::Rivals;
+use super::socket::{Counters, Ended, Ending, News, Socket, Ws, describe};
+use super::wake::slept;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Client;
@@ -23,8 +26,8 @@ use crate::inbox::Inbox;
 
 /// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
 const MAX_FRAME_BYTES: usize = 1024 * 1024;
-/// The server asks at most once per socket, and few sockets overlap.
-const LEAVING_QUEUE: usize = 16;
+/// A socket tells two things at most, and few sockets overlap.
+const NEWS_QUEUE: usize = 16;
 
 /// The times of the Stream, so that tests need not wait for them.
 #[derive(Clone, Debug)]
@@ -75,36 +78,13 @@ impl Default for Timing {
     }
 }
 
-/// How the Stream is, for `status` and the console.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    Connecting,
-    Connected {
-        since: SystemTime,
-    },
-    /// The socket was open, but nothing came any more; a new one is being opened.
-    Deaf {
-        reason: String,
-    },
-    BackingOff {
-        until: SystemTime,
-        reason: String,
-    },
-    /// DingTalk will not have this app; somebody has to change something.
-    Refused {
-        until: SystemTime,
-        reason: String,
-        hint: Option<String>,
-    },
-    Stopped,
-}
-
 /// The transport. Built, watched through [`Stream::state`], then [run](Stream::run).
 #[derive(Debug)]
 pub struct Stream {
     client: Client,
     inbox: Inbox,
     timing: Timing,
+    late_after: Option<Duration>,
     state: watch::Sender<State>,
     counters: Arc<Counters>,
 }
@@ -121,7 +101,8 @@ impl Stream {
             client,
             inbox,
             timing: Timing::default(),
-            state: watch::Sender::new(State::Connecting),
+            late_after: None,
+            state: watch::Sender::new(State::new()),
             counters: Arc::default(),
         }
     }
@@ -130,6 +111,22 @@ impl Stream {
     #[must_use]
     pub fn timing(self, timing: Timing) -> Self {
         Self { timing, ..self }
+    }
+
+    /// Messages that took longer than this to come are taken in as late: their senders are told, and nothing is run.
+    #[must_use]
+    pub fn late_after(self, limit: Duration) -> Self {
+        Self { late_after: Some(limit), ..self }
+    }
+
+    /// Returns a view of the connection, for those who tell how it is.
+    pub fn link(&self) -> Link {
+        let silence = self.timing.silence;
+        Link { state: self.state.subscribe(), counters: self.counters.clone(), silence }
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.state.send_modify(|state| state.enter(phase));
     }
 
     /// Returns a view of the connection's state that follows it.
@@ -156,7 +153,7 @@ impl Stream {
         if tokio::time::timeout(self.timing.drain + self.timing.write, drained).await.is_err() {
             tracing::warn!("a connection did not close in time");
         }
-        self.state.send_replace(State::Stopped);
+        self.enter(Phase::Stopped);
         result
     }
 
@@ -166,13 +163,15 @@ impl Stream {
         sockets_stop: &CancellationToken,
         sockets: &mut JoinSet<Ended>,
     ) -> Result<(), Fatal> {
-        let (leaving, mut left) = mpsc::channel(LEAVING_QUEUE);
+        let (told, mut news) = mpsc::channel(NEWS_QUEUE);
         let mut backoff = Backoff::new(self.timing.backoff, self.timing.backoff_cap);
         // A server that sends no keepalive looks deaf each time; then it is given more time, up to a bound.
         let mut silence = self.timing.silence;
+        let mut rivals = Rivals::default();
         for id in 0u64.. {
-            if !matches!(*self.state.borrow(), State::Deaf { .. }) {
-                self.state.send_replace(State::Connecting);
+            // One that is deaf, or about to move, is what it is until there is another.
+            if !matches!(self.state.borrow().phase, Phase::Deaf { .. } | Phase::Connected) {
+                self.enter(Phase::Connecting);
             }
             let opened = tokio::select! {
                 biased;
@@ -186,12 +185,16 @@ impl Stream {
                         inbox: self.inbox.clone(),
                         timing: Timing { silence, ..self.timing.clone() },
                         counters: self.counters.clone(),
-                        leaving: leaving.clone(),
+                        news: told.clone(),
+                        late_after: self.late_after,
                         stop: sockets_stop.clone(),
                     };
                     sockets.spawn(socket.run(ws));
                     self.counters.connected();
-                    self.state.send_replace(State::Connected { since: SystemTime::now() });
+                    // After a deaf one the handshake proves nothing.
+                    if !matches!(self.state.borrow().phase, Phase::Deaf { .. }) {
+                        self.enter(Phase::Connected);
+                    }
                     if self.client.is_simulated() {
                         tracing::info!("connected to a simulated DingTalk on this computer");
                     } else {
@@ -201,13 +204,14 @@ impl Stream {
                     let ended = tokio::select! {
                         biased;
                         () = stop.cancelled() => return Ok(()),
-                        ended = current_ends(id, sockets, &mut left) => ended,
+                        ended = self.current_ends(id, sockets, &mut news) => ended,
                     };
                     if since.elapsed() >= self.timing.healthy {
                         backoff.reset();
                     }
                     match ended {
                         Next::Move => {
+                            self.closed(&mut rivals, since.elapsed());
                             tracing::info!(
                                 "the server will close this connection; opening the next one"
                             );
@@ -225,13 +229,18 @@ impl Stream {
                             } else {
                                 (silence * 2).min(self.timing.silence * 8)
                             };
-                            self.state.send_replace(State::Deaf { reason });
+                            self.enter(Phase::Deaf { reason });
                             backoff.next_unless_first()
                         }
                         Next::Ended(Ended { ending: Ending::Slept, .. }) => {
                             tracing::info!("the computer slept; opening a new connection");
+                            self.enter(Phase::Connecting);
                             backoff.reset();
                             backoff.next_unless_first()
+                        }
+                        Next::Ended(Ended { ending: Ending::ClosedByServer(reason), .. }) => {
+                            self.closed(&mut rivals, since.elapsed());
+                            self.back_off(backoff.next(), reason)
                         }
                         Next::Ended(Ended { ending: Ending::Closed(reason), .. }) => {
                             self.back_off(backoff.next(), reason)
@@ -246,9 +255,17 @@ impl Stream {
             let waited = async {
                 let deadline = tokio::time::sleep(wait);
                 tokio::pin!(deadline);
+                let slept = slept(self.timing.jump);
+                tokio::pin!(slept);
                 loop {
                     tokio::select! {
                         () = &mut deadline => break Ok(()),
+                        // Whatever was in the way may have been the network of another place.
+                        _ = &mut slept => {
+                            tracing::info!("the computer slept; connecting now");
+                            backoff.reset();
+                            break Ok(());
+                        }
                         Some(ended) = sockets.join_next(), if !sockets.is_empty() => reap(ended)?,
                     }
                 }
@@ -307,14 +324,63 @@ impl Stream {
         });
         tracing::error!(hint, wait_secs = wait.as_secs(), "DingTalk refuses this app: {error}");
         let until = SystemTime::now() + wait;
-        self.state.send_replace(State::Refused { until, reason: error.to_string(), hint });
+        let can_send = !matches!(error.class, Class::Credentials | Class::Token);
+        self.enter(Phase::Refused { until, reason: error.to_string(), hint, can_send });
         wait
+    }
+
+    /// The server closed a connection that lived so long.
+    fn closed(&self, rivals: &mut Rivals, lived: Duration) {
+        let closed_soon = rivals.closed(lived);
+        let news = closed_soon.filter(|_| self.state.borrow().closed_soon.is_none());
+        if let Some(times) = news {
+            tracing::warn!(
+                times,
+                hint = "look for another moonbell or bot that runs with this client id, perhaps on another computer; give \
+                        each an app of its own",
+                "DingTalk keeps closing connections soon after they were opened, as it does when two programs are \
+                 connected as the same app"
+            );
+        }
+        self.state.send_modify(|state| state.closed_soon = closed_soon);
     }
 
     fn back_off(&self, wait: Duration, reason: String) -> Duration {
         tracing::warn!(wait_ms = wait.as_millis(), "not connected to DingTalk: {reason}");
-        self.state.send_replace(State::BackingOff { until: SystemTime::now() + wait, reason });
+        self.enter(Phase::BackingOff { until: SystemTime::now() + wait, reason });
         wait
+    }
+
+    /// Waits until the socket `id` ends or is asked to; collects older ones that end meanwhile.
+    async fn current_ends(
+        &self,
+        id: u64,
+        sockets: &mut JoinSet<Ended>,
+        news: &mut mpsc::Receiver<News>,
+    ) -> Next {
+        loop {
+            tokio::select! {
+                Some(news) = news.recv() => match news {
+                    News::Leaving(leaving) if leaving == id => return Next::Move,
+                    News::Heard(heard) if heard == id && !self.state.borrow().is_up() => {
+                        self.enter(Phase::Connected);
+                    }
+                    News::Leaving(_) | News::Heard(_) => {}
+                },
+                Some(joined) = sockets.join_next() => match joined {
+                    Ok(ended) if ended.id == id || matches!(ended.ending, Ending::JournalClosed(_)) => {
+                        return Next::Ended(ended);
+                    }
+                    Ok(ended) => tracing::debug!(?ended, "an older connection ended"),
+                    Err(panic) => {
+                        // Which one it was cannot be told; a new one is right in either case.
+                        tracing::error!("a connection failed inside: {panic}");
+                        let ending = Ending::Closed("it failed inside, see the log".to_owned());
+                        return Next::Ended(Ended { id, ending, heard: true });
+                    }
+                },
+            }
+        }
     }
 }
 
@@ -323,35 +389,6 @@ enum Next {
     /// The server asked for it; the current one is still served.
     Move,
     Ended(Ended),
-}
-
-/// Waits until the socket `id` ends or is asked to; collects older ones that end meanwhile.
-async fn current_ends(
-    id: u64,
-    sockets: &mut JoinSet<Ended>,
-    left: &mut mpsc::Receiver<u64>,
-) -> Next {
-    loop {
-        tokio::select! {
-            Some(leaving) = left.recv() => {
-                if leaving == id {
-                    return Next::Move;
-                }
-            }
-            Some(joined) = sockets.join_next() => match joined {
-                Ok(ended) if ended.id == id || matches!(ended.ending, Ending::JournalClosed(_)) => {
-                    return Next::Ended(ended);
-                }
-                Ok(ended) => tracing::debug!(?ended, "an older connection ended"),
-                Err(panic) => {
-                    // Which one it was cannot be told; a new one is right in either case.
-                    tracing::error!("a connection failed inside: {panic}");
-                    let ending = Ending::Closed("it failed inside, see the log".to_owned());
-                    return Next::Ended(Ended { id, ending, heard: true });
-                }
-            },
-        }
-    }
 }
 
 /// Takes note of a socket that ended while the next one is waited for.

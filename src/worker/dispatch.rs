@@ -1,6 +1,7 @@
 //! Takes claimed rows through their gates: access, routing, run, and the one commit that ends them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -9,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::decision::{self, Verdict};
 use super::held::Held;
+use super::late::Late;
 use super::phrases;
 use super::running::{Entry, Running};
 use super::turns::{Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
+use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
 use crate::api::Stop;
@@ -42,17 +45,29 @@ use crate::script::Target;
 use crate::store::Store;
 use crate::store::now_ms;
 
-/// Runs at the same time. A waiting one costs a coroutine of some kilobytes; past this, work stays in the inbox.
-const SIDE_BY_SIDE: usize = 2048;
-
-/// What runs may take to end by themselves when the host stops; then they are cancelled.
-const FINISH: Duration = Duration::from_secs(8);
-
-/// After that, what cancelling them may take.
+/// After the deadline of the shutdown, what cancelling them may take.
 const CANCEL: Duration = Duration::from_secs(3);
 
 /// How long to wait before the end of a run is written again, when the disk did not take it.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many rows may be under way; past these, work stays in the inbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// Runs at the same time. Those that only wait, for a person or a time, do not count: who asks two thousand people
+    /// something still serves the next.
+    pub side_by_side: usize,
+    /// Runs with those that wait: each is a coroutine and its message, some ten kilobytes.
+    pub under_way: usize,
+    /// Beside these, for what must be heard whatever runs: `stop`, and the answer that a run waits for.
+    pub always: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { side_by_side: 2048, under_way: 8192, always: 64 }
+    }
+}
 
 /// Serves the inbox.
 #[derive(Clone, Debug)]
@@ -66,6 +81,10 @@ pub struct Dispatch {
     pub limits: crate::api::Limits,
     pub running: Running,
     pub turns: Turns,
+    pub late: Late,
+    /// What runs may take to end by themselves when the host stops; then they are cancelled.
+    pub finish: Duration,
+    pub places: Places,
 }
 
 /// What became of a row: committed as a whole.
@@ -101,21 +120,29 @@ fn say(message: &Message, text: String) -> Post {
 }
 
 impl Dispatch {
-    /// Serves until `stop`; then runs may finish for some seconds, and what is left is interrupted and said so.
+    /// Serves until `stop`; then runs may finish for [`Dispatch::finish`], and what is left is interrupted and said so.
     pub async fn run(self, stop: CancellationToken) {
         let mut rows = JoinSet::new();
         // Rows must see the difference between "stop claiming" and "stop running".
         let halt = CancellationToken::new();
+        let urgent = Arc::new(AtomicUsize::new(0));
         while !stop.is_cancelled() {
-            let room = SIDE_BY_SIDE - rows.len();
-            match self.inbox.claim(room).await {
+            for (message, waiting) in self.inbox.crowded() {
+                rows.spawn(self.clone().tell_crowded(message, waiting));
+            }
+            let (room, spare) = self.room(rows.len(), urgent.load(Ordering::SeqCst));
+            match self.inbox.claim_with(room, spare).await {
                 Ok(claimed) => {
-                    let full = claimed.len() == room;
                     let some = !claimed.is_empty();
                     for row in claimed {
-                        rows.spawn(self.clone().serve(self.hold(&row), row, halt.clone()));
+                        let counted = row.is_urgent().then(|| Counted::new(&urgent));
+                        let served = self.clone().serve(self.hold(&row), row, halt.clone());
+                        rows.spawn(async move {
+                            served.await;
+                            drop(counted);
+                        });
                     }
-                    if some && !full {
+                    if some {
                         continue;
                     }
                 }
@@ -133,7 +160,8 @@ impl Dispatch {
                 biased;
                 () = stop.cancelled() => {}
                 Some(ended) = rows.join_next() => reap(ended),
-                () = self.inbox.ready(), if rows.len() < SIDE_BY_SIDE => {}
+                () = self.inbox.ready() => {}
+                () = self.running.resting().grew() => {}
             }
             while let Some(ended) = rows.try_join_next() {
                 reap(ended);
@@ -142,9 +170,27 @@ impl Dispatch {
         for row in self.inbox.close().await {
             rows.spawn(self.clone().serve(self.hold(&row), row, halt.clone()));
         }
-        drain(&mut rows, FINISH).await;
+        drain(&mut rows, self.finish).await;
         halt.cancel();
         drain(&mut rows, CANCEL).await;
+    }
+
+    /// How many rows more may be claimed, and beside these how many urgent ones, with `rows` under way, `urgent` of them
+    /// urgent.
+    fn room(&self, rows: usize, urgent: usize) -> (usize, usize) {
+        let ordinary = rows.saturating_sub(urgent);
+        let busy = ordinary.saturating_sub(self.running.resting().count());
+        let Places { side_by_side, under_way, always } = self.places;
+        let room = side_by_side.saturating_sub(busy).min(under_way.saturating_sub(ordinary));
+        (room, always.saturating_sub(urgent))
+    }
+
+    async fn tell_crowded(self, message: Message, waiting: usize) {
+        let lang = Lang::of(&message.text).unwrap_or_default();
+        let post = say(&message, phrases::many_wait(waiting, lang));
+        if let Err(error) = self.outbox.post("queue", vec![post]).await {
+            tracing::warn!(%error, "somebody could not be told how many of their messages wait");
+        }
     }
 
     /// Notes a claimed row, in the order of claims.
@@ -155,6 +201,7 @@ impl Dispatch {
 
     async fn serve(self, held: Held, row: Row, halt: CancellationToken) {
         let outcome = match &row.inbound {
+            Inbound::Message(message) if row.is_late() => self.late(&row, message),
             Inbound::Message(message) => self.message(&row, message, &halt).await,
             Inbound::CardAction(action) => self.card_action(&row, action, &halt).await,
             Inbound::Event(event) => self.event(&row, event, &halt).await,
@@ -202,6 +249,38 @@ impl Dispatch {
         }
     }
 
+    /// A message that came too late to be acted on.
+    fn late(&self, row: &Row, message: &Message) -> Outcome {
+        let lang = Lang::of(&message.text).unwrap_or_default();
+        if let Err(why) = self.access.actor(&message.sender) {
+            return self.refuse(row, message, &why, lang);
+        }
+        let minutes = (now_ms() - message.sent_at_ms).max(0) / 60_000;
+        tracing::warn!(run = row.run, minutes, "a message came late and is not run");
+        let mut outcome = Outcome::new(State::Cancelled);
+        outcome.error = Some(format!("late: it came {minutes} min after it was sent"));
+        if self.late.may_tell(&message.lane()) {
+            let sent_at = chrono::DateTime::from_timestamp_millis(message.sent_at_ms)
+                .unwrap_or_default()
+                .with_timezone(&chrono::Local)
+                .format("%m-%d %H:%M")
+                .to_string();
+            let ago = phrases::ago(minutes, lang);
+            let text = phrases::late(&row.run, &message.text, &sent_at, &ago, lang);
+            outcome.posts.push(say(message, text));
+        }
+        outcome
+    }
+
+    fn refuse(&self, row: &Row, message: &Message, why: &Denied, lang: Lang) -> Outcome {
+        tracing::warn!(run = row.run, %why, "refused a message");
+        let mut outcome = Outcome::new(State::Done).denied(why);
+        if self.access.may_tell(&message.sender) {
+            outcome.posts.push(say(message, phrases::refused(lang)));
+        }
+        outcome
+    }
+
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
         // One moment of the scripts: routes and the functions they lead to belong together.
@@ -215,12 +294,7 @@ impl Dispatch {
             Ok(decided) => decided,
             Err(why) => {
                 self.dialogs.put_back(&lane);
-                tracing::warn!(run = row.run, %why, "refused a message");
-                let mut outcome = Outcome::new(State::Done).denied(&why);
-                if self.access.may_tell(&message.sender) {
-                    outcome.posts.push(say(message, phrases::refused(lang)));
-                }
-                return outcome;
+                return self.refuse(row, message, &why, lang);
             }
         };
         if matches!(decided.verdict, Verdict::Answer) {
@@ -237,6 +311,10 @@ impl Dispatch {
                 Verdict::Run { handler, args, after } => (handler, args, after),
                 Verdict::Control(control @ (Control::Schedules | Control::Trigger(_))) => {
                     let text = self.timers(&control, &actor, lang).await;
+                    return Outcome::saying(message, text);
+                }
+                Verdict::Control(Control::Parked(order)) => {
+                    let text = self.parked(&order, message, &actor, lang).await;
                     return Outcome::saying(message, text);
                 }
                 Verdict::Control(control) => return self.control(&control, message, &actor, lang),
@@ -289,11 +367,14 @@ impl Dispatch {
         if frees {
             self.inbox.release(&row.lane);
         }
+        // Whoever waits for a turn leaves the place to somebody who has one.
+        let rest = (!ticket.goes()).then(|| self.running.resting().rest());
         let waited = tokio::select! {
             biased;
             turn = ticket.turn() => Some(turn),
             () = halt.cancelled() => None,
         };
+        drop(rest);
         let ended_early = match waited {
             Some(Turn::Go) => None,
             Some(Turn::Stopped) => Some((State::Cancelled, None)),
@@ -327,6 +408,7 @@ impl Dispatch {
             limits,
             CancellationToken::new(),
         );
+        run.rests_in(self.running.resting().clone());
         let listed = self.running.add(Entry {
             run: Arc::clone(&run),
             person: actor.id().clone(),
@@ -442,6 +524,7 @@ impl Dispatch {
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
             Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
+            Control::Parked(_) => unreachable!("answered by `parked`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self
                 .library
@@ -450,6 +533,22 @@ impl Dispatch {
                 .help(None, lang, |handler| actor.has(handler.role.as_deref())),
         };
         Outcome::saying(message, text)
+    }
+}
+
+/// One more, until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -92,12 +92,49 @@ pub fn interrupted(run: &str, text: &str, lang: Lang) -> String {
     }
 }
 
+/// To the sender of a message that came too late to be acted on.
+pub(super) fn late(run: &str, text: &str, sent_at: &str, ago: &str, lang: Lang) -> String {
+    let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+    match lang {
+        Lang::Zh => format!(
+            "⏰ `{text}` 晚到了 {ago}（{sent_at} 发出），所以没有执行（运行 {run}）。还需要的话请再发一次。"
+        ),
+        Lang::En => format!(
+            "⏰ `{text}` came {ago} late (sent {sent_at}), so it was not run (run {run}). Send it again if you still want it."
+        ),
+    }
+}
+
+/// How long ago, roughly.
+pub(super) fn ago(minutes: i64, lang: Lang) -> String {
+    match (minutes, lang) {
+        (..120, Lang::Zh) => format!("{minutes} 分钟"),
+        (..120, Lang::En) => format!("{minutes} min"),
+        (..2_880, Lang::Zh) => format!("{} 小时", minutes / 60),
+        (..2_880, Lang::En) => format!("{} h", minutes / 60),
+        (_, Lang::Zh) => format!("{} 天", minutes / 1_440),
+        (_, Lang::En) => format!("{} days", minutes / 1_440),
+    }
+}
+
 /// To the sender of a message that a newer one of theirs replaced.
 pub(super) fn replaced(run: &str, text: &str, lang: Lang) -> String {
     let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
     match lang {
         Lang::Zh => format!("`{text}` 被你的新消息取代，已停止（运行 {run}）。"),
         Lang::En => format!("Stopped `{text}`: your newer message replaces it (run {run})."),
+    }
+}
+
+/// To somebody of whose messages very many wait.
+pub(super) fn many_wait(count: usize, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!(
+            "⏳ 你有 {count} 条消息在排队，会按顺序逐条处理，不会丢失。发送“停止”可结束正在运行的任务。"
+        ),
+        Lang::En => format!(
+            "⏳ {count} of your messages wait; they are answered one after another, none is lost. Send stop to end what runs."
+        ),
     }
 }
 
@@ -112,6 +149,45 @@ pub(super) fn timers_help(lang: Lang) -> &'static str {
         "定时：查看定时任务 · 触发 名字：立即运行一个",
         "schedules: what runs by the clock · trigger NAME: run one of them now",
     )
+}
+
+/// The owner asks for replies that could not be sent, and there are none, or not that one.
+pub(super) fn nothing_parked(lang: Lang) -> String {
+    lang.pick("没有被搁置的回复。", "Nothing of that is parked.").to_owned()
+}
+
+/// Under the list of them.
+pub(super) fn parked_help(lang: Lang) -> &'static str {
+    lang.pick(
+        "搁置 重试 编号：再发一次 · 搁置 放弃 编号：不再发送（编号可以是“全部”）",
+        "parked retry ID: send it again · parked drop ID: give it up (ID may be all)",
+    )
+}
+
+pub(super) fn parked_retried(ids: &[i64], lang: Lang) -> String {
+    match (ids.len(), lang) {
+        (0, lang) => nothing_parked(lang),
+        (count, Lang::Zh) => format!("正在重新发送 {count} 条回复。"),
+        (1, Lang::En) => "Sending it again.".to_owned(),
+        (count, Lang::En) => format!("Sending {count} replies again."),
+    }
+}
+
+pub(super) fn parked_dropped(ids: &[i64], lang: Lang) -> String {
+    match (ids.len(), lang) {
+        (0, lang) => nothing_parked(lang),
+        (count, Lang::Zh) => format!("已放弃 {count} 条回复。"),
+        (1, Lang::En) => "Given up.".to_owned(),
+        (count, Lang::En) => format!("Gave up {count} replies."),
+    }
+}
+
+/// Behind a list that is too long for a chat.
+pub(super) fn more(count: usize, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("…… 还有 {count} 条"),
+        Lang::En => format!("… and {count} more"),
+    }
 }
 
 pub(super) fn no_such_timer(name: &str, nearest: Option<&str>, lang: Lang) -> String {

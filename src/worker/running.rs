@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::api::Resting;
 use crate::api::Run;
 use crate::api::Stop;
 use crate::message::ConversationId;
@@ -12,6 +13,7 @@ use crate::message::StaffId;
 #[derive(Clone, Debug, Default)]
 pub struct Running {
     runs: Arc<Mutex<BTreeMap<String, Entry>>>,
+    resting: Resting,
     totals: Arc<Mutex<Totals>>,
 }
 
@@ -64,6 +66,11 @@ impl Running {
         let id = entry.run.id().to_owned();
         self.lock().insert(id.clone(), entry);
         Listed { running: self.clone(), id }
+    }
+
+    /// Those that hold no place, because they only wait.
+    pub(super) fn resting(&self) -> &Resting {
+        &self.resting
     }
 
     pub fn totals(&self) -> Totals {

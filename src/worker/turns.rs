@@ -314,7 +314,7 @@ impl Ticket {
             if self.replaced.is_cancelled() {
                 return Turn::Replaced;
             }
-            if self.turns.lock().places.get(&self.id).is_none_or(|place| place.goes) {
+            if self.goes() {
                 return Turn::Go;
             }
             tokio::select! {
@@ -324,6 +324,11 @@ impl Ticket {
                 () = self.wake.notified() => {}
             }
         }
+    }
+
+    /// Whether it is its turn now.
+    pub(super) fn goes(&self) -> bool {
+        self.turns.lock().places.get(&self.id).is_none_or(|place| place.goes)
     }
 
     /// Cancelled when a newer message takes its place.

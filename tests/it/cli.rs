@@ -149,7 +149,7 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
         dead.err
     );
 
-    let host = Instance::acquire(&state).unwrap();
+    let host = Instance::acquire(&state, "run").unwrap();
     let live = home.run(&["status"]);
     assert_eq!(live.code, 0, "{live:?}");
     insta::assert_snapshot!(live.out.replace(&std::process::id().to_string(), "PID"), @r"
@@ -164,6 +164,23 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
     let json: serde_json::Value =
         serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
     assert_eq!((&json["running"], &json["connection"]), (&true.into(), &"connected".into()));
+
+    // Whatever keeps it from DingTalk is told, with until when it waits, and what somebody can do.
+    let connection = Connection {
+        state: "refused".to_owned(),
+        since_ms: 1_763_800_000_000,
+        error: Some("DingTalk answered 401 authFailed".to_owned()),
+        hint: Some("check the client id and secret".to_owned()),
+        until_ms: Some(1_763_800_300_000),
+        ..Connection::default()
+    };
+    Status { connection, ..moment.clone() }.write(&state).unwrap();
+    let refused = home.run(&["status"]).out.replace(&std::process::id().to_string(), "PID");
+    insta::assert_snapshot!(refused.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+    refused until 2025-11-22 08:31:40, not connected since 2025-11-22 08:26:40 (moonbell 0.1.0 run, process PID, up 1 h 2 min)
+      reason: DingTalk answered 401 authFailed
+      hint: check the client id and secret
+    ");
 
     Status { pid: moment.pid + 1, ..moment }.write(&state).unwrap();
     let starting = home.run(&["status"]);

@@ -8,6 +8,7 @@
 #![allow(clippy::unused_self, reason = "a guard that is consumed reads as a sentence")]
 #![allow(clippy::type_complexity, reason = "a table of cases says its type once")]
 
+mod answers;
 mod api_cron;
 mod api_fs;
 mod api_http;

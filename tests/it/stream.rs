@@ -17,7 +17,7 @@ use moonbell::config::{DingTalk, Mode, Secret};
 use moonbell::dingtalk::Client;
 use moonbell::inbox::Inbox;
 use moonbell::store::Store;
-use moonbell::transport::{Counters, Fatal, State, Stream, Timing, Totals};
+use moonbell::transport::{Counters, Fatal, Phase, State, Stream, Timing, Totals};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -144,10 +144,10 @@ impl Host {
             .unwrap()
     }
 
-    async fn until_state(&mut self, what: &str, wanted: impl Fn(&State) -> bool) -> State {
+    async fn until_state(&mut self, what: &str, wanted: impl Fn(&Phase) -> bool) -> Phase {
         let reached =
-            tokio::time::timeout(PATIENCE, self.state.wait_for(|state| wanted(state))).await;
-        reached.unwrap_or_else(|_| panic!("never {what}")).unwrap().clone()
+            tokio::time::timeout(PATIENCE, self.state.wait_for(|state| wanted(&state.phase))).await;
+        reached.unwrap_or_else(|_| panic!("never {what}")).unwrap().phase.clone()
     }
 
     fn totals(&self) -> Totals {
@@ -158,7 +158,7 @@ impl Host {
         self.stop.cancel();
         let ended = tokio::time::timeout(PATIENCE, self.running.join_next()).await;
         ended.expect("the stream stops in time").unwrap().unwrap().unwrap();
-        assert_eq!(*self.state.borrow(), State::Stopped);
+        assert_eq!(self.state.borrow().phase, Phase::Stopped);
         self.tasks.shutdown().await;
     }
 }
@@ -238,7 +238,7 @@ async fn a_message_is_committed_and_acknowledged() {
     let mut host = Host::start().await;
     let mut server = host.socket().await;
     assert_eq!(server.path, "/connect?ticket=a%2Fb%2Bc+%26d", "the ticket is escaped");
-    host.until_state("connected", |state| matches!(state, State::Connected { .. })).await;
+    host.until_state("connected", |state| matches!(state, Phase::Connected)).await;
     server.send(&say("d1", "m1")).await;
     let ack = server.ack().await;
     assert_eq!(
@@ -414,20 +414,35 @@ async fn a_deaf_socket_is_replaced() {
     served.spawn(async move { deaf.acked_until_end().await });
     host.until_state(
         "deaf",
-        |state| matches!(state, State::Deaf { reason } if reason.starts_with("no frame")),
+        |state| matches!(state, Phase::Deaf { reason } if reason.starts_with("no frame")),
     )
     .await;
-    // This one is not even read, so no pong comes.
+    // This one is not even read, so no pong comes; an open socket alone ends no deafness.
     let _frozen = host.socket().await;
-    host.until_state("connected", |state| matches!(state, State::Connected { .. })).await;
     host.until_state(
         "deaf",
-        |state| matches!(state, State::Deaf { reason } if reason.contains("pings")),
+        |state| matches!(state, Phase::Deaf { reason } if reason.contains("pings")),
     )
     .await;
     let mut fresh = host.socket().await;
     fresh.send(&say("d1", "m1")).await;
     assert_eq!(id_of(&fresh.ack().await), "d1");
+    host.until_state("connected", |state| *state == Phase::Connected).await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn while_the_server_moves_a_connection_it_stays_connected() {
+    let mut host = Host::start().await;
+    let mut old = host.socket().await;
+    host.until_state("connected", |state| *state == Phase::Connected).await;
+    let mut seen = host.state.clone();
+    seen.mark_unchanged();
+    old.send(&json!({"type": "SYSTEM", "headers": {"topic": "disconnect"}, "data": "{}"})).await;
+    let mut new = host.socket().await;
+    new.send(&say("d1", "m1")).await;
+    assert_eq!(id_of(&new.ack().await), "d1");
+    assert!(seen.borrow_and_update().is_up());
     host.stop().await;
 }
 
@@ -440,8 +455,8 @@ async fn an_endpoint_on_a_foreign_host_is_refused() {
     {
         let mut host = Host::with(quick(), vec![(200, foreign(endpoint))]).await;
         let refused =
-            host.until_state("refused", |state| matches!(state, State::Refused { .. })).await;
-        let State::Refused { reason, .. } = refused else { unreachable!() };
+            host.until_state("refused", |state| matches!(state, Phase::Refused { .. })).await;
+        let Phase::Refused { reason, .. } = refused else { unreachable!() };
         assert!(reason.contains("endpoint") && !reason.contains("secret-ticket"), "{reason}");
         host.stop().await;
     }
@@ -453,8 +468,8 @@ async fn refused_credentials_are_said_and_tried_again_slowly() {
         r#"{"code":"authFailed","message":"鉴权失败 fixture-client-secret","requestid":"r1"}"#;
     let timing = Timing { refused: Duration::from_millis(100), ..quick() };
     let mut host = Host::with(timing, vec![(401, answer.to_owned())]).await;
-    let refused = host.until_state("refused", |state| matches!(state, State::Refused { .. })).await;
-    let State::Refused { reason, hint, .. } = refused else { unreachable!() };
+    let refused = host.until_state("refused", |state| matches!(state, Phase::Refused { .. })).await;
+    let Phase::Refused { reason, hint, .. } = refused else { unreachable!() };
     assert!(reason.contains("authFailed") && !reason.contains("fixture-client-secret"), "{reason}");
     assert!(hint.unwrap().contains("client id and secret"));
     host.socket().await;
@@ -468,7 +483,7 @@ async fn gateway_faults_are_survived_with_a_wait() {
     let refusals = refusals.map(|(status, body)| (status, body.to_owned())).to_vec();
     let timing = Timing { backoff: Duration::from_millis(1), ..quick() };
     let mut host = Host::with(timing, refusals).await;
-    host.until_state("waiting", |state| matches!(state, State::BackingOff { .. })).await;
+    host.until_state("waiting", |state| matches!(state, Phase::BackingOff { .. })).await;
     host.socket().await;
     assert_eq!(host.desk.opens.load(Ordering::SeqCst), 6);
     let body = host.desk.bodies.lock().unwrap()[0].clone();

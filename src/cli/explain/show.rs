@@ -208,6 +208,7 @@ impl fmt::Display for Reply {
         let state = match self.state.as_str() {
             "queued" => "not sent yet",
             "parked" => "NOT sent",
+            "dropped" => "given up",
             other => other,
         };
         write!(f, "{state} {}, {}", time(self.at_ms), self.kind)?;

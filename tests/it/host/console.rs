@@ -132,3 +132,64 @@ async fn status_asks_the_host_and_what_a_dead_one_left_leads_nobody_astray() {
     assert_eq!(status(&host).1["pid"], json!(host.pid()));
     host.terminate().await;
 }
+
+/// What `/health` says, with its HTTP status.
+async fn health(url: &str) -> (u16, Value) {
+    let answer = client().get(format!("{url}/health")).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// Asks until it is so; returns what it then says.
+async fn until_health(stage: &Stage, url: &str, state: &str) -> (u16, Value) {
+    let deadline = tokio::time::Instant::now() + super::stage::PATIENCE;
+    loop {
+        let seen = health(url).await;
+        if seen.1["state"] == state {
+            return seen;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "never {state}: {seen:?}\n{}",
+            stage.sim.transcript()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_true_only_while_frames_flow() {
+    use moonbell::sim::{FaultOrder, HttpFaultKind};
+    let host = Setup::new()
+        .sim(|options| options.clocks.ping = std::time::Duration::from_millis(100))
+        .timing(|timing| {
+            timing.silence = std::time::Duration::from_millis(600);
+            timing.ping = std::time::Duration::from_millis(100);
+        })
+        .start()
+        .await;
+    let (url, _) = contact(&host).await;
+    assert_eq!(until_health(&host, &url, "connected").await.0, 200);
+
+    // TCP up, WebSocket pings answered, no frames: also on each new socket.
+    host.sim.faults(&FaultOrder { zombie: Some(true), ..FaultOrder::default() });
+    let (status, deaf) = until_health(&host, &url, "deaf").await;
+    assert_eq!((status, &deaf["healthy"]), (503, &json!(false)));
+    assert!(deaf["reason"].as_str().unwrap().contains("no frame"), "{deaf}");
+    let silent = deaf["since_ms"].as_i64().unwrap() - deaf["last_frame_at_ms"].as_i64().unwrap();
+    assert!(silent >= 0, "{deaf}");
+    host.until("other sockets are opened", |seen| seen.state.counters.connections_opened >= 3)
+        .await;
+    assert_eq!(health(&url).await.0, 503, "an open socket alone is no connection");
+    host.sim.faults(&FaultOrder { zombie: Some(false), ..FaultOrder::default() });
+    assert_eq!(until_health(&host, &url, "connected").await.0, 200);
+
+    // Refused: it says why, what to do, and when it tries again.
+    host.fail("/v1.0/gateway", HttpFaultKind::AuthFailed, 1_000);
+    host.sim.faults(&FaultOrder { close: true, ..FaultOrder::default() });
+    let (status, refused) = until_health(&host, &url, "refused").await;
+    assert_eq!(status, 503);
+    assert!(refused["reason"].as_str().unwrap().contains("authFailed"), "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("client id and secret"), "{refused}");
+    assert!(refused["until_ms"].as_i64() > refused["since_ms"].as_i64(), "{refused}");
+    host.stop().await;
+}

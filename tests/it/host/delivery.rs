@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use moonbell::config::Config;
 use moonbell::dingtalk::Client;
 use moonbell::message::{Address, Body, ChatKind, ConversationId, Reply};
-use moonbell::outbox::{Outbox, Post};
+use moonbell::outbox::{Outbox, Post, Timing};
 use moonbell::sim::{CardState, FaultOrder, HttpFaultKind, MessageKind};
 use moonbell::store::Store;
 use tokio::task::JoinSet;
@@ -51,7 +51,8 @@ async fn a_reply_whose_fate_nobody_tells_is_repeated_five_times_and_not_for_a_da
     let (base, calls, _server) = silent_dingtalk().await;
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let outbox = Outbox::open(store.clone()).await.unwrap();
+    let quick = Timing { backoff: Duration::from_millis(10), asked: 0.01, ..Timing::default() };
+    let outbox = Outbox::open(store.clone()).await.unwrap().timing(quick);
     let mut config = Config::new(dir.path(), dir.path()).dingtalk;
     (config.client_id, config.api_base, config.oapi_base) = ("ding".to_owned(), base.clone(), base);
     let stop = CancellationToken::new();

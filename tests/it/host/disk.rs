@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::process::{HostProcess, bare, settings};
-use super::stage::{ALICE, BOB, LINA, Setup, Stage};
+use super::stage::{ALICE, BOB, LINA, Setup, Stage, count};
 
 /// `moonbell run` whose state folder is a disk of three megabytes; `None` where the system gives no namespaces.
 async fn on_a_small_disk(stage: Stage) -> Option<HostProcess> {
@@ -66,11 +66,34 @@ async fn a_full_disk_delays_messages_and_loses_none() {
     let hint = "free some space";
     host.until_true("and what to do", || host.lines("err").iter().any(|line| line.contains(hint)))
         .await;
+    // Whatever was acknowledged is there: the counter first, so that what comes in between does not matter.
+    let acknowledged = host.look(|seen| seen.state.counters.acks);
+    let kept = count(&inside, "SELECT sum(deliveries) FROM inbox");
+    assert!(
+        i64::try_from(acknowledged).unwrap() <= kept,
+        "{acknowledged} acknowledged, {kept} kept"
+    );
+    host.look(|seen| {
+        for person in [BOB, LINA] {
+            for text in seen.to(person) {
+                let question = format!(
+                    "SELECT count(*) FROM inbox WHERE payload LIKE '%trace {}\"%'",
+                    &text[4..]
+                );
+                assert_eq!(count(&inside, &question), 1, "answered, but not kept: {text}");
+            }
+        }
+    });
     fs::remove_file(&filler).unwrap();
 
     host.until("with room again, all are answered", |seen| seen.all().len() >= 21).await;
     host.say(ALICE, "echo after");
     host.until("and what comes next", |seen| seen.to(ALICE).last() == Some(&"after")).await;
+    // Each of them failed many times, and came again as often: that is one piece of news, not thousands of lines.
+    for news in ["cannot be stored yet", "is left unacknowledged"] {
+        let lines = host.lines("err").iter().filter(|line| line.contains(news)).count();
+        assert!(lines <= 2, "{lines} lines say `{news}`");
+    }
     let ran = host.lines("ran");
     assert_eq!(ran.len(), 21, "{ran:?}");
     host.look(|seen| assert_eq!(seen.all().len(), 22, "{:?}", seen.all()));

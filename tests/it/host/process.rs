@@ -32,6 +32,11 @@ impl HostProcess {
         Self::started(command(&stage).spawn().unwrap(), stage).await
     }
 
+    /// Starts it and does not look whether it comes up.
+    pub(super) fn launch(stage: Stage) -> Self {
+        Self { child: command(&stage).spawn().unwrap(), stage: Some(stage) }
+    }
+
     pub(super) async fn started(child: Child, stage: Stage) -> Self {
         let host = Self { child, stage: Some(stage) };
         host.until("the process is connected", |seen| seen.state.bot.connected).await;

@@ -15,6 +15,7 @@ use moonbell::sim::{
     CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
 };
 use moonbell::transport::Timing;
+use moonbell::worker::Places;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,7 @@ pub(super) struct Setup {
     guests: Vec<String>,
     timing: Timing,
     settings: Option<Settings>,
+    places: Option<Places>,
 }
 
 impl Setup {
@@ -85,6 +87,7 @@ impl Setup {
             guests: [ALICE, LINA, BOB].map(str::to_owned).to_vec(),
             timing: quick(),
             settings: None,
+            places: None,
         }
     }
 
@@ -101,6 +104,18 @@ impl Setup {
 
     pub(super) fn template(mut self, id: &str) -> Self {
         self.template = Some(id.to_owned());
+        self
+    }
+
+    /// How many rows may be under way in a host of this process.
+    pub(super) fn places(mut self, places: Places) -> Self {
+        self.places = Some(places);
+        self
+    }
+
+    /// Who may write to the bot; `"*"` is everyone.
+    pub(super) fn guests(mut self, guests: &[&str]) -> Self {
+        self.guests = guests.iter().map(|&guest| guest.to_owned()).collect();
         self
     }
 
@@ -132,6 +147,7 @@ impl Setup {
             guests: self.guests,
             timing: self.timing,
             settings: self.settings,
+            places: self.places,
         };
         for (name, text) in &self.scripts {
             stage.write(name, text);
@@ -158,6 +174,7 @@ pub(super) struct Stage {
     pub(super) guests: Vec<String>,
     timing: Timing,
     settings: Option<Settings>,
+    places: Option<Places>,
 }
 
 /// What can be seen in the chats.
@@ -240,7 +257,8 @@ impl Stage {
     }
 
     pub(super) async fn start(self) -> TestHost {
-        let app = App::open(self.config(), "run", None).await.unwrap().timing(self.timing.clone());
+        let app = App::open(self.config(), "run", None).await.unwrap();
+        let app = app.timing(self.timing.clone()).places(self.places.unwrap_or_default());
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(Box::pin(app.run(stop.clone())));
@@ -403,7 +421,7 @@ impl TestHost {
 }
 
 /// As the real ones, but nobody waits for them.
-fn quick() -> Timing {
+pub(super) fn quick() -> Timing {
     Timing {
         backoff: Duration::from_millis(10),
         backoff_cap: Duration::from_millis(200),

@@ -66,6 +66,7 @@ async fn a_second_host_on_the_same_folder_names_the_first_and_does_no_harm() {
     let (code, text) = said(&host, command(&host));
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains(&format!("another moonbell (process {})", host.pid())), "{text}");
+    assert!(text.contains("`: `moonbell run` since "), "{text}");
     assert!(text.contains("hint: stop the other one"), "{text}");
     host.say(ALICE, "echo still here");
     host.until("the first serves on", |seen| seen.to(ALICE) == ["still here"]).await;
@@ -74,6 +75,27 @@ async fn a_second_host_on_the_same_folder_names_the_first_and_does_no_harm() {
     // And now there is room.
     let host = HostProcess::spawn(stage).await;
     host.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_host_of_the_same_app_names_the_first_whatever_its_folder() {
+    let host = Setup::new().spawn().await;
+    let mut second = command(&host);
+    second.env("MOONBELL_STATE_DIR", host.path("other-state"));
+    let (code, text) = said(&host, second);
+    assert_eq!(code, Some(1), "{text}");
+    let first = format!("another moonbell (process {}) already answers for the app", host.pid());
+    let folder = format!("on `{}`", host.state_dir().display());
+    assert!(text.contains(&first) && text.contains(&folder), "{text}");
+    assert!(text.contains("hint: two hosts of one app each get some of its messages"), "{text}");
+    host.say(ALICE, "echo still here");
+    host.until("the first serves on", |seen| seen.to(ALICE) == ["still here"]).await;
+    // Killed, it is in nobody's way.
+    let stage = host.kill().await;
+    let mut next = command(&stage);
+    next.env("MOONBELL_STATE_DIR", stage.path("other-state"));
+    let next = HostProcess::started(next.spawn().unwrap(), stage).await;
+    next.terminate().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

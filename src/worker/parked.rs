@@ -1,0 +1,88 @@
+//! `parked`, `parked retry ID`, `parked drop ID`: replies that could not be sent, for the owner and admins.
+
+use super::dispatch::Dispatch;
+use super::phrases;
+use crate::access::Actor;
+use crate::message::{ChatKind, Message};
+use crate::outbox::{Unsent, Which};
+use crate::router::Lang;
+use crate::router::Parked;
+use crate::store::now_ms;
+
+/// Lines of one list: more is more than a chat shows.
+const LISTED: usize = 20;
+
+impl Dispatch {
+    /// Answers a control word about parked replies.
+    pub(super) async fn parked(
+        &self,
+        order: &Parked,
+        message: &Message,
+        actor: &Actor,
+        lang: Lang,
+    ) -> String {
+        if !actor.has(Some("admin")) {
+            return phrases::not_for_you("parked", lang);
+        }
+        let done = match order {
+            Parked::List => self.outbox.unsent(1_000).await.map(|unsent| {
+                let parked: Vec<_> =
+                    unsent.into_iter().filter(|one| one.state == "parked").collect();
+                // In a group everybody reads along: what was meant for somebody else is not for them.
+                list(&parked, message.chat.kind == ChatKind::Direct, lang)
+            }),
+            Parked::Retry(which) => match Which::parse(which) {
+                Some(which) => {
+                    self.outbox.retry(which).await.map(|ids| phrases::parked_retried(&ids, lang))
+                }
+                None => Ok(phrases::nothing_parked(lang)),
+            },
+            Parked::Drop(which) => match Which::parse(which) {
+                Some(which) => {
+                    let dropped = self.outbox.drop_parked(which).await;
+                    dropped.map(|ids| phrases::parked_dropped(&ids, lang))
+                }
+                None => Ok(phrases::nothing_parked(lang)),
+            },
+        };
+        done.unwrap_or_else(|error| format!("⚠️ {error}"))
+    }
+}
+
+fn list(parked: &[Unsent], private: bool, lang: Lang) -> String {
+    if parked.is_empty() {
+        return phrases::nothing_parked(lang);
+    }
+    let now = now_ms();
+    let mut lines: Vec<String> = parked
+        .iter()
+        .rev()
+        .take(LISTED)
+        .map(|one| {
+            let age = age((now - one.created_at_ms).max(0) / 1000);
+            let why = one.error.as_deref().unwrap_or_default();
+            if private {
+                format!("#{} · {} · {age} · {}\n  {why}", one.id, one.to, one.text)
+            } else {
+                format!("#{} · {age} · {why}", one.id)
+            }
+        })
+        .collect();
+    if parked.len() > LISTED {
+        lines.push(phrases::more(parked.len() - LISTED, lang));
+    }
+    if let Some(hint) = parked.last().and_then(|one| one.hint.as_deref()) {
+        lines.push(format!("hint: {hint}"));
+    }
+    lines.push(phrases::parked_help(lang).to_owned());
+    lines.join("\n")
+}
+
+fn age(seconds: i64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
