@@ -499,7 +499,7 @@ mod tests {
     #[test]
     fn an_output_says_how_many_of_its_lines_are_above_also_when_it_is_cut_again() {
         let card = card();
-        let lines: String = (0..200).map(|n| format!("line {n}\n")).collect();
+        let lines = (0..200).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
         card.show(9_000, &lines);
         assert!(text(&card).starts_with("… 9,000 lines above\n\n```\nline 0\n"));
         let less = card.frame(Limit { chars: 500, json_bytes: 20_000 }).text;

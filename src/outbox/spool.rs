@@ -173,7 +173,7 @@ impl Writing {
         }
         let (now, over) = clean.split_at(fits);
         self.over.0 += over.len() as u64;
-        self.over.1 += over.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.over.1 += over.split(|byte| *byte == b'\n').count() as u64 - 1;
         match self.file.write_all(now) {
             Ok(()) => self.written += now.len() as u64,
             // A full disk must end neither the program nor its card.
