@@ -19,6 +19,7 @@ use crate::access::Actor;
 use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
+use crate::api::Stop;
 use crate::config::redact;
 use crate::dingtalk::Push;
 use crate::inbox;
@@ -436,11 +437,11 @@ impl Dispatch {
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
             () = halt.cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Host);
                 (start.await, true)
             }
             () = ticket.replaced().cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Replaced);
                 (start.await, false)
             }
         };

@@ -4,6 +4,7 @@
 //! Workers pull: nothing is pushed into a queue per conversation, so a slow lane holds up no other. A handler's last
 //! replies and the completion of its row commit in one transaction.
 
+mod clicks;
 pub mod decision;
 mod dispatch;
 mod held;

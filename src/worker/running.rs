@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::api::Resting;
 use crate::api::Run;
+use crate::api::Stop;
 use crate::message::ConversationId;
 use crate::message::StaffId;
 
@@ -88,7 +89,7 @@ impl Running {
         picked
             .into_iter()
             .map(|entry| {
-                entry.run.cancel().cancel();
+                entry.run.stop(Stop::Person);
                 entry.run.id().to_owned()
             })
             .collect()
