@@ -3,6 +3,7 @@
 //! Shutdown runs downstream: the transport stops taking, the dispatcher lets runs finish, the scripts say goodbye, the
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
+mod books;
 mod report;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::api::Processes;
 use crate::api::fs::inbox as received;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
+use crate::budget::Ledger;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::Mode;
 use crate::console::Console;
@@ -57,6 +60,7 @@ use crate::worker::Running;
 use crate::worker::Turns;
 use crate::worker::interrupted;
 use crate::worker::tell_owner;
+use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 use report::Report;
@@ -128,6 +132,7 @@ pub struct App {
     outbox: Outbox,
     inbox: Inbox,
     client: Client,
+    ledger: Ledger,
     library: Library,
     keeper: Keeper,
     stream: Stream,
@@ -147,6 +152,19 @@ impl App {
         command: &'static str,
         url: Option<String>,
     ) -> Result<Self, Fatal> {
+        Self::open_at(config, command, url, Clock::default()).await
+    }
+
+    /// As [`App::open`], with the months of `clock`: for tests, which cannot wait for the next one.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_at(
+        config: Config,
+        command: &'static str,
+        url: Option<String>,
+        months: Clock,
+    ) -> Result<Self, Fatal> {
         if config.dingtalk.mode == Mode::Http {
             return Err(Fatal::HttpMode);
         }
@@ -163,8 +181,13 @@ impl App {
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
-        let outbox = Outbox::open(store.clone()).await?.with_owner(config.access.owner.clone());
-        let client = Client::new(&config.dingtalk)?;
+        let ledger =
+            Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
+        let outbox = Outbox::open(store.clone())
+            .await?
+            .with_owner(config.access.owner.clone())
+            .with_ledger(ledger.clone());
+        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
@@ -209,6 +232,7 @@ impl App {
             outbox,
             inbox,
             client,
+            ledger,
             library,
             keeper,
             stream,
@@ -273,10 +297,13 @@ impl App {
             url: self.url.clone(),
             console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
+            ledger: self.ledger.clone(),
             link: self.stream.link(),
             dispatch: self.dispatch.clone(),
         };
         let stages = Stages::default();
+        let mut books = JoinSet::new();
+        books.spawn(self.ledger.clone().run(stages.books.clone()));
         let store = self.dispatch.store.clone();
         let mut downstream = JoinSet::new();
         let outbox = self.outbox.clone().run(self.client.clone(), template, stages.outbox.clone());
@@ -309,6 +336,13 @@ impl App {
                 runs,
                 stages.aside.clone(),
             ));
+            downstream.spawn(tell_owner_of_budgets(
+                owner.clone(),
+                self.dispatch.store.clone(),
+                outbox.clone(),
+                self.ledger.clone(),
+                stages.aside.clone(),
+            ));
             downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
         }
         let mut watching = JoinSet::new();
@@ -329,6 +363,8 @@ impl App {
         stages.aside.cancel();
         stages.outbox.cancel();
         while downstream.join_next().await.is_some() {}
+        stages.books.cancel();
+        while books.join_next().await.is_some() {}
         let _ = tokio::time::timeout(CLOSE, store.close()).await;
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)
@@ -377,6 +413,7 @@ struct Stages {
     scripts: CancellationToken,
     outbox: CancellationToken,
     aside: CancellationToken,
+    books: CancellationToken,
 }
 
 async fn sweep(inbox: Inbox, files: std::path::PathBuf, stop: CancellationToken) {

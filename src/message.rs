@@ -266,6 +266,28 @@ pub struct Address {
     pub webhook: Option<Webhook>,
 }
 
+/// Begins the lane of the host's own notices in the outbox; no conversation of DingTalk's is called so.
+pub const NOTICES: &str = "owner:";
+
+impl Address {
+    /// For what the host itself has to tell the owner. Sent by the staff id, in a lane of its own; it goes out even when
+    /// nothing else may.
+    pub fn notice(owner: &StaffId) -> Self {
+        Self {
+            conversation_id: ConversationId::new(format!("{NOTICES}{owner}")),
+            kind: ChatKind::Direct,
+            staff_id: Some(owner.clone()),
+            robot_code: None,
+            webhook: None,
+        }
+    }
+
+    /// Whether it is one from [`Address::notice`].
+    pub fn is_notice(&self) -> bool {
+        self.conversation_id.as_str().starts_with(NOTICES)
+    }
+}
+
 impl From<&Message> for Address {
     fn from(message: &Message) -> Self {
         Self {

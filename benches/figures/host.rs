@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use moonbell::app::App;
-use moonbell::config::{Access, Config, Secret};
+use moonbell::config::{Access, Budget, Config, Secret};
 use moonbell::message::StaffId;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,7 @@ fn config<'a>(
     config.dingtalk.client_secret = Secret::new("secret");
     config.dingtalk.api_base = base.parse().unwrap();
     config.dingtalk.oapi_base = base.parse().unwrap();
+    config.budget = Budget::unlimited();
     config.console.listen.set_port(0);
     config.access = Access {
         owner: Some(StaffId::new("nobody")),

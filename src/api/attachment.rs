@@ -185,7 +185,7 @@ pub(super) async fn react(
 fn connected(call: &Call) -> LuaResult<Client> {
     call.host
         .client()
-        .cloned()
+        .map(|client| client.for_run(call.run.id()))
         .ok_or_else(|| misuse("there is no connection to DingTalk here: scripts are only checked"))
 }
 

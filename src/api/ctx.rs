@@ -17,6 +17,7 @@ use crate::api::options::{Options, text_of};
 use crate::api::run::Run;
 use crate::api::stream::stream;
 use crate::api::{Call, strict};
+use crate::dingtalk::text::title as title_of;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::File;
@@ -346,15 +347,6 @@ fn shown(value: &Value) -> LuaResult<String> {
             text_of(other).ok_or_else(|| misuse(format!("expected text, got {}", type_name(other))))
         }
     }
-}
-
-/// The first line without Markdown signs: what the list of chats shows.
-fn title_of(markdown: &str) -> String {
-    let line = markdown
-        .lines()
-        .map(|line| line.trim_matches(['#', '*', '>', '`', ' ', '-', '_']))
-        .find(|line| !line.is_empty());
-    line.unwrap_or("message").chars().take(40).collect()
 }
 
 fn mentioned(call: &Call, at: &Value) -> LuaResult<Vec<StaffId>> {

@@ -3,6 +3,8 @@
 //! The file is read and uploaded at once, so that a refusal is the call's `nil, err`; the message then takes its place
 //! among the replies. DingTalk shows only some types as files: others travel inside a zip.
 
+use std::time::Duration;
+
 use mlua::{LuaString, Result as LuaResult, Value};
 
 use bytes::Bytes;
@@ -14,6 +16,8 @@ use crate::api::fs;
 use crate::api::options::Options;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
+use crate::dingtalk::Client;
+use crate::dingtalk::MediaId;
 use crate::dingtalk::MediaKind;
 use crate::message::Body;
 use crate::message::Reply;
@@ -23,6 +27,11 @@ const SHOWN: &[&str] = &["xlsx", "pdf", "zip", "rar", "doc", "docx"];
 
 /// Longer names are cut where they are shown.
 const MAX_NAME_CHARS: usize = 100;
+
+/// Tries of an upload, the waits between them (doubled each time), and the longest wait that a handler is kept for.
+const UPLOAD_TRIES: u32 = 3;
+const UPLOAD_AGAIN: Duration = Duration::from_secs(1);
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(5);
 
 /// `ctx:send_file`. Cancel safe: what was uploaded and not sent is forgotten by DingTalk.
 pub(super) async fn send_file(
@@ -104,13 +113,14 @@ async fn upload(
         call.run.reply(Reply { to, body: body(id), at: Vec::new() })?;
         return Ok(Outcome::Value(true));
     }
-    let client = call.host.client().cloned().ok_or_else(|| {
+    let client = call.host.client().ok_or_else(|| {
         misuse("there is no connection to DingTalk here: scripts are only checked")
     })?;
+    let client = client.for_run(call.run.id());
     let content = Bytes::from(content);
     let uploaded = call
         .host
-        .on_sockets(async move { client.upload_media(kind, &name, content).await })
+        .on_sockets(async move { upload_patiently(&client, kind, &name, content).await })
         .await?;
     Ok(match uploaded {
         Ok(id) => {
@@ -119,6 +129,30 @@ async fn upload(
         }
         Err(error) => failed(&error).into(),
     })
+}
+
+/// Tries an upload that was throttled, or met a passing fault, three times: nobody sees one that is made twice.
+async fn upload_patiently(
+    client: &Client,
+    kind: MediaKind,
+    name: &str,
+    content: Bytes,
+) -> Result<MediaId, ApiError> {
+    let mut wait = UPLOAD_AGAIN;
+    for _ in 1..UPLOAD_TRIES {
+        match client.upload_media(kind, name, content.clone()).await {
+            Err(error)
+                if matches!(error.class, Class::Throttled | Class::Transient)
+                    && error.retry_after.is_none_or(|asked| asked <= UPLOAD_PATIENCE) =>
+            {
+                tracing::warn!(%error, ?wait, "an upload failed; trying again");
+                tokio::time::sleep(error.retry_after.map_or(wait, |asked| asked.max(wait))).await;
+                wait *= 2;
+            }
+            settled => return settled,
+        }
+    }
+    client.upload_media(kind, name, content).await
 }
 
 fn failed(error: &ApiError) -> Failure {

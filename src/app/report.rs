@@ -6,6 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Ledger;
+use crate::budget::Spent;
 use crate::config::redact;
 use crate::script;
 use crate::store::now_ms;
@@ -29,6 +31,7 @@ pub(super) struct Report {
     pub(super) url: Option<String>,
     pub(super) console: Option<String>,
     pub(super) started_at_ms: i64,
+    pub(super) ledger: Ledger,
     pub(super) link: Link,
     pub(super) dispatch: Dispatch,
 }
@@ -61,6 +64,21 @@ impl Report {
                 },
                 () = tokio::time::sleep(STATUS_EVERY) => {}
             }
+        }
+    }
+
+    fn budget(&self) -> status::Budget {
+        let (month, api_calls, pushes) = self.ledger.now();
+        let spent = |spent: Spent| status::Spent {
+            used: spent.used,
+            limit: spent.limit,
+            refused: spent.refused,
+        };
+        status::Budget {
+            month: month.to_string(),
+            api_calls: spent(api_calls),
+            pushes: spent(pushes),
+            may_stream: self.ledger.may_stream(),
         }
     }
 
@@ -102,6 +120,7 @@ impl Report {
             started_at_ms: self.started_at_ms,
             updated_at_ms: now_ms(),
             connection: self.connection(),
+            budget: self.budget(),
             scripts_dir: self.scripts_dir.clone(),
             scripts: self
                 .dispatch

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Global, browser, host, news, starter, talk};
 use crate::app::App;
-use crate::config::{Access, Config, Mode, Need, Secret};
+use crate::config::{Access, Budget, Config, Mode, Need, Secret};
 use crate::message::StaffId;
 use crate::sim::{CARD_TEMPLATE, Options, Sim};
 
@@ -43,6 +43,8 @@ impl Dev {
         config.scripts.dir = starter::dev_folder(self.scripts.is_some(), &config.scripts.dir);
         // A journal of its own: play never mixes with what the real bot has in flight.
         config.state.dir.push("dev");
+        // Nor does it cost anything.
+        config.budget = Budget::unlimited();
         if let Some(port) = self.port {
             config.console.listen.set_port(port);
         }

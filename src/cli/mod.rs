@@ -20,6 +20,7 @@ mod status;
 mod talk;
 mod test;
 mod types;
+mod usage;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ const EXAMPLES: &str = "Examples:
   moonbell test                conversations with your scripts, played without DingTalk
   moonbell explain --last      why did, or did not, the last message run?
   moonbell status --json       what the running host is doing
+  moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
 Exit codes: 0 done, 1 failed, 2 misuse.";
@@ -104,6 +106,7 @@ enum Command {
     Dev(dev::Dev),
     Run(run::Run),
     Status(status::Status),
+    Usage(usage::Usage),
     Outbox(outbox::Outbox),
     Check(check::Check),
     Test(test::Test),
@@ -137,6 +140,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Usage(command) => command.run(&cli.global),
         Command::Outbox(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),
         Command::Test(command) => command.run(&cli.global),

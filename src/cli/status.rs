@@ -12,10 +12,13 @@ use serde_json::json;
 
 use super::remote::Remote;
 use super::{Global, talk};
+use crate::budget::thousands;
 use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::escape;
+use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
+use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
 
 /// A host that has not answered by then is busy with something that its file may tell.
@@ -120,15 +123,18 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     };
     let _ = write!(
         text,
-        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting{parked}\nscripts  {} in {}",
+        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting{parked}",
         moment.runs.running,
         moment.runs.queued,
         moment.runs.done,
         moment.runs.failed,
-        moment.outbox,
-        moment.scripts.len(),
-        moment.scripts_dir.display()
+        moment.outbox
     );
+    if !moment.budget.month.is_empty() {
+        text.push_str(&budget(&moment.budget));
+    }
+    let (scripts, folder) = (moment.scripts.len(), moment.scripts_dir.display());
+    let _ = write!(text, "\nscripts  {scripts} in {folder}");
     let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
     let width = width.unwrap_or_default();
     for script in &moment.scripts {
@@ -148,6 +154,35 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
             let first = error.lines().next().unwrap_or_default();
             let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
         }
+    }
+    text
+}
+
+fn budget(budget: &Budget) -> String {
+    let line = |spent: &Spent| {
+        let used = thousands(spent.used);
+        let mut text = match spent.limit {
+            Some(limit) if limit > 0 => {
+                let share = spent.used.saturating_mul(100) / limit;
+                format!("{used} of {} ({share} %)", thousands(limit))
+            }
+            _ => used,
+        };
+        if spent.refused {
+            text.push_str(", DingTalk says: used up");
+        }
+        text
+    };
+    let mut text = format!(
+        "\nbudget   {}: API calls {}; Webhook & Stream {}",
+        escape(&budget.month),
+        line(&budget.api_calls),
+        line(&budget.pushes)
+    );
+    if !budget.may_stream {
+        text.push_str(
+            "\n         streaming is off: output comes as one message when it is complete",
+        );
     }
     text
 }

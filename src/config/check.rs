@@ -46,6 +46,7 @@ impl<'a> Check<'a> {
         self.folders(&mut config);
         self.access(&mut config, need);
         self.secrets(&mut config, need);
+        self.budget(&mut config);
         if let Some(listen) = self.listen("console.listen") {
             if !listen.ip().is_loopback() {
                 let place = self.place("console.listen");
@@ -165,6 +166,18 @@ impl<'a> Check<'a> {
             let message = format!("callbacks are received on {} without TLS", config.http.listen);
             let hint = "set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS";
             self.warnings.push(Problem::new(self.place("http.listen"), message).hint(hint));
+        }
+    }
+
+    fn budget(&mut self, config: &mut Config) {
+        if let Some(calls) = self.count("budget.api_calls") {
+            config.budget.api_calls = Some(calls).filter(|calls| *calls > 0);
+        }
+        if let Some(pushes) = self.count("budget.pushes") {
+            config.budget.pushes = Some(pushes).filter(|pushes| *pushes > 0);
+        }
+        if let Some(cost) = self.choice("budget.webhook_replies") {
+            config.budget.webhooks_count = cost == "push";
         }
     }
 
@@ -311,6 +324,20 @@ impl<'a> Check<'a> {
             Raw::List(texts) => Some(texts.iter().map(|text| text.trim().to_owned()).collect()),
             _ => None,
         }
+    }
+
+    /// A limit; 0 is none.
+    fn count(&mut self, path: &'static str) -> Option<u64> {
+        let text = self.text(path)?;
+        if text == "unlimited" {
+            return Some(0);
+        }
+        if let Ok(count) = text.replace('_', "").parse::<u64>() {
+            return Some(count);
+        }
+        let message = format!("`{path}` is `{}`, which is not a whole number", text.escape_debug());
+        self.wrong(path, message, "write a number such as 5000, or \"unlimited\"");
+        None
     }
 
     fn choice(&mut self, path: &'static str) -> Option<String> {

@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     /// Address and port to listen on.
     Listen,
     Path,
+    /// A whole number, or "unlimited", which 0 is too.
+    Count,
     /// A time such as `"10s"`.
     Duration,
     /// A list of strings.
@@ -39,6 +41,7 @@ impl Kind {
             Self::Url => "an address such as \"https://api.dingtalk.com\"",
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
+            Self::Count => "a whole number, or \"unlimited\"",
             Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
@@ -184,6 +187,29 @@ pub(crate) const KEYS: &[Key] = &[
         default: "{}",
         doc: "Role = staff ids, for example `admin = [\"manager4220\"]`. `\"*\"` is everyone in the organisation: moonbell \
               warns about it at every start. A handler without `role` serves anyone who has some role.",
+    },
+    Key {
+        path: "budget.api_calls",
+        kind: Kind::Count,
+        default: "5000",
+        doc: "API calls that DingTalk gives your organisation each calendar month (of China): 5,000 on the free plan. The \
+              real figures are on open-dev.dingtalk.com under *resource management*. The owner hears of 50, 80 and 95 %; \
+              from 95 % on cards do not stream; at the limit only notices to the owner are sent, and replies wait. See \
+              docs/budget.md. `0` is `\"unlimited\"`: counted, never refused.",
+    },
+    Key {
+        path: "budget.pushes",
+        kind: Kind::Count,
+        default: "3000",
+        doc: "Webhook & Stream messages of each month, 3,000 on the free plan: what DingTalk sends to this host and, on the \
+              safe side, replies through the webhook of a chat. At the limit replies are sent with API calls.",
+    },
+    Key {
+        path: "budget.webhook_replies",
+        kind: Kind::Choice(&["push", "free"]),
+        default: "\"push\"",
+        doc: "What a reply through the webhook of a chat costs. DingTalk's billing page counts robots' webhook messages in \
+              both directions; if the console shows that yours are not, `free`.",
     },
     Key {
         path: "console.listen",

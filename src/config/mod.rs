@@ -35,6 +35,7 @@ pub struct Config {
     pub state: State,
     pub access: Access,
     pub console: Console,
+    pub budget: Budget,
     pub connection: Connection,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
@@ -76,6 +77,7 @@ impl Config {
             state: State::new(state),
             access: Access::default(),
             console: Console { listen: local(7878) },
+            budget: Budget::default(),
             connection: Connection::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
@@ -162,6 +164,31 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct Console {
     pub listen: SocketAddr,
+}
+
+/// What DingTalk gives the organisation each month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Calls of its API; `None`: no limit.
+    pub api_calls: Option<u64>,
+    /// Webhook & Stream messages; `None`: no limit.
+    pub pushes: Option<u64>,
+    /// Whether a message through a webhook counts among the latter.
+    pub webhooks_count: bool,
+}
+
+impl Default for Budget {
+    /// The free plan, since November 2025.
+    fn default() -> Self {
+        Self { api_calls: Some(5_000), pushes: Some(3_000), webhooks_count: true }
+    }
+}
+
+impl Budget {
+    /// Counted, but without limits: what is not DingTalk's costs nothing.
+    pub fn unlimited() -> Self {
+        Self { api_calls: None, pushes: None, ..Self::default() }
+    }
 }
 
 /// What is made of messages that could not come in time.

@@ -13,7 +13,7 @@ use crate::message::{Address, ChatKind};
 
 const CREATE: &str = "/v1.0/card/instances/createAndDeliver";
 const UPDATE: &str = "/v1.0/card/instances";
-const STREAM: &str = "/v1.0/card/streaming";
+pub(super) const STREAM: &str = "/v1.0/card/streaming";
 
 /// Values longer than this are not known to work; the caller keeps the tail and continues elsewhere.
 pub(super) const CARD_LIMIT_BYTES: usize = 20_000;
@@ -112,7 +112,8 @@ impl Client {
             );
             return Err(ApiError::local(STREAM, Class::TooLarge, "too-large", message));
         }
-        self.put_card(STREAM, stream_request(card, guid, text, phase)).await.map_err(|error| {
+        let client = self.ending(phase);
+        client.put_card(STREAM, stream_request(card, guid, text, phase)).await.map_err(|error| {
             if error.code == "unknownError" {
                 // What DingTalk says of a variable that the template does not have.
                 let message = format!("the template has no streaming variable `{}`", card.key);
@@ -132,13 +133,14 @@ impl Client {
     /// # Errors
     /// As classified from the answer.
     pub async fn end_card(&self, card: &Card, text: &str, phase: Phase) -> Result<(), ApiError> {
+        let client = self.ending(phase);
         match (card.family(), phase) {
             (Family::A, _) | (Family::B, Phase::Typing) => Ok(()),
             (Family::B, Phase::Done) => {
-                self.put_card(UPDATE, update_request(card, "3", text)).await
+                client.put_card(UPDATE, update_request(card, "3", text)).await
             }
             (Family::B, Phase::Failed) => {
-                self.put_card(UPDATE, update_request(card, "5", text)).await
+                client.put_card(UPDATE, update_request(card, "5", text)).await
             }
         }
     }
@@ -173,6 +175,11 @@ impl Client {
             "cardUpdateOptions": { "updateCardDataByKey": true },
         });
         self.put_card(UPDATE, request).await
+    }
+
+    /// A card that is in its chat is owed its end, whatever is left of the month: two calls at most.
+    fn ending(&self, phase: Phase) -> Self {
+        if phase == Phase::Typing { self.clone() } else { self.owed() }
     }
 
     async fn put_card(&self, path: &'static str, request: Value) -> Result<(), ApiError> {

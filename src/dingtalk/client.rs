@@ -10,6 +10,7 @@ use url::Url;
 
 use super::error::{ApiError, Class, classify};
 use super::gate::{self, Gate};
+use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
 use crate::config::{DingTalk, Secret};
@@ -25,6 +26,10 @@ const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,
+    meter: Arc<dyn Meter>,
+    /// For whom the calls are counted.
+    run: Option<Arc<str>>,
+    owed: bool,
 }
 
 #[derive(Debug)]
@@ -77,7 +82,34 @@ impl Client {
                 token: TokenCache::new(),
                 gate: Gate::default(),
             }),
+            meter: Arc::new(NoMeter),
+            run: None,
+            owed: false,
         })
+    }
+
+    /// Lets `meter` count every call, and refuse those for which nothing is left.
+    #[must_use]
+    pub fn metered(self, meter: Arc<dyn Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// Who counts the calls, and the frames.
+    pub fn meter(&self) -> &Arc<dyn Meter> {
+        &self.meter
+    }
+
+    /// A client whose calls are counted for the run `run`.
+    #[must_use]
+    pub fn for_run(&self, run: &str) -> Self {
+        Self { run: Some(run.into()), ..self.clone() }
+    }
+
+    /// A client whose calls are made even when the month is used up: a notice to the owner, the end of a card that is in
+    /// its chat.
+    #[must_use]
+    pub fn owed(&self) -> Self {
+        Self { owed: true, ..self.clone() }
     }
 
     /// The id of the app, which is also the code of its robot.
@@ -181,6 +213,7 @@ impl Client {
     /// Believes no refusal for lack of a permission, quota or allow-list any more: the next call asks again.
     pub fn ask_again(&self) {
         self.inner.gate.ask_again();
+        self.meter.ask_again();
     }
 
     /// What DingTalk refuses at present, so that calls that need it are not made.
@@ -212,14 +245,32 @@ impl Client {
         Ok(Fetched { token: Secret::new(token), expires_in_secs })
     }
 
-    /// Sends one request and classifies the answer. Nothing of the URL gets into the error.
+    /// Sends one request, if the month has room for it, and classifies the answer. Nothing of the URL gets into the error.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped halfway stays counted: DingTalk may have had it.
     pub(super) async fn send(
         &self,
         endpoint: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<Value, ApiError> {
         self.inner.gate.enter(endpoint, false)?;
+        let call = Call { what: Use::of(endpoint), run: self.run.as_deref(), owed: self.owed };
+        self.meter
+            .begin(&call)
+            .map_err(|why| ApiError::local(endpoint, Class::Quota, ApiError::BUDGET, why))?;
         let answer = self.ask(endpoint, request).await;
+        match &answer {
+            Ok(_) => self.meter.accepted(&call),
+            Err(error) => {
+                if !counts(error) {
+                    self.meter.take_back(&call);
+                }
+                if error.class == Class::Quota {
+                    self.meter.used_up(&call);
+                }
+            }
+        }
         self.inner.gate.left(endpoint, false, &answer);
         answer
     }

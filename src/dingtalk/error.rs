@@ -48,11 +48,11 @@ pub struct ApiError {
     /// DingTalk's code, or one word of ours (`timeout`, `connect`, `gateway`).
     pub code: String,
     pub message: String,
-    pub request_id: Option<Box<str>>,
+    pub request_id: Option<Box<String>>,
     /// How long to wait before a repetition makes sense, where the answer says or the limit is known.
     pub retry_after: Option<Duration>,
     /// The page where the owner mends it.
-    pub page: Option<Box<str>>,
+    pub page: Option<Box<String>>,
 }
 
 /// How far "too many calls" reaches.
@@ -87,6 +87,9 @@ impl fmt::Display for ApiError {
 }
 
 impl ApiError {
+    /// The code of a call that was not made, because the ledger has no room for it.
+    pub const BUDGET: &str = "budget";
+
     /// A failure that this side noticed, without an answer to classify.
     pub fn local(
         endpoint: &'static str,
@@ -139,6 +142,9 @@ impl ApiError {
                 "DingTalk has shut out this computer's address for five minutes, for too many calls; the host waits".to_owned()
             }
             Class::Throttled => "too many calls at once; the host waits and tries again".to_owned(),
+            Class::Quota if self.code == Self::BUDGET => {
+                "wait for next month, or raise `[budget]` if your plan gives more; see docs/budget.md".to_owned()
+            }
             Class::Quota => "the organisation's monthly calls are used up: buy a package or wait for next month".to_owned(),
             Class::Credentials => {
                 "check the client id and secret (open-dev.dingtalk.com, your app, Credentials), without stray spaces"
@@ -200,7 +206,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         class,
         code: answer.code,
         message: redact(&answer.message, &[]),
-        request_id: answer.request_id.map(String::into_boxed_str),
+        request_id: answer.request_id.map(Box::new),
         retry_after,
         page: None,
     })

@@ -124,18 +124,15 @@ impl Gate {
     ) {
         let now = Instant::now();
         let mut state = self.state();
-        let error = match answer {
-            Ok(_) => {
-                if with_token && !state.closed.is_empty() {
-                    for capability in [Capability::Calls, Capability::of(endpoint)] {
-                        if state.closed.remove(&capability).is_some() {
-                            tracing::info!(endpoint, "DingTalk allows this again");
-                        }
+        let Err(error) = answer else {
+            if with_token && !state.closed.is_empty() {
+                for capability in [Capability::Calls, Capability::of(endpoint)] {
+                    if state.closed.remove(&capability).is_some() {
+                        tracing::info!(endpoint, "DingTalk allows this again");
                     }
                 }
-                return;
             }
-            Err(error) => error,
+            return;
         };
         let (capability, believed) = match &error.class {
             Class::Throttled if error.reach() == Reach::Computer => {
@@ -153,7 +150,10 @@ impl Gate {
             // Of the token itself: no call can have one.
             Class::Credentials if with_token => (Capability::Calls, CREDENTIALS),
             Class::Scope(_) if with_token => (Capability::of(endpoint), BELIEVED),
-            Class::Quota | Class::IpNotAllowed if with_token => (Capability::Calls, BELIEVED),
+            // Our own budget is not DingTalk's word, and opens by itself.
+            Class::Quota | Class::IpNotAllowed if with_token && error.code != ApiError::BUDGET => {
+                (Capability::Calls, BELIEVED)
+            }
             // Something else is wrong, or nothing: the next call may ask.
             _ => {
                 for capability in [Capability::Calls, Capability::of(endpoint)] {
@@ -195,7 +195,9 @@ pub(super) fn complete(error: ApiError, client_id: &str) -> ApiError {
         scopes.extend(Capability::of(error.endpoint).scope().map(str::to_owned));
     }
     let page = scopes.first().map(|scope| {
-        format!("https://open-dev.dingtalk.com/appscope/apply?content={client_id}%23{scope}").into()
+        Box::new(format!(
+            "https://open-dev.dingtalk.com/appscope/apply?content={client_id}%23{scope}"
+        ))
     });
     ApiError { class: Class::Scope(scopes), page, ..error }
 }

@@ -12,8 +12,8 @@ use super::client::{Client, join};
 use super::error::{ApiError, Class};
 use super::lenient;
 
-const UPLOAD: &str = "/media/upload";
-const DOWNLOAD: &str = "/v1.0/robot/messageFiles/download";
+pub(super) const UPLOAD: &str = "/media/upload";
+pub(super) const DOWNLOAD: &str = "/v1.0/robot/messageFiles/download";
 
 /// What an upload is, which decides its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::lenient;
 use super::text::{self, ROBOT_LIMIT_BYTES, WEBHOOK_LIMIT_BYTES};
 use crate::message::{Body, ConversationId, StaffId, Webhook};
 
-const WEBHOOK: &str = "sessionWebhook";
+pub(super) const WEBHOOK: &str = "sessionWebhook";
 const TO_PERSON: &str = "/v1.0/robot/oToMessages/batchSend";
 const TO_GROUP: &str = "/v1.0/robot/groupMessages/send";
 

@@ -40,6 +40,13 @@ pub fn since(c: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Past>> {
     c.prepare(&select)?.query_map([since_ms], past)?.collect()
 }
 
+/// Deliveries since then (Unix milliseconds), as far as the journal tells.
+pub fn taken_since(c: &Connection, since_ms: i64) -> rusqlite::Result<u64> {
+    let count = "SELECT count(*) FROM inbox WHERE received_at_ms > ?1";
+    let count: i64 = c.query_row(count, [since_ms], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// Runs that ended with an error or were refused, and why, oldest first.
 pub fn complaints(c: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
     c.prepare_cached(

@@ -43,7 +43,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 const CLAIM: usize = 256;
 
 use desk::{ANSWER, Desk, LATE, Place, Shared};
-pub use history::{Past, complaints, last, of_run, since};
+pub use history::{Past, complaints, last, of_run, since, taken_since};
 
 /// Handle to the journal; cheap to clone.
 #[derive(Clone, Debug)]

@@ -104,19 +104,14 @@ fn text(outages: &[&Outage], late: &[(Past, Message)], lang: Lang) -> String {
             Lang::En => writeln!(text, "… and {more} times more."),
         };
     }
-    match (late.len(), lang) {
-        (0, Lang::Zh) => text.push_str("这段时间里发给我的消息，没有一条补送到。"),
-        (0, Lang::En) => {
-            text.push_str("No message that was sent to me in that time has come since.")
-        }
-        (n, Lang::Zh) => {
-            let _ = write!(text, "有 {n} 条消息晚到：");
-        }
-        (1, Lang::En) => text.push_str("One message came late:"),
-        (n, Lang::En) => {
-            let _ = write!(text, "{n} messages came late:");
-        }
-    }
+    let came = match (late.len(), lang) {
+        (0, Lang::Zh) => "这段时间里发给我的消息，没有一条补送到。".to_owned(),
+        (0, Lang::En) => "No message that was sent to me in that time has come since.".to_owned(),
+        (n, Lang::Zh) => format!("有 {n} 条消息晚到："),
+        (1, Lang::En) => "One message came late:".to_owned(),
+        (n, Lang::En) => format!("{n} messages came late:"),
+    };
+    text.push_str(&came);
     for (past, message) in late.iter().take(LISTED) {
         let at = clock(message.sent_at_ms, "%H:%M");
         let what: String =

@@ -117,6 +117,7 @@ impl Ending {
 impl Sender {
     /// Puts a card into its chat. Where that cannot be, it stays a text that is sent when it ends.
     pub(super) async fn show(&self, card: &Card) {
+        let client = self.client.for_run(card.run());
         let mut attempt = 0;
         if self.wire(card.id()).is_none() {
             return;
@@ -132,7 +133,7 @@ impl Sender {
             let Some(wire) = self.wire(card.id()) else { return };
             self.cards.bucket.take(Call::Frame).await;
             let text = headed(card, &card.frame().text);
-            match self.client.create_and_deliver(&wire, card.to(), &text).await {
+            match client.create_and_deliver(&wire, card.to(), &text).await {
                 Ok(()) => break,
                 // A repeated creation of a card that did get through the first time.
                 Err(error) if error.code == "param.cardAlreadyExist" => break,
@@ -172,6 +173,7 @@ impl Sender {
 
     async fn stream_frames(&self, card: &Card) -> Result<(), ApiError> {
         let wire = self.wire_of(card.id())?;
+        let client = self.client.for_run(card.run());
         let started = Instant::now();
         let mut version = card.subscribe();
         let mut next = Instant::now();
@@ -193,6 +195,11 @@ impl Sender {
             }
             let mut frame = card.frame();
             let call = if frame.ending.is_some() { Call::Final } else { Call::Frame };
+            if call == Call::Frame && !self.outbox.ledger.may_stream() {
+                // What is left of the month is for answers: only its end is shown.
+                sent = Some(frame.version);
+                continue;
+            }
             self.cards.bucket.take(call).await;
             if call == Call::Frame {
                 // Waiting for the bucket, the text has moved on.
@@ -200,14 +207,14 @@ impl Sender {
             }
             if !typing {
                 // Family B must be told before its first frame; repeated until it was heard.
-                typing = self.client.begin_card(&wire, &headed(card, &frame.text)).await.is_ok();
+                typing = client.begin_card(&wire, &headed(card, &frame.text)).await.is_ok();
             }
             if let Some(ending) = frame.ending {
                 return self.finish(card, &wire, &frame, ending).await;
             }
             let text = headed(card, frame.text.trim_end_matches('\n'));
             let guid = Uuid::new_v4().to_string();
-            match self.client.stream_card(&wire, &guid, &text, Phase::Typing).await {
+            match client.stream_card(&wire, &guid, &text, Phase::Typing).await {
                 Ok(()) => {
                     failures = 0;
                     sent = Some(frame.version);
@@ -240,19 +247,21 @@ impl Sender {
         ending: Ending,
     ) -> Result<(), ApiError> {
         let text = headed(card, &frame.text);
-        self.finish_with_retries(wire, &text, ending.phase()).await
+        self.finish_with_retries(card.run(), wire, &text, ending.phase()).await
     }
 
     async fn finish_with_retries(
         &self,
+        run: &str,
         wire: &dingtalk::Card,
         text: &str,
         phase: Phase,
     ) -> Result<(), ApiError> {
+        let client = self.client.for_run(run);
         let guid = Uuid::new_v4().to_string();
         let mut attempt = 0;
         loop {
-            match self.client.finish_card(wire, &guid, text, phase).await {
+            match client.finish_card(wire, &guid, text, phase).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_transient() && attempt < FINAL_TRIES => {
                     attempt += 1;
@@ -346,7 +355,7 @@ impl Sender {
         let finished = match self.wire_of(&card.id) {
             Ok(wire) if card.open => {
                 self.cards.bucket.take(Call::Final).await;
-                self.finish_with_retries(&wire, &text, phase).await
+                self.finish_with_retries(&card.run, &wire, &text, phase).await
             }
             Ok(_) => Err(ApiError::local("card", Class::Gone, "not-shown", "it was never shown")),
             Err(no_template) if card.ending.is_none() => {
@@ -375,7 +384,7 @@ impl Sender {
     }
 
     fn wire(&self, id: &str) -> Option<dingtalk::Card> {
-        let template = self.cards.usable()?;
+        let template = self.cards.usable().filter(|_| self.outbox.ledger.may_stream())?;
         Some(dingtalk::Card {
             id: id.to_owned(),
             template: template.id.clone(),

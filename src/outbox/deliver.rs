@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::budget::{Released, Told, WEBHOOK_RESTS, is_alive};
 use super::card::Card;
 use super::cards::Cards;
 use super::pace::{Pace, Wait};
@@ -29,9 +30,6 @@ use crate::store::now_ms;
 /// for a retry does not count.
 const SIDE_BY_SIDE: usize = 64;
 
-/// A webhook is not used in its last minute: the clocks differ, and an expired one costs a call.
-const WEBHOOK_MARGIN_MS: i64 = 60_000;
-
 /// Webhooks that DingTalk has forgotten before their time; more are not remembered, and cost one call each.
 const DEAD_WEBHOOKS: usize = 1024;
 
@@ -49,6 +47,7 @@ pub(super) struct Sender {
     pub(super) cards: Arc<Cards>,
     pace: Arc<Pace>,
     resting: Arc<Mutex<Resting>>,
+    pub(super) told: Told,
 }
 
 /// Webhooks that are not used although they have not expired.
@@ -111,13 +110,24 @@ impl Outbox {
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
         let cards = Arc::new(Cards::new(template, self.card_calls_per_second));
         let pace = Arc::new(Pace::new(self.timing.clone()));
-        let sender = Sender { outbox: self, client, cards, pace, resting: Arc::default() };
+        let sender = Sender {
+            outbox: self,
+            client,
+            cards,
+            pace,
+            resting: Arc::default(),
+            told: Told::default(),
+        };
         let mut deliveries = JoinSet::new();
         let mut streams = JoinSet::new();
         for card in sender.cut_short().await {
             streams.spawn(sender.clone().end_cut_short(card));
         }
         let outbox = sender.outbox.clone();
+        let mut opened = outbox.ledger.opened();
+        if outbox.ledger.has_room() {
+            streams.spawn(outbox.clone().release(Released::All));
+        }
         let mut later: BTreeMap<(Instant, i64), Turn> = BTreeMap::new();
         let mut deadline: Option<Instant> = None;
         loop {
@@ -159,11 +169,19 @@ impl Outbox {
                 Some(ended) = streams.join_next() => if let Err(error) = ended {
                     tracing::error!(%error, "a card broke off; it is ended after the next start");
                 },
+                Ok(()) = opened.changed(), if deadline.is_none() => {
+                    sender.client.ask_again();
+                    streams.spawn(outbox.clone().release(Released::All));
+                }
+                () = outbox.shared.owner_heard.notified() => { streams.spawn(outbox.clone().release(Released::Notices)); }
                 () = outbox.shared.ready.notified() => {}
                 () = until(next), if next.is_some() && deliveries.len() < SIDE_BY_SIDE => {}
             }
+            // What the month has no room for is told by the ledger.
             for refusal in sender.client.refusals() {
-                outbox.tell_refused(&refusal).await;
+                if refusal.class != Class::Quota {
+                    outbox.tell_refused(&refusal).await;
+                }
             }
         }
         outbox.shared.later.store(later.len(), Ordering::Relaxed);
@@ -358,6 +376,11 @@ impl Sender {
         let hint = error.hint();
         tracing::error!(%error, hint, row = turn.id, "a reply could not be sent; it is parked");
         self.count_attempts(turn.id, row).await;
+        if error.class == Class::Quota {
+            let why = self.reason(&row.run, reply, &error).await;
+            self.ended(turn.id, "parked", Some((why, hint))).await;
+            return Delivered::Settled(None);
+        }
         self.ended(turn.id, "parked", Some((error.to_string(), hint))).await;
         // A file goes as the robot only; that it does not come can be said on the webhook.
         let tell = tell || (!reply.body.fits_webhook() && reply.to.webhook.is_some());
@@ -368,14 +391,17 @@ impl Sender {
     /// One try: the webhook while it lives and is not resting, else as the robot.
     async fn send(&self, turn: &Turn, row: &Row, reply: &Reply) -> Result<(), Failed> {
         let to = &reply.to;
+        let client = self.client.for_run(&row.run);
+        // The owner hears of it even when nothing else may be said.
+        let client = if to.is_notice() { client.owed() } else { client };
+        let webhook = self.webhook_of(reply);
+        let webhook = webhook.filter(|webhook| reply.body.fits_webhook() && is_alive(webhook));
         let mut webhook_error = None;
-        if let Some(webhook) = &to.webhook
-            && reply.body.fits_webhook()
-            && now_ms() < webhook.expires_at_ms - WEBHOOK_MARGIN_MS
+        if let Some(webhook) = &webhook
             && !self.is_resting(&turn.conversation, webhook)
         {
             self.about_to(turn.id, row).await;
-            match self.client.send_webhook(webhook, &reply.body, &reply.at).await {
+            match client.send_webhook(webhook, &reply.body, &reply.at).await {
                 Ok(()) => return Ok(()),
                 Err(error) => match after_webhook(&error) {
                     AfterWebhook::Settle => return Err(Failed::With(error)),
@@ -409,16 +435,34 @@ impl Sender {
         let robot = to.robot_code.as_deref();
         let sent = match (to.kind, &to.staff_id) {
             (ChatKind::Direct, Some(person)) => {
-                self.client.send_to_person(robot, person, &reply.body).await
+                client.send_to_person(robot, person, &reply.body).await
             }
-            _ => self.client.send_to_group(robot, &to.conversation_id, &reply.body).await,
+            _ => client.send_to_group(robot, &to.conversation_id, &reply.body).await,
         };
         let throttled = sent
             .as_ref()
             .err()
             .filter(|error| error.class == Class::Throttled && error.reach() != Reach::Chat);
         self.pace.left(&leave, throttled, sent.is_ok());
-        sent.map(drop).map_err(Failed::With)
+        match sent {
+            // The robot has no calls left, but the webhook only rests for some minutes.
+            Err(error)
+                if error.class == Class::Quota
+                    && webhook.is_some_and(|webhook| {
+                        self.is_resting_a_while(&turn.conversation, &webhook)
+                    }) =>
+            {
+                let class = Class::Throttled;
+                Err(Failed::With(ApiError { class, retry_after: Some(WEBHOOK_RESTS), ..error }))
+            }
+            sent => sent.map(drop).map_err(Failed::With),
+        }
+    }
+
+    /// Whether a webhook will be used again before it expires.
+    fn is_resting_a_while(&self, conversation: &str, webhook: &Webhook) -> bool {
+        let resting = self.resting();
+        resting.conversations.contains_key(conversation) && !resting.dead.contains_key(&webhook.url)
     }
 
     fn is_resting(&self, conversation: &str, webhook: &Webhook) -> bool {

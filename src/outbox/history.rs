@@ -67,3 +67,12 @@ pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Vec<Said>> {
     }
     Ok(said)
 }
+
+/// Calls that may have been made since then (Unix milliseconds), rather too many: whatever was sent, and two frames of each
+/// card that is still open. For a count that was cut off.
+pub fn sent_since(c: &Connection, since_ms: i64) -> rusqlite::Result<u64> {
+    let count = "SELECT (SELECT count(*) FROM outbox WHERE sent_at_ms > ?1)
+                      + (SELECT 2 * count(*) FROM cards WHERE state <> 'closed')";
+    let count: i64 = c.query_row(count, [since_ms], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}

@@ -10,6 +10,7 @@
 //!
 //! Knows nothing of Lua, nor of how the message came in.
 
+mod budget;
 mod card;
 mod cards;
 mod deliver;
@@ -31,6 +32,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::budget::Ledger;
 use crate::config::redact;
 use crate::dingtalk::text;
 use crate::message::Address;
@@ -46,7 +48,7 @@ pub use card::Card;
 pub use cards::Ended;
 pub use cards::insert_endings;
 pub use deliver::Template;
-pub use history::{Said, of_run};
+pub use history::{Said, of_run, sent_since};
 pub use reaction::Timing;
 pub use rows::{Counts, Unsent, Which, counts, unsent};
 pub use spoken::{Spoken, Words};
@@ -62,6 +64,7 @@ pub struct Outbox {
     card_calls_per_second: f64,
     timing: Timing,
     owner: Option<StaffId>,
+    ledger: Ledger,
     shared: Arc<Shared>,
 }
 
@@ -81,6 +84,8 @@ struct Shared {
     /// Where the owner last wrote from.
     owner_at: Mutex<Option<Address>>,
     told: Mutex<notices::Told>,
+    /// The owner wrote while no call can be made: notices can go there.
+    owner_heard: Notify,
     ready: Notify,
 }
 
@@ -133,6 +138,7 @@ impl Outbox {
             card_calls_per_second: rate::PER_SECOND,
             timing: Timing::default(),
             owner: None,
+            ledger: Ledger::default(),
             shared: Arc::default(),
         };
         outbox.shared.parked.store(usize::try_from(parked).unwrap_or_default(), Ordering::Relaxed);
@@ -146,6 +152,17 @@ impl Outbox {
     #[must_use]
     pub fn with_owner(self, owner: Option<StaffId>) -> Self {
         Self { owner, ..self }
+    }
+
+    /// Keeps to what `ledger` allows.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// The ledger of DingTalk's monthly budgets.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Replaces the times of retries, for tests.

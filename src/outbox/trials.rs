@@ -93,10 +93,12 @@ async fn answer(State(wire): State<Arc<Wire>>, request: Request) -> Response {
         }
     };
     let lines = lines(&said);
-    let code = |robot: &str, errcode: i64| match webhook {
-        true => format!(r#"{{"errcode":{errcode},"errmsg":"no"}}"#).into_response(),
-        false => (StatusCode::BAD_REQUEST, format!(r#"{{"code":"{robot}","message":"no"}}"#))
-            .into_response(),
+    let code = |robot: &str, errcode: i64| {
+        if webhook {
+            return format!(r#"{{"errcode":{errcode},"errmsg":"no"}}"#).into_response();
+        }
+        let refusal = format!(r#"{{"code":"{robot}","message":"no"}}"#);
+        (StatusCode::BAD_REQUEST, refusal).into_response()
     };
     let roll = if wire.kind.load(Ordering::SeqCst) { 0 } else { wire.dice.roll(40) };
     match roll {
@@ -355,9 +357,8 @@ async fn whatever_dingtalk_answers_replies_keep_their_order_and_are_said_once_or
     for seed in first..first + 60 {
         trials.spawn(async move {
             let done = std::panic::AssertUnwindSafe(trial(seed));
-            if futures_util::FutureExt::catch_unwind(done).await.is_err() {
-                panic!("seed {seed}");
-            }
+            let ended = futures_util::FutureExt::catch_unwind(done).await;
+            assert!(ended.is_ok(), "seed {seed}");
         });
         if trials.len() >= 4 {
             trials.join_next().await.unwrap().unwrap();

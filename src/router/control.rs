@@ -15,6 +15,8 @@ pub enum Control {
     Schedules,
     /// `trigger NAME`: run a timer now.
     Trigger(String),
+    /// `usage`: what was used of DingTalk's monthly budgets.
+    Usage,
     /// `parked`, `parked retry ID`, `parked drop ID`: replies that could not be sent.
     Parked(Parked),
     /// `lock`: refuse everything until unlocked locally.
@@ -93,6 +95,7 @@ fn word(typed: &str) -> Option<Control> {
         "runs" | "任务" => Control::Runs,
         "schedules" | "定时" => Control::Schedules,
         "trigger" | "触发" => Control::Trigger(String::new()),
+        "usage" | "用量" => Control::Usage,
         "parked" | "搁置" => Control::Parked(Parked::List),
         "lock" | "锁定" => Control::Lock,
         "help" | "帮助" => Control::Help(None),

@@ -491,6 +491,10 @@ async fn background(
     let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let clock = vm.scope.host().clock();
     let run = Run::on_clock(clock, id, None, None, limits, CancellationToken::new());
+    if let Ok(outbox) = vm.scope.host().outbox() {
+        let handler = format!("{}: {}", vm.path(), vm.registrations()[index].title());
+        outbox.ledger().begins(run.id(), &handler, "");
+    }
     let ended = drive(vm, &run, index, given).await;
     let posts = run.take_pending();
     if !posts.is_empty()

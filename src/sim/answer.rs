@@ -1,11 +1,16 @@
 //! How DingTalk says no: the shapes of protocol A.3 to A.5, each with its real status and wording.
 
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::faults::HttpFaultKind;
@@ -160,9 +165,12 @@ impl Refusal {
     pub(super) fn from_fault(kind: &HttpFaultKind, path: &str, client_id: &str) -> Option<Self> {
         let host = Host::of(path);
         Some(match kind {
-            // `Lost` is suffered after the call; the last two are for files, which are no calls.
+            // Carried out; what becomes of the answer is said by `after`.
             HttpFaultKind::Slow { .. }
             | HttpFaultKind::Lost
+            | HttpFaultKind::Hang
+            | HttpFaultKind::Drip
+            // These are for files, which are no calls.
             | HttpFaultKind::Endless
             | HttpFaultKind::Redirect { .. } => {
                 return None;
@@ -199,14 +207,53 @@ impl IntoResponse for Refusal {
             RefusalBody::Text { content_type, text } => {
                 (status, [(header::CONTENT_TYPE, content_type)], text).into_response()
             }
-            RefusalBody::Reset => {
-                // A body that fails before its first byte: the server cuts the connection.
-                let failing =
-                    futures_util::stream::once(async { Err::<bytes::Bytes, _>("reset on demand") });
-                (StatusCode::OK, axum::body::Body::from_stream(failing)).into_response()
-            }
+            RefusalBody::Reset => reset(),
         }
     }
+}
+
+/// What the caller hears of a call that was carried out under a fault.
+pub(super) async fn after(
+    fault: Option<&HttpFaultKind>,
+    answer: Response,
+    stop: CancellationToken,
+) -> Response {
+    match fault {
+        Some(HttpFaultKind::Lost) => reset(),
+        Some(HttpFaultKind::Hang) => {
+            stop.cancelled().await;
+            reset()
+        }
+        Some(HttpFaultKind::Drip) => drip(answer, stop).await,
+        _ => answer,
+    }
+}
+
+/// A body that fails before its first byte: the server cuts the connection.
+fn reset() -> Response {
+    let failing = futures_util::stream::once(async { Err::<Bytes, _>("reset on demand") });
+    (StatusCode::OK, Body::from_stream(failing)).into_response()
+}
+
+/// The same answer, a byte at a time; the last one is kept back until the simulator stops.
+async fn drip(answer: Response, stop: CancellationToken) -> Response {
+    const BETWEEN: Duration = Duration::from_millis(100);
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let dripping = futures_util::stream::unfold((whole, stop), |(mut rest, stop)| async move {
+        if rest.len() <= 1 {
+            stop.cancelled().await;
+            return None;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(BETWEEN) => {}
+        }
+        let drop = rest.split_to(1);
+        Some((Ok::<_, std::convert::Infallible>(drop), (rest, stop)))
+    });
+    Response::from_parts(parts, Body::from_stream(dripping))
 }
 
 /// Request ids of the new API are upper-case UUIDs.

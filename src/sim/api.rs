@@ -17,6 +17,7 @@ use super::answer::Host;
 use super::answer::Outcome;
 use super::answer::Refusal;
 use super::answer::RefusalBody;
+use super::answer::after;
 use super::call::Call;
 use super::faults::ActiveFaults;
 use super::faults::HttpFaultKind;
@@ -53,25 +54,26 @@ pub(super) async fn dispatch(
         tokio::time::sleep(ActiveFaults::delay(fault)).await;
     }
     let upload = if call.path == "/media/upload" { Some(media::read(&call).await) } else { None };
-    let lost = fault == Some(HttpFaultKind::Lost);
-    let mut world = shared.world();
-    let outcome = match fault
-        .and_then(|fault| Refusal::from_fault(&fault, &call.path, &world.app.client_id))
-    {
-        Some(refusal) => Err(refusal),
-        None => match upload {
-            Some(upload) => world.upload(&call, upload),
-            None => world.answer(&call),
-        },
+    let outcome = {
+        let mut world = shared.world();
+        let refusal = fault
+            .as_ref()
+            .and_then(|fault| Refusal::from_fault(fault, &call.path, &world.app.client_id));
+        let outcome = match refusal {
+            Some(refusal) => Err(refusal),
+            None => match upload {
+                Some(upload) => world.upload(&call, upload),
+                None => world.answer(&call),
+            },
+        };
+        world.end(&call, &outcome);
+        outcome
     };
-    world.end(&call, &outcome);
-    if lost {
-        return Refusal { status: 0, body: RefusalBody::Reset }.into_response();
-    }
-    match outcome {
+    let answer = match outcome {
         Ok(value) => axum::Json(value).into_response(),
         Err(refusal) => refusal.into_response(),
-    }
+    };
+    after(fault.as_ref(), answer, shared.stop.clone()).await
 }
 
 impl World {

@@ -1,6 +1,6 @@
 //! Faults on demand: what an order may ask for, what is armed now, and what happens to the next call or frame.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,12 +38,14 @@ pub struct FaultOrder {
     pub expire_codes: bool,
     /// `messageFiles/download` hands out this address instead of its own; `""` ends it.
     pub download_url: Option<String>,
-    /// The next so many card deliveries fail, inside a 200.
+    /// The next so many deliveries of cards, and messages to people, reach nobody: said inside a 200.
     pub fail_delivery: Option<u32>,
     /// `connections/open` hands out this endpoint instead of its own; `""` ends it.
     pub endpoint: Option<String>,
     /// Card clicks arrive twice.
     pub duplicate_clicks: Option<bool>,
+    /// The `content` of messages arrives as JSON text instead of an object, as it was seen to.
+    pub content_as_text: Option<bool>,
 }
 
 /// One armed rule for calls of the bot. (`deny_unknown_fields` does not go together with `flatten`.)
@@ -55,14 +57,20 @@ pub struct HttpFault {
     /// So many calls, then it is over; absent: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
+    /// For so long from the order on, then it is over; absent: until cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
     #[serde(flatten)]
     pub kind: HttpFaultKind,
+    /// When `for_ms` is over, once it is armed.
+    #[serde(skip)]
+    until: Option<Instant>,
 }
 
 impl HttpFault {
     /// A rule for every path, until cleared.
     pub fn new(kind: HttpFaultKind) -> Self {
-        Self { path: String::new(), calls: None, kind }
+        Self { path: String::new(), calls: None, for_ms: None, kind, until: None }
     }
 
     #[must_use]
@@ -75,6 +83,15 @@ impl HttpFault {
     pub fn calls(mut self, calls: u32) -> Self {
         self.calls = Some(calls);
         self
+    }
+
+    #[must_use]
+    pub fn lasting(self, time: Duration) -> Self {
+        Self { for_ms: Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)), ..self }
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 }
 
@@ -105,10 +122,14 @@ pub enum HttpFaultKind {
     IpNotAllowed,
     /// 400 `param.contentUnsafe`.
     ContentUnsafe,
-    /// No answer at all: the connection is closed, and nothing was done.
+    /// No answer at all, and nothing was done: the connection is closed.
     Reset,
-    /// It is done, and then the connection is closed without an answer.
+    /// The call is carried out, and its answer is lost: the connection is closed.
     Lost,
+    /// The call is carried out, and no answer ever comes.
+    Hang,
+    /// The proper answer, a byte at a time, without its end.
+    Drip,
     /// Of a file: sent, a little at a time, and never done.
     Endless,
     /// Of a file: it is somewhere else.
@@ -129,6 +150,8 @@ pub struct ActiveFaults {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download_url: Option<String>,
     pub duplicate_clicks: bool,
+    #[serde(default)]
+    pub content_as_text: bool,
 }
 
 impl ActiveFaults {
@@ -137,13 +160,18 @@ impl ActiveFaults {
         if order.clear {
             *self = Self::default();
         }
-        self.http.extend(order.http.iter().cloned());
+        let now = Instant::now();
+        self.http.extend(order.http.iter().cloned().map(|fault| HttpFault {
+            until: fault.for_ms.and_then(|ms| now.checked_add(Duration::from_millis(ms))),
+            ..fault
+        }));
         set(&mut self.duplicate, order.duplicate);
         set(&mut self.drop, order.drop);
         set(&mut self.reorder, order.reorder);
         set(&mut self.zombie, order.zombie);
         set(&mut self.fail_delivery, order.fail_delivery);
         set(&mut self.duplicate_clicks, order.duplicate_clicks);
+        set(&mut self.content_as_text, order.content_as_text);
         if let Some(endpoint) = &order.endpoint {
             self.endpoint = Some(endpoint.clone()).filter(|endpoint| !endpoint.is_empty());
         }
@@ -154,6 +182,7 @@ impl ActiveFaults {
 
     /// Returns what this call has to suffer, and counts it down.
     pub(super) fn for_call(&mut self, path: &str) -> Option<HttpFaultKind> {
+        self.http.retain(|fault| !fault.is_over());
         let index = self.http.iter().position(|fault| path.starts_with(&fault.path))?;
         let fault = &mut self.http[index];
         let kind = fault.kind.clone();
@@ -201,6 +230,19 @@ mod tests {
         assert_eq!(faults.for_call("/v1.0/card/instances"), Some(HttpFaultKind::Throttle));
         assert_eq!(faults.for_call("/v1.0/card/streaming"), Some(HttpFaultKind::Throttle));
         assert_eq!(faults.for_call("/v1.0/card/streaming"), None);
+    }
+
+    #[test]
+    fn a_rule_that_lasts_a_while_is_over_after_it() {
+        let mut faults = ActiveFaults::default();
+        let lasting =
+            |ms| HttpFault::new(HttpFaultKind::Throttle).lasting(Duration::from_millis(ms));
+        faults.arm(&FaultOrder {
+            http: vec![lasting(0), lasting(u64::MAX)],
+            ..FaultOrder::default()
+        });
+        assert_eq!(faults.for_call("/v1.0/card"), Some(HttpFaultKind::Throttle));
+        assert_eq!(faults.http.len(), 1, "the first one is over");
     }
 
     #[test]

@@ -263,6 +263,9 @@ impl World {
                 data["originalProcessQueryKey"] = json!(key);
             }
         }
+        if self.faults.content_as_text && data["content"].is_object() {
+            data["content"] = json!(data["content"].to_string());
+        }
         data
     }
 

@@ -11,6 +11,7 @@ use super::answer::Refusal;
 use super::call::Call;
 use super::call::text;
 use super::call::texts;
+use super::faults;
 use super::messages::new_query_key;
 use super::people::direct_chat;
 use super::posts::Post;
@@ -61,6 +62,11 @@ impl World {
         }
         let post = self.robot_post(&body)?;
         let key = new_query_key();
+        if faults::take(&mut self.faults.fail_delivery) {
+            return Ok(
+                json!({ "processQueryKey": key, "invalidStaffIdList": [], "flowControlledStaffIdList": people }),
+            );
+        }
         let mut unknown = Vec::new();
         for id in people {
             match self.organisation.person_by(&id, 1) {

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_deliveries.sql"),
     include_str!("migrations/0005_outages.sql"),
     include_str!("migrations/0006_outbox_attempts.sql"),
+    include_str!("migrations/0007_budget.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

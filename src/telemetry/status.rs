@@ -25,6 +25,7 @@ pub struct Status {
     pub updated_at_ms: i64,
     #[serde(flatten)]
     pub connection: Connection,
+    pub budget: Budget,
     pub scripts_dir: PathBuf,
     pub scripts: Vec<Script>,
     pub runs: Runs,
@@ -73,6 +74,29 @@ impl Connection {
     pub fn is_up(&self) -> bool {
         self.state == Self::CONNECTED
     }
+}
+
+/// DingTalk's monthly budgets, as counted here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Budget {
+    /// `2026-11`, by the calendar of China.
+    pub month: String,
+    pub api_calls: Spent,
+    /// Webhook & Stream messages.
+    pub pushes: Spent,
+    /// Whether cards may stream.
+    pub may_stream: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    pub used: u64,
+    /// `None`: no limit.
+    pub limit: Option<u64>,
+    /// Whether DingTalk itself says that nothing is left.
+    pub refused: bool,
 }
 
 /// Counts of runs.

@@ -25,6 +25,7 @@ use super::stream::Timing;
 use super::wake::slept;
 use crate::dingtalk::Ack;
 use crate::dingtalk::Frame;
+use crate::dingtalk::Meter;
 use crate::dingtalk::Received;
 use crate::dingtalk::Topic;
 use crate::dingtalk::receive;
@@ -145,6 +146,8 @@ fn add(counter: &AtomicU64) {
 pub(super) struct Socket {
     pub(super) id: u64,
     pub(super) inbox: Inbox,
+    /// Counts every business frame, duplicates too: DingTalk counts what it pushes.
+    pub(super) meter: Arc<dyn Meter>,
     pub(super) timing: Timing,
     pub(super) counters: Arc<Counters>,
     pub(super) news: mpsc::Sender<News>,
@@ -317,7 +320,9 @@ impl Socket {
                     Topic::Event => Ack::event,
                     _ => Ack::robot,
                 };
-                match receive(&frame) {
+                let received = receive(&frame);
+                self.meter.received(received.as_ref());
+                match received {
                     Ok(Received::Inbound(inbound)) => {
                         let ack = id.as_deref().map(ack);
                         let later =

@@ -183,6 +183,7 @@ impl Stream {
                     let socket = Socket {
                         id,
                         inbox: self.inbox.clone(),
+                        meter: Arc::clone(self.client.meter()),
                         timing: Timing { silence, ..self.timing.clone() },
                         counters: self.counters.clone(),
                         news: told.clone(),

@@ -20,12 +20,14 @@ use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
 use crate::config::redact;
+use crate::dingtalk::Push;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::message::Address;
 use crate::message::Body;
+use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
 use crate::message::Reply;
@@ -282,6 +284,8 @@ impl Dispatch {
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
+        // What the host itself says is counted for whoever wrote.
+        self.outbox.ledger().begins(&row.run, "", message.sender.key());
         // One moment of the scripts: routes and the functions they lead to belong together.
         let snapshot = self.library.snapshot();
         let routes = snapshot.routes();
@@ -296,6 +300,9 @@ impl Dispatch {
                 return self.refuse(row, message, &why, lang);
             }
         };
+        if actor.is_owner() && message.chat.kind == ChatKind::Direct {
+            self.outbox.heard_owner(message);
+        }
         if matches!(decided.verdict, Verdict::Answer) {
             if self.dialogs.answer(&lane, &message.text) {
                 let handler = Some("answer".to_owned());
@@ -311,6 +318,9 @@ impl Dispatch {
                 Verdict::Control(control @ (Control::Schedules | Control::Trigger(_))) => {
                     let text = self.timers(&control, &actor, lang).await;
                     return Outcome::saying(message, text);
+                }
+                Verdict::Control(Control::Usage) => {
+                    return Outcome::saying(message, self.usage(&actor, lang).await);
                 }
                 Verdict::Control(Control::Parked(order)) => {
                     let text = self.parked(&order, message, &actor, lang).await;
@@ -393,6 +403,12 @@ impl Dispatch {
             }
             return Some(outcome);
         }
+        self.outbox.ledger().answers(
+            &row.run,
+            Push::Message,
+            handler.title(),
+            message.sender.key(),
+        );
         let mut limits = self.limits;
         if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
         {
@@ -523,6 +539,7 @@ impl Dispatch {
                 if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
             }
             Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
+            Control::Usage => unreachable!("answered by `usage`"),
             Control::Parked(_) => unreachable!("answered by `parked`"),
             Control::Lock => phrases::not_yet("lock", lang),
             Control::Help(_) => self

@@ -16,6 +16,7 @@ mod running;
 mod runtime;
 mod schedules;
 mod turns;
+mod usage;
 
 pub use dispatch::{Dispatch, Places};
 pub use late::Late;
@@ -24,3 +25,4 @@ pub use phrases::interrupted;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;
 pub use turns::Turns;
+pub use usage::tell_owner_of_budgets;

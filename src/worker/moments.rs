@@ -14,11 +14,13 @@ use super::dispatch::{Dispatch, Outcome};
 use super::running::Entry;
 use crate::api::Run;
 use crate::api::moment;
+use crate::dingtalk::Push;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::message::CardAction;
 use crate::message::ConversationId;
 use crate::message::Event;
+use crate::message::Inbound;
 use crate::message::Person;
 use crate::message::StaffId;
 use crate::outbox::Post;
@@ -91,6 +93,14 @@ impl Dispatch {
                 };
                 let (clock, stop) = (edition.generation().clock(), CancellationToken::new());
                 let run = Run::on_clock(clock, id, None, role.clone(), self.limits, stop);
+                let name = format!("{}: {}", edition.script(), registration.title());
+                let ledger = self.outbox.ledger();
+                match &row.inbound {
+                    Inbound::CardAction(_) if index == 0 => {
+                        ledger.answers(&row.run, Push::Click, &name, person.as_str());
+                    }
+                    _ => ledger.begins(run.id(), &name, person.as_str()),
+                }
                 let entry = Entry {
                     run,
                     person: person.clone(),

@@ -14,8 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::message::Address;
 use crate::message::Body;
-use crate::message::ChatKind;
-use crate::message::ConversationId;
 use crate::message::Reply;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
@@ -112,16 +110,8 @@ impl Streaks {
     }
 }
 
-fn to_owner(owner: &StaffId, text: String) -> Post {
-    let to = Address {
-        // A lane of its own in the outbox; the robot API goes by the staff id.
-        conversation_id: ConversationId::new(format!("owner:{owner}")),
-        kind: ChatKind::Direct,
-        staff_id: Some(owner.clone()),
-        robot_code: None,
-        webhook: None,
-    };
-    Post::Reply(Reply { to, body: Body::Text { text }, at: Vec::new() })
+pub(super) fn to_owner(owner: &StaffId, text: String) -> Post {
+    Post::Reply(Reply { to: Address::notice(owner), body: Body::Text { text }, at: Vec::new() })
 }
 
 fn notice(report: &Report, broken: &mut HashSet<String>) -> Option<String> {

@@ -128,9 +128,14 @@ pub(super) fn waits(lang: Lang) -> &'static str {
 /// Beside help, for those who may.
 pub(super) fn timers_help(lang: Lang) -> &'static str {
     lang.pick(
-        "定时：查看定时任务 · 触发 名字：立即运行一个",
-        "schedules: what runs by the clock · trigger NAME: run one of them now",
+        "定时：查看定时任务 · 触发 名字：立即运行一个 · 用量：本月额度",
+        "schedules: what runs by the clock · trigger NAME: run one of them now · usage: the month's budgets",
     )
+}
+
+pub(super) fn no_ledger(lang: Lang) -> String {
+    lang.pick("现在读不到用量，请稍后再试。", "The ledger cannot be read now; try again later.")
+        .to_owned()
 }
 
 /// The owner asks for replies that could not be sent, and there are none, or not that one.

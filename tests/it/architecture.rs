@@ -14,6 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "access",
             "api",
+            "budget",
+            "clock",
             "config",
             "console",
             "dingtalk",
@@ -34,12 +36,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transport", &["config", "dingtalk", "inbox", "message"]),
     ("inbox", &["message", "store"]),
     ("access", &["config", "message", "store"]),
+    ("budget", &["clock", "config", "dingtalk", "router", "store"]),
     ("router", &["message"]),
     (
         "worker",
         &[
-            "access", "api", "clock", "config", "inbox", "message", "outbox", "router", "script",
-            "store",
+            "access", "api", "budget", "clock", "config", "dingtalk", "inbox", "message", "outbox",
+            "router", "script", "store",
         ],
     ),
     (
@@ -64,8 +67,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"],
     ),
+    ("outbox", &["budget", "config", "dingtalk", "message", "store"]),
     ("outage", &["config", "inbox", "message", "outbox", "router", "store", "transport"]),
-    ("outbox", &["config", "dingtalk", "message", "store"]),
     ("dingtalk", &["config", "message"]),
     ("timer", &["inbox", "message", "store"]),
     ("store", &["clock", "config", "message"]),

@@ -28,6 +28,7 @@ mod home;
 mod host;
 mod newcomer;
 mod page;
+mod reliability;
 mod reload;
 mod replay;
 mod rest;

@@ -311,6 +311,7 @@ fn meaning(control: &Control) -> String {
         Control::Runs => "lists what runs".to_owned(),
         Control::Schedules => "lists what runs by the clock, for admins".to_owned(),
         Control::Trigger(name) => format!("runs the timer `{name}` now, for admins"),
+        Control::Usage => "tells what was used of DingTalk's monthly budgets".to_owned(),
         Control::Parked(_) => "deals with replies that could not be sent, for admins".to_owned(),
         Control::Lock => "refuses everything until unlocked".to_owned(),
         Control::Help(_) => "tells what there is".to_owned(),

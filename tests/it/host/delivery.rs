@@ -9,16 +9,12 @@ use moonbell::config::Config;
 use moonbell::dingtalk::Client;
 use moonbell::message::{Address, Body, ChatKind, ConversationId, Reply};
 use moonbell::outbox::{Outbox, Post, Timing};
-use moonbell::sim::{CardState, FaultOrder, HttpFaultKind, MessageKind};
+use moonbell::sim::{CardState, HttpFaultKind, MessageKind};
 use moonbell::store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::stage::{ALICE, BOB, LINA, OWNER, PATIENCE, Setup, count};
-
-const WEBHOOK: &str = "/robot/sendBySession";
-const TO_PERSON: &str = "POST /v1.0/robot/oToMessages/batchSend";
-const TO_GROUP: &str = "POST /v1.0/robot/groupMessages/send";
+use super::stage::{ALICE, OWNER, PATIENCE, Setup, count};
 
 /// A DingTalk that never says what became of a message: counts how often it is told.
 async fn silent_dingtalk() -> (url::Url, Arc<AtomicU32>, JoinSet<()>) {
@@ -77,120 +73,6 @@ async fn a_reply_whose_fate_nobody_tells_is_repeated_five_times_and_not_for_a_da
     assert_eq!(calls.load(Ordering::SeqCst), 5);
     stop.cancel();
     running.join_next().await.unwrap().unwrap();
-}
-
-/// Webhooks that the host does not use, because they end within a minute.
-fn without_webhooks() -> Setup {
-    Setup::new().sim(|options| options.clocks.webhook = Duration::from_secs(30))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_forgotten_is_fetched_once_more_and_the_answer_arrives() {
-    let host = without_webhooks().start().await;
-    host.say(ALICE, "echo one");
-    host.until("the first answer", |seen| seen.to(ALICE) == ["one"]).await;
-    let before = host.look(|seen| seen.state.counters.tokens_issued);
-    host.sim.faults(&FaultOrder { expire_tokens: true, ..FaultOrder::default() });
-    // Together: one of them asks, the others wait for its answer.
-    for person in [ALICE, BOB, LINA, OWNER] {
-        host.say(person, "echo two");
-    }
-    host.until("every answer", |seen| {
-        seen.all().iter().filter(|text| **text == "two").count() == 4
-    })
-    .await;
-    let after = host.look(|seen| seen.state.counters.tokens_issued);
-    assert_eq!(after - before, 1, "one token for everybody");
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn when_the_webhook_is_gone_the_robot_answers() {
-    let host = Setup::new().start().await;
-    let gate = host.hold("one");
-    host.say(ALICE, "hold one");
-    host.entered(&["one"]).await;
-    let group_gate = host.hold("two");
-    host.say_in(0, BOB, "hold two");
-    host.entered(&["two"]).await;
-    host.sim.faults(&FaultOrder { expire_webhooks: true, ..FaultOrder::default() });
-    gate.open();
-    group_gate.open();
-    host.until("both answers", |seen| {
-        seen.to(ALICE) == ["released one"] && seen.in_group(0) == ["released two"]
-    })
-    .await;
-    host.look(|seen| {
-        let calls = &seen.state.counters.calls;
-        assert_eq!((calls.get(TO_PERSON), calls.get(TO_GROUP)), (Some(&1), Some(&1)), "{calls:?}");
-    });
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_that_is_about_to_end_is_not_tried() {
-    let host = without_webhooks().start().await;
-    host.say(ALICE, "echo direct");
-    host.say_in(1, BOB, "echo group");
-    host.until("both answers", |seen| {
-        seen.to(ALICE) == ["direct"] && seen.in_group(1) == ["group"]
-    })
-    .await;
-    host.look(|seen| {
-        let calls = &seen.state.counters.calls;
-        assert!(calls.keys().all(|call| !call.contains(WEBHOOK)), "{calls:?}");
-    });
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_passes_delays_an_answer_and_neither_loses_nor_repeats_it() {
-    let kinds = [
-        ("throttled", HttpFaultKind::Throttle),
-        ("busy", HttpFaultKind::Busy),
-        ("a gateway's 502", HttpFaultKind::Status { status: 502 }),
-        ("a page of HTML", HttpFaultKind::Html),
-        ("a reset", HttpFaultKind::Reset),
-    ];
-    for (name, kind) in kinds {
-        // The robot's way has no other to change to.
-        let host = without_webhooks().start().await;
-        host.fail("/v1.0/robot", kind.clone(), 2);
-        host.say(ALICE, "echo one");
-        host.say(ALICE, "echo two");
-        host.until(name, |seen| seen.to(ALICE) == ["one", "two"]).await;
-        host.stop().await;
-
-        let host = Setup::new().start().await;
-        host.fail(WEBHOOK, kind, 1);
-        host.say(BOB, "echo three");
-        host.until(name, |seen| seen.to(BOB) == ["three"]).await;
-        let stage = host.stop().await;
-        assert_eq!(stage.journal("SELECT count(*) FROM outbox WHERE state <> 'sent'"), 0, "{name}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_text_over_the_limits_arrives_in_pieces_and_whole() {
-    let long = r#"
-        bot.command("long", function(ctx)
-            local lines = {}
-            for n = 1, 4000 do lines[n] = `line {n} 一二三` end
-            ctx:reply(table.concat(lines, "\n"))
-        end)
-    "#;
-    let expected: Vec<String> = (1..=4000).map(|n| format!("line {n} 一二三")).collect();
-    for setup in [Setup::new(), without_webhooks()] {
-        let host = setup.script("long.luau", long).start().await;
-        host.say(ALICE, "long");
-        host.until("every line, in order", |seen| {
-            let lines: Vec<&str> = seen.to(ALICE).iter().flat_map(|text| text.lines()).collect();
-            lines == expected
-        })
-        .await;
-        host.look(|seen| assert!(seen.to(ALICE).len() > 1));
-        host.stop().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

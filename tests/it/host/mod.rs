@@ -4,6 +4,7 @@
 
 mod access;
 mod around;
+mod budgets;
 mod console;
 mod control;
 mod crash;
@@ -21,6 +22,7 @@ mod offline;
 mod order;
 mod outbox;
 mod process;
+mod protocol;
 mod queues;
 mod reach;
 mod reload;

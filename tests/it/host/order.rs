@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use moonbell::sim::{FaultOrder, WireKind};
-
 use super::stage::{ALICE, BOB, LINA, OWNER, Seen, Setup};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,51 +57,6 @@ async fn a_message_is_acknowledged_before_its_handler_ends() {
     gate.open();
     host.until("both are answered", |seen| seen.to(ALICE) == ["released one", "behind it"]).await;
     host.look(|seen| assert_eq!(seen.state.counters.bad_acks, 0));
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_comes_twice_is_answered_once() {
-    let host = Setup::new().start().await;
-    host.sim.faults(&FaultOrder { duplicate: Some(20), ..FaultOrder::default() });
-    for n in 0..20 {
-        host.say([ALICE, BOB, LINA][n % 3], &format!("trace {n}"));
-    }
-    host.until("every message is answered", |seen| seen.all().len() >= 20).await;
-    // All forty deliveries were taken; what they asked for happened twenty times.
-    host.until("forty acknowledgements", |seen| seen.state.counters.acks >= 40).await;
-    host.say(OWNER, "echo last");
-    host.until("a later message", |seen| seen.to(OWNER) == ["last"]).await;
-    host.look(|seen| assert_eq!(seen.all().len(), 21));
-    assert_eq!(host.lines("ran").len(), 20);
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_comes_again_after_a_restart_is_not_run_again() {
-    let host = Setup::new().start().await;
-    host.say(ALICE, "trace once");
-    host.until("the answer", |seen| seen.to(ALICE) == ["did once"]).await;
-    let pushed =
-        host.sim.wire(0).into_iter().find(|line| {
-            line.kind == WireKind::Frame && line.body.to_string().contains("trace once")
-        });
-    let data = pushed.expect("the frame is in the log").body["data"].clone();
-    let stage = host.stop().await;
-
-    let host = stage.start().await;
-    let acks = host.look(|seen| seen.state.counters.acks);
-    let data: serde_json::Value = match data {
-        serde_json::Value::String(text) => serde_json::from_str(&text).unwrap(),
-        data => data,
-    };
-    assert!(data["msgId"].is_string(), "{data}");
-    host.sim.callback("/v1.0/im/bot/messages/get", &data);
-    host.until("it is acknowledged", |seen| seen.state.counters.acks > acks).await;
-    host.say(BOB, "echo later");
-    host.until("a later message", |seen| seen.to(BOB) == ["later"]).await;
-    host.look(|seen| assert_eq!(seen.to(ALICE), ["did once"]));
-    assert_eq!(host.lines("ran"), ["once"]);
     host.stop().await;
 }
 

@@ -91,6 +91,32 @@ impl Drop for HostProcess {
     }
 }
 
+impl Stage {
+    /// What `moonbell` with these arguments prints, for the settings of the stage.
+    #[track_caller]
+    pub(super) fn says(&self, arguments: &[&str]) -> String {
+        let mut command = bare(self, env!("CARGO_BIN_EXE_moonbell"));
+        command.args(arguments).arg("--config").arg(settings(self));
+        let output = command.stdout(std::process::Stdio::piped()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, once it is as `wanted`.
+    pub(super) async fn until_says(
+        &self,
+        arguments: &[&str],
+        wanted: impl Fn(&str) -> bool,
+    ) -> String {
+        let mut said = String::new();
+        self.until_true("the command says so", || {
+            said = self.says(arguments);
+            wanted(&said)
+        })
+        .await;
+        said
+    }
+}
+
 /// The binary with a settings file that points at the stage; what it says goes to the file `err`.
 pub(super) fn command(stage: &Stage) -> Command {
     let mut command = bare(stage, env!("CARGO_BIN_EXE_moonbell"));
@@ -124,6 +150,7 @@ pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
     let text = format!(
         "[dingtalk]\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
          card_template = {template:?}\n[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n\
+         [budget]\napi_calls = 0\npushes = 0\n\
          [console]\nlisten = \"127.0.0.1:0\"\n\
          [access]\nowner = {OWNER:?}\n[access.roles]\nguest = {:?}\n",
         stage.sim.client_id(),

@@ -9,7 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use moonbell::app::{App, Fatal};
-use moonbell::config::{Access, Config, Secret};
+use moonbell::clock::Clock;
+use moonbell::config::{Access, Budget, Config, Secret};
 use moonbell::message::StaffId;
 use moonbell::sim::{
     CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
@@ -240,6 +241,8 @@ impl Stage {
         config.dingtalk.api_base = self.sim.api_base().parse().unwrap();
         config.dingtalk.oapi_base = self.sim.oapi_base().parse().unwrap();
         config.dingtalk.card_template.clone_from(&self.template);
+        // Many tests say more than a month has room for.
+        config.budget = Budget::unlimited();
         config.console.listen.set_port(0);
         config.access = Access {
             owner: Some(StaffId::new(OWNER)),
@@ -252,7 +255,12 @@ impl Stage {
     }
 
     pub(super) async fn start(self) -> TestHost {
-        let app = App::open(self.config(), "run", None).await.unwrap();
+        self.start_at(Clock::default()).await
+    }
+
+    /// A host whose months are those of `clock`.
+    pub(super) async fn start_at(self, clock: Clock) -> TestHost {
+        let app = App::open_at(self.config(), "run", None, clock).await.unwrap();
         let app = app.timing(self.timing.clone()).places(self.places.unwrap_or_default());
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();

@@ -1,7 +1,5 @@
 //! Whatever the connection does and brings, the host goes on.
 
-use std::time::Duration;
-
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, RawFrame};
 
 use super::stage::{ALICE, BOB, LINA, OWNER, Setup};
@@ -60,27 +58,6 @@ async fn faults_of_the_connection_lose_nothing_and_repeat_nothing() {
         assert_eq!(all, expected);
     });
     assert_eq!(host.lines("ran").len(), expected.len());
-    host.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_has_gone_deaf_is_replaced() {
-    let setup = Setup::new()
-        .sim(|options| options.clocks.ping = Duration::from_millis(200))
-        .timing(|timing| {
-            timing.ping = Duration::from_millis(200);
-            timing.silence = Duration::from_secs(2);
-        });
-    let host = setup.start().await;
-    host.say(ALICE, "echo one");
-    host.until("the first answer", |seen| seen.to(ALICE) == ["one"]).await;
-    host.sim.faults(&FaultOrder { zombie: Some(true), ..FaultOrder::default() });
-    host.say(ALICE, "echo two");
-    host.until("another connection is opened", |seen| seen.state.counters.connections_opened >= 2)
-        .await;
-    host.sim.faults(&FaultOrder { zombie: Some(false), ..FaultOrder::default() });
-    host.until("what was said meanwhile is answered", |seen| seen.to(ALICE) == ["one", "two"])
-        .await;
     host.stop().await;
 }
 

@@ -235,6 +235,41 @@ async fn calls_fail_on_demand_for_as_long_as_ordered() {
 }
 
 #[tokio::test]
+async fn an_answer_can_be_lost_hang_or_trickle_after_the_call_was_carried_out() {
+    let (sim, bot) = start().await;
+    let token = bot.fresh_token().await;
+    let send = json!({
+        "robotCode": bot.robot_code(), "userIds": [OWNER],
+        "msgKey": "sampleText", "msgParam": json!({ "content": "hello" }).to_string(),
+    });
+    let path = "/v1.0/robot/oToMessages/batchSend";
+    let chat = sim.direct_chat(OWNER);
+    for (n, kind) in
+        [HttpFaultKind::Lost, HttpFaultKind::Hang, HttpFaultKind::Drip].into_iter().enumerate()
+    {
+        let http = vec![HttpFault::new(kind.clone()).on(path).calls(1)];
+        sim.faults(&FaultOrder { http, ..FaultOrder::default() });
+        let call = bot.http.post(format!("{}{path}", bot.base)).json(&send);
+        let call = call.header("x-acs-dingtalk-access-token", &token);
+        let whole = async { call.send().await?.bytes().await };
+        let answered = tokio::time::timeout(Duration::from_millis(500), whole).await;
+        // Lost: cut at once. The others are still on their way.
+        let as_ordered = match kind {
+            HttpFaultKind::Lost => matches!(answered, Ok(Err(_))),
+            _ => answered.is_err(),
+        };
+        assert!(as_ordered, "{kind:?}: {answered:?}");
+        assert_eq!(sim.state().replies(&chat).len(), n + 1, "{kind:?}");
+    }
+    // Said inside a 200: it reached nobody.
+    sim.faults(&FaultOrder { fail_delivery: Some(1), ..FaultOrder::default() });
+    let answer = bot.post(path, &send).await;
+    assert_eq!(answer.body["flowControlledStaffIdList"], json!([OWNER]), "{answer:?}");
+    assert_eq!(sim.state().replies(&chat).len(), 3);
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn uploads_are_checked_for_kind_type_and_size() {
     let mut options = Options::default();
     options.limits.upload_bytes = 64;
