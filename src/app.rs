@@ -5,18 +5,20 @@
 
 mod books;
 mod report;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::api::Host;
 use crate::api::Limits;
+use crate::api::Names;
 use crate::api::Processes;
-use crate::api::fs::inbox as received;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
 use crate::budget::Ledger;
@@ -28,19 +30,12 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
-use crate::inbox::Row;
-use crate::message::Address;
-use crate::message::Body;
-use crate::message::Inbound;
-use crate::message::Reply;
 use crate::outage;
-use crate::outbox;
 use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
-use crate::outbox::Post;
 use crate::outbox::Template;
-use crate::router::Lang;
 use crate::router::is_control;
+use crate::script::Background;
 use crate::script::FolderError;
 use crate::script::Keeper;
 use crate::script::Library;
@@ -59,12 +54,13 @@ use crate::worker::LuaRuntime;
 use crate::worker::Places;
 use crate::worker::Running;
 use crate::worker::Turns;
-use crate::worker::interrupted;
+use crate::worker::keep_own_runs;
 use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 use report::Report;
+use sweep::Sweep;
 
 /// Memory of one script's VM.
 const VM_BYTES: usize = 64 << 20;
@@ -77,9 +73,6 @@ const LUA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What closing the journal may take: a disk that answers no more must not hold up the end.
 const CLOSE: Duration = Duration::from_secs(3);
-
-/// How often finished rows of more than a day ago are swept out.
-const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
@@ -142,6 +135,8 @@ pub struct App {
     stream: Stream,
     lua: LuaRuntime,
     processes: Processes,
+    /// Ends of runs that no message started.
+    own: broadcast::Receiver<Arc<Background>>,
     _instances: Vec<Instance>,
 }
 
@@ -178,13 +173,6 @@ impl App {
         let inbox =
             Inbox::open_after(store.clone(), is_control, Some(config.connection.late_after))
                 .await?;
-        let cut = inbox.interrupted(tell_interrupted).await?;
-        if !cut.is_empty() {
-            tracing::warn!(
-                runs = cut.len(),
-                "the last host died with runs under way; they are marked interrupted and their people are told"
-            );
-        }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
         let outbox = Outbox::open(store.clone())
@@ -203,6 +191,7 @@ impl App {
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_secrets(config.secrets.clone())
             .with_owner(config.access.owner.clone())
+            .with_names(names(&inbox))
             .with_client(client.clone());
         let processes = host.processes().clone();
         let dialogs = host.dialogs().clone();
@@ -210,6 +199,9 @@ impl App {
         inbox.answers(move |lane| open.take_next(lane));
         let dir = config.scripts.dir.clone();
         let engine = lua.engine().clone();
+        let live = engine.live();
+        // From before the first hook runs.
+        let own = engine.background();
         // Loading runs the top level of every script.
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
@@ -226,7 +218,22 @@ impl App {
             turns: Turns::default(),
             finish: config.shutdown.deadline,
             places: Places::default(),
+            live,
         };
+        // With the scripts: which of these runs may be run again is for their handlers to say.
+        let recovered = dispatch.recover().await?;
+        if !recovered.interrupted.is_empty() {
+            tracing::warn!(
+                runs = recovered.interrupted.len(),
+                "the last host died with runs under way; they are marked interrupted and their people are told"
+            );
+        }
+        if recovered.again > 0 {
+            tracing::warn!(
+                runs = recovered.again,
+                "the last host died with messages taken up that had not begun, or may be run twice; they run again"
+            );
+        }
         let stream =
             Stream::new(client.clone(), inbox.clone()).late_after(config.connection.late_after);
         let started_at_ms = now_ms();
@@ -245,6 +252,7 @@ impl App {
             stream,
             lua,
             processes,
+            own,
             _instances: instances,
         })
     }
@@ -333,7 +341,15 @@ impl App {
             downstream.spawn(watch.run(stages.aside.clone()));
         }
         let files = self.config.state.dir.join(FILES);
-        downstream.spawn(sweep(self.inbox.clone(), files, stages.aside.clone()));
+        let sweep = Sweep {
+            inbox: self.inbox.clone(),
+            outbox: self.outbox.clone(),
+            history: self.config.history,
+            files,
+        };
+        downstream.spawn(sweep.run(stages.aside.clone()));
+        downstream.spawn(self.dispatch.clone().note_progress(stages.aside.clone()));
+        downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         if let Some(owner) = self.config.access.owner.clone() {
             let (outbox, reports) = (self.outbox.clone(), self.library.reports());
             let runs = self.lua.engine().background();
@@ -433,30 +449,8 @@ struct Stages {
     books: CancellationToken,
 }
 
-async fn sweep(inbox: Inbox, files: std::path::PathBuf, stop: CancellationToken) {
-    loop {
-        let (files, today) = (files.clone(), chrono::Local::now().date_naive());
-        let swept = tokio::task::spawn_blocking(move || received::sweep(&files, today)).await;
-        if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "old files from chats were not swept out");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-        if let Err(error) = inbox.sweep().await {
-            tracing::warn!(%error, "old inbox rows were not swept out");
-        }
-    }
-}
-
-/// Tells the sender of a message that was cut short, in the transaction that marks it.
-fn tell_interrupted(c: &rusqlite::Connection, row: &Row) -> rusqlite::Result<()> {
-    let Inbound::Message(message) = &row.inbound else { return Ok(()) };
-    let lang = Lang::of(&message.text).unwrap_or_default();
-    let text = interrupted(&row.run, &message.text, lang);
-    let reply = Reply { to: Address::from(message), body: Body::Text { text }, at: Vec::new() };
-    // The outbox opens after this and finds the row.
-    let _ = outbox::insert(c, &row.run, &[Post::Reply(reply)])?;
-    Ok(())
+/// Runs that no message started are named as the others are.
+fn names(inbox: &Inbox) -> Names {
+    let inbox = inbox.clone();
+    Names::new(move |_| inbox.name_run())
 }

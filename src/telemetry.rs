@@ -1,9 +1,10 @@
-//! What a host tells its operator: log lines on stderr, and the status file that `moonbell status` reads.
+//! What a host tells its operator: log lines on stderr and in a file, and the status file that `moonbell status` reads.
 //!
 //! A log line reads alone and cannot lie: control characters, terminal escapes and invisible or direction-changing
 //! characters of logged values appear as `\u{…}`, so what a person in a chat typed can neither colour, move nor forge a
 //! line. A message of several lines keeps them, each marked as a continuation. Known secrets never appear: see [`hide`].
 
+pub mod file;
 pub mod status;
 
 use std::fmt::{self, Write as _};
@@ -12,9 +13,13 @@ use std::io::IsTerminal as _;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use crate::config::hide;
 pub use crate::config::redact;
@@ -42,7 +47,7 @@ impl LogError {
     }
 }
 
-/// Sends log lines to stderr: human, coloured only on a terminal and without `NO_COLOR`.
+/// Sends log lines to stderr, and to a file once there is one ([`file::keep`]): human, coloured only on a terminal and without `NO_COLOR`.
 ///
 /// A bare level means our own lines and leaves libraries at `warn`.
 ///
@@ -52,11 +57,19 @@ impl LogError {
 pub fn init(filter: Option<&str>) -> Result<(), LogError> {
     let terminal = std::io::stderr().is_terminal();
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    tracing_subscriber::fmt()
-        .with_env_filter(parse(filter)?)
+    let screen = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(terminal && !no_color)
-        .event_format(Lines { dates: !terminal })
+        .event_format(Lines { dates: !terminal });
+    let kept = tracing_subscriber::fmt::layer()
+        .with_writer(|| file::Kept)
+        .with_ansi(false)
+        .event_format(Lines { dates: true })
+        .with_filter(filter_fn(|_| file::is_kept()));
+    tracing_subscriber::registry()
+        .with(parse(filter)?)
+        .with(screen)
+        .with(kept)
         .try_init()
         .map_err(|_| LogError::Twice)
 }

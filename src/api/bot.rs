@@ -71,6 +71,17 @@ pub struct HandlerOptions {
     pub timeout: Option<Duration>,
     /// Of timers: what people call it by.
     pub name: Option<String>,
+    pub on_crash: OnCrash,
+}
+
+/// What becomes of a run that the end of the host cut short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnCrash {
+    /// Its person is told, and may say `again`.
+    #[default]
+    Tell,
+    /// It is run again by the next host, a few times at most.
+    Retry,
 }
 
 /// What waits for what.
@@ -396,6 +407,14 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
         }
     };
     let timeout = options.duration("timeout")?;
+    let on_crash = match options.string("on_crash")?.as_deref() {
+        None | Some("tell") => OnCrash::Tell,
+        Some("retry") => OnCrash::Retry,
+        Some(other) => {
+            let hint = suggestion(other, &["retry", "tell"]);
+            return Err(misuse(format!("option `on_crash`: unknown value `{other}`{hint}")));
+        }
+    };
     let mut priority = 0;
     if matches {
         let number = options.number("priority")?.unwrap_or(0.0);
@@ -409,7 +428,7 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
             priority = number as i32;
         }
     }
-    Ok(HandlerOptions { help, role, example, queue, priority, timeout, name: None })
+    Ok(HandlerOptions { help, role, example, queue, priority, timeout, name: None, on_crash })
 }
 
 fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {

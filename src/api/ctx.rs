@@ -185,7 +185,7 @@ pub(crate) fn create(
     message: &Message,
     args: &serde_json::Value,
 ) -> LuaResult<Table> {
-    let ctx = lua.create_table_with_capacity(0, 6)?;
+    let ctx = lua.create_table_with_capacity(0, 7)?;
     ctx.raw_set("text", message.text.as_str())?;
     let args = match args {
         serde_json::Value::Null => Value::Table(lua.create_table()?),
@@ -193,6 +193,7 @@ pub(crate) fn create(
     };
     ctx.raw_set("args", args)?;
     ctx.raw_set("run_id", run.id())?;
+    ctx.raw_set("attempt", run.attempt())?;
 
     let user = lua.create_table_with_capacity(0, 3)?;
     user.raw_set("id", message.sender.staff_id.as_ref().map(StaffId::as_str))?;

@@ -74,6 +74,14 @@ fn shown(value: &Value) -> LuaResult<String> {
 
 fn record(scope: &Scope, level: Level, text: &str) {
     let run = scope.run();
+    if let Some(run) = &run {
+        match level {
+            Level::Debug => {}
+            Level::Info => run.note_log("info", text),
+            Level::Warn => run.note_log("warn", text),
+            Level::Error => run.note_log("error", text),
+        }
+    }
     let run = run.as_deref().map(crate::api::Run::id);
     let script: &str = scope.script();
     match level {

@@ -43,6 +43,7 @@ pub mod log;
 mod media;
 pub mod module;
 pub mod moment;
+pub mod notes;
 pub mod options;
 pub mod re;
 pub mod reference;
@@ -74,9 +75,10 @@ pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
 pub use last_words::Stop;
 pub use module::{Class, Module};
+pub use notes::Noted;
 pub use options::Options;
 pub use rest::{Rest, Resting};
-pub use run::{Limit, Limits, Run};
+pub use run::{Limit, Limits, Names, Run};
 pub use shell::process::Processes;
 pub use world::World;
 
@@ -144,6 +146,7 @@ struct Inner {
     clock: Clock,
     world: Option<Arc<dyn World>>,
     waits: Waits,
+    names: Names,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -172,6 +175,7 @@ impl Host {
                 clock: Clock::default(),
                 world: None,
                 waits: Waits::default(),
+                names: Names::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -200,6 +204,19 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.http = http::Caller::new(network);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, which names the runs that no message started in this way.
+    #[must_use]
+    pub fn with_names(&self, names: Names) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.names = names;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What names a run that no message started.
+    pub(crate) fn names(&self) -> &Names {
+        &self.inner.names
     }
 
     /// The same host, whose scripts may write to its owner.

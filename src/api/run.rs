@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
+use crate::api::notes::{Noted, Notes};
+use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
@@ -82,6 +84,33 @@ impl fmt::Display for Limit {
     }
 }
 
+/// How runs are named that no message started: by what started them (`every`), or by a name that nothing else has.
+#[derive(Clone)]
+pub struct Names(Arc<dyn Fn(&str) -> String + Send + Sync>);
+
+impl Names {
+    pub fn new(name: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(name))
+    }
+
+    pub(crate) fn name(&self, what: &str) -> String {
+        (self.0)(what)
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let count = AtomicU64::new(0);
+        Self::new(move |what| format!("{what}-{}", count.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").finish_non_exhaustive()
+    }
+}
+
 /// One run of a handler. Shared by the driver, the host functions and whoever may cancel it.
 pub struct Run {
     id: String,
@@ -101,9 +130,11 @@ pub struct Run {
     pausing_us: AtomicU64,
     /// A host future said "not yet" since the driver last asked.
     waited: AtomicBool,
+    attempt: AtomicU32,
     /// Where it is counted while it only waits.
     resting: OnceLock<Resting>,
     state: Mutex<State>,
+    notes: Mutex<Notes>,
 }
 
 #[derive(Default)]
@@ -156,8 +187,10 @@ impl Run {
             paused_us: AtomicU64::new(0),
             pausing_us: AtomicU64::new(0),
             waited: AtomicBool::new(false),
+            attempt: AtomicU32::new(1),
             resting: OnceLock::new(),
             state: Mutex::default(),
+            notes: Mutex::default(),
         })
     }
 
@@ -292,6 +325,11 @@ impl Run {
         self.pausing_us.load(Ordering::Relaxed) > 0
     }
 
+    /// Since it began.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     fn age_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
@@ -307,6 +345,43 @@ impl Run {
     /// How many replies and cards it has queued since it began.
     pub fn said(&self) -> usize {
         self.state().replied
+    }
+
+    /// Which try this is: more than 1 after a crash.
+    pub fn attempt(&self) -> u32 {
+        self.attempt.load(Ordering::Relaxed)
+    }
+
+    /// Says so, before it begins.
+    pub fn set_attempt(&self, attempt: u32) {
+        self.attempt.store(attempt, Ordering::Relaxed);
+    }
+
+    /// What it has logged, what its programs wrote, and how the last of them ended.
+    pub fn noted(&self) -> Noted {
+        self.notes().noted()
+    }
+
+    /// Grows with each change of [`Run::noted`].
+    pub fn changes(&self) -> u64 {
+        self.notes().changes()
+    }
+
+    pub(crate) fn note_log(&self, level: &str, text: &str) {
+        let at_ms = self.started.clock().now().timestamp_millis();
+        self.notes().log(at_ms, level, text);
+    }
+
+    pub(crate) fn note_output(&self, bytes: &[u8]) {
+        self.notes().output(bytes);
+    }
+
+    pub(crate) fn note_exit(&self, exit: &Exit) {
+        self.notes().exit(exit);
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds Lua time; notes the limits of time that are exceeded now.

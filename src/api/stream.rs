@@ -57,6 +57,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
                 let Some(chunk) = chunk else { break };
                 call.run.count_output(chunk.bytes.len() as u64)?;
                 card.keep(&chunk.bytes).await;
+                call.run.note_output(&chunk.bytes);
                 view.push(&chunk);
                 changed = true;
             }
@@ -69,6 +70,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
         }
     }
     let exit = process.exit().await;
+    call.run.note_exit(&exit);
     view.finish();
     view.show(&card);
     let said = said(&exit, card.lang());

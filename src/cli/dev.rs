@@ -50,6 +50,7 @@ impl Dev {
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let folder = config.scripts.dir.clone();
+        host::keep_log(&config.state.dir);
         host::serve(async |stop, left| {
             let options = Options { port: config.console.listen.port(), ..Options::default() };
             // That address is the page's; the console of a host that plays takes any.

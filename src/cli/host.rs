@@ -1,5 +1,6 @@
 //! What `dev` and `run` share: a runtime, and Ctrl-C.
 
+use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::talk;
 use crate::app;
+use crate::telemetry::file;
 
 /// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,6 +21,13 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Signals this close together are one wish: `timeout` and some terminals send to the process and to its group.
 const ONE_WISH: Duration = Duration::from_millis(300);
+
+/// From now on the log goes to a file in the state folder too. A host without it serves all the same.
+pub(super) fn keep_log(state: &Path) {
+    if let Err(error) = file::keep(state) {
+        tracing::warn!(dir = %state.display(), "there will be no log for `moonbell logs`: {error}");
+    }
+}
 
 /// Runs `work` until it ends. The first Ctrl-C, `SIGTERM` or `SIGHUP` cancels its token, the second one ends at once: what was
 /// under way is in the journal, and the next start says so.

@@ -10,11 +10,13 @@ mod dev;
 mod editor;
 mod explain;
 mod host;
+mod logs;
 mod news;
 mod outbox;
 mod remote;
 mod replay;
 mod run;
+mod runs;
 mod starter;
 mod status;
 mod talk;
@@ -50,6 +52,8 @@ const EXAMPLES: &str = "Examples:
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
   moonbell explain --last      why did, or did not, the last message run?
+  moonbell runs                what ran, and how it ended
+  moonbell logs -f             the log of the host, as it grows
   moonbell status --json       what the running host is doing
   moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
@@ -106,6 +110,8 @@ enum Command {
     Dev(dev::Dev),
     Run(run::Run),
     Status(status::Status),
+    Runs(runs::Runs),
+    Logs(logs::Logs),
     Usage(usage::Usage),
     Outbox(outbox::Outbox),
     Check(check::Check),
@@ -140,6 +146,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Runs(command) => command.run(&cli.global),
+        Command::Logs(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),
         Command::Outbox(command) => command.run(&cli.global),
         Command::Check(command) => command.run(&cli.global),

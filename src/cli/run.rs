@@ -36,6 +36,7 @@ impl Run {
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let folder = config.scripts.dir.clone();
+        host::keep_log(&config.state.dir);
         host::serve(async |stop, left| {
             let app = App::open(config, "run", None).await?;
             left.of(app.left());

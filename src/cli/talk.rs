@@ -8,7 +8,7 @@ use crate::app;
 use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
 use crate::sim;
-use crate::telemetry::{LogError, escape, redact};
+use crate::telemetry::{LogError, escape, file, redact};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;
@@ -74,6 +74,7 @@ pub(super) fn address(name: &str, url: &str) {
 
 /// Prints what happened just now, in step with the log lines around it.
 pub(super) fn now(text: impl fmt::Display) {
+    file::line("info", &text.to_string());
     let _ = writeln!(
         io::stderr(),
         "{} {} {}",
@@ -85,11 +86,13 @@ pub(super) fn now(text: impl fmt::Display) {
 
 /// Prints what went wrong just now while the host runs on; the lines after the first stand under it.
 pub(super) fn failed_now(text: impl fmt::Display) {
+    file::line("error", &text.to_string());
     told_now(&label("error", "\x1b[31;1m"), text);
 }
 
 /// As [`failed_now`], of what works but hardly as meant.
 pub(super) fn warned_now(text: impl fmt::Display) {
+    file::line("warn", &text.to_string());
     told_now(&label(" warn", "\x1b[33m"), text);
 }
 

@@ -45,6 +45,7 @@ impl<'a> Check<'a> {
         self.cards(&mut config);
         self.http(&mut config, need);
         self.folders(&mut config);
+        self.history(&mut config);
         self.access(&mut config, need);
         self.secrets(&mut config, need);
         self.budget(&mut config);
@@ -392,6 +393,17 @@ impl<'a> Check<'a> {
         );
         self.wrong(path, format!("`{path}` cannot be `{}`", text.escape_debug()), &hint);
         None
+    }
+
+    fn history(&mut self, config: &mut Config) {
+        let (least, most) = (Duration::from_mins(1), Duration::from_hours(100 * 365 * 24));
+        if let Some(keep) = self.duration("history.keep", least, most) {
+            config.history.keep = keep;
+        }
+        if let Some(megabytes) = self.count("history.max_mb") {
+            config.history.max_bytes =
+                Some(megabytes.saturating_mul(1 << 20)).filter(|bytes| *bytes > 0);
+        }
     }
 
     fn url(&mut self, path: &'static str) -> Option<Url> {

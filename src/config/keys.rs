@@ -206,6 +206,20 @@ pub(crate) const KEYS: &[Key] = &[
         doc: "Journal, run history, lock. Empty: the platform's data directory. One running moonbell per folder.",
     },
     Key {
+        path: "history.keep",
+        kind: Kind::Duration,
+        default: "\"30d\"",
+        doc: "How long the accounts of runs are kept after their end, with what they said. That a message was seen is \
+              remembered for a day in any case.",
+    },
+    Key {
+        path: "history.max_mb",
+        kind: Kind::Count,
+        default: "512",
+        doc: "The journal's room on disk in megabytes (its file without free room, with what scripts keep in `kv`): past it the \
+              oldest accounts go first. The last 500 runs stay.",
+    },
+    Key {
         path: "access.owner",
         kind: Kind::Text,
         default: "\"\"",

@@ -34,6 +34,7 @@ pub struct Config {
     pub http: Http,
     pub scripts: Scripts,
     pub state: State,
+    pub history: History,
     pub access: Access,
     pub console: Console,
     pub budget: Budget,
@@ -82,6 +83,7 @@ impl Config {
                 private_hosts: Vec::new(),
             },
             state: State::new(state),
+            history: History::default(),
             access: Access::default(),
             console: Console { listen: local(7878) },
             budget: Budget::default(),
@@ -183,6 +185,20 @@ impl State {
 
 /// In the data folder of the user.
 const LOCKS: &str = "locks";
+
+/// How long it is remembered what ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    pub keep: Duration,
+    /// Of the journal; `None`: no limit.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep: Duration::from_hours(30 * 24), max_bytes: Some(512 << 20) }
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Access {

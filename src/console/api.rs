@@ -11,7 +11,10 @@ use super::{Desk, Refused};
 use crate::telemetry::status::Status;
 
 pub(super) fn router() -> Router<Arc<Desk>> {
-    Router::new().route("/status", get(status)).merge(super::outbox::router())
+    Router::new()
+        .route("/status", get(status))
+        .merge(super::outbox::router())
+        .merge(super::runs::router())
 }
 
 /// What `status --json` shows, as it is now.

@@ -12,6 +12,7 @@ mod contact;
 mod guard;
 mod health;
 mod outbox;
+mod runs;
 
 use std::io;
 use std::net::SocketAddr;

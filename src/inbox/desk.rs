@@ -122,7 +122,8 @@ impl Place {
                 lane
             };
             desk.reserved -= 1;
-            desk.started.push(Row { id, run: short_id(id), lane, received_at_ms, inbound });
+            let run = short_id(id);
+            desk.started.push(Row { id, run, lane, received_at_ms, attempt: 1, inbound });
         } else if answers {
             desk.lanes.forget(&lane);
             desk.lanes.push(past(), id);

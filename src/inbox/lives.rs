@@ -49,13 +49,14 @@ impl Host {
         let store = Store::open_scratch(dir.path()).unwrap();
         store.write(move |c| c.execute_batch(TABLES)).await.unwrap();
         let inbox = Inbox::open(store, |text| text == "stop").await.unwrap();
-        let tell = |c: &Connection, row: &Row| {
-            c.execute("INSERT INTO told VALUES (?1)", [row.id]).map(drop)
+        let tell = |c: &Connection, cut: &Cut| {
+            c.execute("INSERT INTO told VALUES (?1)", [cut.row.id])?;
+            Ok(Fate::Interrupted)
         };
-        let interrupted = inbox.interrupted(tell).await.unwrap();
+        let interrupted = inbox.recover(tell).await.unwrap().interrupted;
         let interrupted: BTreeSet<i64> = interrupted.iter().map(|row| row.id).collect();
         assert_eq!(interrupted, *cut, "cut short is what was claimed and had not ended");
-        assert!(inbox.interrupted(tell).await.unwrap().is_empty(), "told twice");
+        assert!(inbox.recover(tell).await.unwrap().interrupted.is_empty(), "told twice");
         Self { dir, inbox, held: Vec::new(), newest: BTreeMap::new() }
     }
 
@@ -83,7 +84,7 @@ impl Host {
             store
                 .write(move |c| {
                     c.execute("INSERT INTO replies VALUES (?1)", [id])?;
-                    complete(c, id, State::Done, None, None)
+                    complete(c, id, &End::new(State::Done))
                 })
                 .await
         }

@@ -5,23 +5,34 @@
 //! runs in order, a slow lane holds up no other, and a person with a thousand waiting messages delays nobody.
 //!
 //! A claim is committed before the row is handed out: with the message itself where its lane is free and the worker has
-//! room, for one fsync instead of two. So a row that is `running` when the host starts was cut short:
-//! [`Inbox::interrupted`] marks it, and nothing is silently run a second time.
+//! room, for one fsync instead of two. So a row that is `running` when the host starts was cut short, and
+//! [`Inbox::recover`] settles it: one whose handler never began ([`Inbox::begin`]) waits again, the others are marked
+//! interrupted, unless the worker knows better. Nothing is silently run a second time.
+//!
+//! A row stays as the account of its run ([`history`]), and is swept by age and size ([`sweep`]). Runs that no message
+//! started get a row with their end.
 //!
 //! Knows nothing of handlers, nor of how the work came in.
 
+mod begun;
 mod desk;
+mod end;
 mod history;
+mod ids;
 mod key;
 #[cfg(test)]
 mod lives;
+mod recover;
+mod sweep;
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 mod trials;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::message::CardAction;
 use crate::message::Inbound;
@@ -30,9 +41,6 @@ use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
-
-/// How long the key of a finished row stays: DingTalk's redeliveries come within minutes, a day covers an outage.
-const KEEP_MS: i64 = 24 * 60 * 60 * 1000;
 
 const QUEUED: &str = "queued";
 const RUNNING: &str = "running";
@@ -43,8 +51,14 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Rows handed out by one claim: enough to fill a commit, few enough to be fair.
 const CLAIM: usize = 256;
 
+use begun::Begun;
 use desk::{ANSWER, Desk, LATE, Place, Shared};
-pub use history::{Past, complaints, last, of_run, since, taken_since};
+use ids::{Ids, short_id};
+
+pub use end::{Account, End, Own, State, complete, note, requeue};
+pub use history::{Filter, Past, complaints, last, list, of_run, since, taken_since, unfinished};
+pub use recover::{Cut, Fate, Recovered};
+pub use sweep::{Keep, Sweep};
 
 /// Handle to the journal; cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,6 +66,12 @@ pub struct Inbox {
     store: Store,
     bypass: fn(&str) -> bool,
     shared: Arc<Shared>,
+    ids: Ids,
+    begun: Arc<Begun>,
+    /// What the host before left, until it is settled.
+    left: Arc<begun::Left>,
+    /// What came before this and has not begun is late; Unix milliseconds.
+    oldest_ms: i64,
 }
 
 /// What became of a delivery.
@@ -70,6 +90,8 @@ pub struct Row {
     pub run: String,
     pub lane: String,
     pub received_at_ms: i64,
+    /// Which try this is: more than 1 after a crash.
+    pub attempt: u32,
     pub inbound: Inbound,
 }
 
@@ -90,29 +112,6 @@ impl Row {
     }
 }
 
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Done,
-    Failed,
-    Cancelled,
-    Interrupted,
-    /// Could not even be tried (unreadable); kept for the owner to look at.
-    Parked,
-}
-
-impl State {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-            Self::Parked => "parked",
-        }
-    }
-}
-
 impl Inbox {
     /// Opens the journal on `store` and finds the rows that still wait.
     ///
@@ -130,22 +129,50 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let limit_ms = late.and_then(|late| i64::try_from(late.as_millis()).ok());
         let oldest = limit_ms.map_or(i64::MIN, |limit| now_ms() - limit);
-        let waiting = store
-            .read(move |c| {
-                c.prepare(
-                    "SELECT id, CASE WHEN received_at_ms < ?1 AND lane NOT LIKE ?2 || '%' THEN ?2 ELSE '' END || lane
-                     FROM inbox WHERE state = 'queued' ORDER BY id",
-                )?
-                .query_map(params![oldest, LATE], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
-                .collect::<rusqlite::Result<Vec<_>>>()
+        let opened = store
+            .write(move |c| {
+                // Rows of an older version have no name before they start.
+                let nameless: Vec<i64> = c
+                    .prepare("SELECT id FROM inbox WHERE state = 'queued' AND run IS NULL")?
+                    .query_map([], |row| row.get(0))?
+                    .collect::<rusqlite::Result<_>>()?;
+                for id in nameless {
+                    c.execute(
+                        "UPDATE inbox SET run = ?2 WHERE id = ?1",
+                        params![id, short_id(id)],
+                    )?;
+                }
+                let waiting = c
+                    // What is tried once more was expected all the while.
+                    .prepare(
+                        "SELECT id, CASE WHEN received_at_ms < ?1 AND attempt = 1 AND lane NOT LIKE ?2 || '%' THEN ?2
+                         ELSE '' END || lane FROM inbox WHERE state = 'queued' ORDER BY id",
+                    )?
+                    .query_map(params![oldest, LATE], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()?;
+                let ids = Ids::open(c)?;
+                let reserved = ids.reserve(c)?;
+                Ok((waiting, ids, reserved))
             })
             .await?;
+        let (waiting, ids, reserved) = opened;
+        ids.reserved(reserved);
         let mut lanes = Lanes::with_urgent(key::is_urgent);
         for (id, lane) in waiting {
             lanes.push(lane, id);
         }
         let desk = Mutex::new(Desk { lanes, ..Desk::default() });
-        Ok(Self { store, bypass, shared: Arc::new(Shared { desk, ..Shared::default() }) })
+        let dir = store.path().parent().map(std::path::Path::to_owned).unwrap_or_default();
+        let (begun, left) = Begun::open(&dir);
+        Ok(Self {
+            store,
+            bypass,
+            shared: Arc::new(Shared { desk, ..Shared::default() }),
+            ids,
+            begun: Arc::new(begun),
+            left: Arc::new(left),
+            oldest_ms: oldest,
+        })
     }
 
     /// Lets messages that `answers` takes, asked once for each with its lane, go past the lane. To be said once.
@@ -169,6 +196,29 @@ impl Inbox {
     /// Takes work in as [`Inbox::accept`] does. One that is `late` waits in a lane of its own and answers no question:
     /// its sender is told, and nothing is run.
     pub async fn accept_as(&self, inbound: Inbound, late: bool) -> Result<Accepted, Error> {
+        let taken = self.take_in(inbound, None, late).await?;
+        Ok(if taken.is_some() { Accepted::New } else { Accepted::Duplicate })
+    }
+
+    /// Takes work in that repeats the run `of`, because somebody said so; returns the name of the new run. `None`: the
+    /// same was taken in before.
+    ///
+    /// # Cancel safety
+    /// As [`Inbox::accept`].
+    pub async fn accept_again(
+        &self,
+        inbound: Inbound,
+        of: String,
+    ) -> Result<Option<String>, Error> {
+        Ok(self.take_in(inbound, Some(of), false).await?.map(short_id))
+    }
+
+    async fn take_in(
+        &self,
+        inbound: Inbound,
+        again: Option<String>,
+        late: bool,
+    ) -> Result<Option<i64>, Error> {
         let key = key::of(&inbound);
         let urgent = |action| self.shared.urgent.get().is_some_and(|urgent| urgent(action));
         let mut lane = match &inbound {
@@ -179,42 +229,101 @@ impl Inbox {
             lane.insert_str(0, LATE);
         }
         let payload = serde_json::to_string(&inbound).expect("our own types have string keys only");
-        let shared = Arc::clone(&self.shared);
-        let may_answer = match &inbound {
-            Inbound::Message(message) => !late && !(self.bypass)(&message.text),
-            Inbound::CardAction(_) | Inbound::Event(_) => false,
-        };
+        let (shared, ids) = (Arc::clone(&self.shared), self.ids.clone());
+        // What is repeated was said before any question that is open now.
+        let may_answer = !late
+            && again.is_none()
+            && match &inbound {
+                Inbound::Message(message) => !(self.bypass)(&message.text),
+                Inbound::CardAction(_) | Inbound::Event(_) => false,
+            };
         let insert = move |c: &Connection| {
             let now = now_ms();
+            // If what follows fails, a reservation that stands alone harms nobody.
+            let reserved = ids.reserve(c)?;
             let place = Place::reserve(shared, lane);
-            let id: i64 = c
-                .prepare_cached("SELECT ifnull(max(id), 0) + 1 FROM inbox")?
-                .query_row([], |row| row.get(0))?;
-            let (state, started_at, run) = if place.starts {
-                (RUNNING, Some(now), Some(short_id(id)))
-            } else {
-                (QUEUED, None, None)
-            };
+            let id = ids.next();
+            let (state, started_at) =
+                if place.starts { (RUNNING, Some(now)) } else { (QUEUED, None) };
             let inserted = c
                 .prepare_cached(
-                    "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, run)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO NOTHING",
+                    "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, run, again)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO NOTHING",
                 )?
-                .execute(params![id, key, place.lane, state, payload, now, started_at, run])?;
+                .execute(params![
+                    id,
+                    key,
+                    place.lane,
+                    state,
+                    payload,
+                    now,
+                    started_at,
+                    short_id(id),
+                    again
+                ])?;
             if inserted == 0 {
                 c.prepare_cached("UPDATE inbox SET deliveries = deliveries + 1 WHERE key = ?1")?
                     .execute([key])?;
-                return Ok(None);
+                return Ok((None, ids, reserved));
             }
-            Ok(Some((place, id, now)))
+            Ok((Some((place, id, now)), ids, reserved))
         };
         // With the commit, not with the answer: a committed row that no lane knows would wait for the next start.
-        let settle = move |kept: Option<(Place, i64, i64)>| {
-            let Some((place, id, now)) = kept else { return Accepted::Duplicate };
+        let settle = move |(kept, ids, reserved): (Option<(Place, i64, i64)>, Ids, Option<i64>)| {
+            ids.reserved(reserved);
+            let (place, id, now) = kept?;
             place.settle(id, now, inbound, may_answer);
-            Accepted::New
+            Some(id)
         };
         self.store.write_one(insert, settle).await
+    }
+
+    /// Marks that the handler of this row begins. To be said before it does anything: after a crash, a row without its
+    /// mark is run as if nothing had happened.
+    pub fn begin(&self, id: i64) {
+        self.begun.mark(id);
+    }
+
+    /// The name of a run that no message started. It gets a row with its end: [`Own`].
+    pub fn name_run(&self) -> String {
+        short_id(self.ids.next())
+    }
+
+    /// Whether names run short that are reserved on disk: [`Inbox::keep_own`] reserves more.
+    pub fn names_are_short(&self) -> bool {
+        self.ids.are_short()
+    }
+
+    /// Cancels a row that waits for its turn. `false`: it does not wait (any more).
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then it waits on.
+    pub async fn cancel(&self, id: i64) -> Result<bool, Error> {
+        let lane: Option<String> = self
+            .store
+            .read(move |c| {
+                let ask = "SELECT lane FROM inbox WHERE id = ?1 AND state = 'queued'";
+                c.query_row(ask, [id], |row| row.get(0)).optional()
+            })
+            .await?;
+        let Some(lane) = lane else { return Ok(false) };
+        // An answer that goes past its lane has one of its own.
+        let past = format!("{ANSWER}{id}");
+        let late = format!("{LATE}{lane}");
+        let lane = {
+            let lanes = &mut self.shared.desk().lanes;
+            let found = [lane, past, late].into_iter().find(|lane| lanes.remove(lane, id));
+            let Some(lane) = found else { return Ok(false) };
+            lane
+        };
+        let end = End::new(State::Cancelled);
+        let written = self.store.write(move |c| complete(c, id, &end)).await;
+        if let Err(error) = written {
+            self.shared.desk().lanes.push(lane, id);
+            self.shared.ready.notify_one();
+            return Err(error);
+        }
+        Ok(true)
     }
 
     /// Waits until there may be something to claim.
@@ -260,15 +369,14 @@ impl Inbox {
             .store
             .write(move |c| {
                 let mut claim = c.prepare_cached(
-                    "UPDATE inbox SET state = 'running', started_at_ms = ?2, run = ?3 WHERE id = ?1
-                     RETURNING payload, received_at_ms",
+                    "UPDATE inbox SET state = 'running', started_at_ms = ?2 WHERE id = ?1
+                     RETURNING payload, received_at_ms, attempt",
                 )?;
                 let now = now_ms();
                 ids.iter()
                     .map(|id| {
-                        let run = short_id(*id);
-                        claim.query_row(params![id, now, run], |row| {
-                            Ok((run.clone(), row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+                        claim.query_row(params![id, now], |row| {
+                            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get(2)?))
                         })
                     })
                     .collect::<rusqlite::Result<Vec<_>>>()
@@ -285,9 +393,10 @@ impl Inbox {
             }
         };
         let mut rows = Vec::with_capacity(taken.len());
-        for ((lane, id), (run, payload, received_at_ms)) in taken.into_iter().zip(claimed) {
+        for ((lane, id), (payload, received_at_ms, attempt)) in taken.into_iter().zip(claimed) {
+            let run = short_id(id);
             match serde_json::from_str(&payload) {
-                Ok(inbound) => rows.push(Row { id, run, lane, received_at_ms, inbound }),
+                Ok(inbound) => rows.push(Row { id, run, lane, received_at_ms, attempt, inbound }),
                 Err(cause) => self.park(id, &run, &lane, cause.to_string()).await,
             }
         }
@@ -297,8 +406,10 @@ impl Inbox {
     /// Keeps a row that cannot be read for the owner to look at. The rows claimed with it go on in any case.
     async fn park(&self, id: i64, run: &str, lane: &str, why: String) {
         tracing::error!(run, why, "an inbox row cannot be read; it is parked");
-        let parked =
-            self.store.write(move |c| complete(c, id, State::Parked, None, Some(&why))).await;
+        let parked = self
+            .store
+            .write(move |c| complete(c, id, &End { error: Some(&why), ..End::new(State::Parked) }))
+            .await;
         if let Err(error) = parked {
             tracing::error!(run, %error, "that could not be noted; it counts as interrupted after the next start");
         }
@@ -343,251 +454,5 @@ impl Inbox {
         // A disk that answers no more must not hold up the end.
         let _ = tokio::time::timeout(SETTLE, settled).await;
         std::mem::take(&mut self.shared.desk().started)
-    }
-
-    /// Marks what was running when the host died, and returns it, so that people can be told.
-    ///
-    /// Call it once, before the first claim. `tell` runs in the same transaction for each row: what it writes (a
-    /// notice) is there if and only if the row is marked.
-    pub async fn interrupted<F>(&self, tell: F) -> Result<Vec<Row>, Error>
-    where
-        F: Fn(&Connection, &Row) -> rusqlite::Result<()> + Send + 'static,
-    {
-        self.store
-            .write(move |c| {
-                let cut: Vec<(i64, String, String, String, i64)> = c
-                    .prepare("SELECT id, run, lane, payload, received_at_ms FROM inbox WHERE state = 'running' ORDER BY id")?
-                    .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?
-                    .collect::<rusqlite::Result<_>>()?;
-                let mut rows = Vec::with_capacity(cut.len());
-                for (id, run, lane, payload, received_at_ms) in cut {
-                    complete(c, id, State::Interrupted, None, Some("the host stopped while this ran"))?;
-                    if let Ok(inbound) = serde_json::from_str(&payload) {
-                        let row = Row { id, run, lane, received_at_ms, inbound };
-                        tell(c, &row)?;
-                        rows.push(row);
-                    }
-                }
-                Ok(rows)
-            })
-            .await
-    }
-
-    /// Forgets rows that ended more than a day ago.
-    pub async fn sweep(&self) -> Result<usize, Error> {
-        self.store
-            .write(|c| {
-                c.prepare_cached("DELETE FROM inbox WHERE ended_at_ms < ?1")?
-                    .execute(params![now_ms() - KEEP_MS])
-            })
-            .await
-    }
-}
-
-/// Marks a row as ended, inside the caller's transaction, so that its replies commit with it.
-pub fn complete(
-    c: &Connection,
-    id: i64,
-    state: State,
-    handler: Option<&str>,
-    error: Option<&str>,
-) -> rusqlite::Result<()> {
-    c.prepare_cached(
-        "UPDATE inbox SET state = ?2, ended_at_ms = ?3, handler = ?4, error = ?5 WHERE id = ?1",
-    )?
-    .execute(params![id, state.as_str(), now_ms(), handler, error])?;
-    Ok(())
-}
-
-/// A run's name for people: short enough to type on a phone, without letters that look alike.
-fn short_id(id: i64) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    // Every step permutes the 2^25 names of five letters, so a name comes back only after 33 million runs.
-    let mut n = id.unsigned_abs().wrapping_mul(0x009e_3779) & ((1 << 25) - 1);
-    n ^= n >> 13;
-    n = n.wrapping_mul(0x0085_ebcb) & ((1 << 25) - 1);
-    n ^= n >> 12;
-    (0..5)
-        .map(|_| {
-            let letter = ALPHABET[usize::try_from(n % 32).expect("below 32")];
-            n /= 32;
-            char::from(letter)
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::Event;
-
-    fn event(id: &str) -> Inbound {
-        Inbound::Event(Event {
-            id: id.into(),
-            kind: "test".into(),
-            born_at_ms: 0,
-            data: serde_json::Value::Null,
-        })
-    }
-
-    async fn open(dir: &tempfile::TempDir) -> Inbox {
-        Inbox::open(Store::open(dir.path()).unwrap(), |_| false).await.unwrap()
-    }
-
-    async fn finish(inbox: &Inbox, row: &Row) {
-        let id = row.id;
-        inbox.store.write(move |c| complete(c, id, State::Done, None, None)).await.unwrap();
-        inbox.release(&row.lane);
-    }
-
-    #[tokio::test]
-    async fn a_repeated_delivery_is_taken_once_even_after_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::New);
-        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
-        drop(inbox);
-        let inbox = open(&dir).await;
-        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
-        assert_eq!(inbox.claim(10).await.unwrap().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_finished_row_is_still_remembered() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        inbox.accept(event("a")).await.unwrap();
-        let row = inbox.claim(1).await.unwrap().remove(0);
-        finish(&inbox, &row).await;
-        inbox.sweep().await.unwrap();
-        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
-    }
-
-    #[tokio::test]
-    async fn what_was_running_at_the_crash_is_interrupted_and_what_waited_still_waits() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        inbox.accept(event("a")).await.unwrap();
-        inbox.accept(event("b")).await.unwrap();
-        let running = inbox.claim(1).await.unwrap().remove(0);
-        drop(inbox);
-        let inbox = open(&dir).await;
-        let cut = inbox.interrupted(|_, _| Ok(())).await.unwrap();
-        assert_eq!(cut.iter().map(|r| &r.run).collect::<Vec<_>>(), [&running.run]);
-        let rest = inbox.claim(10).await.unwrap();
-        assert!(matches!(&rest[..], [Row { inbound: Inbound::Event(e), .. }] if e.id == "b"));
-        assert!(
-            inbox.interrupted(|_, _| Ok(())).await.unwrap().iter().all(|r| r.run == rest[0].run)
-        );
-    }
-
-    #[tokio::test]
-    async fn a_delivery_that_nobody_waits_for_any_more_is_taken_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        {
-            let accept = inbox.accept(event("a"));
-            tokio::pin!(accept);
-            assert!(futures_util::poll!(&mut accept).is_pending());
-        }
-        inbox.ready().await;
-        assert_eq!(inbox.claim(10).await.unwrap().len(), 1);
-        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::Duplicate);
-    }
-
-    #[tokio::test]
-    async fn a_message_that_finds_room_and_its_lane_free_is_claimed_with_its_commit() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        assert!(inbox.claim(2).await.unwrap().is_empty());
-        for id in ["a", "a", "b", "c"] {
-            inbox.accept(event(id)).await.unwrap();
-        }
-        let states = async || {
-            let query = "SELECT group_concat(state || ' ' || ifnull(run, '-'), ', ') FROM inbox";
-            let states =
-                move |c: &Connection| c.query_row(query, [], |row| row.get::<_, String>(0));
-            inbox.store.read(states).await.unwrap()
-        };
-        let (a, b, c) = (short_id(1), short_id(2), short_id(3));
-        assert_eq!(states().await, format!("running {a}, running {b}, queued -"));
-        let started = inbox.claim(2).await.unwrap();
-        assert_eq!(started.iter().map(|row| &row.run).collect::<Vec<_>>(), [&a, &b]);
-        assert!(inbox.claim(0).await.unwrap().is_empty());
-        for row in &started {
-            finish(&inbox, row).await;
-        }
-        assert_eq!(inbox.claim(2).await.unwrap()[0].run, c);
-        // Nobody takes it any more: it waits for the next start.
-        assert!(inbox.close().await.is_empty());
-        inbox.accept(event("d")).await.unwrap();
-        assert!(states().await.ends_with("queued -"));
-    }
-
-    #[tokio::test]
-    async fn a_claim_that_could_not_be_committed_leaves_its_lane_free() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        assert!(inbox.claim(1).await.unwrap().is_empty());
-        let query_only =
-            |on: bool| inbox.store.write(move |c| c.pragma_update(None, "query_only", on));
-        query_only(true).await.unwrap();
-        assert!(inbox.accept(event("a")).await.is_err());
-        query_only(false).await.unwrap();
-        assert_eq!(inbox.accept(event("a")).await.unwrap(), Accepted::New);
-        assert_eq!(inbox.claim(1).await.unwrap().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_burst_is_taken_in_the_order_in_which_it_came() {
-        use futures_util::StreamExt as _;
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        let accepting: futures_util::stream::FuturesUnordered<_> =
-            (0..1_000).map(|n| inbox.accept(event(&format!("{n:03}")))).collect();
-        accepting
-            .for_each(|accepted| async move { assert_eq!(accepted.unwrap(), Accepted::New) })
-            .await;
-        let keys: Vec<String> = inbox
-            .store
-            .read(|c| {
-                c.prepare("SELECT key FROM inbox ORDER BY id")?
-                    .query_map([], |row| row.get(0))?
-                    .collect()
-            })
-            .await
-            .unwrap();
-        assert!(keys.is_sorted(), "{keys:?}");
-    }
-
-    #[tokio::test]
-    async fn an_unreadable_row_is_parked_and_holds_up_nobody() {
-        let dir = tempfile::tempdir().unwrap();
-        let inbox = open(&dir).await;
-        for id in ["a", "b", "c"] {
-            inbox.accept(event(id)).await.unwrap();
-        }
-        inbox
-            .store
-            .write(|c| c.execute("UPDATE inbox SET payload = '{' WHERE key LIKE '%b'", []))
-            .await
-            .unwrap();
-        assert_eq!(inbox.claim(10).await.unwrap().len(), 2);
-        assert_eq!(inbox.waiting(), 0);
-        let state: String = inbox
-            .store
-            .read(|c| {
-                c.query_row("SELECT state FROM inbox WHERE payload = '{'", [], |row| row.get(0))
-            })
-            .await
-            .unwrap();
-        assert_eq!(state, "parked");
-    }
-
-    #[test]
-    fn run_ids_do_not_repeat_and_neighbours_look_different() {
-        let ids: std::collections::HashSet<_> = (0..100_000).map(short_id).collect();
-        assert_eq!(ids.len(), 100_000);
-        assert_ne!(short_id(1)[..2], short_id(2)[..2]);
     }
 }

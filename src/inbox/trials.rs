@@ -60,6 +60,8 @@ struct Worker {
     inbox: Inbox,
     held: Vec<Row>,
     seen: HashSet<i64>,
+    /// Their handlers began.
+    begun: HashSet<i64>,
     newest: HashMap<String, i64>,
 }
 
@@ -85,7 +87,7 @@ impl Worker {
     async fn finish(&mut self, index: usize) {
         let row = self.held.swap_remove(index);
         let id = row.id;
-        self.inbox.store.write(move |c| complete(c, id, State::Done, None, None)).await.unwrap();
+        self.inbox.store.write(move |c| complete(c, id, &End::new(State::Done))).await.unwrap();
         self.inbox.release(&row.lane);
     }
 
@@ -93,6 +95,31 @@ impl Worker {
         let query = format!("SELECT count(*) FROM inbox WHERE {what}");
         let count = move |c: &Connection| c.query_row(&query, [], |row| row.get::<_, i64>(0));
         usize::try_from(self.inbox.store.read(count).await.unwrap()).unwrap()
+    }
+
+    /// The host dies, and another one settles what it left.
+    async fn crash(&mut self, store: &Store) {
+        let claimed: HashSet<i64> = {
+            let desk = self.inbox.shared.desk();
+            self.held.iter().chain(&desk.started).map(|row| row.id).collect()
+        };
+        self.held.clear();
+        self.newest.clear();
+        self.inbox = Inbox::open(store.clone(), |_| false).await.unwrap();
+        let tell = |cut: &Cut| if cut.began { Fate::Interrupted } else { Fate::Again };
+        let recovered = self.inbox.recover(move |_, cut| Ok(tell(cut))).await.unwrap();
+        let told: HashSet<i64> = recovered.interrupted.iter().map(|row| row.id).collect();
+        assert!(
+            claimed.intersection(&self.begun).all(|id| told.contains(id)),
+            "one that began runs again"
+        );
+        assert!(told.is_subset(&claimed), "one that waited is told as interrupted");
+        assert_eq!(told.len() + recovered.again, claimed.len());
+        if cfg!(target_os = "linux") {
+            assert!(told.is_subset(&self.begun), "one that had not begun is told as interrupted");
+        }
+        // What runs again may be handed out again.
+        self.seen.retain(|id| told.contains(id) || !claimed.contains(id));
     }
 
     /// Nothing is on its way to disk: what is in memory says what the table says.
@@ -157,6 +184,7 @@ async fn trial(seed: u64) {
         inbox: inbox.clone(),
         held: Vec::new(),
         seen: HashSet::new(),
+        begun: HashSet::new(),
         newest: HashMap::new(),
     };
     let mut next = 0;
@@ -222,6 +250,12 @@ async fn trial(seed: u64) {
             }
             4 | 5 => {
                 worker.claim().await;
+                for row in &worker.held {
+                    if dice.roll(2) == 0 {
+                        inbox.begin(row.id);
+                        worker.begun.insert(row.id);
+                    }
+                }
             }
             _ if !worker.held.is_empty() => {
                 let last = u64::try_from(worker.held.len()).unwrap();
@@ -237,6 +271,12 @@ async fn trial(seed: u64) {
         worker.check().await;
         let desk = inbox.shared.desk();
         assert!(format!("{:?}", desk.lanes).contains("by_name: {}"), "{desk:?}");
+        return;
+    }
+    if dice.roll(2) == 0 {
+        worker.crash(&store).await;
+        worker.drain().await;
+        assert_eq!(worker.seen.len(), taken_in.len());
         return;
     }
     // The host ends in the middle of a burst, and starts again.

@@ -26,6 +26,7 @@ mod reaction;
 mod rows;
 mod spoken;
 mod spool;
+mod sweep;
 #[cfg(test)]
 mod trials;
 mod words;

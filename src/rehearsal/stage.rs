@@ -291,6 +291,7 @@ impl Stage {
         let (waits, journal) = (host.clone(), store.clone());
         inner.idle.watch(move || journal.in_flight() + waits.waiting() > 0);
         let engine = Engine::new(tokio::runtime::Handle::current(), TaskTracker::new());
+        let beside = engine.live();
         let opened = Library::open_still(&scripts, only.as_deref(), alive, host, engine).await;
         let (library, reports) = opened.map_err(|error| error.to_string())?;
         for report in reports {
@@ -318,6 +319,7 @@ impl Stage {
             limits,
             running: Running::default(),
             turns: Turns::default(),
+            live: beside,
             finish: Duration::ZERO,
             places: Places::default(),
         };

@@ -9,8 +9,12 @@ pub enum Control {
     Stop(Option<String>),
     /// `cancel`, `取消`: leave an open dialog; without one the same as `stop`.
     Cancel,
-    /// `runs`: what is running and queued.
+    /// `runs`: what is running and queued, and what ended last.
     Runs,
+    /// `log RUN`: all that is known of a run; of the last one, if none is named.
+    Log(Option<String>),
+    /// `again RUN`: run the same message once more; that of the last run, if none is named.
+    Again(Option<String>),
     /// `schedules`: what runs by the clock.
     Schedules,
     /// `trigger NAME`: run a timer now.
@@ -64,18 +68,23 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
                 _ => None,
             }
         }
-        (Control::Stop(_), [id]) => {
-            let id = words::narrow(&id.text);
-            let fits = id.len() <= 40
-                && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '#'));
-            fits.then(|| Control::Stop(Some(id.trim_start_matches('#').to_owned())))
-        }
+        (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
+        (Control::Log(_), [id]) => Some(Control::Log(Some(run(id)?))),
+        (Control::Again(_), [id]) => Some(Control::Again(Some(run(id)?))),
         (Control::Help(_), rest) => {
             let topic: Vec<&str> = rest.iter().map(|word| word.text.as_str()).collect();
             Some(Control::Help(Some(topic.join(" "))))
         }
         _ => None,
     }
+}
+
+/// The id of a run as somebody typed it; `None`: it cannot be one.
+fn run(typed: &Word) -> Option<String> {
+    let id = words::narrow(&typed.text);
+    let fits = id.len() <= 40
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '#'));
+    fits.then(|| id.trim_start_matches('#').to_lowercase())
 }
 
 /// Whether a command cannot have this name, because its first word would never reach it.
@@ -93,6 +102,8 @@ fn word(typed: &str) -> Option<Control> {
         "stop" | "停" | "停止" => Control::Stop(None),
         "cancel" | "取消" => Control::Cancel,
         "runs" | "任务" => Control::Runs,
+        "log" | "日志" => Control::Log(None),
+        "again" | "重跑" => Control::Again(None),
         "schedules" | "定时" => Control::Schedules,
         "trigger" | "触发" => Control::Trigger(String::new()),
         "usage" | "用量" => Control::Usage,
@@ -106,6 +117,24 @@ fn word(typed: &str) -> Option<Control> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_is_named_behind_its_word() {
+        let read = |text: &str| super::read(&words::split(text));
+        let id = || Some("7k3fa".to_owned());
+        for (text, control) in [
+            ("log 7k3fa", Control::Log(id())),
+            ("日志 #7K3FA", Control::Log(id())),
+            ("again 7k3fa", Control::Again(id())),
+            ("重跑 7k3fa", Control::Again(id())),
+            ("/重跑", Control::Again(None)),
+            ("stop #7k3fa", Control::Stop(id())),
+        ] {
+            assert_eq!(read(text), Some(control), "{text}");
+        }
+        assert_eq!(read("log in to the server"), None);
+        assert_eq!(read("again 再说一遍"), None);
+    }
 
     #[test]
     fn parked_replies_are_listed_retried_and_dropped() {

@@ -180,8 +180,8 @@ impl<I> Routes<I> {
         lines.push(String::new());
         lines.push(
             lang.pick(
-                "help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行",
-                "help NAME: more about one · stop: end what runs · runs: what is running",
+                "help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行 · log 编号：详情 · again 编号：再运行一次",
+                "help NAME: more about one · stop: end what runs · runs: what is running · log ID: what a run did · again ID: run it once more",
             )
             .to_owned(),
         );

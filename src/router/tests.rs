@@ -558,13 +558,13 @@ fn help_shows_what_this_person_may_use() {
     ping — Answers pong
     · 打招呼
 
-    help NAME: more about one · stop: end what runs · runs: what is running
+    help NAME: more about one · stop: end what runs · runs: what is running · log ID: what a run did · again ID: run it once more
     ");
     insta::assert_snapshot!(routes.help(None, Lang::Zh, guest), @"
     ping — Answers pong
     · 打招呼
 
-    help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行
+    help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行 · log 编号：详情 · again 编号：再运行一次
     ");
     insta::assert_snapshot!(routes.help(Some("发布"), Lang::En, |_| true), @"
     deploy <env> [tag] [--force] [--n=3] [note...]

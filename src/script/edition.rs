@@ -74,7 +74,8 @@ impl Candidate {
     }
 
     /// Gives it a task of its own: from now on it can run.
-    pub(super) fn serve(self, number: u64, engine: &Engine) -> Arc<Edition> {
+    pub(super) fn serve(mut self, number: u64, engine: &Engine) -> Arc<Edition> {
+        self.vm.number = number;
         Arc::new(Edition {
             id: self.id,
             number,

@@ -5,7 +5,7 @@
 //! ended.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::Stop;
 use crate::api::run::{Limits, Run};
 use crate::clock::Clock;
-use crate::script::background::{Background, Ends};
+use crate::script::background::{Background, Ends, Finish, Live, UnderWay};
 use crate::script::drive::{Ended, Failed, drive};
 use crate::script::eyes::Eyes;
 use crate::script::handover;
@@ -51,6 +51,11 @@ impl Engine {
     /// Every task of every VM; closed and awaited at the end of the process.
     pub fn tasks(&self) -> &TaskTracker {
         &self.tasks
+    }
+
+    /// The runs under way that no message started.
+    pub fn live(&self) -> Live {
+        self.ends.live.clone()
     }
 
     /// Tells of the end of each run that no message started.
@@ -394,7 +399,7 @@ fn start(vm: &Arc<Vm>, order: Order, ends: &Ends) -> Option<BoxFuture<'static, E
             Ended::Failed(Failed::new("this handler belongs to another version of the script"))
         };
         if run.message().is_none() && handler.0 < vm.functions.len() {
-            tell(&vm, handler.0, &run, &outcome, &ends);
+            tell_of(&vm, handler.0, &run, &outcome, &ends, true);
         }
         let _ = ended.send(outcome);
         Event::Run
@@ -436,8 +441,20 @@ fn watching(
 fn unseen(vm: &Vm, index: usize, why: String, ends: &Ends) {
     let what = vm.registrations()[index].title();
     tracing::error!(script = %vm.path(), "`bot.{what}` sees nothing: {why}");
-    let (script, run) = (Arc::clone(vm.path()), "none".to_owned());
-    ends.tell(Background { script, what, run, failed: Some(why) });
+    let now = vm.scope.host().clock().now().timestamp_millis();
+    ends.tell(Background {
+        script: Arc::clone(vm.path()),
+        version: vm.number,
+        what,
+        run: vm.scope.host().names().name("watch"),
+        finish: Finish::Failed(why.clone()),
+        failed: Some(why),
+        has_row: false,
+        started_at_ms: now,
+        ended_at_ms: now,
+        said: 0,
+        noted: crate::api::Noted::default(),
+    });
 }
 
 fn beat(
@@ -487,12 +504,18 @@ async fn background(
     given: &Json,
     ends: &Ends,
 ) {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: wall.unwrap_or(limits.wall).min(limits.wall), ..limits };
-    let id = format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let id = vm.scope.host().names().name(what);
     let clock = vm.scope.host().clock();
     let run = Run::on_clock(clock, id, None, None, limits, CancellationToken::new());
+    let started_at_ms = clock.now().timestamp_millis();
+    let entered = ends.live.enter(UnderWay {
+        run: Arc::clone(&run),
+        script: Arc::clone(vm.path()),
+        what: vm.registrations()[index].title(),
+        started_at_ms,
+    });
     if let Ok(outbox) = vm.scope.host().outbox() {
         let handler = format!("{}: {}", vm.path(), vm.registrations()[index].title());
         outbox.ledger().begins(run.id(), &handler, "");
@@ -506,10 +529,16 @@ async fn background(
         tracing::error!(script = %vm.path(), run.id = run.id(), "what `bot` {what} said was not kept: {error}");
     }
     tell(vm, index, &run, &ended, ends);
+    drop(entered);
+}
+
+/// Says how a run ended that no message started, and no row of the inbox.
+pub(super) fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
+    tell_of(vm, index, run, ended, ends, false);
 }
 
 /// Says how a run ended that no message started: to the log, and to whoever listens.
-pub(super) fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends) {
+fn tell_of(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends, has_row: bool) {
     let registration = &vm.registrations()[index];
     let what = registration.title();
     let failed = match ended {
@@ -521,9 +550,26 @@ pub(super) fn tell(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends)
             tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot.{what}` failed: {}", failed.full);
             Some(failed.short.clone())
         }
-        // Somebody stopped it: neither well nor ill.
-        Ended::Cancelled => return,
-        Ended::Done | Ended::Passed => None,
+        Ended::Cancelled | Ended::Done | Ended::Passed => None,
     };
-    ends.tell(Background { script: Arc::clone(vm.path()), what, run: run.id().to_owned(), failed });
+    let finish = match ended {
+        Ended::Failed(failed) => Finish::Failed(failed.full.clone()),
+        Ended::Cancelled => Finish::Cancelled,
+        Ended::Done | Ended::Passed => Finish::Done,
+    };
+    let ended_at = vm.scope.host().clock().now().timestamp_millis();
+    let age = i64::try_from(run.age().as_millis()).unwrap_or(i64::MAX);
+    ends.tell(Background {
+        script: Arc::clone(vm.path()),
+        version: vm.number,
+        what,
+        run: run.id().to_owned(),
+        failed,
+        finish,
+        has_row,
+        started_at_ms: ended_at.saturating_sub(age),
+        ended_at_ms: ended_at,
+        said: run.said(),
+        noted: run.noted(),
+    });
 }

@@ -36,7 +36,8 @@ pub(super) fn wants(vm: &Vm) -> bool {
 fn run_of(vm: &Vm, what: &str) -> Arc<Run> {
     let limits = vm.scope.host().limits();
     let limits = Limits { wall: PATIENCE.min(limits.wall), ..limits };
-    Run::new(what, None, None, limits, CancellationToken::new())
+    let id = vm.scope.host().names().name(what);
+    Run::new(id, None, None, limits, CancellationToken::new())
 }
 
 /// Calls `bot.save`; `None`: there is none, it returned nothing, or it failed.

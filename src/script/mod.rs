@@ -23,14 +23,14 @@ mod timetable;
 mod vm;
 pub mod watch;
 
-pub use background::Background;
+pub use background::{Background, Finish, Live, UnderWay};
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};
 pub use edition::{Edition, Target};
 pub use generation::{Beat, Engine, Generation};
 pub use library::{Keeper, Library, Serving, Snapshot, Status};
 pub use preempt::bump;
-pub use registration::{Declared, HandlerKey, HandlerOptions, Queue, Registration};
+pub use registration::{Declared, HandlerKey, HandlerOptions, OnCrash, Queue, Registration};
 pub use report::{Outcome, Report};
 pub use require::{Folder, Resolver};
 pub use scan::FolderError;

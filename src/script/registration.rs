@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use crate::api::bot::{Declared, HandlerOptions, Queue};
+pub use crate::api::bot::{Declared, HandlerOptions, OnCrash, Queue};
 use crate::api::time::format_duration;
 
 /// A handler in the VM of its generation. Means nothing to another VM.

@@ -86,6 +86,8 @@ pub struct Vm {
     pub(super) scope: Scope,
     pub(super) slice: Arc<Slice>,
     pub(super) functions: Vec<Function>,
+    /// Counts the versions of this script that have served, from 1; 0 until it serves.
+    pub(super) number: u64,
     path: Arc<str>,
     registrations: Vec<Registration>,
     dependencies: Vec<String>,
@@ -153,6 +155,7 @@ impl Vm {
             scope,
             slice,
             functions,
+            number: 0,
             path: source.path.as_str().into(),
             registrations,
             dependencies,

@@ -140,6 +140,22 @@ impl Lanes {
         }
     }
 
+    /// Takes a waiting row out, wherever it stands. `false`: it does not wait (any more).
+    pub(crate) fn remove(&mut self, name: &str, id: i64) -> bool {
+        let Some(lane) = self.by_name.get_mut(name) else { return false };
+        let Some(index) = lane.rows.iter().position(|row| *row == id) else { return false };
+        lane.rows.remove(index);
+        self.waiting -= 1;
+        if lane.rows.is_empty() && !lane.running {
+            let announced = lane.announced > 0;
+            self.line_of(name).retain(|free| free != name);
+            if !announced {
+                self.by_name.remove(name);
+            }
+        }
+        true
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }

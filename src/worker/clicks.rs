@@ -31,7 +31,7 @@ impl Dispatch {
         actor: Result<&Actor, &Denied>,
     ) -> Option<Outcome> {
         let mut outcome = Outcome::new(State::Done);
-        outcome.handler = Some("stop".to_owned());
+        outcome.served.handler = Some("stop".to_owned());
         let clicked = self.outbox.clicked(&action.card_id).await;
         let Some(clicked) = clicked else {
             let snapshot = self.library.snapshot();

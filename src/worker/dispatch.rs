@@ -12,7 +12,9 @@ use super::decision::{self, Verdict};
 use super::held::Held;
 use super::late::Late;
 use super::phrases;
+use super::recover::{ATTEMPTS, on_crash};
 use super::running::{Entry, Running};
+use super::served::{Served, args_text};
 use super::turns::{Turn, Turns, Who};
 use crate::access::Access;
 use crate::access::Actor;
@@ -20,7 +22,6 @@ use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
 use crate::api::Stop;
-use crate::config::redact;
 use crate::dingtalk::Push;
 use crate::inbox;
 use crate::inbox::Inbox;
@@ -35,11 +36,12 @@ use crate::message::Reply;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Control;
 use crate::router::Handler;
 use crate::router::Lang;
 use crate::script::Ended;
 use crate::script::Library;
+use crate::script::Live;
+use crate::script::OnCrash;
 use crate::script::Queue;
 use crate::script::Registration;
 use crate::script::Snapshot;
@@ -83,6 +85,8 @@ pub struct Dispatch {
     pub limits: crate::api::Limits,
     pub running: Running,
     pub turns: Turns,
+    /// Runs under way that no message started.
+    pub live: Live,
     pub late: Late,
     /// What runs may take to end by themselves when the host stops; then they are cancelled.
     pub finish: Duration,
@@ -93,22 +97,26 @@ pub struct Dispatch {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) state: State,
-    pub(super) handler: Option<String>,
+    pub(super) served: Served,
     pub(super) error: Option<String>,
     pub(super) posts: Vec<Post>,
+    /// It waits for the next host instead; `true`: its handler had begun, so that is another attempt.
+    pub(super) requeue: Option<bool>,
 }
 
 impl Outcome {
     pub(super) fn new(state: State) -> Self {
-        Self { state, handler: None, error: None, posts: Vec::new() }
+        let (served, posts) = (Served::default(), Vec::new());
+        Self { state, served, error: None, posts, requeue: None }
     }
 
-    fn saying(message: &Message, text: String) -> Self {
+    pub(super) fn saying(message: &Message, text: String) -> Self {
         Self { posts: vec![say(message, text)], ..Self::new(State::Done) }
     }
 
-    fn by<I>(self, handler: &Handler<I>) -> Self {
-        Self { handler: Some(handler.title().to_owned()), ..self }
+    fn by<I>(mut self, handler: &Handler<I>) -> Self {
+        self.served.handler = Some(handler.title().to_owned());
+        self
     }
 
     pub(super) fn denied(self, why: &dyn std::fmt::Display) -> Self {
@@ -117,7 +125,7 @@ impl Outcome {
 }
 
 /// The host's own words, as plain text: they hold what people typed.
-fn say(message: &Message, text: String) -> Post {
+pub(super) fn say(message: &Message, text: String) -> Post {
     Post::Reply(Reply { to: Address::from(message), body: Body::Text { text }, at: Vec::new() })
 }
 
@@ -217,24 +225,24 @@ impl Dispatch {
     /// Commits what became of a row, with everything it says. Tried until the disk takes it, while the host stops too:
     /// it is dropped only when the patience of [`drain`] is over, and then the run counts as interrupted.
     async fn end(&self, row: &Row, outcome: Outcome) {
+        // Blanked here, not on the writer's thread, where everybody would wait for it.
+        let served = Arc::new(outcome.served.blanked(outcome.error.as_deref()));
         let outcome = Arc::new(outcome);
         let cards = Arc::new(self.outbox.endings(&row.run));
         loop {
             let (run, id, ended) = (row.run.clone(), row.id, Arc::clone(&outcome));
             let (cards, outbox) = (Arc::clone(&cards), self.outbox.clone());
+            let served = Arc::clone(&served);
             let written = self
                 .store
                 .write_then(
                     move |c| {
                         let posted = outbox::insert(c, &run, &ended.posts)?;
                         outbox::insert_endings(c, &cards)?;
-                        inbox::complete(
-                            c,
-                            id,
-                            ended.state,
-                            ended.handler.as_deref(),
-                            ended.error.as_deref().map(redact).as_deref(),
-                        )?;
+                        match ended.requeue {
+                            Some(counts) => inbox::requeue(c, id, counts)?,
+                            None => inbox::complete(c, id, &served.end(ended.state))?,
+                        }
                         Ok(posted)
                     },
                     move |posted| outbox.posted(posted),
@@ -294,6 +302,7 @@ impl Dispatch {
         let lane = message.lane();
         let asked_for = row.is_answer() && self.dialogs.awaits(&lane);
         let decided = decision::decide(&self.access, routes, message, today, asked_for);
+        let mut retried = false;
         let (actor, mut decided) = match decided {
             Ok(decided) => decided,
             Err(why) => {
@@ -306,8 +315,9 @@ impl Dispatch {
         }
         if matches!(decided.verdict, Verdict::Answer) {
             if self.dialogs.answer(&lane, &message.text) {
-                let handler = Some("answer".to_owned());
-                return Outcome { handler, ..Outcome::new(State::Done) };
+                let mut outcome = Outcome::new(State::Done);
+                outcome.served.handler = Some("answer".to_owned());
+                return outcome;
             }
             // The question closed a moment ago: a message like any other.
             decided = decision::choose(routes, &actor, message, today);
@@ -316,18 +326,10 @@ impl Dispatch {
             let verdict = decided.verdict;
             let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
-                Verdict::Control(control @ (Control::Schedules | Control::Trigger(_))) => {
-                    let text = self.timers(&control, &actor, lang).await;
+                Verdict::Control(control) => {
+                    let text = self.control(&control, row, message, &actor, lang).await;
                     return Outcome::saying(message, text);
                 }
-                Verdict::Control(Control::Usage) => {
-                    return Outcome::saying(message, self.usage(&actor, lang).await);
-                }
-                Verdict::Control(Control::Parked(order)) => {
-                    let text = self.parked(&order, message, &actor, lang).await;
-                    return Outcome::saying(message, text);
-                }
-                Verdict::Control(control) => return self.control(&control, message, &actor, lang),
                 _ => {
                     let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
                     if matches!(verdict, Verdict::Help { topic: None }) && actor.has(Some("admin"))
@@ -345,6 +347,10 @@ impl Dispatch {
                     return outcome.by(handler).denied(&"the role is missing");
                 }
             };
+            if retried {
+                self.note_handed_on(row, handler).await;
+            }
+            retried |= on_crash(&snapshot, handler) == OnCrash::Retry;
             match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
             {
                 Some(outcome) => return outcome,
@@ -391,17 +397,17 @@ impl Dispatch {
             Some(Turn::Replaced) => {
                 Some((State::Cancelled, Some(phrases::replaced(&row.run, &message.text, lang))))
             }
+            // It has done nothing yet: the next host serves it.
             None => {
-                let text = phrases::interrupted(&row.run, &message.text, lang);
-                Some((State::Interrupted, Some(text)))
+                return Some(Outcome {
+                    requeue: Some(false),
+                    ..Outcome::new(State::Interrupted).by(handler)
+                });
             }
         };
         if let Some((state, text)) = ended_early {
             let mut outcome = Outcome::new(state).by(handler);
             outcome.posts.extend(text.map(|text| say(message, text)));
-            if state == State::Interrupted {
-                outcome.error = Some("the host was stopped before its turn came".to_owned());
-            }
             return Some(outcome);
         }
         self.outbox.ledger().answers(
@@ -424,14 +430,24 @@ impl Dispatch {
             limits,
             CancellationToken::new(),
         );
+        run.set_attempt(row.attempt);
+        let mut served = Served {
+            script: Some(Arc::clone(edition.script())),
+            version: Some(edition.number()),
+            handler: Some(handler.title().to_owned()),
+            args: args_text(&args),
+            ..Served::default()
+        };
         run.rests_in(self.running.resting().clone());
         let listed = self.running.add(Entry {
             run: Arc::clone(&run),
+            row: Some(row.id),
             person: actor.id().clone(),
             chat: message.chat.id.clone(),
-            handler: handler.title().to_owned(),
+            served: served.clone(),
             started_at_ms: now_ms(),
         });
+        self.inbox.begin(row.id);
         let start = edition.generation().start(Arc::clone(&run), handler.id.handler, args);
         tokio::pin!(start);
         let (ended, halted) = tokio::select! {
@@ -446,6 +462,7 @@ impl Dispatch {
             }
         };
         let mut posts = run.take_pending();
+        let mut requeue = None;
         let (state, error) = match ended {
             Ended::Passed => {
                 // What it said before it handed on is said all the same.
@@ -459,6 +476,14 @@ impl Dispatch {
                 return None;
             }
             Ended::Done => (State::Done, None),
+            Ended::Cancelled
+                if halted
+                    && on_crash(snapshot, handler) == OnCrash::Retry
+                    && row.attempt < ATTEMPTS =>
+            {
+                requeue = Some(true);
+                (State::Interrupted, None)
+            }
             Ended::Cancelled if halted => {
                 posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
                 (State::Interrupted, Some("the host was stopped".to_owned()))
@@ -483,73 +508,8 @@ impl Dispatch {
             }
         };
         listed.ended(state == State::Done);
-        Some(Outcome { state, handler: Some(handler.title().to_owned()), error, posts })
-    }
-
-    fn control(&self, control: &Control, message: &Message, actor: &Actor, lang: Lang) -> Outcome {
-        let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
-        let text = match control {
-            Control::Cancel if self.dialogs.cancel(&message.lane()) => phrases::left(lang),
-            Control::Stop(None) | Control::Cancel => {
-                let mut stopped = self.running.stop(mine);
-                stopped.extend(self.turns.stop(|who, _| {
-                    who.person == actor.id().as_str() && who.chat == message.chat.id.as_str()
-                }));
-                if stopped.is_empty() {
-                    phrases::nothing_to_stop(lang)
-                } else {
-                    phrases::stopped(&stopped.join(", "), lang)
-                }
-            }
-            Control::Stop(Some(id)) => {
-                let theirs = |entry: &Entry| {
-                    entry.run.id() == id
-                        && (entry.person == *actor.id() || actor.has(Some("admin")))
-                };
-                let mut stopped = self.running.stop(theirs);
-                stopped.extend(self.turns.stop(|who, run| {
-                    run == id && (who.person == actor.id().as_str() || actor.has(Some("admin")))
-                }));
-                match stopped.first() {
-                    Some(id) => phrases::stopped(id, lang),
-                    None => phrases::no_such_run(id, lang),
-                }
-            }
-            Control::Runs => {
-                let all = actor.has(Some("admin"));
-                let waiting = self.turns.waiting(|who| all || who.person == actor.id().as_str());
-                let waiting = waiting
-                    .into_iter()
-                    .map(|(run, handler)| format!("{run} · {handler} · {}", phrases::waits(lang)));
-                let lines: Vec<String> = self
-                    .running
-                    .list()
-                    .iter()
-                    .filter(|entry| all || entry.person == *actor.id())
-                    .map(|entry| {
-                        let seconds = (now_ms() - entry.started_at_ms) / 1000;
-                        let waits = if entry.run.is_waiting() {
-                            phrases::waits_for_an_answer(lang)
-                        } else {
-                            ""
-                        };
-                        format!("{} · {} · {seconds} s{waits}", entry.run.id(), entry.handler)
-                    })
-                    .chain(waiting)
-                    .collect();
-                if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") }
-            }
-            Control::Schedules | Control::Trigger(_) => unreachable!("answered by `timers`"),
-            Control::Usage => unreachable!("answered by `usage`"),
-            Control::Parked(_) => unreachable!("answered by `parked`"),
-            Control::Lock => phrases::not_yet("lock", lang),
-            Control::Help(_) => self
-                .library
-                .snapshot()
-                .routes()
-                .help(None, lang, |handler| actor.has(handler.role.as_deref())),
-        };
-        Outcome::saying(message, text)
+        served.wrote(&run);
+        Some(Outcome { state, served, error, posts, requeue })
     }
 }
 

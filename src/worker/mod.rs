@@ -4,25 +4,32 @@
 //! Workers pull: nothing is pushed into a queue per conversation, so a slow lane holds up no other. A handler's last
 //! replies and the completion of its row commit in one transaction.
 
+pub mod account;
 mod clicks;
+mod control;
 pub mod decision;
 mod dispatch;
 mod held;
 mod late;
 mod moments;
 mod notices;
+mod own;
 mod parked;
 mod phrases;
+mod progress;
+mod recover;
 mod running;
 mod runtime;
 mod schedules;
+mod served;
 mod turns;
 mod usage;
 
+pub use control::Unfit;
 pub use dispatch::{Dispatch, Places};
 pub use late::Late;
 pub use notices::{tell_owner, tell_owner_of_runs};
-pub use phrases::interrupted;
+pub use own::keep_own_runs;
 pub use running::{Entry, Running, Totals};
 pub use runtime::LuaRuntime;
 pub use turns::Turns;

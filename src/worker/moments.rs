@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::{Dispatch, Outcome};
 use super::running::Entry;
+use super::served::Served;
 use crate::api::Run;
 use crate::api::Stop;
 use crate::api::moment;
@@ -91,6 +92,7 @@ impl Dispatch {
         halt: &CancellationToken,
     ) -> Outcome {
         let snapshot = self.library.snapshot();
+        self.inbox.begin(row.id);
         let runs = snapshot.declaring(wanted).into_iter().enumerate().map(
             |(index, (edition, registration))| {
                 // Each run has a name of its own; the first that of its row.
@@ -110,9 +112,15 @@ impl Dispatch {
                 }
                 let entry = Entry {
                     run,
+                    row: (index == 0).then_some(row.id),
                     person: person.clone(),
                     chat: chat.clone(),
-                    handler: registration.title(),
+                    served: Served {
+                        script: Some(Arc::clone(edition.script())),
+                        version: Some(edition.number()),
+                        handler: Some(format!("{}: {}", edition.script(), registration.title())),
+                        ..Served::default()
+                    },
                     started_at_ms: now_ms(),
                 };
                 self.one(entry, edition, registration, given.clone(), halt)
@@ -121,9 +129,10 @@ impl Dispatch {
         let mut outcome = Outcome::new(State::Done);
         let mut names = Vec::new();
         let mut errors = Vec::new();
-        for (name, ended, posts) in join_all(runs).await {
-            names.push(name);
+        for (mut served, ended, posts) in join_all(runs).await {
+            names.extend(served.handler.take());
             outcome.posts.extend(posts);
+            outcome.served.join(served);
             let (state, error) = match ended {
                 Done::Well => continue,
                 Done::Stopped => (State::Cancelled, None),
@@ -136,7 +145,7 @@ impl Dispatch {
                 outcome.state = state;
             }
         }
-        outcome.handler = (!names.is_empty()).then(|| names.join(", "));
+        outcome.served.handler = (!names.is_empty()).then(|| names.join(", "));
         outcome.error = (!errors.is_empty()).then(|| errors.join("\n"));
         outcome
     }
@@ -148,8 +157,9 @@ impl Dispatch {
         registration: &Registration,
         given: Json,
         halt: &CancellationToken,
-    ) -> (String, Done, Vec<Post>) {
+    ) -> (Served, Done, Vec<Post>) {
         let run = Arc::clone(&entry.run);
+        let mut served = entry.served.clone();
         let listed = self.running.add(entry);
         let start = edition.generation().start(Arc::clone(&run), registration.handler, given);
         tokio::pin!(start);
@@ -167,8 +177,8 @@ impl Dispatch {
             Ended::Failed(failed) => Done::Failed(failed.full),
         };
         listed.ended(matches!(done, Done::Well));
-        let name = format!("{}: {}", edition.script(), registration.title());
-        (name, done, run.take_pending())
+        served.wrote(&run);
+        (served, done, run.take_pending())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::script::Background;
+use crate::script::Finish;
 use crate::script::Outcome;
 use crate::script::Report;
 
@@ -90,6 +91,9 @@ struct Streak {
 
 impl Streaks {
     fn notice(&mut self, end: &Background, now: Instant) -> Option<String> {
+        if end.finish == Finish::Cancelled {
+            return None;
+        }
         let key = (Arc::clone(&end.script), end.what.clone());
         let known = self.0.get_mut(&key);
         match (&end.failed, known) {
@@ -135,9 +139,16 @@ mod tests {
     fn end(failed: Option<&str>) -> Background {
         Background {
             script: "a.luau".into(),
+            version: 1,
             what: "every 1s".to_owned(),
-            run: "every-1".to_owned(),
+            run: "7k3fa".to_owned(),
             failed: failed.map(str::to_owned),
+            finish: failed.map_or(Finish::Done, |why| Finish::Failed(why.to_owned())),
+            has_row: false,
+            started_at_ms: 0,
+            ended_at_ms: 0,
+            said: 0,
+            noted: crate::api::Noted::default(),
         }
     }
 

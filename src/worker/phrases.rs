@@ -1,5 +1,6 @@
 //! What the host itself says in a chat, in the two languages.
 
+use super::control::Unfit;
 use crate::router::Lang;
 
 /// To somebody who may do nothing here; once an hour at most.
@@ -61,11 +62,6 @@ pub(super) fn left(lang: Lang) -> String {
     lang.pick("好的，已取消。", "All right, cancelled.").to_owned()
 }
 
-/// Behind a run in the list.
-pub(super) fn waits_for_an_answer(lang: Lang) -> &'static str {
-    lang.pick(" · 等待回答", " · waits for an answer")
-}
-
 pub(super) fn nothing_to_stop(lang: Lang) -> String {
     lang.pick("没有正在运行的任务。", "Nothing of yours is running.").to_owned()
 }
@@ -77,19 +73,81 @@ pub(super) fn no_such_run(id: &str, lang: Lang) -> String {
     }
 }
 
+/// What somebody typed, short enough to be quoted.
+fn quoted(text: &str) -> String {
+    text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect()
+}
+
 /// To the sender of a message whose run was cut short.
-pub fn interrupted(run: &str, text: &str, lang: Lang) -> String {
-    let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+pub(super) fn interrupted(run: &str, text: &str, lang: Lang) -> String {
+    let text = quoted(text);
     match lang {
         Lang::Zh => format!(
-            "⚠️ moonbell 停止时，`{text}` 还没有运行完（运行 {run}）。没有自动重做；需要的话请再发一次。"
+            "⚠️ moonbell 停止时，`{text}` 还没有运行完（运行 {run}），也没有自动重做。要再运行一次，请发送：again {run}"
         ),
         Lang::En => {
             format!(
-                "⚠️ moonbell stopped before `{text}` was done (run {run}). It was not repeated; send it again if you want it."
+                "⚠️ moonbell stopped before `{text}` was done (run {run}). It was not repeated; send `again {run}` if you want it."
             )
         }
     }
+}
+
+/// There is none, or it is somebody else's: nobody learns which.
+pub(super) fn unknown_run(id: Option<&str>, lang: Lang) -> String {
+    match (id, lang) {
+        (Some(id), Lang::Zh) => format!("没有你可以查看的运行 {id}。发送 runs 查看。"),
+        (Some(id), Lang::En) => format!("No run `{id}` that you may see. Send runs to see them."),
+        (None, Lang::Zh) => "你还没有运行过什么。".to_owned(),
+        (None, Lang::En) => "Nothing of yours has run yet.".to_owned(),
+    }
+}
+
+/// It cannot be run again.
+pub(super) fn unfit(run: &str, why: Unfit, lang: Lang) -> String {
+    match (why, lang) {
+        (Unfit::Unfinished, Lang::Zh) => {
+            format!("运行 {run} 还没有结束。可以先发送：stop {run}")
+        }
+        (Unfit::Unfinished, Lang::En) => {
+            format!("Run {run} has not ended yet. Send `stop {run}` to end it.")
+        }
+        (Unfit::NoMessage, Lang::Zh) => {
+            format!("运行 {run} 不是由消息启动的，不能再次运行。发送“定时”查看可以触发的任务。")
+        }
+        (Unfit::NoMessage, Lang::En) => {
+            format!(
+                "No message started run {run}, so there is none to run again. Send schedules to see what can be triggered."
+            )
+        }
+        (Unfit::Forgotten, Lang::Zh) => format!("运行 {run} 的消息已被清理，请重新发送。"),
+        (Unfit::Forgotten, Lang::En) => {
+            format!("The message of run {run} is not kept any more; send it again.")
+        }
+        (Unfit::Control, Lang::Zh) => {
+            format!("运行 {run} 是给 moonbell 自己的消息，请直接再发一次。")
+        }
+        (Unfit::Control, Lang::En) => {
+            format!("Run {run} was a word for moonbell itself; just send it again.")
+        }
+    }
+}
+
+/// The same message runs once more.
+pub(super) fn again(old: &str, new: &str, text: &str, lang: Lang) -> String {
+    let text = quoted(text);
+    match lang {
+        Lang::Zh => format!("再次运行 `{text}`（运行 {new}，原来是 {old}）。"),
+        Lang::En => format!("Running `{text}` again (run {new}, it was {old})."),
+    }
+}
+
+pub(super) fn not_written(lang: Lang) -> String {
+    lang.pick(
+        "⚠️ 运行记录暂时无法读写，请稍后再试。主人可以在日志里看到原因。",
+        "⚠️ The journal cannot be used right now; try again later. The owner can see why in the log.",
+    )
+    .to_owned()
 }
 
 /// To the sender of a message that came too late to be acted on.
@@ -119,7 +177,7 @@ pub(super) fn ago(minutes: i64, lang: Lang) -> String {
 
 /// To the sender of a message that a newer one of theirs replaced.
 pub(super) fn replaced(run: &str, text: &str, lang: Lang) -> String {
-    let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+    let text = quoted(text);
     match lang {
         Lang::Zh => format!("`{text}` 被你的新消息取代，已停止（运行 {run}）。"),
         Lang::En => format!("Stopped `{text}`: your newer message replaces it (run {run})."),
@@ -136,11 +194,6 @@ pub(super) fn many_wait(count: usize, lang: Lang) -> String {
             "⏳ {count} of your messages wait; they are answered one after another, none is lost. Send stop to end what runs."
         ),
     }
-}
-
-/// Beside a run in the list: it has not begun.
-pub(super) fn waits(lang: Lang) -> &'static str {
-    lang.pick("排队中", "waiting for its turn")
 }
 
 /// Beside help, for those who may.

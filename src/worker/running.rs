@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::served::Served;
 use crate::api::Resting;
 use crate::api::Run;
 use crate::api::Stop;
@@ -29,10 +30,12 @@ pub struct Totals {
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub run: Arc<Run>,
+    /// Its row, if it is the first run of it.
+    pub row: Option<i64>,
     pub person: StaffId,
     pub chat: ConversationId,
-    /// Name of the handler.
-    pub handler: String,
+    /// What it is; what it wrote is with the run.
+    pub served: Served,
     pub started_at_ms: i64,
 }
 
@@ -58,6 +61,13 @@ impl Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         self.running.lock().remove(&self.id);
+    }
+}
+
+impl Entry {
+    /// Name of the handler.
+    pub fn handler(&self) -> &str {
+        self.served.handler.as_deref().unwrap_or_default()
     }
 }
 

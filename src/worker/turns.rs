@@ -201,6 +201,13 @@ impl Turns {
         waiting.into_iter().map(|(_, run, handler)| (run, handler)).collect()
     }
 
+    /// Rows that wait, with the names of their handlers.
+    pub(super) fn rows_waiting(&self) -> Vec<(i64, String)> {
+        let state = self.lock();
+        let waiting = state.places.iter().filter(|(_, place)| !place.goes);
+        waiting.map(|(id, place)| (*id, place.handler.clone())).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use moonbell::inbox::{Inbox, State, complete};
+use moonbell::inbox::{Account, End, Inbox, State, complete};
 use moonbell::message::{
     Chat, ChatKind, ConversationId, Inbound, Kind, Message, MessageId, Person, StaffId, Webhook,
 };
@@ -45,7 +45,10 @@ impl Journal {
             let row = inbox.claim(1).await.unwrap().remove(0);
             let handler = handler.map(str::to_owned);
             store
-                .write(move |c| complete(c, row.id, State::Done, handler.as_deref(), None))
+                .write(move |c| {
+                    let account = Account { handler: handler.as_deref(), ..Account::default() };
+                    complete(c, row.id, &End { account, ..End::new(State::Done) })
+                })
                 .await
                 .unwrap();
             inbox.release(&row.lane);

@@ -180,7 +180,7 @@ fn signal_number(name: &str) -> i32 {
     }
 }
 
-pub(super) fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     #[cfg(unix)]
     if let Ok(signal) = nix::sys::signal::Signal::try_from(signal) {
         return signal.as_str().to_owned();
@@ -339,6 +339,7 @@ impl Open {
                 continue;
             };
             call.run.count_output(chunk.bytes.len() as u64)?;
+            call.run.note_output(&chunk.bytes);
             let index = chunk.stream as usize;
             if from.is_none_or(|from| from == chunk.stream) {
                 reader.lines[index].push(&chunk.bytes, &mut reader.ready);
@@ -363,6 +364,7 @@ impl Open {
                 return Ok(Some(rest).filter(|rest| !rest.is_empty()));
             };
             call.run.count_output(chunk.bytes.len() as u64)?;
+            call.run.note_output(&chunk.bytes);
             let text = reader.decoders[chunk.stream as usize].push(&chunk.bytes);
             if !text.is_empty() {
                 return Ok(Some(text));
@@ -375,9 +377,11 @@ impl Open {
         let mut reader = self.reader.lock().await;
         while let Some(chunk) = self.process.chunk().await {
             call.run.count_output(chunk.bytes.len() as u64)?;
+            call.run.note_output(&chunk.bytes);
             reader.tails[chunk.stream as usize].push(&chunk.bytes);
         }
         let exit = self.process.exit().await;
+        call.run.note_exit(&exit);
         let dropped: u64 = reader.tails.iter().map(Tail::dropped).sum();
         let result = call.lua.create_table()?;
         result.raw_set("ok", exit.ok())?;

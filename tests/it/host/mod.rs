@@ -27,6 +27,7 @@ mod protocol;
 mod queues;
 mod reach;
 mod reload;
+mod runs;
 mod secrets;
 mod stage;
 mod start;

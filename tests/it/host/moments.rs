@@ -185,7 +185,9 @@ async fn an_event_is_handled_by_every_script_and_a_slow_one_holds_up_no_other() 
     host.entered(&["slow", "quick"]).await;
     host.say(OWNER, "runs");
     host.until("the owner sees the run", |seen| {
-        seen.to(OWNER).iter().any(|text| text.contains("· on chat_quit ·"))
+        seen.to(OWNER)
+            .iter()
+            .any(|text| text.contains(" · running · ") && text.contains("on chat_quit"))
     })
     .await;
     host.say(ALICE, "stop");

@@ -32,7 +32,7 @@ bot.command("show", function(ctx)
     card:finish()
 end)
 bot.command("stream", function(ctx) ctx:stream{ "sh", "-c", 'echo "$KEY"; echo "$KEY" >&2', env = { KEY = key } } end)
-bot.command("log", function(ctx)
+bot.command("note", function(ctx)
     log.warn("logged " .. seen(), { field = seen() })
     print("printed", seen(), key)
     ctx:reply("logged")
@@ -56,7 +56,7 @@ async fn what_a_handler_says_logs_or_raises_never_holds_a_secret() {
     let stage = Setup::new().script("leaky.luau", LEAKY).stage().await;
     let child = command(&stage).env("MOONBELL_SECRETS_KEY", VALUE).spawn().unwrap();
     let host = HostProcess::started(child, stage).await;
-    for text in ["say", "show", "stream", "log", "fail"] {
+    for text in ["say", "show", "stream", "note", "fail"] {
         host.say(OWNER, text);
     }
     host.until("all is said", |seen| seen.to(OWNER).len() >= 8).await;

@@ -1,0 +1,171 @@
+//! `moonbell runs`: what runs and what ran, from the journal; and to end one, or run one again, through the host.
+
+mod show;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::explain::Place;
+use super::remote::Remote;
+use super::{Failed, Global, talk};
+use crate::api::time::parse_duration;
+use crate::inbox::{self, Filter, Past};
+use crate::outbox;
+use crate::store::{Look, now_ms};
+
+/// States that a run can have.
+const STATES: [&str; 8] =
+    ["queued", "running", "waiting", "done", "failed", "cancelled", "interrupted", "parked"];
+
+/// List what runs and what ran, or tell all about one run
+///
+/// Reads the journal: a host need not run. `stop` and `again` ask the host that runs.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  moonbell runs                                 the newest 20
+  moonbell runs 7k3fa                           all about one, with its log and the end of its output
+  moonbell runs --state failed --since 2h
+  moonbell runs --json --limit 100 | jq -r '.[].handler'
+  moonbell runs stop 7k3fa
+  moonbell runs again 7k3fa                     as you, the owner
+
+Exit codes: 0 done, 1 no such run or no host, 2 misuse."
+)]
+pub(super) struct Runs {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Tell all about this run
+    #[arg(value_name = "ID", conflicts_with_all = ["state", "since", "limit"])]
+    id: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Only those that are, or ended, so
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
+    state: Option<String>,
+    /// Only those of the last so long: 2h, 30m, 7d
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    since: Option<Duration>,
+    /// How many at most, the newest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+    /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running or nothing is set up)
+    #[arg(long, global = true)]
+    dev: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// End a run that has not ended, with every program that it started
+    Stop {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Run the message of a run again, as the owner
+    Again {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+}
+
+impl Runs {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let place = Place::find(global, self.dev, None)?;
+        match &self.action {
+            Some(Action::Stop { id }) => {
+                ask(&place, id, "stop")?;
+                talk::say(format_args!("stopped run {}", plain(id)));
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(Action::Again { id }) => {
+                let answer = ask(&place, id, "again")?;
+                talk::say(format_args!("run {} is run again", plain(id)));
+                talk::data(answer["run"].as_str().unwrap_or_default());
+                return Ok(ExitCode::SUCCESS);
+            }
+            None => {}
+        }
+        let journal = open(&place)?;
+        if let Some(id) = &self.id {
+            let id = plain(id);
+            let name = id.clone();
+            let found = journal.read(|c| inbox::of_run(c, &name)).map_err(failed)?;
+            let past = found.ok_or_else(|| unknown(&id, &place))?;
+            let said = journal.read(|c| outbox::of_run(c, &id)).map_err(failed)?;
+            if self.json {
+                talk::data(serde_json::to_string_pretty(&show::as_json(&past, Some(&said)))?);
+            } else {
+                talk::quoted(&show::all(&past, &said));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let since_ms = self.since.map(|since| {
+            now_ms().saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        });
+        let filter =
+            Filter { state: self.state.clone(), since_ms, limit: self.limit, ..Filter::default() };
+        let runs: Vec<Past> = journal.read(|c| inbox::list(c, &filter)).map_err(failed)?;
+        if self.json {
+            let list: Vec<Value> = runs.iter().map(|past| show::as_json(past, None)).collect();
+            talk::data(serde_json::to_string_pretty(&list)?);
+        } else if runs.is_empty() {
+            talk::say(if self.state.is_some() || self.since.is_some() {
+                "no run is like that"
+            } else {
+                "nothing has run yet"
+            });
+        } else {
+            talk::shown(show::table(&runs));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// As people type it: with a sign of the number, in capitals.
+fn plain(id: &str) -> String {
+    id.trim_start_matches('#').to_lowercase()
+}
+
+fn ask(place: &Place, id: &str, action: &str) -> Result<Value> {
+    let id = plain(id);
+    if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        let told = Failed::new(format!("`{id}` is not the id of a run"));
+        return Err(told.hint("`moonbell runs` lists them").misuse().into());
+    }
+    Remote::find(&place.state)?.post(&format!("runs/{id}/{action}"), &Value::Null)
+}
+
+/// The journal of that host.
+pub(super) fn open(place: &Place) -> Result<Look> {
+    let state = place.state.display();
+    Ok(Look::open(&place.state).map_err(failed)?.ok_or_else(|| {
+        Failed::new(format!("no host has kept a journal in `{state}` yet"))
+            .hint("start one with `moonbell run`, or try `moonbell dev`")
+    })?)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` wants")]
+pub(super) fn failed(error: crate::store::Error) -> Failed {
+    let told = Failed::new(error.to_string());
+    match error.hint() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+pub(super) fn unknown(id: &str, place: &Place) -> Failed {
+    Failed::new(format!("there is no run `{id}` in the journal of `{}`", place.state.display()))
+        .hint(
+            "`moonbell runs` lists them; how long they are kept: `history.keep` in docs/config.md",
+        )
+}

@@ -1,0 +1,193 @@
+//! What is written down of a run: while it is under way, and when it ends.
+
+use rusqlite::{Connection, params};
+
+use super::Inbox;
+use crate::store::Error;
+use crate::store::now_ms;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Done,
+    Failed,
+    Cancelled,
+    Interrupted,
+    /// Could not even be tried (unreadable); kept for the owner to look at.
+    Parked,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// What served, with what, and what it wrote. What is not known is left out. Without secrets: the caller has blanked them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Account<'a> {
+    /// Path below the scripts folder.
+    pub script: Option<&'a str>,
+    /// Counts the versions of the script since the start of the host.
+    pub version: Option<u64>,
+    pub handler: Option<&'a str>,
+    /// As JSON.
+    pub args: Option<&'a str>,
+    /// Of the last program that it ran: `exit 1`.
+    pub exit: Option<&'a str>,
+    pub replies: usize,
+    /// What the script logged, a line each.
+    pub log: Option<&'a str>,
+    /// The end of what its programs wrote.
+    pub output: Option<&'a str>,
+}
+
+/// The end of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'a> {
+    pub state: State,
+    pub account: Account<'a>,
+    pub error: Option<&'a str>,
+}
+
+impl End<'_> {
+    /// Of which no more is known.
+    pub fn new(state: State) -> Self {
+        Self { state, account: Account::default(), error: None }
+    }
+}
+
+/// Marks a row as ended, inside the caller's transaction, so that its replies commit with it.
+pub fn complete(c: &Connection, id: i64, end: &End<'_>) -> rusqlite::Result<()> {
+    let account = &end.account;
+    c.prepare_cached(
+        "UPDATE inbox SET state = ?2, ended_at_ms = ?3, handler = ?4, error = ?5, script = ?6, version = ?7, args = ?8,
+         exit = ?9, replies = ?10, log = ?11, output = ?12 WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        end.state.as_str(),
+        now_ms(),
+        account.handler,
+        end.error,
+        account.script,
+        number(account.version),
+        account.args,
+        account.exit,
+        count(account.replies),
+        account.log,
+        account.output,
+    ])?;
+    Ok(())
+}
+
+/// Notes how far a run is that takes long: a crash leaves that much. One that has ended stays as it is.
+pub fn note(c: &Connection, id: i64, waits: bool, account: &Account<'_>) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE inbox SET state = ?2, handler = ?3, script = ?4, version = ?5, args = ?6, exit = ?7, replies = ?8,
+         log = ?9, output = ?10 WHERE id = ?1 AND state IN ('running', 'waiting')",
+    )?
+    .execute(params![
+        id,
+        if waits { "waiting" } else { "running" },
+        account.handler,
+        account.script,
+        number(account.version),
+        account.args,
+        account.exit,
+        count(account.replies),
+        account.log,
+        account.output,
+    ])?;
+    Ok(())
+}
+
+/// Lets a row that was cut short wait for its turn again. `counts`: as another attempt, since its handler had begun.
+///
+/// The host that does this claims no more, or has not begun to: the next [`Inbox::open`] finds the row.
+pub fn requeue(c: &Connection, id: i64, counts: bool) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE inbox SET state = 'queued', started_at_ms = NULL, attempt = attempt + ?2 WHERE id = ?1",
+    )?
+    .execute(params![id, counts])?;
+    Ok(())
+}
+
+/// A run that no message started (a timer, a hook, a watcher), written down with its end.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// From [`Inbox::name_run`].
+    pub run: String,
+    pub state: State,
+    pub script: String,
+    pub version: u64,
+    /// `every 10s`, `on start`.
+    pub handler: String,
+    pub started_at_ms: i64,
+    pub ended_at_ms: i64,
+    pub exit: Option<String>,
+    pub replies: usize,
+    pub error: Option<String>,
+    pub log: Option<String>,
+    pub output: Option<String>,
+}
+
+impl Inbox {
+    /// Writes down runs that no message started, and forgets the accounts of the runs `instead_of`. One commit.
+    pub async fn keep_own(&self, ended: Vec<Own>, instead_of: Vec<String>) -> Result<(), Error> {
+        let ids = self.ids.clone();
+        let reserved = self
+            .store
+            .write(move |c| {
+                let mut forget =
+                    c.prepare_cached("DELETE FROM inbox WHERE run = ?1 AND lane = ''")?;
+                for run in instead_of {
+                    forget.execute([run])?;
+                }
+                let mut keep = c.prepare_cached(
+                    "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, ended_at_ms, run, handler,
+                     error, script, version, exit, replies, log, output)
+                     VALUES (?1, ?2, '', ?3, '', ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                     ON CONFLICT (key) DO NOTHING",
+                )?;
+                for own in &ended {
+                    let id = ids.next();
+                    keep.execute(params![
+                        id,
+                        format!("own\u{1f}{}\u{1f}{id}", own.run),
+                        own.state.as_str(),
+                        own.started_at_ms,
+                        own.ended_at_ms,
+                        own.run,
+                        own.handler,
+                        own.error,
+                        own.script,
+                        number(Some(own.version)),
+                        own.exit,
+                        count(own.replies),
+                        own.log,
+                        own.output,
+                    ])?;
+                }
+                Ok((ids.reserve(c)?, ids))
+            })
+            .await?;
+        let (reserved, ids) = reserved;
+        ids.reserved(reserved);
+        Ok(())
+    }
+}
+
+fn number(version: Option<u64>) -> Option<i64> {
+    version.and_then(|version| i64::try_from(version).ok())
+}
+
+fn count(replies: usize) -> i64 {
+    i64::try_from(replies).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,197 @@
+//! A run, told in a chat: as a line of a list, and with all that is known of it.
+//!
+//! Whose run it is sees what it did and what its programs wrote. What the script logged and why it failed is for admins:
+//! both speak of this computer, and were written for its owner.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Local};
+
+use crate::api::time::format_duration;
+use crate::inbox::Past;
+use crate::message::ChatKind;
+use crate::message::Inbound;
+use crate::router::Lang;
+use crate::store::now_ms;
+
+/// Characters of the log, of the output and of an error in one answer.
+const TAIL_CHARS: usize = 1_500;
+
+/// Characters of a handler in a list.
+const TITLE_CHARS: usize = 60;
+
+/// A state as people read it.
+pub(super) fn state(state: &str, lang: Lang) -> &str {
+    if lang == Lang::En {
+        return state;
+    }
+    match state {
+        "queued" => "排队中",
+        "running" => "运行中",
+        "waiting" => "等待中",
+        "done" => "完成",
+        "failed" => "失败",
+        "cancelled" => "已取消",
+        "interrupted" => "被中断",
+        "parked" => "已搁置",
+        other => other,
+    }
+}
+
+/// `7k3fa · running · 12s · deploy <env>`
+pub(super) fn line(id: &str, shown_state: &str, since_ms: i64, what: &str, who: &str) -> String {
+    let mut line = format!("{id} · {shown_state} · {}", span(now_ms() - since_ms));
+    for part in [shortened(what, TITLE_CHARS), who.to_owned()] {
+        if !part.is_empty() {
+            line.push_str(" · ");
+            line.push_str(&part);
+        }
+    }
+    line
+}
+
+/// The line of a run that has ended.
+pub(super) fn past_line(past: &Past, lang: Lang, with_who: bool) -> String {
+    let id = past.run.as_deref().unwrap_or("-");
+    let ended = past.ended_at_ms.unwrap_or(past.received_at_ms);
+    let ago = span(now_ms() - ended);
+    let ago = match lang {
+        Lang::Zh => format!("{ago}前"),
+        Lang::En => format!("{ago} ago"),
+    };
+    let what = past.handler.clone().unwrap_or_default();
+    let mut line = format!("{id} · {} · {ago}", state(&past.state, lang));
+    let who = if with_who { who(past) } else { String::new() };
+    for part in [shortened(&what, TITLE_CHARS), who] {
+        if !part.is_empty() {
+            line.push_str(" · ");
+            line.push_str(&part);
+        }
+    }
+    line
+}
+
+/// Whole seconds from one second on: nobody reads more.
+pub fn span(ms: i64) -> String {
+    let ms = u64::try_from(ms).unwrap_or(0);
+    let whole = if ms >= 1_000 { ms / 1_000 * 1_000 } else { ms };
+    format_duration(Duration::from_millis(whole))
+}
+
+/// Who started it: the name that a message carried.
+pub fn who(past: &Past) -> String {
+    match &past.inbound {
+        Some(Inbound::Message(message)) if !message.sender.nick.is_empty() => {
+            message.sender.nick.clone()
+        }
+        _ => past.person().unwrap_or_default().to_owned(),
+    }
+}
+
+/// All of it. `full`: to somebody who may see what scripts log, and why they fail.
+pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
+    let mut out = String::new();
+    let colon = lang.pick("：", ": ");
+    let mut add = |zh: &str, en: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(out, "{}{colon}{value}", lang.pick(zh, en));
+        }
+    };
+    let mut title = past.run.clone().unwrap_or_default();
+    let _ = write!(title, " · {}", state(&past.state, lang));
+    if let (Some(started), Some(ended)) = (past.started_at_ms, past.ended_at_ms) {
+        let _ = write!(title, " · {}", span(ended - started));
+    }
+    add("运行", "run", &title);
+    let name = who(past);
+    let id = past.person().filter(|id| full && *id != name);
+    add("谁", "who", &id.map_or_else(|| name.clone(), |id| format!("{name} ({id})")));
+    add("哪里", "where", &place(past, lang));
+    if let Some(Inbound::Message(message)) = &past.inbound {
+        add("消息", "message", &shortened(&message.text.replace('\n', " "), 200));
+    }
+    let mut handler = past.handler.clone().unwrap_or_default();
+    if let Some(script) = &past.script {
+        let version = past.version.map(|version| format!(" v{version}")).unwrap_or_default();
+        let _ = write!(handler, " ({script}{version})");
+    }
+    add("处理", "handler", &handler);
+    add("参数", "args", past.args.as_deref().unwrap_or_default());
+    add("收到", "came", &time(Some(past.received_at_ms)));
+    add("开始", "started", &time(past.started_at_ms));
+    add("结束", "ended", &time(past.ended_at_ms));
+    if past.attempt > 1 {
+        add("第几次", "attempt", &past.attempt.to_string());
+    }
+    add("重跑自", "repeats", past.again.as_deref().unwrap_or_default());
+    add("退出", "exit", past.exit.as_deref().unwrap_or_default());
+    if let Some(replies) = past.replies {
+        add("回复", "replies", &replies.to_string());
+    }
+    if let Some(error) = &past.error {
+        let told = if full || error.starts_with("denied: ") {
+            tail(error)
+        } else {
+            lang.pick("主人可以看到原因。", "the owner can see why.").to_owned()
+        };
+        add("错误", "error", &told);
+    }
+    if let Some(log) = past.log.as_deref().filter(|_| full) {
+        let lines: Vec<String> = log.lines().map(log_line).collect();
+        add("日志", "log", &format!("\n{}", tail(&lines.join("\n"))));
+    }
+    if let Some(output) = past.output.as_deref().map(str::trim_end).filter(|out| !out.is_empty()) {
+        add("输出", "output", &format!("\n{}", tail(output)));
+    }
+    out.trim_end().to_owned()
+}
+
+/// A line as the journal has it, with its time as people read it.
+pub fn log_line(line: &str) -> String {
+    let mut parts = line.splitn(3, ' ');
+    let at = parts.next().and_then(|at| at.parse().ok()).and_then(DateTime::from_timestamp_millis);
+    match (at, parts.next(), parts.next()) {
+        (Some(at), Some(level), Some(text)) => {
+            format!("{} {level} {text}", at.with_timezone(&Local).format("%H:%M:%S"))
+        }
+        _ => line.to_owned(),
+    }
+}
+
+fn place(past: &Past, lang: Lang) -> String {
+    match &past.inbound {
+        Some(Inbound::Message(message)) => match (message.chat.kind, &message.chat.title) {
+            (ChatKind::Direct, _) => lang.pick("单聊", "direct chat").to_owned(),
+            (ChatKind::Group, Some(title)) if !title.is_empty() => title.clone(),
+            (ChatKind::Group, _) => lang.pick("群聊", "group").to_owned(),
+        },
+        Some(Inbound::CardAction(_)) => lang.pick("卡片按钮", "a click on a card").to_owned(),
+        Some(Inbound::Event(_)) => lang.pick("组织事件", "an event").to_owned(),
+        None if past.own => lang.pick("自动运行", "by itself").to_owned(),
+        None => String::new(),
+    }
+}
+
+fn time(ms: Option<i64>) -> String {
+    ms.and_then(DateTime::from_timestamp_millis).map_or_else(String::new, |at| {
+        at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
+    })
+}
+
+/// The end of what may be long.
+fn tail(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= TAIL_CHARS {
+        return text.to_owned();
+    }
+    let end: String = text.chars().skip(count - TAIL_CHARS).collect();
+    format!("…{end}")
+}
+
+fn shortened(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

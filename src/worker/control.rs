@@ -1,0 +1,344 @@
+//! The words that belong to the host: `stop`, `runs`, `log`, `again`. They wait for nobody, and say what they did.
+//!
+//! Who started a run, and admins, may stop it, look at it and run it again. What others have is as if it were not there.
+
+use rusqlite::Connection;
+
+use super::account;
+use super::dispatch::Dispatch;
+use super::phrases;
+use super::running::Entry;
+use crate::access::Actor;
+use crate::inbox;
+use crate::inbox::Filter;
+use crate::inbox::Past;
+use crate::inbox::Row;
+use crate::message::Chat;
+use crate::message::ChatKind;
+use crate::message::ConversationId;
+use crate::message::Inbound;
+use crate::message::Message;
+use crate::message::MessageId;
+use crate::message::Person;
+use crate::message::StaffId;
+use crate::router::Control;
+use crate::router::Lang;
+use crate::router::is_control;
+use crate::store::Error;
+use crate::store::now_ms;
+
+/// Lines of one list: more is more than a chat shows.
+const LISTED: usize = 20;
+
+/// Of these, runs that have ended.
+const ENDED: usize = 5;
+
+/// Waiting messages that are looked at for one list.
+const QUEUED: usize = 1_000;
+
+/// Why a run cannot be run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    Unfinished,
+    /// A timer, an event, a click.
+    NoMessage,
+    /// Its message was swept to make room.
+    Forgotten,
+    /// It was a word for the host.
+    Control,
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unfinished => "it has not ended yet",
+            Self::NoMessage => "no message started it",
+            Self::Forgotten => "its message is not kept any more",
+            Self::Control => "it was a word for moonbell itself",
+        })
+    }
+}
+
+impl Dispatch {
+    /// Does what a control word asks for, and returns what is said to it.
+    pub(super) async fn control(
+        &self,
+        control: &Control,
+        row: &Row,
+        message: &Message,
+        actor: &Actor,
+        lang: Lang,
+    ) -> String {
+        let done = match control {
+            Control::Cancel if self.dialogs.cancel(&message.lane()) => Ok(phrases::left(lang)),
+            Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
+            Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| match stopped {
+                true => phrases::stopped(id, lang),
+                false => phrases::no_such_run(id, lang),
+            }),
+            Control::Runs => self.runs(row, actor, lang).await,
+            Control::Log(id) => self.log(id.as_deref(), actor, lang).await,
+            Control::Again(id) => self.again(id.as_deref(), message, actor, lang).await,
+            Control::Schedules | Control::Trigger(_) => {
+                return self.timers(control, actor, lang).await;
+            }
+            Control::Usage => return self.usage(actor, lang).await,
+            Control::Parked(order) => return self.parked(order, message, actor, lang).await,
+            Control::Lock => Ok(phrases::not_yet("lock", lang)),
+            Control::Help(_) => Ok(self
+                .library
+                .snapshot()
+                .routes()
+                .help(None, lang, |handler| actor.has(handler.role.as_deref()))),
+        };
+        done.unwrap_or_else(|error: Error| {
+            tracing::error!(%error, run = row.run, "a control word could not be done");
+            phrases::not_written(lang)
+        })
+    }
+
+    /// Ends what runs, or waits in a queue, for this person in this chat.
+    fn stop_here(&self, message: &Message, actor: &Actor, lang: Lang) -> String {
+        let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
+        let mut stopped = self.running.stop(mine);
+        stopped.extend(self.turns.stop(|who, _| {
+            who.person == actor.id().as_str() && who.chat == message.chat.id.as_str()
+        }));
+        if stopped.is_empty() {
+            phrases::nothing_to_stop(lang)
+        } else {
+            phrases::stopped(&stopped.join(", "), lang)
+        }
+    }
+
+    async fn stop(&self, id: &str, actor: &Actor) -> Result<bool, Error> {
+        let all = actor.has(Some("admin"));
+        self.stop_run(id, |person| all || person == actor.id().as_str()).await
+    }
+
+    /// Ends the run `id`, wherever it is, if `may` says so of whoever started it (nobody: the empty id). `false`: there
+    /// is none that has not ended, or it may not be stopped.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub async fn stop_run(&self, id: &str, may: impl Fn(&str) -> bool) -> Result<bool, Error> {
+        let chosen = |entry: &Entry| entry.run.id() == id && may(entry.person.as_str());
+        let stopped = !self.running.stop(chosen).is_empty()
+            || !self.turns.stop(|who, run| run == id && may(&who.person)).is_empty()
+            || (may("") && self.live.stop(id));
+        if stopped {
+            return Ok(true);
+        }
+        // It may wait in its lane, and not have been taken up at all.
+        let Some(past) = self.find(id).await? else { return Ok(false) };
+        if past.state != "queued" || !may(past.person().unwrap_or_default()) {
+            return Ok(false);
+        }
+        self.inbox.cancel(past.id).await
+    }
+
+    /// Whether there is a run `id` in the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn knows(&self, id: &str) -> Result<bool, Error> {
+        Ok(self.find(id).await?.is_some())
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Past>, Error> {
+        let id = id.to_owned();
+        self.store.read(move |c| inbox::of_run(c, &id)).await
+    }
+
+    /// What runs and waits, and what ended last: of this person, or of all.
+    async fn runs(&self, row: &Row, actor: &Actor, lang: Lang) -> Result<String, Error> {
+        let all = actor.has(Some("admin"));
+        let me = actor.id().as_str().to_owned();
+        let filter = Filter {
+            person: (!all).then(|| me.clone()),
+            handled: true,
+            limit: 2 * LISTED,
+            ..Filter::default()
+        };
+        let ask =
+            move |c: &Connection| Ok((inbox::unfinished(c, QUEUED)?, inbox::list(c, &filter)?));
+        let (unfinished, ended) = self.store.read(ask).await?;
+        let names = |id: &str| {
+            let mut rows = unfinished.iter();
+            rows.find(|past| past.run.as_deref() == Some(id)).map(account::who).unwrap_or_default()
+        };
+        let who = |id: &str| if all { names(id) } else { String::new() };
+        let mut lines: Vec<String> = Vec::new();
+        let mut listed: Vec<String> = vec![row.run.clone()];
+        for entry in self.running.list() {
+            if !all && entry.person != *actor.id() {
+                continue;
+            }
+            let id = entry.run.id();
+            let waits = entry.run.is_waiting();
+            let state = if waits {
+                lang.pick("等待回答", "waits for an answer")
+            } else {
+                account::state("running", lang)
+            };
+            lines.push(account::line(id, state, entry.started_at_ms, entry.handler(), &who(id)));
+            listed.push(id.to_owned());
+        }
+        if all {
+            for one in self.live.list() {
+                let what = format!("{}: {}", one.script, one.what);
+                let state = account::state("running", lang);
+                lines.push(account::line(one.run.id(), state, one.started_at_ms, &what, ""));
+            }
+        }
+        let came = |id: &str| {
+            let mut rows = unfinished.iter();
+            let row = rows.find(|past| past.run.as_deref() == Some(id));
+            row.map_or_else(now_ms, |past| past.received_at_ms)
+        };
+        let waiting = lang.pick("排队中", "waiting for its turn");
+        for (id, handler) in self.turns.waiting(|who| all || who.person == me) {
+            lines.push(account::line(&id, waiting, came(&id), &handler, &who(&id)));
+            listed.push(id);
+        }
+        // In their lanes, behind others: what they are for is not known yet.
+        for past in &unfinished {
+            let Some(id) = past.run.as_deref().filter(|_| past.state == "queued") else { continue };
+            let mine = past.person() == Some(&me);
+            if (all || mine) && !listed.iter().any(|known| known == id) {
+                let text = match &past.inbound {
+                    Some(Inbound::Message(message)) => message.text.replace('\n', " "),
+                    _ => String::new(),
+                };
+                lines.push(account::line(id, waiting, past.received_at_ms, &text, &who(id)));
+            }
+        }
+        let more = lines.len().saturating_sub(LISTED);
+        lines.truncate(LISTED);
+        if more > 0 {
+            lines.push(format!("… +{more}"));
+        }
+        let ended = ended.iter().filter(|past| past.is_over()).take(ENDED);
+        lines.extend(ended.map(|past| account::past_line(past, lang, all)));
+        Ok(if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") })
+    }
+
+    /// The run that somebody may ask about: by its id, or the last one of theirs that a handler served.
+    async fn asked(&self, id: Option<&str>, actor: &Actor) -> Result<Option<Past>, Error> {
+        let me = actor.id().as_str().to_owned();
+        let Some(id) = id else {
+            let filter = Filter { person: Some(me), handled: true, limit: 1, ..Filter::default() };
+            return Ok(self.store.read(move |c| inbox::list(c, &filter)).await?.pop());
+        };
+        let past = self.find(id).await?;
+        Ok(past.filter(|past| actor.has(Some("admin")) || past.person() == Some(&me)))
+    }
+
+    async fn log(&self, id: Option<&str>, actor: &Actor, lang: Lang) -> Result<String, Error> {
+        let Some(mut past) = self.asked(id, actor).await? else {
+            return Ok(phrases::unknown_run(id, lang));
+        };
+        // Of one that is under way the newest is not in the journal yet.
+        let entries = self.running.list();
+        let entry = entries.iter().find(|entry| Some(entry.run.id()) == past.run.as_deref());
+        if let Some(entry) = entry.filter(|_| !past.is_over()) {
+            let mut served = entry.served.clone();
+            served.wrote(&entry.run);
+            let blanked = served.blanked(None);
+            let now = blanked.account();
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            past.state = if entry.run.is_waiting() { "waiting" } else { "running" }.to_owned();
+            (past.handler, past.script) = (text(now.handler), text(now.script));
+            (past.version, past.args) = (now.version, text(now.args));
+            (past.log, past.output, past.exit) = (text(now.log), text(now.output), text(now.exit));
+        }
+        Ok(account::tell(&past, lang, actor.has(Some("admin"))))
+    }
+
+    /// Takes the message of a run in once more, as if this person had sent it here and now.
+    async fn again(
+        &self,
+        id: Option<&str>,
+        message: &Message,
+        actor: &Actor,
+        lang: Lang,
+    ) -> Result<String, Error> {
+        let Some(past) = self.asked(id, actor).await? else {
+            return Ok(phrases::unknown_run(id, lang));
+        };
+        let run = past.run.clone().unwrap_or_default();
+        let old = match fit(past) {
+            Ok(old) => old,
+            Err(why) => return Ok(phrases::unfit(&run, why, lang)),
+        };
+        let text = old.text.clone();
+        let new = Message {
+            // One for each time that it is said, however often that is delivered.
+            id: MessageId::new(format!("again:{}", message.id)),
+            chat: message.chat.clone(),
+            sender: message.sender.clone(),
+            robot_code: message.robot_code.clone(),
+            sent_at_ms: message.sent_at_ms,
+            webhook: message.webhook.clone(),
+            ..old
+        };
+        let taken = self.inbox.accept_again(Inbound::Message(new), run.clone()).await?;
+        Ok(match taken {
+            Some(new) => phrases::again(&run, &new, &text, lang),
+            // This word itself was taken up twice: it was done the first time.
+            None => phrases::again(&run, "…", &text, lang),
+        })
+    }
+
+    /// The same for the owner, who asks on this computer and not in a chat. Returns the name of the new run; replies go
+    /// where the message was sent if that was the owner's, else to the owner alone.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub async fn again_for_owner(
+        &self,
+        id: &str,
+        owner: &StaffId,
+    ) -> Result<Option<Result<String, Unfit>>, Error> {
+        let Some(past) = self.find(id).await? else { return Ok(None) };
+        let old = match fit(past) {
+            Ok(old) => old,
+            Err(why) => return Ok(Some(Err(why))),
+        };
+        let sender = Person {
+            staff_id: Some(owner.clone()),
+            opaque_id: String::new(),
+            nick: old.sender.nick.clone(),
+            same_org: true,
+        };
+        let own = old.sender.staff_id.as_ref() == Some(owner);
+        let alone = Chat {
+            id: ConversationId::new(format!("owner:{owner}")),
+            kind: ChatKind::Direct,
+            title: None,
+        };
+        let (chat, sender, webhook) = if own {
+            (old.chat.clone(), old.sender.clone(), old.webhook.clone())
+        } else {
+            (alone, Person { nick: String::new(), ..sender }, None)
+        };
+        let id_now = MessageId::new(format!("again:{}", uuid::Uuid::new_v4().simple()));
+        let new = Message { id: id_now, chat, sender, webhook, sent_at_ms: now_ms(), ..old };
+        let taken = self.inbox.accept_again(Inbound::Message(new), id.to_owned()).await?;
+        Ok(taken.map(Ok))
+    }
+}
+
+/// The message of a run that may be run again.
+fn fit(past: Past) -> Result<Message, Unfit> {
+    if !past.is_over() {
+        return Err(Unfit::Unfinished);
+    }
+    match past.inbound {
+        Some(Inbound::Message(message)) if is_control(&message.text) => Err(Unfit::Control),
+        Some(Inbound::Message(message)) => Ok(message),
+        Some(_) => Err(Unfit::NoMessage),
+        None if past.own => Err(Unfit::NoMessage),
+        None => Err(Unfit::Forgotten),
+    }
+}
