@@ -31,6 +31,7 @@ use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
 use crate::outage;
+use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
 use crate::outbox::Template;
 use crate::router::is_control;
@@ -75,6 +76,9 @@ const CLOSE: Duration = Duration::from_secs(3);
 
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
+
+/// In the state folder: outputs of cards, until they are sent.
+const SPOOL: &str = "spool";
 
 /// The command that plays: its DingTalk is made up and ends with it.
 const DEV: &str = "dev";
@@ -174,7 +178,10 @@ impl App {
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(config.access.owner.clone())
-            .with_ledger(ledger.clone());
+            .with_ledger(ledger.clone())
+            .card_settings(card_settings(&config));
+        let stops = outbox.clone();
+        inbox.urgent(move |click| stops.is_stop(click));
         let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
@@ -384,6 +391,16 @@ impl App {
         let _ = tokio::time::timeout(CLOSE, store.close()).await;
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)
+    }
+}
+
+fn card_settings(config: &Config) -> CardSettings {
+    CardSettings {
+        calls_per_second: config.cards.calls_per_second,
+        attach: config.cards.attach,
+        spool: Some(config.state.dir.join(SPOOL)),
+        attach_bytes: config.cards.attach_bytes,
+        stop_actions: config.cards.stop_actions.clone(),
     }
 }
 

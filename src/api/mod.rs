@@ -38,6 +38,7 @@ pub mod fs;
 pub mod http;
 pub mod json;
 pub mod kv;
+mod last_words;
 pub mod log;
 mod media;
 pub mod module;
@@ -72,6 +73,7 @@ use world::{Wait, Waits};
 
 pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
+pub use last_words::Stop;
 pub use module::{Class, Module};
 pub use notes::Noted;
 pub use options::Options;

@@ -14,6 +14,7 @@ use mlua::Result as LuaResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
+use crate::api::last_words::{self, Stop};
 use crate::api::notes::{Noted, Notes};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
@@ -25,6 +26,7 @@ use crate::message::Reply;
 use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
+use crate::router::Lang;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,7 @@ pub struct Run {
     role: Option<String>,
     limits: Limits,
     cancel: CancellationToken,
+    stopped: OnceLock<Stop>,
     over: CancellationToken,
     started: Stopwatch,
     cpu_us: AtomicU64,
@@ -174,6 +177,7 @@ impl Run {
             role,
             limits,
             cancel,
+            stopped: OnceLock::new(),
             over: CancellationToken::new(),
             started: clock.start(),
             cpu_us: AtomicU64::new(0),
@@ -215,6 +219,22 @@ impl Run {
     /// Cancel it to stop the run: at once if it waits, at the next millisecond if it spins.
     pub fn cancel(&self) -> &CancellationToken {
         &self.cancel
+    }
+
+    /// Cancels the run, and says so in its cards. The first reason stays.
+    pub fn stop(&self, why: Stop) {
+        let _ = self.stopped.set(why);
+        self.cancel.cancel();
+    }
+
+    /// Why it was cancelled, if it was.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.stopped.get().copied()
+    }
+
+    /// The language of the message that started it.
+    pub fn lang(&self) -> Lang {
+        self.message().and_then(|message| Lang::of(&message.text)).unwrap_or_default()
     }
 
     /// Cancelled once the run has ended, however it ended: processes and watchers that outlive a future listen here.
@@ -436,7 +456,7 @@ impl Run {
     /// As [`Run::reply`].
     pub fn open_card(&self, outbox: &Outbox, to: Address, title: &str) -> LuaResult<Card> {
         self.check()?;
-        let card = outbox.card(to, title, &self.id);
+        let card = outbox.card(to, title, &self.id, self.lang());
         self.state().cards.push(card.clone());
         self.post(Post::Card(card.clone()))?;
         Ok(card)
@@ -503,10 +523,22 @@ impl Run {
         }
         for card in cards.iter().filter(|card| card.is_open()) {
             match failed {
-                Some(why) => card.fail(why),
+                Some(why) => card.fail(&self.last_words(why)),
                 None => card.finish(),
             };
         }
+    }
+
+    fn last_words(&self, why: &str) -> String {
+        let (id, lang) = (self.id(), self.lang());
+        if let Some(limit) = self.limit_hit() {
+            return last_words::limited(limit, lang);
+        }
+        if self.cancel.is_cancelled() {
+            return last_words::stopped(self.stopped().unwrap_or(Stop::Person), id, lang);
+        }
+        let may_see = self.role() == Some("owner");
+        last_words::failed(may_see.then_some(why), id, lang)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,24 +1,27 @@
 //! `ctx:stream`: a program whose output runs through a card. See `ctx.d.luau`.
 //!
 //! The card shows the newest lines inside a block of code that they cannot close, how many are above, and in the end how
-//! it ended. Output is cleaned of what a terminal would act on.
+//! it ended. What it shows is cleaned of what a terminal would act on; the file with the whole output is not.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use mlua::{Result as LuaResult, Table};
+use mlua::{Result as LuaResult, Table, Value};
 use tokio::time::Instant;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::api::Call;
-use crate::api::clean::{clean, fenced};
+use crate::api::clean::clean;
 use crate::api::ctx::address;
-use crate::api::failure::{Failure, Outcome};
+use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::Options;
 use crate::api::shell;
 use crate::api::shell::output::Lines;
 use crate::api::shell::process::{Chunk, Exit};
 use crate::api::time::format_duration;
+use crate::config::Attach;
+use crate::outbox::Card;
+use crate::router::Lang;
 
 /// Characters of output in the card: under what a card shows at most, with room for the lines around it.
 const TAIL_CHARS: usize = 2_400;
@@ -32,6 +35,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
     let to = address(&call)?;
     let outbox = call.host.outbox()?.clone();
     let title = options.string("title")?.filter(|title| !title.trim().is_empty());
+    let attach = attach(options.value("attach")?)?;
     let command = shell::command(options)?;
     let title = one_line(&title.unwrap_or_else(|| joined(&command.argv)));
     let process = match shell::start(&call, command).await? {
@@ -39,6 +43,9 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
         Err(error) => return Ok(Failure::from(error).into()),
     };
     let card = call.run.open_card(&outbox, to, &title)?;
+    if let Some(attach) = attach {
+        card.attach(attach);
+    }
     let mut view = View::default();
     // A clock that stands shows what there is: nobody would wait for the next frame.
     let frame = if call.host.clock().stands() { Duration::ZERO } else { FRAME };
@@ -49,6 +56,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
             chunk = process.chunk() => {
                 let Some(chunk) = chunk else { break };
                 call.run.count_output(chunk.bytes.len() as u64)?;
+                card.keep(&chunk.bytes).await;
                 call.run.note_output(&chunk.bytes);
                 view.push(&chunk);
                 changed = true;
@@ -56,7 +64,7 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
             () = tokio::time::sleep_until(next_frame), if changed => {}
         }
         if changed && Instant::now() >= next_frame {
-            card.set(&view.render());
+            view.show(&card);
             changed = false;
             next_frame = Instant::now() + frame;
         }
@@ -64,10 +72,10 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
     let exit = process.exit().await;
     call.run.note_exit(&exit);
     view.finish();
-    card.set(&view.render());
-    let said = said(&exit);
+    view.show(&card);
+    let said = said(&exit, card.lang());
     if exit.ok() {
-        card.append(&format!("\n\n{said}"));
+        card.conclude(&said);
         card.finish();
     } else {
         card.fail(&said);
@@ -83,14 +91,38 @@ pub(super) async fn stream(call: Call, mut options: Options) -> LuaResult<Outcom
     Ok(Outcome::Value(result))
 }
 
+/// Option `attach`.
+fn attach(value: Value) -> LuaResult<Option<Attach>> {
+    const EXPECTED: &str =
+        "option `attach`: expected true (when the output did not fit), false or \"failure\"";
+    Ok(Some(match value {
+        Value::Nil => return Ok(None),
+        Value::Boolean(true) => Attach::Always,
+        Value::Boolean(false) => Attach::Never,
+        Value::String(text) if text == "failure" => Attach::OnFailure,
+        Value::String(text) => {
+            return Err(misuse(format!("{EXPECTED}, got {:?}", text.to_string_lossy())));
+        }
+        other => return Err(misuse(format!("{EXPECTED}, got {}", type_name(&other)))),
+    }))
+}
+
 /// The last line of the card.
-fn said(exit: &Exit) -> String {
+fn said(exit: &Exit, lang: Lang) -> String {
     let took = format_duration(exit.took);
-    match (exit.timed_out, exit.code, exit.signal) {
-        (true, ..) => format!("timed out after {took}"),
-        (_, Some(code), _) => format!("exit {code} · {took}"),
-        (_, _, Some(signal)) => format!("ended by {} · {took}", shell::signal_name(signal)),
-        _ => format!("ended · {took}"),
+    match (exit.timed_out, exit.code, exit.signal, lang) {
+        (true, _, _, Lang::En) => format!("timed out after {took}"),
+        (true, _, _, Lang::Zh) => format!("超时，已停止 · {took}"),
+        (_, Some(code), _, Lang::En) => format!("exit {code} · {took}"),
+        (_, Some(code), _, Lang::Zh) => format!("退出码 {code} · {took}"),
+        (_, _, Some(signal), Lang::En) => {
+            format!("ended by {} · {took}", shell::signal_name(signal))
+        }
+        (_, _, Some(signal), Lang::Zh) => {
+            format!("被 {} 结束 · {took}", shell::signal_name(signal))
+        }
+        (.., Lang::En) => format!("ended · {took}"),
+        (.., Lang::Zh) => format!("已结束 · {took}"),
     }
 }
 
@@ -162,26 +194,18 @@ impl View {
         shown.join("\n")
     }
 
-    fn render(&self) -> String {
-        let tail = self.tail();
+    /// How many lines are above the tail.
+    fn above(&self, tail: &str) -> u64 {
         let begun =
             self.splitters.iter().filter(|splitter| !clean(&splitter.partial()).is_empty()).count();
         let shown =
             if tail.is_empty() && self.lines.is_empty() { 0 } else { tail.split('\n').count() };
-        let above = self.total.saturating_sub(shown.saturating_sub(begun) as u64);
-        let mut out = String::new();
-        if above > 0 {
-            let _ = write!(
-                out,
-                "… {} {} above\n\n",
-                thousands(above),
-                if above == 1 { "line" } else { "lines" }
-            );
-        }
-        if shown > 0 {
-            out.push_str(&fenced(&tail));
-        }
-        out
+        self.total.saturating_sub(shown.saturating_sub(begun) as u64)
+    }
+
+    fn show(&self, card: &Card) {
+        let tail = self.tail();
+        card.show(self.above(&tail), &tail);
     }
 }
 
@@ -191,20 +215,15 @@ fn shortened(line: &str) -> String {
     if count < TAIL_CHARS {
         return line.to_owned();
     }
-    let end: String = line.chars().skip(count - TAIL_CHARS + 2).collect();
-    format!("…{end}")
-}
-
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
+    let (mut chars, mut start) = (1, line.len());
+    for (at, grapheme) in line.grapheme_indices(true).rev() {
+        chars += grapheme.chars().count();
+        if chars >= TAIL_CHARS {
+            break;
         }
-        out.push(digit);
+        start = at;
     }
-    out
+    format!("…{}", &line[start..])
 }
 
 #[cfg(test)]
@@ -220,13 +239,21 @@ mod tests {
         view
     }
 
+    fn shown(view: &View) -> (u64, String) {
+        let tail = view.tail();
+        (view.above(&tail), tail)
+    }
+
     #[test]
     fn frames_show_the_newest_lines_and_what_has_only_begun() {
-        assert_eq!(view(&[]).render(), "");
-        assert_eq!(view(&["one\ntwo\n"]).render(), "```\none\ntwo\n```");
-        assert_eq!(view(&["one\n 10%\r 20%"]).render(), "```\none\n 20%\n```");
-        assert_eq!(view(&["\x1b[31mred\x1b[0m \u{202e}x\n"]).render(), "```\nred x\n```");
-        assert_eq!(view(&["```\n@all\n"]).render(), "````\n```\n@all\n````");
+        for (pieces, tail) in [
+            (&[][..], ""),
+            (&["one\ntwo\n"], "one\ntwo"),
+            (&["one\n 10%\r 20%"], "one\n 20%"),
+            (&["\x1b[31mred\x1b[0m \u{202e}x\n"], "red x"),
+        ] {
+            assert_eq!(shown(&view(pieces)), (0, tail.to_owned()));
+        }
     }
 
     #[test]
@@ -234,35 +261,34 @@ mod tests {
         let flood: Vec<String> = (1..=9_500).map(|n| format!("line {n}\n")).collect();
         let mut view = view(&[&flood.concat()]);
         view.finish();
-        let frame = view.render();
-        assert!(frame.ends_with("line 9500\n```"), "{frame}");
-        let (note, block) = frame.split_once("\n\n").unwrap();
-        let shown = block.lines().count() - 2;
-        assert_eq!(note, format!("… 9,{} lines above", 500 - shown));
-        assert!(frame.chars().count() < TAIL_CHARS + 60);
+        let (above, tail) = shown(&view);
+        assert!(tail.ends_with("line 9500"), "{tail}");
+        assert_eq!(above, 9_500 - tail.lines().count() as u64);
+        assert!(tail.chars().count() <= TAIL_CHARS);
         assert_eq!(view.total, 9_500);
     }
 
     #[test]
     fn one_endless_line_shows_its_end() {
-        let frame = view(&[&"好".repeat(10_000), "end"]).render();
-        assert!(frame.ends_with("好end\n```"), "{frame}");
-        assert!(frame.chars().count() < TAIL_CHARS + 60);
-        let frame = view(&["first\n", &"好".repeat(10_000), "end\n"]).render();
-        assert!(frame.starts_with("… 1 line above\n\n```\n…好"), "{frame}");
-        assert!(frame.chars().count() < TAIL_CHARS + 60);
+        let (_, tail) = shown(&view(&[&"好".repeat(10_000), "end"]));
+        assert!(tail.ends_with("好end"), "{tail}");
+        assert!(tail.chars().count() <= TAIL_CHARS);
+        let (above, tail) = shown(&view(&["first\n", &"好".repeat(10_000), "end\n"]));
+        assert!(above == 1 && tail.starts_with("…好"), "{tail}");
+        assert!(tail.chars().count() <= TAIL_CHARS);
     }
 
     #[test]
     fn the_end_is_told_in_a_line() {
         let exit =
             Exit { code: Some(0), signal: None, timed_out: false, took: Duration::from_secs(63) };
-        assert_eq!(said(&exit), "exit 0 · 1m 3s");
+        assert_eq!(said(&exit, Lang::En), "exit 0 · 1m 3s");
+        assert_eq!(said(&exit, Lang::Zh), "退出码 0 · 1m 3s");
         assert_eq!(
-            said(&Exit { code: None, signal: Some(15), timed_out: true, ..exit }),
+            said(&Exit { code: None, signal: Some(15), timed_out: true, ..exit }, Lang::En),
             "timed out after 1m 3s"
         );
-        assert_eq!(said(&Exit { code: None, ..exit }), "ended · 1m 3s");
+        assert_eq!(said(&Exit { code: None, ..exit }, Lang::En), "ended · 1m 3s");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Config, Mode, Tls};
+use super::{Attach, Config, Mode, Tls};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
@@ -42,6 +42,7 @@ impl<'a> Check<'a> {
     pub(super) fn run(mut self, need: Need) -> (Config, Vec<Problem>, Vec<Problem>, bool) {
         let mut config = Config::new("", "");
         self.dingtalk(&mut config, need);
+        self.cards(&mut config);
         self.http(&mut config, need);
         self.folders(&mut config);
         self.history(&mut config);
@@ -106,6 +107,27 @@ impl<'a> Check<'a> {
         config.dingtalk.card_template = self.text("dingtalk.card_template");
         if let Some(key) = self.text("dingtalk.card_key") {
             config.dingtalk.card_key = key;
+        }
+    }
+
+    fn cards(&mut self, config: &mut Config) {
+        if let Some(calls) = self.number("cards.calls_per_second", 0.1, 1_000.0) {
+            config.cards.calls_per_second = calls;
+        }
+        if let Some(when) = self.choice("cards.attach") {
+            config.cards.attach = match when.as_str() {
+                "failure" => Attach::OnFailure,
+                "never" => Attach::Never,
+                _ => Attach::Always,
+            };
+        }
+        if let Some(megabytes) = self.number("cards.attach_mb", 0.01, 1_024.0) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+            let bytes = (megabytes * f64::from(1 << 20)) as u64;
+            config.cards.attach_bytes = bytes;
+        }
+        if let Some(ids) = self.list("cards.stop") {
+            config.cards.stop_actions = ids.into_iter().filter(|id| !id.is_empty()).collect();
         }
     }
 
@@ -338,6 +360,19 @@ impl<'a> Check<'a> {
         }
         let message = format!("`{path}` is `{}`, which is not a whole number", text.escape_debug());
         self.wrong(path, message, "write a number such as 5000, or \"unlimited\"");
+        None
+    }
+
+    fn number(&mut self, path: &'static str, least: f64, most: f64) -> Option<f64> {
+        let text = self.text(path)?;
+        let number = text.replace('_', "").parse::<f64>();
+        if let Ok(number) = number
+            && (least..=most).contains(&number)
+        {
+            return Some(number);
+        }
+        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
+        self.wrong(path, message, "write a number such as 20 or 0.5");
         None
     }
 

@@ -136,7 +136,12 @@ impl Reader<'_> {
         match value.get_ref() {
             _ if kind == Kind::List => self.list(path, kind, span, value),
             DeValue::String(text) => self.keep(path, span, Raw::Text(text.to_string())),
-            DeValue::Integer(number) if kind == Kind::Count && number.radix() == 10 => {
+            DeValue::Integer(number)
+                if matches!(kind, Kind::Count | Kind::Number) && number.radix() == 10 =>
+            {
+                self.keep(path, span, Raw::Text(number.as_str().to_owned()));
+            }
+            DeValue::Float(number) if kind == Kind::Number => {
                 self.keep(path, span, Raw::Text(number.as_str().to_owned()));
             }
             DeValue::Table(table) if kind == Kind::Secret => self.reference(path, span, table),

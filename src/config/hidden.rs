@@ -86,6 +86,29 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Moves what of `ahead` is safe to hand on into `clean`, with every hidden secret as `***`. What may be the beginning of
+/// one stays, unless nothing comes any more (`last`).
+pub fn redact_ahead(ahead: &mut Vec<u8>, clean: &mut Vec<u8>, last: bool) {
+    let forms = HIDDEN.read().unwrap_or_else(PoisonError::into_inner).forms.clone();
+    let Some(forms) = forms else {
+        clean.append(ahead);
+        return;
+    };
+    let safe =
+        if last { ahead.len() } else { (ahead.len() + 1).saturating_sub(forms.max_pattern_len()) };
+    let mut done = 0;
+    for found in forms.find_iter(&*ahead).take_while(|found| found.start() < safe) {
+        clean.extend_from_slice(&ahead[done..found.start()]);
+        clean.extend_from_slice(SHOWN.as_bytes());
+        done = found.end();
+    }
+    if done < safe {
+        clean.extend_from_slice(&ahead[done..safe]);
+        done = safe;
+    }
+    ahead.drain(..done);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

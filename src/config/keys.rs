@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Path,
     /// A whole number, or "unlimited", which 0 is too.
     Count,
+    /// A number, such as 20 or 0.5.
+    Number,
     /// A time such as `"10s"`.
     Duration,
     /// A list of strings.
@@ -42,6 +44,7 @@ impl Kind {
             Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
             Self::Path => "a path",
             Self::Count => "a whole number, or \"unlimited\"",
+            Self::Number => "a number",
             Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
             Self::List => "a list of strings",
             Self::Roles => "a list of staff ids",
@@ -106,6 +109,33 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: "\"content\"",
         doc: "The variable of that template that receives the text.",
+    },
+    Key {
+        path: "cards.calls_per_second",
+        kind: Kind::Number,
+        default: "20",
+        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for               each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs               share the app.",
+    },
+    Key {
+        path: "cards.attach",
+        kind: Kind::Choice(&["always", "failure", "never"]),
+        default: "\"always\"",
+        doc: "When the whole output is sent as a file beside a card that could only show its end: `always`, only on \
+              `failure`, or `never` (then it is not kept on disk either). `ctx:stream` can say otherwise with `attach`.",
+    },
+    Key {
+        path: "cards.attach_mb",
+        kind: Kind::Number,
+        default: "64",
+        doc: "Megabytes of one output that are kept for that file, in the folder `spool` of `state.dir`, until it is sent. \
+              What comes after is left out, and the file says so. DingTalk takes 20 MB as a zip: of more, the end is sent.",
+    },
+    Key {
+        path: "cards.stop",
+        kind: Kind::List,
+        default: "[\"stop\", \"btn_stop\"]",
+        doc: "Action ids of the Stop button in your card template (see docs/cards.md). `[]`: it has none, which spares a call \
+              for each card; the word `stop` works all the same.",
     },
     Key {
         path: "http.listen",

@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::message::StaffId;
 
-pub use hidden::{hide, redact};
+pub use hidden::{hide, redact, redact_ahead};
 pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use problem::{Place, Problem, Problems};
@@ -30,6 +30,7 @@ pub use problem::{Place, Problem, Problems};
 #[derive(Clone, Debug)]
 pub struct Config {
     pub dingtalk: DingTalk,
+    pub cards: Cards,
     pub http: Http,
     pub scripts: Scripts,
     pub state: State,
@@ -61,6 +62,12 @@ impl Config {
                 oapi_base: base("https://oapi.dingtalk.com"),
                 card_template: None,
                 card_key: "content".to_owned(),
+            },
+            cards: Cards {
+                calls_per_second: 20.0,
+                attach: Attach::Always,
+                attach_bytes: 64 << 20,
+                stop_actions: ["stop", "btn_stop"].map(str::to_owned).to_vec(),
             },
             http: Http {
                 listen: local(8787),
@@ -106,6 +113,29 @@ pub struct DingTalk {
 pub enum Mode {
     Stream,
     Http,
+}
+
+/// How cards are shown.
+#[derive(Clone, Debug)]
+pub struct Cards {
+    /// Of all cards together.
+    pub calls_per_second: f64,
+    pub attach: Attach,
+    /// Bytes of one output that are kept on disk.
+    pub attach_bytes: u64,
+    /// Action ids of the template's Stop button; empty: it has none.
+    pub stop_actions: Vec<String>,
+}
+
+/// When the whole output of a card is sent as a file beside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attach {
+    /// Whenever it did not fit.
+    #[default]
+    Always,
+    /// When it did not fit and the card did not end well.
+    OnFailure,
+    Never,
 }
 
 /// Where DingTalk's callbacks arrive; read when the mode is [`Mode::Http`].

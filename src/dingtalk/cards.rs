@@ -18,6 +18,10 @@ pub(super) const STREAM: &str = "/v1.0/card/streaming";
 /// Values longer than this are not known to work; the caller keeps the tail and continues elsewhere.
 pub(super) const CARD_LIMIT_BYTES: usize = 20_000;
 
+/// Variables that say whether the Stop button is shown, as "true" or "false". Templates ignore what they do not know;
+/// these two are what published ones ask for.
+const STOP_VARIABLES: [&str; 2] = ["stop_action", "hasAction"];
+
 /// Public templates that follow `flowStatus`; everything else drives itself by streaming.
 const FLOW_STATUS_TEMPLATES: [&str; 3] = [
     "382e4302-551d-4880-bf29-a30acfab2e71.schema",
@@ -47,6 +51,8 @@ pub struct Card {
     pub id: String,
     pub template: String,
     pub key: String,
+    /// Whether the template has a Stop button, which is shown until the card ends.
+    pub stop: bool,
 }
 
 /// What a streamed frame is.
@@ -105,10 +111,11 @@ impl Client {
         text: &str,
         phase: Phase,
     ) -> Result<(), ApiError> {
-        if text.len() > CARD_LIMIT_BYTES {
+        // Measured as it travels.
+        let size_bytes = serde_json::to_string(text).map_or(0, |json| json.len() - 2);
+        if size_bytes > CARD_LIMIT_BYTES {
             let message = format!(
-                "the text of the card is {} bytes; at most {CARD_LIMIT_BYTES} work",
-                text.len()
+                "the text of the card is {size_bytes} bytes; at most {CARD_LIMIT_BYTES} work"
             );
             return Err(ApiError::local(STREAM, Class::TooLarge, "too-large", message));
         }
@@ -145,19 +152,13 @@ impl Client {
         }
     }
 
-    /// Sends the last frame and sets the end state. Repeating it with the same `guid` is harmless.
+    /// Takes the Stop button off a card. Family B does that with its end.
     ///
     /// # Errors
-    /// As classified from the answer of the call that failed.
-    pub async fn finish_card(
-        &self,
-        card: &Card,
-        guid: &str,
-        text: &str,
-        phase: Phase,
-    ) -> Result<(), ApiError> {
-        self.stream_card(card, guid, text, phase).await?;
-        self.end_card(card, text, phase).await
+    /// As classified from the answer.
+    pub async fn hide_stop(&self, card: &Card) -> Result<(), ApiError> {
+        let variables = STOP_VARIABLES.iter().map(|name| ((*name).to_owned(), json!("false")));
+        self.update_card(card, &variables.collect()).await
     }
 
     /// Changes variables of a card and leaves the others as they are. Values that are not text are sent as JSON text.
@@ -190,6 +191,20 @@ impl Client {
 impl Card {
     pub fn family(&self) -> Family {
         Family::of(&self.template)
+    }
+
+    /// Whether it must be told when typing begins and how it ended, in calls of their own.
+    pub fn needs_beginning(&self) -> bool {
+        self.family() == Family::B
+    }
+
+    /// Shows or hides the Stop button.
+    fn show_stop(&self, variables: &mut Value, shown: bool) {
+        if self.stop {
+            for name in STOP_VARIABLES {
+                variables[name] = if shown { "true" } else { "false" }.into();
+            }
+        }
     }
 }
 
@@ -232,6 +247,7 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str) -> V
         variables["staticMsgContent"] = "".into();
         variables["sys_full_json_obj"] = order(card).into();
     }
+    card.show_stop(&mut variables, true);
     let mut request = json!({
         "cardTemplateId": card.template,
         "outTrackId": card.id,
@@ -273,15 +289,17 @@ fn order(card: &Card) -> String {
 }
 
 fn update_request(card: &Card, flow_status: &str, text: &str) -> Value {
+    let mut variables = json!({
+        "flowStatus": flow_status,
+        &card.key: text,
+        "staticMsgContent": "",
+        "sys_full_json_obj": order(card),
+        "config": AUTO_LAYOUT,
+    });
+    card.show_stop(&mut variables, flow_status == "2");
     json!({
         "outTrackId": card.id,
-        "cardData": { "cardParamMap": {
-            "flowStatus": flow_status,
-            &card.key: text,
-            "staticMsgContent": "",
-            "sys_full_json_obj": order(card),
-            "config": AUTO_LAYOUT,
-        } },
+        "cardData": { "cardParamMap": variables },
         // Without it every variable that is not named here is wiped.
         "cardUpdateOptions": { "updateCardDataByKey": true },
     })
@@ -342,6 +360,7 @@ mod tests {
             id: id.to_owned(),
             template: FLOW_STATUS_TEMPLATES[1].to_owned(),
             key: "msgContent".to_owned(),
+            stop: false,
         }
     }
 
@@ -398,6 +417,22 @@ mod tests {
         assert_eq!(own.family(), Family::A);
         let request = create(&own, ChatKind::Group);
         assert!(request["cardData"]["cardParamMap"].get("flowStatus").is_none());
+    }
+
+    #[test]
+    fn the_stop_button_is_there_until_the_end_and_only_where_the_template_has_one() {
+        let button = |request: &Value| {
+            let variables = &request["cardData"]["cardParamMap"];
+            (variables["stop_action"].clone(), variables["hasAction"].clone())
+        };
+        let with = Card { stop: true, ..card("c") };
+        let (on, off) = ((json!("true"), json!("true")), (json!("false"), json!("false")));
+        assert_eq!(button(&create(&with, ChatKind::Group)), on);
+        assert_eq!(button(&update_request(&with, "2", "")), on);
+        for status in ["3", "5"] {
+            assert_eq!(button(&update_request(&with, status, "")), off);
+        }
+        assert_eq!(button(&create(&card("c"), ChatKind::Group)), (Value::Null, Value::Null));
     }
 
     #[test]

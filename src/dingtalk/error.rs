@@ -363,6 +363,8 @@ fn class_of(status: u16, answer: &Answer) -> Class {
         | "40006"
         | "invalidparameter.msgparam.toolong"
         | "param.stream.content" => Class::TooLarge,
+        // A variable of a card.
+        "param.invalid" if answer.message.contains("too large") => Class::TooLarge,
         "param.contentunsafe" | "310000" | "430101" | "430102" | "430103" | "430104" => {
             Class::Rejected
         }

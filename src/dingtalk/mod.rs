@@ -28,6 +28,7 @@ mod redact;
 mod send;
 pub mod text;
 mod token;
+pub mod zip;
 
 pub use cards::{Card, Family, Phase};
 pub use client::{Client, ClientError};

@@ -371,7 +371,7 @@ fn plain(line: &str) -> String {
 }
 
 /// At most `limit` characters, cut between graphemes.
-fn shorten(text: &str, limit: usize) -> String {
+pub fn shorten(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Notify;
 
 use super::{Row, short_id};
+use crate::message::CardAction;
 use crate::message::Inbound;
 use crate::message::Message;
 use crate::store::Lanes;
@@ -14,11 +15,15 @@ use crate::store::Lanes;
 pub(super) struct Shared {
     pub(super) desk: Mutex<Desk>,
     pub(super) answers: OnceLock<Answers>,
+    pub(super) urgent: OnceLock<Urgent>,
     pub(super) ready: Notify,
 }
 
 /// Whether a message that has just come in a lane answers a question that was asked there.
 pub(super) type Answers = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Whether a click waits for no other.
+pub(super) type Urgent = Box<dyn Fn(&CardAction) -> bool + Send + Sync>;
 
 /// Begins the lane of a message that answers a question: it goes past the run that waits for it.
 pub(super) const ANSWER: &str = "answer\u{1f}";

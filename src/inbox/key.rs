@@ -27,7 +27,7 @@ pub(super) fn is_urgent(lane: &str) -> bool {
 }
 
 /// The lane: one person in one conversation; clicks on a card wait for each other; events, and messages that `bypass`
-/// names by their text, wait for nothing.
+/// names by their text, wait for nothing. (Nor do the clicks that [`super::Inbox::urgent`] names.)
 pub(super) fn lane(inbound: &Inbound, bypass: fn(&str) -> bool) -> String {
     match inbound {
         Inbound::Message(message) if bypass(&message.text) => {

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::message::CardAction;
 use crate::message::Inbound;
 use crate::message::Message;
 use crate::store::Error;
@@ -179,6 +180,11 @@ impl Inbox {
         let _ = self.shared.answers.set(Box::new(answers));
     }
 
+    /// Lets clicks that `urgent` names wait for no other click on their card. To be said once.
+    pub fn urgent(&self, urgent: impl Fn(&CardAction) -> bool + Send + Sync + 'static) {
+        let _ = self.shared.urgent.set(Box::new(urgent));
+    }
+
     /// Takes work in; returns once it is on disk, and only then may the delivery be acknowledged.
     ///
     /// # Cancel safety
@@ -214,7 +220,11 @@ impl Inbox {
         late: bool,
     ) -> Result<Option<i64>, Error> {
         let key = key::of(&inbound);
-        let mut lane = key::lane(&inbound, self.bypass);
+        let urgent = |action| self.shared.urgent.get().is_some_and(|urgent| urgent(action));
+        let mut lane = match &inbound {
+            Inbound::CardAction(action) if urgent(action) => format!("control\u{1f}{}", action.id),
+            _ => key::lane(&inbound, self.bypass),
+        };
         if late {
             lane.insert_str(0, LATE);
         }

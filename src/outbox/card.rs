@@ -1,22 +1,35 @@
 //! A card while a run writes into it: text that only keeps its tail, progress, and how it ended.
 //!
-//! Writers never wait: they change the text, and whoever streams it takes the newest state when it may.
+//! Writers never wait: they change the text, and whoever streams it takes the newest state when it may. What no longer
+//! fits goes to the [spool](super::spool), where the whole of it is found when the card has ended.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
+use super::cut::{Above, Fence, Limit, fit};
+use super::spool::Spool;
+use super::words;
+use crate::config::Attach;
 use crate::config::redact;
+use crate::dingtalk::markdown;
+use crate::dingtalk::text::shorten;
 use crate::message::Address;
-
-/// Characters of text in a card. Above about three thousand, clients have been seen to show a blank card.
-const SHOWN_CHARS: usize = 2_800;
+use crate::router::Lang;
 
 /// Bytes of text kept in memory for a card: some screens more than is shown, so that a cut finds a line break.
 const KEPT_BYTES: usize = 32 * 1024;
+
+/// Characters of a title, and of what is said beside a bar.
+const TITLE_CHARS: usize = 100;
+
+/// Bytes of output that are handed to the disk together.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Bytes of output that may wait for a disk that is slow; past them it is left out.
+const WAITING_BYTES: usize = 1 << 20;
 
 /// Handle to a card; cheap to clone. After [`Card::finish`] or [`Card::fail`] it takes nothing more.
 #[derive(Clone, Debug)]
@@ -24,12 +37,22 @@ pub struct Card {
     shared: Arc<Shared>,
 }
 
+/// What a card is from its beginning.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    pub(super) id: String,
+    pub(super) run: String,
+    pub(super) to: Address,
+    pub(super) title: String,
+    pub(super) lang: Lang,
+    /// `None`: only its tail is kept.
+    pub(super) spool: Option<Spool>,
+    pub(super) attach: Attach,
+}
+
 #[derive(Debug)]
 struct Shared {
-    id: String,
-    run: String,
-    to: Address,
-    title: String,
+    about: About,
     content: Mutex<Content>,
     /// Bumped with every change; what streams the card waits for it.
     version: watch::Sender<u64>,
@@ -40,6 +63,8 @@ struct Shared {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) text: String,
+    /// Whether some of its text is above what it shows.
+    pub(super) above: bool,
     pub(super) ending: Option<Ending>,
     pub(super) version: u64,
 }
@@ -51,55 +76,95 @@ pub(super) enum Ending {
 }
 
 impl Card {
-    pub(super) fn new(id: String, to: Address, title: String, run: String) -> Self {
-        let version = watch::Sender::new(0);
+    pub(super) fn new(about: About) -> Self {
+        let about = About { title: shorten(&redact(&about.title), TITLE_CHARS), ..about };
+        let content = Content { attach: about.attach, ..Content::default() };
         Self {
             shared: Arc::new(Shared {
-                id,
-                run,
-                to,
-                title,
-                content: Mutex::default(),
-                version,
+                about,
+                content: Mutex::new(content),
+                version: watch::Sender::new(0),
                 shown: AtomicBool::new(false),
             }),
         }
     }
 
     pub fn id(&self) -> &str {
-        &self.shared.id
+        &self.shared.about.id
     }
 
     pub fn title(&self) -> &str {
-        &self.shared.title
+        &self.shared.about.title
     }
 
     pub fn to(&self) -> &Address {
-        &self.shared.to
+        &self.shared.about.to
     }
 
-    pub(super) fn run(&self) -> &str {
-        &self.shared.run
+    pub fn run(&self) -> &str {
+        &self.shared.about.run
+    }
+
+    /// The language of whoever it answers.
+    pub fn lang(&self) -> Lang {
+        self.shared.about.lang
+    }
+
+    /// When the whole text of this card is sent beside it, where the host can keep it at all.
+    pub fn attach(&self, when: Attach) {
+        self.content().attach = when;
     }
 
     /// Adds Markdown text at the end. Returns whether the card still took it.
     pub fn append(&self, text: &str) -> bool {
-        // Here, before the tail is cut, and again when it is shown: it may have come in two pieces.
-        self.change(|content| content.append(&redact(text)))
+        // Redacted here, before the tail is cut, and again when it is shown: it may have come in two pieces.
+        self.change(|content| {
+            content.append(&redact(text));
+            content.keep(text.as_bytes());
+        }) && self.hand_over(PIECE_BYTES)
     }
 
     /// Replaces the text. Returns whether the card still took it.
     pub fn set(&self, text: &str) -> bool {
         self.change(|content| {
-            content.tail.clear();
-            content.dropped = Dropped::default();
+            content.clear();
             content.append(&redact(text));
-        })
+            content.keep_anew(text.as_bytes());
+        }) && self.hand_over(PIECE_BYTES)
+    }
+
+    /// Replaces what is shown by the end of an output, as code: `lines` of it are above `text`. What the whole output is,
+    /// is said to [`Card::keep`].
+    pub fn show(&self, lines: u64, text: &str) -> bool {
+        self.change(|content| {
+            content.clear();
+            let fence = (!text.is_empty()).then(|| Fence::around(text));
+            content.above = Above { lines, any: lines > 0, fence };
+            content.append(&redact(text));
+        }) && self.hand_over(if lines > 0 { 1 } else { PIECE_BYTES })
+    }
+
+    /// Adds a line below all, outside of any block of code.
+    pub fn conclude(&self, line: &str) -> bool {
+        self.change(|content| content.conclude(line))
+    }
+
+    /// Adds bytes to the whole output, which is more than what is shown; waits while the disk is slower than they come.
+    pub async fn keep(&self, bytes: &[u8]) {
+        let piece = {
+            let mut content = self.content();
+            content.keep(bytes);
+            if content.waiting.len() < PIECE_BYTES { None } else { content.take_waiting() }
+        };
+        if let (Some(spool), Some((bytes, anew))) = (&self.shared.about.spool, piece) {
+            spool.write(self.id(), bytes, anew).await;
+        }
     }
 
     /// Shows a bar above the text: `fraction` from 0 to 1 (clamped), and what is being done.
     pub fn progress(&self, fraction: f64, label: Option<&str>) -> bool {
-        self.change(|content| content.progress = Some(bar(fraction, label)))
+        let label = label.map(|label| shorten(label, TITLE_CHARS));
+        self.change(|content| content.progress = Some(bar(fraction, label.as_deref())))
     }
 
     /// Ends the card well. Returns whether it was still open.
@@ -113,11 +178,7 @@ impl Card {
     /// Ends the card badly, with `reason` as its last line.
     pub fn fail(&self, reason: &str) -> bool {
         self.change(|content| {
-            content.close_fence();
-            if !content.is_empty() {
-                content.append("\n\n");
-            }
-            content.append(reason);
+            content.conclude(reason);
             content.ending = Some(Ending::Failed);
         })
     }
@@ -137,13 +198,14 @@ impl Card {
 
     /// What it shows at this moment, and "open", "finished" or "failed".
     pub fn look(&self) -> (String, &'static str) {
-        let frame = self.frame();
-        let state = match frame.ending {
+        let content = self.content();
+        let state = match content.ending {
             None => "open",
             Some(Ending::Finished) => "finished",
             Some(Ending::Failed) => "failed",
         };
-        (frame.text, state)
+        let text = content.render("", Limit::MOST, self.lang()).text;
+        (redact(&text).into_owned(), state)
     }
 
     fn change(&self, change: impl FnOnce(&mut Content)) -> bool {
@@ -162,11 +224,90 @@ impl Card {
         self.shared.version.subscribe()
     }
 
-    pub(super) fn frame(&self) -> Frame {
+    /// Its title and text, inside `limit`.
+    pub(super) fn frame(&self, limit: Limit) -> Frame {
         let version = *self.shared.version.borrow();
         let content = self.content();
-        let text = content.render(SHOWN_CHARS);
-        Frame { text: redact(&text).into_owned(), ending: content.ending, version }
+        let cut = content.render(&self.head(), limit, self.lang());
+        let text = redact(&cut.text).into_owned();
+        Frame { text, above: cut.above, ending: content.ending, version }
+    }
+
+    /// Title, as the first line: templates need no variable for it.
+    fn head(&self) -> String {
+        match self.title() {
+            "" => String::new(),
+            // It may hold what somebody typed, and is one line.
+            title => {
+                format!("**{}**\n\n", markdown::escape_inline(&title.replace(['\n', '\r'], " ")))
+            }
+        }
+    }
+
+    /// Whether its whole output is to be sent as a file, now that it has ended and `above` did not fit.
+    pub(super) fn wants_file(&self, above: bool) -> bool {
+        let content = self.content();
+        let failed = content.ending != Some(Ending::Finished);
+        above
+            && self.shared.about.spool.is_some()
+            && match content.attach {
+                Attach::Always => true,
+                Attach::OnFailure => failed,
+                Attach::Never => false,
+            }
+    }
+
+    /// Completes the file of its output. Returns its size, if there is one.
+    pub(super) async fn complete_file(&self) -> Option<u64> {
+        let spool = self.shared.about.spool.as_ref()?;
+        let (rest, lost) = {
+            let mut content = self.content();
+            (content.take_waiting(), content.lost)
+        };
+        if let Some((bytes, anew)) = rest {
+            spool.write(self.id(), bytes, anew).await;
+        }
+        match spool.keep(self.id(), lost).await {
+            Ok(0) => None,
+            Ok(size) => Some(size),
+            Err(error) => {
+                tracing::warn!(%error, "the whole output of a card was not kept");
+                None
+            }
+        }
+    }
+
+    /// Forgets its output.
+    pub(super) async fn forget_file(&self) {
+        self.content().take_waiting();
+        if let Some(spool) = &self.shared.about.spool {
+            spool.discard(self.id()).await;
+        }
+    }
+
+    /// Hands what waits to the disk, if it is at least `least` bytes and does not fit into the card anyway. Always true.
+    fn hand_over(&self, least: usize) -> bool {
+        let Some(spool) = &self.shared.about.spool else {
+            self.content().waiting.clear();
+            return true;
+        };
+        let mut content = self.content();
+        if content.attach == Attach::Never {
+            content.waiting.clear();
+        }
+        if content.waiting.len() < least {
+            return true;
+        }
+        if let Some((bytes, anew)) = content.take_waiting()
+            && let Err(bytes) = spool.try_write(self.id(), bytes, anew)
+        {
+            if bytes.len() > WAITING_BYTES {
+                content.lost += bytes.len() as u64;
+            } else {
+                (content.waiting, content.anew) = (bytes, anew);
+            }
+        }
+        true
     }
 
     fn content(&self) -> std::sync::MutexGuard<'_, Content> {
@@ -178,51 +319,26 @@ impl Card {
 struct Content {
     /// The newest text, in whole characters.
     tail: VecDeque<u8>,
-    dropped: Dropped,
+    above: Above,
     progress: Option<String>,
     ending: Option<Ending>,
-}
-
-/// What is no longer in memory.
-#[derive(Clone, Debug, Default)]
-struct Dropped {
-    lines: usize,
-    /// The fence (with its language) that was open at the cut, so that the rest is still shown as code.
-    fence: Option<String>,
-    any: bool,
-}
-
-impl Dropped {
-    fn skip(&mut self, text: &str) {
-        self.any |= !text.is_empty();
-        for line in text.split_inclusive('\n') {
-            self.lines += usize::from(line.ends_with('\n'));
-            turn_fence(&mut self.fence, line);
-        }
-    }
-}
-
-/// Follows Markdown's code fences line by line: a longer fence is closed by one at least as long.
-fn turn_fence(open: &mut Option<String>, line: &str) {
-    let line = line.trim_end();
-    let ticks = line.bytes().take_while(|b| *b == b'`').count();
-    if ticks < 3 {
-        return;
-    }
-    match open {
-        Some(fence) => {
-            let opening = fence.bytes().take_while(|b| *b == b'`').count();
-            if ticks >= opening && line.len() == ticks {
-                *open = None;
-            }
-        }
-        None => *open = Some(line.to_owned()),
-    }
+    attach: Attach,
+    /// Of the whole output, what the disk has not been given yet.
+    waiting: Vec<u8>,
+    /// It replaces what the disk has.
+    anew: bool,
+    /// Bytes that the disk could not take.
+    lost: u64,
 }
 
 impl Content {
     fn is_empty(&self) -> bool {
-        self.tail.is_empty() && !self.dropped.any
+        self.tail.is_empty() && !self.above.any
+    }
+
+    fn clear(&mut self) {
+        self.tail.clear();
+        self.above = Above::default();
     }
 
     fn append(&mut self, text: &str) {
@@ -231,9 +347,29 @@ impl Content {
             let surplus = self.tail.len() - KEPT_BYTES;
             let text = self.text();
             let cut = line_after(&text, surplus);
-            self.dropped.skip(&text[..cut]);
+            self.above.skip(&text[..cut]);
             self.tail.drain(..cut);
         }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.attach != Attach::Never {
+            self.waiting.extend_from_slice(bytes);
+        }
+    }
+
+    fn keep_anew(&mut self, bytes: &[u8]) {
+        self.waiting.clear();
+        self.lost = 0;
+        self.anew = true;
+        self.keep(bytes);
+    }
+
+    fn take_waiting(&mut self) -> Option<(Vec<u8>, bool)> {
+        if self.waiting.is_empty() && !self.anew {
+            return None;
+        }
+        Some((std::mem::take(&mut self.waiting), std::mem::take(&mut self.anew)))
     }
 
     fn text(&self) -> String {
@@ -245,53 +381,32 @@ impl Content {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    fn close_fence(&mut self) {
-        let mut fence = self.dropped.fence.clone();
-        self.text().lines().for_each(|line| turn_fence(&mut fence, line));
+    fn conclude(&mut self, line: &str) {
+        let mut fence = self.above.fence.clone();
+        let text = self.text();
+        text.split_inclusive('\n').for_each(|line| Fence::turn(&mut fence, line));
         if let Some(fence) = fence {
-            let ticks: String = fence.chars().take_while(|c| *c == '`').collect();
-            self.append(&format!("\n{ticks}\n"));
+            self.append(&fence.closing(&text));
         }
+        if !self.is_empty() {
+            self.append("\n\n");
+        }
+        self.append(&redact(line));
     }
 
-    /// The newest `limit` characters, from a line start, under a note of what is above.
-    fn render(&self, limit: usize) -> String {
-        let text = self.text();
-        let mut dropped = self.dropped.clone();
-        let mut shown = text.as_str();
-        let count = text.chars().count();
-        if count > limit {
-            let surplus = text.char_indices().nth(count - limit).map_or(0, |(at, _)| at);
-            let cut = line_after(&text, surplus);
-            dropped.skip(&text[..cut]);
-            shown = &text[cut..];
-        }
-        let mut out = String::with_capacity(shown.len() + 64);
-        if let Some(progress) = &self.progress {
-            let _ = write!(out, "{progress}\n\n");
-        }
-        if dropped.any {
-            let _ = write!(out, "… {} lines above\n\n", thousands(dropped.lines));
-        }
-        let mut fence = dropped.fence;
-        if let Some(fence) = &fence {
-            let _ = writeln!(out, "{fence}");
-        }
-        out.push_str(shown);
-        // A frame may end inside a block of code; left open it would swallow whatever the client shows after it.
-        shown.lines().for_each(|line| turn_fence(&mut fence, line));
-        if let Some(fence) = fence {
-            let ticks: String = fence.chars().take_while(|c| *c == '`').collect();
-            let _ = write!(out, "{}{ticks}", if out.ends_with('\n') { "" } else { "\n" });
-        }
-        out
+    fn render(&self, head: &str, limit: Limit, lang: Lang) -> super::cut::Cut {
+        let head = match &self.progress {
+            Some(progress) => format!("{head}{progress}\n\n"),
+            None => head.to_owned(),
+        };
+        fit(&head, &self.above, &self.text(), limit, |lines| words::above(lines, lang))
     }
 }
 
 /// The start of the first line at or after byte `at`; without one near, the next character boundary.
 fn line_after(text: &str, at: usize) -> usize {
     let at = text.ceil_char_boundary(at);
-    text[at..].find('\n').filter(|gap| *gap < SHOWN_CHARS / 2).map_or(at, |gap| at + gap + 1)
+    text[at..].find('\n').filter(|gap| *gap < 1_400).map_or(at, |gap| at + gap + 1)
 }
 
 fn bar(fraction: f64, label: Option<&str>) -> String {
@@ -311,20 +426,9 @@ fn bar(fraction: f64, label: Option<&str>) -> String {
     )
 }
 
-fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::words::thousands;
     use super::*;
     use crate::message::{ChatKind, ConversationId};
 
@@ -336,7 +440,19 @@ mod tests {
             robot_code: None,
             webhook: None,
         };
-        Card::new("id".into(), to, "title".into(), "run".into())
+        Card::new(About {
+            id: "id".into(),
+            run: "run".into(),
+            to,
+            title: String::new(),
+            lang: Lang::En,
+            spool: None,
+            attach: Attach::Always,
+        })
+    }
+
+    fn text(card: &Card) -> String {
+        card.frame(Limit::MOST).text
     }
 
     #[test]
@@ -345,16 +461,16 @@ mod tests {
         for n in 0..10_000 {
             card.append(&format!("line {n}\n"));
         }
-        let text = card.frame().text;
+        let text = text(&card);
         assert!(text.ends_with("line 9999\n"), "{text}");
-        let first: usize =
+        let first: u64 =
             text.lines().find_map(|l| l.strip_prefix("line ")).unwrap().parse().unwrap();
         assert!(
             text.starts_with(&format!("… {} lines above\n", thousands(first))),
             "{}",
             &text[..40]
         );
-        assert!(text.chars().count() < SHOWN_CHARS + 64);
+        assert!(text.chars().count() <= 3_000);
     }
 
     #[test]
@@ -364,7 +480,7 @@ mod tests {
         (0..5_000).for_each(|n| {
             card.append(&format!("{n}\n"));
         });
-        let text = card.frame().text;
+        let text = text(&card);
         assert!(text.contains("lines above\n\n```sh\n"), "{}", &text[..60]);
         assert!(text.ends_with("\n```"), "an open block is closed in every frame");
     }
@@ -375,9 +491,24 @@ mod tests {
         (0..50_000).for_each(|_| {
             card.append("字");
         });
-        let text = card.frame().text;
-        assert!(text.starts_with("… 0 lines above") && text.ends_with("字字"));
+        let text = text(&card);
+        assert!(text.starts_with("…字") && text.ends_with("字字"));
         assert!(!text.contains('\u{fffd}'));
+    }
+
+    #[test]
+    fn an_output_says_how_many_of_its_lines_are_above_also_when_it_is_cut_again() {
+        let card = card();
+        let lines = (0..200).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
+        card.show(9_000, &lines);
+        assert!(text(&card).starts_with("… 9,000 lines above\n\n```\nline 0\n"));
+        let less = card.frame(Limit { chars: 500, json_bytes: 20_000 }).text;
+        let first: u64 =
+            less.lines().find_map(|l| l.strip_prefix("line ")).unwrap().parse().unwrap();
+        let above = format!("… {} lines above\n\n```\nline {first}\n", thousands(9_000 + first));
+        assert!(less.starts_with(&above) && less.ends_with("line 199\n```"), "{less}");
+        card.conclude("exit 0");
+        assert!(text(&card).ends_with("line 199\n```\n\nexit 0"));
     }
 
     #[test]
@@ -385,9 +516,9 @@ mod tests {
         let card = card();
         card.append("```\nhalf");
         assert!(card.fail("it broke"));
-        assert_eq!(card.frame().text, "```\nhalf\n```\n\n\nit broke");
+        assert_eq!(text(&card), "```\nhalf\n```\n\nit broke");
         assert!(!card.append("more") && !card.finish());
-        assert_eq!(card.frame().ending, Some(Ending::Failed));
+        assert_eq!(card.frame(Limit::MOST).ending, Some(Ending::Failed));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Streams cards: shows them, sends the newest text at a pace that DingTalk bears, and always ends them.
+//!
+//! A frame is one of many: what DingTalk does not take is left out, and the next one says more. The end is not: it is
+//! tried until it is accepted, made smaller where it is too large, and said as a message where no card can be.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -8,110 +12,126 @@ use rusqlite::params;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Post;
-use super::card::{Card, Ending, Frame};
+use super::attach::Attachment;
+use super::card::{Card, Frame};
+use super::cut::{Above, Limit, fit};
 use super::deliver::{Sender, Template, wait_before};
-use super::rate::{Bucket, Call};
+use super::rate::{Bucket, Call, PER_SECOND};
+use super::{Item, Post, insert, words};
+use crate::config::Attach;
 use crate::dingtalk;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
-use crate::dingtalk::markdown;
 use crate::message::Body;
 use crate::message::Reply;
+use crate::router::Lang;
 
 /// Least time between two frames of a card; clients flicker below it.
 const PACE: Duration = Duration::from_millis(800);
 
-/// Frames per second of all cards together.
-const FRAMES_PER_SECOND: u32 = 15;
+/// The longest: nobody watches a card of ten minutes ago that closely, and each frame counts against a monthly budget.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+/// A card grows slower by this part of its age: half a minute makes it 2.3 s, three minutes the longest.
+const AGEING: u32 = 20;
 
 /// Tries for a final frame before its text goes out as Markdown: about two minutes.
 const FINAL_TRIES: u32 = 8;
 
+/// Tries after that, one each minute, for the card to end all the same; then it is left to the next start.
+const LATE_TRIES: u32 = 60;
+
+/// Tries to take the Stop button off a card that has ended. A click on it is answered in any case.
+const BUTTON_TRIES: u32 = 3;
+
 /// How long cards are not tried after DingTalk refused them for a reason that repeating does not mend.
 const CIRCUIT: Duration = Duration::from_mins(30);
 
-const INTERRUPTED: &str = "⚠️ 已中断（moonbell 重新启动） · interrupted: moonbell was restarted";
+/// How cards are shown.
+#[derive(Clone, Debug)]
+pub struct CardSettings {
+    /// Card calls per second, of all cards together.
+    pub calls_per_second: f64,
+    /// When the whole output is sent beside a card, unless a handler says otherwise.
+    pub attach: Attach,
+    /// Where outputs are kept until they are sent; `None`: they are not.
+    pub spool: Option<PathBuf>,
+    /// Bytes of one output that are kept.
+    pub attach_bytes: u64,
+    /// Action ids of the template's Stop button; empty: it has none.
+    pub stop_actions: Vec<String>,
+}
+
+impl Default for CardSettings {
+    fn default() -> Self {
+        Self {
+            calls_per_second: PER_SECOND,
+            attach: Attach::Always,
+            spool: None,
+            attach_bytes: 64 << 20,
+            stop_actions: Vec::new(),
+        }
+    }
+}
 
 /// What all cards share.
 #[derive(Debug)]
 pub(super) struct Cards {
     template: Option<Template>,
-    bucket: Bucket,
-    broken_until: Mutex<Option<Instant>>,
+    pub(super) bucket: Bucket,
+    /// Until when cards are not tried, because DingTalk refuses them.
+    circuit: Mutex<Option<Instant>>,
+    /// Calls for frames in a second.
+    frames_per_second: f64,
 }
 
 impl Cards {
     pub(super) fn new(template: Option<Template>, calls_per_second: f64) -> Self {
-        Self { template, bucket: Bucket::new(calls_per_second), broken_until: Mutex::default() }
+        Self {
+            template,
+            bucket: Bucket::new(calls_per_second),
+            circuit: Mutex::default(),
+            frames_per_second: (calls_per_second * 0.75).max(0.01),
+        }
     }
 
     fn usable(&self) -> Option<&Template> {
-        let broken = *self.broken_until.lock().expect("nobody panics holding this");
-        self.template.as_ref().filter(|_| broken.is_none_or(|until| Instant::now() >= until))
+        let until = *self.circuit();
+        self.template.as_ref().filter(|_| until.is_none_or(|until| Instant::now() >= until))
     }
 
-    fn broken(&self) {
-        *self.broken_until.lock().expect("nobody panics holding this") =
-            Some(Instant::now() + CIRCUIT);
+    /// From now on cards are not tried for a while.
+    fn broke(&self) {
+        *self.circuit() = Some(Instant::now() + CIRCUIT);
+    }
+
+    fn works(&self) {
+        self.bucket.went_well();
+        *self.circuit() = None;
+    }
+
+    fn circuit(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.circuit.lock().expect("nobody panics holding this")
+    }
+
+    /// Time between two frames of a card of this age, with so many cards open.
+    fn pace(&self, age: Duration, open: usize) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "there are not that many cards")]
+        let shared = Duration::from_secs_f64((open as f64 / self.frames_per_second).min(3_600.0));
+        (PACE + age / AGEING).min(SLOWEST).max(shared)
     }
 }
 
-/// A card that had not been closed when the host died.
-#[derive(Debug)]
-pub(super) struct CutShort {
-    id: String,
-    shown: String,
-    /// `None`: its run was cut short, and nobody knows how it would have ended.
-    ending: Option<Ending>,
-    /// Whether it may be in its chat.
-    open: bool,
-    address: String,
-    title: String,
-    run: String,
+/// Whether repeating the call for another card would meet the same refusal.
+fn is_lasting(error: &ApiError) -> bool {
+    matches!(error.class, Class::Scope(_) | Class::Quota | Class::IpNotAllowed)
+        || error.code.starts_with("param.template")
+        || error.code == "template-key"
 }
 
-/// How a card ended and what it says last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    id: String,
-    text: String,
-    ending: Ending,
-}
-
-pub(super) fn ended_as(card: &Card) -> Option<Ended> {
-    let frame = card.frame();
-    let ending = frame.ending?;
-    Some(Ended { id: card.id().to_owned(), text: headed(card, &frame.text), ending })
-}
-
-/// Writes how cards ended, inside the transaction that ends their run: the last text of a card is an answer like any
-/// other, and outlives a crash before its final frame was accepted.
-pub fn insert_endings(c: &Connection, ended: &[Ended]) -> rusqlite::Result<()> {
-    for card in ended {
-        c.prepare_cached(
-            "UPDATE cards SET shown = ?2, ending = ?3 WHERE id = ?1 AND state <> 'closed'",
-        )?
-        .execute(params![card.id, card.text, card.ending.as_str()])?;
-    }
-    Ok(())
-}
-
-impl Ending {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Finished => "finished",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn phase(self) -> Phase {
-        match self {
-            Self::Finished => Phase::Done,
-            Self::Failed => Phase::Failed,
-        }
-    }
+pub(super) fn not_shown() -> ApiError {
+    ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
 }
 
 impl Sender {
@@ -126,96 +146,143 @@ impl Sender {
         self.note(
             "UPDATE cards SET state = 'open', shown = iif(ending IS NULL, ?2, shown) WHERE id = ?1",
             card.id().to_owned(),
-            Some(headed(card, &card.frame().text)),
+            Some(card.frame(Limit::MOST).text),
         )
         .await;
+        let mut limit = Limit::MOST;
         loop {
             let Some(wire) = self.wire(card.id()) else { return };
             self.cards.bucket.take(Call::Frame).await;
-            let text = headed(card, &card.frame().text);
+            let text = card.frame(limit).text;
             match client.create_and_deliver(&wire, card.to(), &text).await {
                 Ok(()) => break,
                 // A repeated creation of a card that did get through the first time.
                 Err(error) if error.code == "param.cardAlreadyExist" => break,
-                Err(error) if error.is_transient() && attempt < 3 => {
-                    attempt += 1;
-                    tokio::time::sleep(wait_before(attempt, &error)).await;
-                }
                 Err(error) => {
-                    self.refused(&error);
-                    return;
+                    self.pause_after(&error);
+                    match limit.halved().filter(|_| error.class == Class::TooLarge) {
+                        Some(less) => limit = less,
+                        None if error.is_transient() && attempt < 3 => {
+                            attempt += 1;
+                            tokio::time::sleep(wait_before(attempt, &error)).await;
+                        }
+                        None => {
+                            self.refused(&error).await;
+                            return;
+                        }
+                    }
                 }
             }
         }
+        self.cards.works();
         card.shown();
     }
 
-    fn refused(&self, error: &ApiError) {
+    /// Throttling is everybody's.
+    fn pause_after(&self, error: &ApiError) {
+        if error.class == Class::Throttled {
+            self.cards.bucket.was_throttled(error.retry_after);
+        }
+    }
+
+    async fn refused(&self, error: &ApiError) {
         let hint = error.hint();
         tracing::error!(%error, hint, "DingTalk refused a card; its text is sent as Markdown");
-        if matches!(error.class, Class::Scope(_) | Class::Quota)
-            || error.code.starts_with("param.template")
-        {
-            self.cards.broken();
+        if is_lasting(error) {
+            self.cards.broke();
+            self.outbox.tell_refused(error).await;
         }
     }
 
     /// Follows a card until its end was accepted.
     pub(super) async fn stream(self, card: Card) {
-        if card.is_shown() && self.stream_frames(&card).await.is_ok() {
-            self.close(&card).await;
-            return;
-        }
-        let frame = ended(&card).await;
-        self.send_as_markdown(&card, &frame).await;
-        self.close(&card).await;
+        let this = self.for_run(card.run());
+        this.follow(&card).await;
     }
 
-    async fn stream_frames(&self, card: &Card) -> Result<(), ApiError> {
-        let wire = self.wire_of(card.id())?;
-        let client = self.client.for_run(card.run());
+    async fn follow(&self, card: &Card) {
+        let wire = self.wire_of(card.id());
+        let shown = match wire {
+            Ok(wire) if card.is_shown() => {
+                let limit = self.stream_frames(card, &wire).await;
+                let frame = ended(card).await;
+                self.note_ending(card, &frame).await;
+                self.cards.bucket.take(Call::Final).await;
+                let ending = frame.ending.map_or(Phase::Failed, super::card::Ending::phase);
+                let render = |most: Limit| card.frame(most.least(limit)).text;
+                let ended = self.end_with(&wire, render, ending, card.lang()).await;
+                ended.map_err(|error| (error, Some((wire, ending))))
+            }
+            Ok(_) => Err((not_shown(), None)),
+            Err(error) => Err((error, None)),
+        };
+        let frame = ended(card).await;
+        let attachment = self.attachment(card, &frame).await;
+        let Err((error, late)) = shown else {
+            self.close(card.id(), card.run(), Vec::new(), attachment).await;
+            return;
+        };
+        let posts = said(card, &frame);
+        match late.filter(|_| error.is_transient()) {
+            // The answer arrives now, whatever becomes of the card.
+            Some((wire, ending)) => {
+                self.tell(card, posts).await;
+                if self.end_late(&wire, ending, card.lang()).await {
+                    self.close(card.id(), card.run(), Vec::new(), attachment).await;
+                } else {
+                    tracing::error!(%error, card = card.id(), "a card could not be ended; it is tried again after the next start");
+                    self.outbox.cards().remove(card.id());
+                }
+            }
+            None => self.close(card.id(), card.run(), posts, attachment).await,
+        }
+    }
+
+    /// Sends frames until the card has ended, or no frame makes sense any more. Returns what fitted.
+    async fn stream_frames(&self, card: &Card, wire: &dingtalk::Card) -> Limit {
         let started = Instant::now();
         let mut version = card.subscribe();
-        let mut next = Instant::now();
+        // It was created with the first text, but a card that was never streamed looks as if it still thought.
         let mut sent = None;
+        let mut next = started + self.cards.pace(Duration::ZERO, self.outbox.open_cards());
         let mut typing = false;
         let mut failures = 0;
-        loop {
-            // The next change, then the pace, which the end of the card cuts short.
-            while sent == Some(*version.borrow_and_update()) {
+        let mut limit = Limit::MOST;
+        while card.is_open() {
+            // The next change, then the pace; the end of the card cuts both short.
+            while card.is_open() && sent == Some(*version.borrow_and_update()) {
                 if version.changed().await.is_err() {
-                    break;
+                    return limit;
                 }
             }
             while card.is_open() && Instant::now() < next {
                 tokio::select! {
                     () = tokio::time::sleep_until(next) => {}
-                    changed = version.changed() => if changed.is_err() { break },
+                    changed = version.changed() => if changed.is_err() { return limit },
                 }
             }
-            let mut frame = card.frame();
-            let call = if frame.ending.is_some() { Call::Final } else { Call::Frame };
-            if call == Call::Frame && !self.outbox.ledger.may_stream() {
+            tokio::select! {
+                biased;
+                () = ended_soon(card) => return limit,
+                () = self.cards.bucket.take(Call::Frame) => {}
+            }
+            // Waiting for its turn, the text has moved on.
+            let frame = card.frame(limit);
+            if !self.outbox.ledger.may_stream() {
                 // What is left of the month is for answers: only its end is shown.
                 sent = Some(frame.version);
                 continue;
             }
-            self.cards.bucket.take(call).await;
-            if call == Call::Frame {
-                // Waiting for the bucket, the text has moved on.
-                frame = card.frame();
+            if !typing && wire.needs_beginning() {
+                // Repeated until it was heard.
+                typing = self.client.begin_card(wire, &frame.text).await.is_ok();
+                self.cards.bucket.take(Call::Frame).await;
             }
-            if !typing {
-                // Family B must be told before its first frame; repeated until it was heard.
-                typing = client.begin_card(&wire, &headed(card, &frame.text)).await.is_ok();
-            }
-            if let Some(ending) = frame.ending {
-                return self.finish(card, &wire, &frame, ending).await;
-            }
-            let text = headed(card, frame.text.trim_end_matches('\n'));
+            let text = frame.text.trim_end_matches('\n').to_owned();
             let guid = Uuid::new_v4().to_string();
-            match client.stream_card(&wire, &guid, &text, Phase::Typing).await {
+            match self.client.stream_card(wire, &guid, &text, Phase::Typing).await {
                 Ok(()) => {
+                    self.cards.works();
                     failures = 0;
                     sent = Some(frame.version);
                     self.note(
@@ -224,175 +291,223 @@ impl Sender {
                         Some(text),
                     )
                     .await;
-                    next = Instant::now() + self.pace(started.elapsed());
+                    let pace = self.cards.pace(started.elapsed(), self.outbox.open_cards());
+                    next = Instant::now() + pace;
                 }
                 Err(error) => {
                     // A frame is one of many: the next one says the same and more. Only the last one must arrive.
                     failures += 1;
                     tracing::warn!(%error, failures, "a frame of a card was not taken");
-                    if !error.is_transient() {
-                        sent = Some(frame.version);
-                    }
+                    self.pause_after(&error);
                     next = Instant::now() + wait_before(failures, &error).max(PACE);
+                    match limit.halved().filter(|_| error.class == Class::TooLarge) {
+                        Some(less) => {
+                            limit = less;
+                            next = Instant::now() + PACE;
+                        }
+                        None if is_lasting(&error) => {
+                            self.refused(&error).await;
+                            return limit;
+                        }
+                        None if error.class == Class::Gone => return limit,
+                        None if !error.is_transient() => sent = Some(frame.version),
+                        None => {}
+                    }
                 }
             }
         }
+        limit
     }
 
-    async fn finish(
+    /// Ends a card of an earlier process.
+    pub(super) async fn end_on_the_wire(
         &self,
-        card: &Card,
-        wire: &dingtalk::Card,
-        frame: &Frame,
-        ending: Ending,
-    ) -> Result<(), ApiError> {
-        let text = headed(card, &frame.text);
-        self.finish_with_retries(card.run(), wire, &text, ending.phase()).await
-    }
-
-    async fn finish_with_retries(
-        &self,
-        run: &str,
         wire: &dingtalk::Card,
         text: &str,
         phase: Phase,
+        lang: Lang,
     ) -> Result<(), ApiError> {
-        let client = self.client.for_run(run);
-        let guid = Uuid::new_v4().to_string();
+        let note = |lines| words::above(lines, lang);
+        let render = |limit| fit("", &Above::default(), text, limit, note).text;
+        self.end_with(wire, render, phase, lang).await
+    }
+
+    /// Sets the end state with the last text, until it is accepted; then the Stop button goes.
+    async fn end_with(
+        &self,
+        wire: &dingtalk::Card,
+        render: impl Fn(Limit) -> String,
+        phase: Phase,
+        lang: Lang,
+    ) -> Result<(), ApiError> {
+        let mut limit = Limit::MOST;
+        let mut text = render(limit);
+        let mut guid = Uuid::new_v4().to_string();
+        let mut unsaid = None;
         let mut attempt = 0;
         loop {
-            match client.finish_card(wire, &guid, text, phase).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_transient() && attempt < FINAL_TRIES => {
+            let Err(error) = self.end_once(wire, &guid, &text, phase).await else { break };
+            self.pause_after(&error);
+            match limit.halved().filter(|_| error.class == Class::TooLarge) {
+                Some(less) => {
+                    limit = less;
+                    text = render(limit);
+                    guid = Uuid::new_v4().to_string();
+                }
+                // The card ends all the same, and a message says what it could not.
+                None if unsaid.is_none()
+                    && matches!(error.class, Class::Rejected | Class::TooLarge) =>
+                {
+                    tracing::warn!(%error, "the text of a card was refused; a message says it");
+                    unsaid = Some(error);
+                    words::refused(lang).clone_into(&mut text);
+                    guid = Uuid::new_v4().to_string();
+                }
+                None if error.is_transient() && attempt < FINAL_TRIES => {
                     attempt += 1;
                     tracing::warn!(%error, attempt, "the final frame of a card was not taken; trying again");
                     tokio::time::sleep(wait_before(attempt, &error)).await;
-                    self.cards.bucket.take(Call::Final).await;
+                }
+                None => {
+                    self.refused(&error).await;
+                    return Err(error);
+                }
+            }
+            self.cards.bucket.take(Call::Final).await;
+        }
+        self.cards.works();
+        self.hide_button(wire).await;
+        unsaid.map_or(Ok(()), Err)
+    }
+
+    async fn end_once(
+        &self,
+        wire: &dingtalk::Card,
+        guid: &str,
+        text: &str,
+        phase: Phase,
+    ) -> Result<(), ApiError> {
+        self.client.stream_card(wire, guid, text, phase).await?;
+        if wire.needs_beginning() {
+            self.cards.bucket.take(Call::Final).await;
+        }
+        self.client.end_card(wire, text, phase).await
+    }
+
+    /// The text was said as a message; now only the spinning has to stop.
+    async fn end_late(&self, wire: &dingtalk::Card, phase: Phase, lang: Lang) -> bool {
+        for _ in 0..LATE_TRIES {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            self.cards.bucket.take(Call::Final).await;
+            let guid = Uuid::new_v4().to_string();
+            match self.end_once(wire, &guid, words::said_below(lang), phase).await {
+                Ok(()) => {
+                    self.cards.works();
+                    self.hide_button(wire).await;
+                    return true;
                 }
                 Err(error) => {
-                    self.refused(&error);
-                    return Err(error);
+                    self.pause_after(&error);
+                    if !error.is_transient() {
+                        return true; // there is no card any more
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes the Stop button off a card that has ended, where the end itself did not.
+    pub(super) async fn hide_button(&self, wire: &dingtalk::Card) {
+        if !wire.stop || wire.needs_beginning() {
+            return;
+        }
+        for attempt in 1..=BUTTON_TRIES {
+            self.cards.bucket.take(Call::Final).await;
+            match self.client.hide_stop(wire).await {
+                Ok(()) => return,
+                Err(error) => {
+                    self.pause_after(&error);
+                    if !error.is_transient() || attempt == BUTTON_TRIES {
+                        tracing::warn!(%error, "the Stop button of a card that has ended stays");
+                        return;
+                    }
+                    tokio::time::sleep(wait_before(attempt, &error)).await;
                 }
             }
         }
     }
 
-    /// The pace of one card: slower with many cards, and with time.
-    fn pace(&self, age: Duration) -> Duration {
-        let open = u32::try_from(self.outbox.open_cards()).unwrap_or(u32::MAX);
-        let shared = Duration::from_secs(1).saturating_mul(open) / FRAMES_PER_SECOND;
-        let aged = match age.as_secs() {
-            0..30 => PACE,
-            30..120 => PACE * 2,
-            120..600 => PACE * 4,
-            _ => PACE * 8,
-        };
-        aged.max(shared)
+    /// The file with its whole output, if it is to be sent; else what was kept of it goes.
+    async fn attachment(&self, card: &Card, frame: &Frame) -> Option<Attachment> {
+        if card.wants_file(frame.above) && card.complete_file().await.is_some() {
+            let to = card.to().clone();
+            return Some(Attachment::new(card.id(), to, card.title(), card.run(), card.lang()));
+        }
+        card.forget_file().await;
+        None
     }
 
-    async fn send_as_markdown(&self, card: &Card, frame: &Frame) {
-        if frame.text.trim().is_empty() {
-            return;
+    /// How it ended, before that is tried: a host that dies meanwhile must not call it interrupted.
+    async fn note_ending(&self, card: &Card, frame: &Frame) {
+        let Some(ending) = frame.ending else { return };
+        let (id, text, attach) =
+            (card.id().to_owned(), frame.text.clone(), card.wants_file(frame.above));
+        let note = move |c: &Connection| {
+            c.prepare_cached(
+                "UPDATE cards SET shown = ?2, ending = ?3, attach = ?4 WHERE id = ?1 AND state <> 'closed'",
+            )?
+            .execute(params![id, text, ending.as_str(), attach])
+        };
+        if let Err(error) = self.outbox.store.write_one(note, |_| ()).await {
+            tracing::error!(%error, "the end of a card could not be noted");
         }
-        let body =
-            Body::Markdown { title: card.title().to_owned(), text: headed(card, &frame.text) };
-        let reply = Reply { to: card.to().clone(), body, at: Vec::new() };
-        if let Err(error) = self.outbox.post(card.run(), vec![Post::Reply(reply)]).await {
+    }
+
+    /// Says the text of a card as a message, and notes that.
+    async fn tell(&self, card: &Card, posts: Vec<Post>) {
+        let (id, run, outbox) = (card.id().to_owned(), card.run().to_owned(), self.outbox.clone());
+        let write = move |c: &Connection| {
+            c.execute("UPDATE cards SET told = 1 WHERE id = ?1", [&id])?;
+            insert(c, &run, &posts)
+        };
+        let told = self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await;
+        if let Err(error) = told {
             tracing::error!(%error, "the text of a card could not be queued");
         }
     }
 
-    async fn close(&self, card: &Card) {
-        self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id().to_owned(), None)
-            .await;
-        self.outbox.cards().remove(card.id());
-    }
-
-    /// Cards of an earlier process that never ended.
-    pub(super) async fn cut_short(&self) -> Vec<CutShort> {
-        let found = self
-            .outbox
-            .store
-            .write(|c| {
-                // What never reached its chat needs no end, unless its run has ended: then it is an answer.
-                c.execute("UPDATE cards SET state = 'closed' WHERE state = 'new' AND ending IS NULL", [])?;
-                c.prepare(
-                    "SELECT id, shown, ending, state, address, title, run FROM cards WHERE state <> 'closed'
-                     ORDER BY created_at_ms",
-                )?
-                .query_map([], |row| {
-                    let ending: Option<String> = row.get(2)?;
-                    Ok(CutShort {
-                        id: row.get(0)?,
-                        shown: row.get(1)?,
-                        ending: ending.map(|ending| match ending.as_str() {
-                            "finished" => Ending::Finished,
-                            _ => Ending::Failed,
-                        }),
-                        open: row.get::<_, String>(3)? == "open",
-                        address: row.get(4)?,
-                        title: row.get(5)?,
-                        run: row.get(6)?,
-                    })
-                })?
-                .collect()
-            })
-            .await;
-        found.unwrap_or_else(|error| {
-            tracing::error!(%error, "cards that were cut short cannot be looked up");
-            Vec::new()
-        })
-    }
-
-    pub(super) async fn end_cut_short(self, card: CutShort) {
-        let (text, phase) = match card.ending {
-            Some(ending) => (card.shown.clone(), ending.phase()),
-            None => {
-                let text = format!("{}\n\n{INTERRUPTED}", card.shown);
-                (text.trim_start().to_owned(), Phase::Failed)
+    /// The card has its end: in one step with what is said in its place, and its file.
+    pub(super) async fn close(
+        &self,
+        id: &str,
+        run: &str,
+        posts: Vec<Post>,
+        attachment: Option<Attachment>,
+    ) {
+        let (card, run, outbox) = (id.to_owned(), run.to_owned(), self.outbox.clone());
+        let write = move |c: &Connection| {
+            c.execute("UPDATE cards SET state = 'closed' WHERE id = ?1", [&card])?;
+            let mut posted = insert(c, &run, &posts)?;
+            if let Some(attachment) = attachment {
+                let chat = attachment.to().conversation_id.clone();
+                posted.add(c, &run, &chat, Item::Attachment(attachment))?;
             }
+            Ok(posted)
         };
-        let finished = match self.wire_of(&card.id) {
-            Ok(wire) if card.open => {
-                self.cards.bucket.take(Call::Final).await;
-                self.finish_with_retries(&card.run, &wire, &text, phase).await
-            }
-            Ok(_) => Err(ApiError::local("card", Class::Gone, "not-shown", "it was never shown")),
-            Err(no_template) if card.ending.is_none() => {
-                tracing::warn!(error = %no_template, "a card that was cut short cannot be ended");
-                return;
-            }
-            Err(no_template) => Err(no_template),
-        };
-        if let Err(error) = finished {
-            if card.ending.is_none() && error.is_transient() {
-                // Tried again after the next start. A refusal that repeating does not mend is an end: the card is gone.
-                return;
-            }
-            // What the run said last is an answer: where the card cannot show it, a message does.
-            if card.ending.is_some() && !card.shown.trim().is_empty() {
-                let Ok(to) = serde_json::from_str(&card.address) else { return };
-                let body = Body::Markdown { title: card.title, text };
-                let reply = Reply { to, body, at: Vec::new() };
-                if let Err(error) = self.outbox.post(&card.run, vec![Post::Reply(reply)]).await {
-                    tracing::error!(%error, "the text of a card could not be queued; it is tried again after the next start");
-                    return;
-                }
-            }
+        let closed = self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await;
+        if let Err(error) = closed {
+            tracing::error!(%error, "the end of a card could not be noted; it is ended again after the next start");
         }
-        self.note("UPDATE cards SET state = 'closed' WHERE id = ?1", card.id, None).await;
+        self.outbox.cards().remove(id);
     }
 
     fn wire(&self, id: &str) -> Option<dingtalk::Card> {
         let template = self.cards.usable().filter(|_| self.outbox.ledger.may_stream())?;
-        Some(dingtalk::Card {
-            id: id.to_owned(),
-            template: template.id.clone(),
-            key: template.key.clone(),
-        })
+        Some(self.wire_with(id, template))
     }
 
-    fn wire_of(&self, id: &str) -> Result<dingtalk::Card, ApiError> {
+    pub(super) fn wire_of(&self, id: &str) -> Result<dingtalk::Card, ApiError> {
         // A card that was shown is streamed even while new ones are not tried.
         let why = "`dingtalk.card_template` is not set";
         let template = self
@@ -400,11 +515,16 @@ impl Sender {
             .template
             .as_ref()
             .ok_or_else(|| ApiError::local("card", Class::Gone, "no-template", why))?;
-        Ok(dingtalk::Card {
+        Ok(self.wire_with(id, template))
+    }
+
+    fn wire_with(&self, id: &str, template: &Template) -> dingtalk::Card {
+        dingtalk::Card {
             id: id.to_owned(),
             template: template.id.clone(),
             key: template.key.clone(),
-        })
+            stop: !self.outbox.cards.stop_actions.is_empty(),
+        }
     }
 
     async fn note(&self, sql: &'static str, id: String, text: Option<String>) {
@@ -422,24 +542,41 @@ impl Sender {
     }
 }
 
-/// Waits for the end of a card that is not shown.
+/// The text of a card as a message.
+fn said(card: &Card, frame: &Frame) -> Vec<Post> {
+    if frame.text.trim().is_empty() {
+        return Vec::new();
+    }
+    let body = Body::Markdown { title: card.title().to_owned(), text: frame.text.clone() };
+    vec![Post::Reply(Reply { to: card.to().clone(), body, at: Vec::new() })]
+}
+
+/// Waits for the end of a card.
 async fn ended(card: &Card) -> Frame {
+    ended_soon(card).await;
+    card.frame(Limit::MOST)
+}
+
+async fn ended_soon(card: &Card) {
     let mut version = card.subscribe();
     while card.is_open() {
         if version.changed().await.is_err() {
             break;
         }
     }
-    card.frame()
 }
 
-/// The text of a card under its title: templates need no variable for it.
-fn headed(card: &Card, text: &str) -> String {
-    match card.title() {
-        "" => text.to_owned(),
-        // It may hold what somebody typed, and is one line.
-        title => {
-            format!("**{}**\n\n{text}", markdown::escape_inline(&title.replace(['\n', '\r'], " ")))
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_slows_down_with_its_age_and_with_the_number_of_cards() {
+        let cards = Cards::new(None, 20.0);
+        let pace = |age, open| cards.pace(Duration::from_secs(age), open).as_millis();
+        assert_eq!([pace(0, 1), pace(30, 1), pace(600, 1)], [800, 2_300, 10_000]);
+        assert_eq!([pace(0, 12), pace(0, 15), pace(0, 150)], [800, 1_000, 10_000]);
+        // As many frames as all together may send.
+        assert_eq!(pace(0, 1_500), 100_000);
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::attach::Attachment;
 use super::budget::{Released, Told, WEBHOOK_RESTS, is_alive};
 use super::card::Card;
 use super::cards::Cards;
@@ -38,6 +39,9 @@ const DISK_AGAIN: Duration = Duration::from_secs(1);
 
 /// After this long past the stop, what is left stays in the journal for the next start.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How often files of outputs that nobody needs are swept out.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// Serves an [`Outbox`].
 #[derive(Clone, Debug)]
@@ -108,7 +112,7 @@ impl Outbox {
     ///
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
-        let cards = Arc::new(Cards::new(template, self.card_calls_per_second));
+        let cards = Arc::new(Cards::new(template, self.cards.calls_per_second));
         let pace = Arc::new(Pace::new(self.timing.clone()));
         let sender = Sender {
             outbox: self,
@@ -120,6 +124,9 @@ impl Outbox {
         };
         let mut deliveries = JoinSet::new();
         let mut streams = JoinSet::new();
+        sender.sweep_files().await;
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        sweep.reset();
         for card in sender.cut_short().await {
             streams.spawn(sender.clone().end_cut_short(card));
         }
@@ -175,6 +182,7 @@ impl Outbox {
                 }
                 () = outbox.shared.owner_heard.notified() => { streams.spawn(outbox.clone().release(Released::Notices)); }
                 () = outbox.shared.ready.notified() => {}
+                _ = sweep.tick(), if deadline.is_none() => sender.sweep_files().await,
                 () = until(next), if next.is_some() && deliveries.len() < SIDE_BY_SIDE => {}
             }
             // What the month has no room for is told by the ledger.
@@ -202,6 +210,11 @@ async fn until(moment: Option<Instant>) {
 }
 
 impl Sender {
+    /// The same, whose calls are counted for the run `run`.
+    pub(super) fn for_run(&self, run: &str) -> Self {
+        Self { client: self.client.for_run(run), ..self.clone() }
+    }
+
     /// Tries one row once. A conversation whose row is to be tried again stays taken.
     async fn deliver(self, turn: Turn) -> Delivered {
         let id = turn.id;
@@ -291,6 +304,10 @@ impl Sender {
                 let parts = parts.clone();
                 self.deliver_parts(turn, row, parts).await
             }
+            Item::Attachment(ref attachment) => {
+                let attachment = attachment.clone();
+                self.deliver_attachment(turn, row, &attachment).await
+            }
         }
     }
 
@@ -356,6 +373,32 @@ impl Sender {
         }
         self.ended(turn.id, "sent", None).await;
         Delivered::Settled(None)
+    }
+
+    /// Uploads a file; from then on it is a reply like any other.
+    async fn deliver_attachment(
+        &self,
+        turn: &Turn,
+        mut row: Row,
+        attachment: &Attachment,
+    ) -> Delivered {
+        let error = match self.for_run(&row.run).prepare(attachment).await {
+            Ok(parts) => {
+                self.rewrite(turn.id, &parts).await;
+                self.forget(attachment).await;
+                (row.attempts, row.unanswered, row.fresh) = (0, 0, false);
+                return self.deliver_parts(turn, row, parts).await;
+            }
+            Err(error) => error,
+        };
+        row.attempts += 1;
+        if let Reaction::Again = reaction(&error, 0, now_ms() - row.since_ms) {
+            let wait = self.outbox.timing.wait(row.attempts, &error);
+            tracing::warn!(%error, attempt = row.attempts, ?wait, row = turn.id, "a file was not uploaded; trying again");
+            self.failed(turn.id, &row, &error, wait).await;
+            return Delivered::Later(Instant::now() + wait, Turn { kept: false, ..turn.clone() });
+        }
+        self.park(turn, &row, &attachment.reply(String::new()), error, false).await
     }
 
     async fn park(

@@ -53,6 +53,7 @@ pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Vec<Said>> {
                     said
                 }
             }
+            Ok(Item::Attachment(attachment)) => one("file", attachment.file_name()),
             Ok(Item::Parts { parts }) => {
                 let text = |reply: Reply| match reply.body {
                     Body::Text { text } | Body::Markdown { text, .. } => text,

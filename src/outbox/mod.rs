@@ -10,10 +10,14 @@
 //!
 //! Knows nothing of Lua, nor of how the message came in.
 
+mod attach;
 mod budget;
 mod card;
 mod cards;
+mod clicks;
+mod cut;
 mod deliver;
+mod endings;
 mod history;
 mod notices;
 mod pace;
@@ -21,9 +25,11 @@ mod rate;
 mod reaction;
 mod rows;
 mod spoken;
+mod spool;
 mod sweep;
 #[cfg(test)]
 mod trials;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -38,17 +44,20 @@ use crate::config::redact;
 use crate::dingtalk::text;
 use crate::message::Address;
 use crate::message::Body;
+use crate::message::ConversationId;
 use crate::message::Reply;
 use crate::message::StaffId;
+use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
 
 pub use card::Card;
-pub use cards::Ended;
-pub use cards::insert_endings;
+pub use cards::CardSettings;
+pub use clicks::Clicked;
 pub use deliver::Template;
+pub use endings::{Ended, insert_endings};
 pub use history::{Said, of_run, sent_since};
 pub use reaction::Timing;
 pub use rows::{Counts, Unsent, Which, counts, unsent};
@@ -62,7 +71,8 @@ const FRESH: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Outbox {
     store: Store,
-    card_calls_per_second: f64,
+    cards: CardSettings,
+    spool: Option<spool::Spool>,
     timing: Timing,
     owner: Option<StaffId>,
     ledger: Ledger,
@@ -110,6 +120,8 @@ enum Item {
     Card {
         id: String,
     },
+    /// The whole output of a card, as a file.
+    Attachment(attach::Attachment),
 }
 
 /// Rows that were inserted and become deliverable once their transaction has committed.
@@ -118,6 +130,25 @@ enum Item {
 pub struct Posted {
     rows: Vec<(String, i64, Item)>,
     run: String,
+}
+
+impl Posted {
+    /// Writes one more row.
+    fn add(
+        &mut self,
+        c: &Connection,
+        run: &str,
+        conversation: &ConversationId,
+        item: Item,
+    ) -> rusqlite::Result<()> {
+        let payload = serde_json::to_string(&item).expect("our own types have string keys only");
+        c.prepare_cached(
+            "INSERT INTO outbox (conversation, state, payload, run, created_at_ms) VALUES (?1, 'queued', ?2, ?3, ?4)",
+        )?
+        .execute(params![conversation.as_str(), payload, run, now_ms()])?;
+        self.rows.push((conversation.as_str().to_owned(), c.last_insert_rowid(), item));
+        Ok(())
+    }
 }
 
 impl Outbox {
@@ -136,7 +167,8 @@ impl Outbox {
             .await?;
         let outbox = Self {
             store,
-            card_calls_per_second: rate::PER_SECOND,
+            cards: CardSettings::default(),
+            spool: None,
             timing: Timing::default(),
             owner: None,
             ledger: Ledger::default(),
@@ -174,8 +206,23 @@ impl Outbox {
 
     /// Replaces the pace of card calls, for benches: DingTalk's limits are not theirs.
     #[must_use]
-    pub fn card_pace(self, calls_per_second: f64) -> Self {
-        Self { card_calls_per_second: calls_per_second, ..self }
+    pub fn card_pace(mut self, calls_per_second: f64) -> Self {
+        self.cards.calls_per_second = calls_per_second;
+        self
+    }
+
+    /// Sets how cards are shown. Where their outputs cannot be kept on disk, none is attached.
+    #[must_use]
+    pub fn card_settings(mut self, settings: CardSettings) -> Self {
+        self.spool = settings.spool.clone().and_then(|dir| {
+            spool::Spool::start(dir, settings.attach_bytes)
+                .inspect_err(|error| {
+                    tracing::warn!(%error, "outputs of cards cannot be kept; they are not attached");
+                })
+                .ok()
+        });
+        self.cards = settings;
+        self
     }
 
     /// Journals what the run `run` says; returns once it is on disk, and on its way.
@@ -211,10 +258,18 @@ impl Outbox {
         self.shared.ready.notify_one();
     }
 
-    /// Returns a new card of the run `run`. It is shown once it is posted; until then it only collects text.
-    pub fn card(&self, to: Address, title: &str, run: &str) -> Card {
-        let title = redact(title).into_owned();
-        let card = Card::new(uuid::Uuid::new_v4().simple().to_string(), to, title, run.to_owned());
+    /// Returns a new card of the run `run`, in whose language the host adds its own words. It is shown once it is posted;
+    /// until then it only collects text.
+    pub fn card(&self, to: Address, title: &str, run: &str, lang: Lang) -> Card {
+        let card = Card::new(card::About {
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            run: run.to_owned(),
+            to,
+            title: title.to_owned(),
+            lang,
+            spool: self.spool.clone(),
+            attach: self.cards.attach,
+        });
         self.cards().insert(card.id().to_owned(), card.clone());
         card
     }
@@ -222,7 +277,7 @@ impl Outbox {
     /// Cards of the run `run` that have come to their end, for [`insert_endings`] to commit with the run.
     pub fn endings(&self, run: &str) -> Vec<Ended> {
         let cards = self.cards();
-        cards.values().filter(|card| card.run() == run).filter_map(cards::ended_as).collect()
+        cards.values().filter(|card| card.run() == run).filter_map(endings::ended_as).collect()
     }
 
     /// Replies that wait to be sent.
@@ -250,9 +305,6 @@ impl Outbox {
 pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Posted> {
     let mut posted = Posted { rows: Vec::new(), run: run.to_owned() };
     let now = now_ms();
-    let mut add = c.prepare_cached(
-        "INSERT INTO outbox (conversation, state, payload, run, created_at_ms) VALUES (?1, 'queued', ?2, ?3, ?4)",
-    )?;
     for post in posts {
         let (conversation, items) = match post {
             Post::Reply(reply) => (&reply.to.conversation_id, pieces(reply)),
@@ -260,20 +312,25 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
                 let address =
                     serde_json::to_string(card.to()).expect("our own types have string keys only");
                 c.prepare_cached(
-                    "INSERT INTO cards (id, address, title, run, state, created_at_ms) VALUES (?1, ?2, ?3, ?4, 'new', ?5)",
+                    "INSERT INTO cards (id, address, title, run, lang, state, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'new', ?6)",
                 )?
-                .execute(params![card.id(), address, card.title(), run, now])?;
+                .execute(params![card.id(), address, card.title(), run, lang_code(card.lang()), now])?;
                 (&card.to().conversation_id, vec![Item::Card { id: card.id().to_owned() }])
             }
         };
         for item in items {
-            let payload =
-                serde_json::to_string(&item).expect("our own types have string keys only");
-            add.execute(params![conversation.as_str(), payload, run, now])?;
-            posted.rows.push((conversation.as_str().to_owned(), c.last_insert_rowid(), item));
+            posted.add(c, run, conversation, item)?;
         }
     }
     Ok(posted)
+}
+
+fn lang_code(lang: Lang) -> &'static str {
+    lang.pick("zh", "en")
+}
+
+fn lang_of(code: &str) -> Lang {
+    if code == "zh" { Lang::Zh } else { Lang::En }
 }
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.

@@ -1,26 +1,38 @@
-//! The pace of card calls: a token bucket per client id, with a reserve that only final frames may touch.
+//! The pace of card calls: so many in a second for each client id, with a part that only final frames may use.
+//!
+//! A bucket that refills evenly lets a burst and a second's worth pass in the same second, and DingTalk counts seconds. So
+//! the calls of the last second are counted instead: never more than the limit in any second, frames never more than
+//! three quarters of it.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Card calls per second. DingTalk's standard limit is 20 for everything an app calls; this leaves room for replies.
-pub(super) const PER_SECOND: f64 = 15.0;
+/// Card calls per second, unless the settings say otherwise: DingTalk's standard limit for an app.
+pub(super) const PER_SECOND: f64 = 20.0;
 
-/// Calls kept back for final frames: a card that cannot end is worse than one that moves slowly.
-const RESERVE: f64 = 5.0;
+/// After DingTalk says "too many", nothing is called for so long; doubled while it goes on saying so.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Bucket {
-    per_second: f64,
+    /// Calls in each `window`.
+    most: usize,
+    window: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    tokens: f64,
-    filled_at: Instant,
+    /// When the newest calls were made, oldest first.
+    calls: VecDeque<Instant>,
+    /// Calls allowed in a window at present: fewer after DingTalk refused some.
+    allowed: usize,
+    closed_until: Option<Instant>,
+    pause: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +45,14 @@ pub(super) enum Call {
 
 impl Bucket {
     pub(super) fn new(per_second: f64) -> Self {
-        let state = State { tokens: per_second, filled_at: Instant::now() };
-        Self { per_second, state: Mutex::new(state) }
+        // Benches ask for as many as they can get.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let most = per_second.clamp(1.0, 100_000.0) as usize;
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let window = Duration::from_secs_f64(most as f64 / per_second.clamp(0.01, 100_000.0));
+        let state =
+            State { calls: VecDeque::new(), allowed: most, closed_until: None, pause: PAUSE };
+        Self { most, window, state: Mutex::new(state) }
     }
 
     /// Waits until `call` may be made.
@@ -42,27 +60,58 @@ impl Bucket {
     /// # Cancel safety
     /// Cancel safe: nothing is taken until it returns.
     pub(super) async fn take(&self, call: Call) {
-        while let Err(wait) = self.try_take(call) {
-            tokio::time::sleep(wait).await;
+        while let Err(until) = self.try_take(call) {
+            tokio::time::sleep_until(until).await;
         }
     }
 
-    fn try_take(&self, call: Call) -> Result<(), Duration> {
-        let needed = match call {
-            Call::Frame => 1.0 + RESERVE,
-            Call::Final => 1.0,
-        };
-        let mut state = self.state.lock().expect("nobody panics holding this");
+    fn try_take(&self, call: Call) -> Result<(), Instant> {
+        let mut guard = self.state.lock().expect("nobody panics holding this");
+        let state = &mut *guard;
         let now = Instant::now();
-        let grown = (now - state.filled_at).as_secs_f64() * self.per_second;
-        state.tokens = (state.tokens + grown).min(self.per_second);
-        state.filled_at = now;
-        if state.tokens >= needed {
-            state.tokens -= 1.0;
+        if let Some(until) = state.closed_until {
+            if now < until {
+                return Err(until);
+            }
+            state.closed_until = None;
+        }
+        while state.calls.front().is_some_and(|made| *made + self.window <= now) {
+            state.calls.pop_front();
+        }
+        let reserve = match call {
+            Call::Frame if state.allowed > 1 => state.allowed.div_ceil(4),
+            _ => 0,
+        };
+        let may = state.allowed - reserve;
+        if state.calls.len() < may {
+            state.calls.push_back(now);
             return Ok(());
         }
-        Err(Duration::from_secs_f64((needed - state.tokens) / self.per_second)
-            .max(Duration::from_millis(1)))
+        // When the one leaves that has to.
+        Err(state.calls[state.calls.len() - may] + self.window)
+    }
+
+    /// DingTalk took a call.
+    pub(super) fn went_well(&self) {
+        let mut state = self.state.lock().expect("nobody panics holding this");
+        state.allowed = (state.allowed + 1).min(self.most);
+        if state.allowed == self.most {
+            state.pause = PAUSE;
+        }
+    }
+
+    /// DingTalk refused a call as one too many: everybody waits, and then fewer are made.
+    pub(super) fn was_throttled(&self, asked: Option<Duration>) {
+        let mut state = self.state.lock().expect("nobody panics holding this");
+        let now = Instant::now();
+        // Those that were under way say the same thing once more.
+        if state.closed_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let pause = asked.unwrap_or_default().max(state.pause);
+        state.closed_until = Some(now + pause);
+        state.pause = (state.pause * 2).min(LONGEST_PAUSE);
+        state.allowed = (state.allowed / 2).max(1);
     }
 }
 
@@ -71,18 +120,58 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn frames_keep_to_the_pace_and_leave_room_for_final_ones() {
-        let bucket = Bucket::new(PER_SECOND);
+    async fn no_second_has_more_calls_than_allowed_and_final_ones_find_room() {
+        let bucket = Bucket::new(20.0);
+        let mut made = Vec::new();
         let started = Instant::now();
-        for _ in 0..40 {
+        while started.elapsed() < Duration::from_secs(5) {
             bucket.take(Call::Frame).await;
+            made.push(Instant::now());
+            // One final frame for each ten.
+            if made.len() % 10 == 0 {
+                let before = Instant::now();
+                bucket.take(Call::Final).await;
+                assert_eq!(before, Instant::now(), "a final frame waited behind frames");
+                made.push(Instant::now());
+            }
         }
-        let pace = started.elapsed().as_secs_f64();
-        assert!((1.9..2.2).contains(&pace), "40 frames took {pace} s");
+        for first in &made {
+            let second =
+                made.iter().filter(|at| *at >= first && **at < *first + Duration::from_secs(1));
+            assert!(second.count() <= 20);
+        }
+        assert!(made.len() >= 5 * 15, "{}", made.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_everybody_waits_and_fewer_are_made_until_it_is_well() {
+        let bucket = Bucket::new(20.0);
+        let started = Instant::now();
+        let mut calls = 0;
+        // Refused for five seconds.
+        while started.elapsed() < Duration::from_secs(5) {
+            bucket.take(Call::Final).await;
+            calls += 1;
+            bucket.was_throttled(None);
+        }
+        assert!(calls <= 3, "{calls} calls");
+        for _ in 0..100 {
+            bucket.take(Call::Final).await;
+            bucket.went_well();
+        }
         let before = Instant::now();
-        for _ in 0..4 {
+        for _ in 0..40 {
             bucket.take(Call::Final).await;
         }
-        assert!(before.elapsed() < Duration::from_millis(5), "final frames find their reserve");
+        assert!(before.elapsed() <= Duration::from_millis(2_100), "{:?}", before.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_below_one_a_second_is_kept() {
+        let bucket = Bucket::new(0.5);
+        bucket.take(Call::Frame).await;
+        let before = Instant::now();
+        bucket.take(Call::Final).await;
+        assert_eq!(before.elapsed(), Duration::from_secs(2));
     }
 }

@@ -145,7 +145,12 @@ pub(super) fn kind(error: &ApiError) -> String {
 
 /// Whether the robot's own calls cannot work at all, whatever is said with them.
 pub(super) fn robot_is_shut(error: &ApiError) -> bool {
-    matches!(error.class, Class::Scope(_) | Class::Quota | Class::Credentials | Class::IpNotAllowed)
+    match error.class {
+        // Cards have permissions of their own.
+        Class::Scope(_) => !error.endpoint.starts_with("/v1.0/card"),
+        Class::Quota | Class::Credentials | Class::IpNotAllowed => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

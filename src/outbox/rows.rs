@@ -89,6 +89,7 @@ pub fn unsent(c: &Connection, limit: u32) -> rusqlite::Result<Vec<Unsent>> {
                     .optional()?;
                 ("group", conversation, "card", title.unwrap_or_default())
             }
+            Some(Item::Attachment(attachment)) => of_reply(&attachment.reply(String::new())),
             None => ("group", conversation, "text", String::new()),
         };
         let (chat, to, kind, text) = what;

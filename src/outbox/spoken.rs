@@ -37,6 +37,7 @@ impl Outbox {
             // Only what DingTalk refused is in parts.
             Item::Parts { parts } => parts.into_iter().next().map(Words::Reply),
             Item::Card { id } => self.cards().get(&id).cloned().map(Words::Card),
+            Item::Attachment(_) => None,
         };
         let rows = rows.into_iter().filter_map(|(id, run, payload)| {
             words(&payload).map(|words| Spoken { id, run, words })

@@ -199,7 +199,7 @@ impl Trial {
             let replies = match payload {
                 Item::Reply(reply) => vec![reply],
                 Item::Parts { parts } => parts,
-                Item::Card { .. } => Vec::new(),
+                Item::Card { .. } | Item::Attachment(_) => Vec::new(),
             };
             for reply in replies {
                 if let Body::Text { text } = reply.body {

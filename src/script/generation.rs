@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::api::Stop;
 use crate::api::run::{Limits, Run};
 use crate::clock::Clock;
 use crate::script::background::{Background, Ends, Finish, Live, UnderWay};
@@ -161,6 +162,7 @@ impl Generation {
         let (ended, outcome) = oneshot::channel();
         let order = Order::Start { run: Arc::clone(&run), handler, args, ended };
         let gone = || {
+            run.stop(Stop::Host);
             run.end(Some("the host is stopping"));
             Ended::Failed(Failed::new("the host is stopping: this run was not finished"))
         };

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::now_ms;
 use super::render;
 use super::templates::Family;
+use super::templates::STOP_BUTTONS;
 use super::templates::TEXT_VARIABLES;
 use super::templates::Template;
 use super::view;
@@ -184,8 +185,22 @@ impl Card {
         let list = parse("buttons").or_else(|| {
             parse("sys_full_json_obj").and_then(|object| object.get("msgButtons").cloned())
         });
-        let Some(Value::Array(list)) = list else { return Vec::new() };
-        list.iter().filter_map(Value::as_object).filter_map(button).collect()
+        let list = list.and_then(|list| list.as_array().cloned()).unwrap_or_default();
+        let given = list.iter().filter_map(Value::as_object).filter_map(button);
+        given.chain(self.stop_button()).collect()
+    }
+
+    /// The template's own, while its variable says that it is shown.
+    fn stop_button(&self) -> Option<Button> {
+        let (_, variable, id) =
+            STOP_BUTTONS.iter().find(|(template, ..)| *template == self.template.id)?;
+        let shown = self.params.get(*variable).is_some_and(|value| value == "true");
+        shown.then(|| Button {
+            id: (*id).to_owned(),
+            text: "停止 Stop".to_owned(),
+            status: None,
+            color: Some("red".to_owned()),
+        })
     }
 }
 

@@ -1,8 +1,14 @@
 //! Card templates that this DingTalk knows: which variables each has, and what drives its state.
 
 /// The simulator's own template, for `dev`: family A, streams `content`, may have `title`, `progress` and `buttons`
-/// (a JSON list of `{id, text, status?, color?}`).
+/// (a JSON list of `{id, text, status?, color?}`), and has a Stop button while `stop_action` is "true".
 pub const CARD_TEMPLATE: &str = "6d6f6f6e-6265-4c6c-8000-000000000001.schema";
+
+/// Templates with a Stop button: the variable that shows it while it is "true", and its action id.
+pub(super) const STOP_BUTTONS: &[(&str, &str, &str)] = &[
+    (CARD_TEMPLATE, "stop_action", "stop"),
+    ("675cde2f-f526-40cb-b828-f5b2b57b8b77.schema", "hasAction", "btn_stop"),
+];
 
 /// A published card template.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_outages.sql"),
     include_str!("migrations/0006_outbox_attempts.sql"),
     include_str!("migrations/0007_budget.sql"),
-    include_str!("migrations/0008_runs.sql"),
+    include_str!("migrations/0008_card_files.sql"),
+    include_str!("migrations/0009_runs.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

@@ -297,12 +297,11 @@ impl Stream {
                 ))),
             }
         };
-        tokio::time::timeout(self.timing.open, Box::pin(open)).await.unwrap_or_else(|_| {
-            Err(OpenError::Socket(format!(
-                "the connection was not open within {:?}",
-                self.timing.open
-            )))
-        })
+        let Ok(opened) = tokio::time::timeout(self.timing.open, Box::pin(open)).await else {
+            let limit = self.timing.open;
+            return Err(OpenError::Socket(format!("the connection was not open within {limit:?}")));
+        };
+        opened
     }
 
     fn api_failed(&self, error: &ApiError, backoff: &mut Backoff) -> Duration {

@@ -21,6 +21,7 @@ use crate::access::Actor;
 use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
+use crate::api::Stop;
 use crate::dingtalk::Push;
 use crate::inbox;
 use crate::inbox::Inbox;
@@ -452,11 +453,11 @@ impl Dispatch {
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
             () = halt.cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Host);
                 (start.await, true)
             }
             () = ticket.replaced().cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Replaced);
                 (start.await, false)
             }
         };

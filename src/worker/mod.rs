@@ -5,6 +5,7 @@
 //! replies and the completion of its row commit in one transaction.
 
 pub mod account;
+mod clicks;
 mod control;
 pub mod decision;
 mod dispatch;

@@ -14,6 +14,7 @@ use super::dispatch::{Dispatch, Outcome};
 use super::running::Entry;
 use super::served::Served;
 use crate::api::Run;
+use crate::api::Stop;
 use crate::api::moment;
 use crate::dingtalk::Push;
 use crate::inbox::Row;
@@ -62,7 +63,13 @@ impl Dispatch {
             nick: String::new(),
             same_org: true,
         };
-        let actor = match self.access.actor(&person) {
+        let actor = self.access.actor(&person);
+        if self.outbox.is_stop(action)
+            && let Some(outcome) = self.stop_click(row, action, &person, actor.as_ref()).await
+        {
+            return outcome;
+        }
+        let actor = match actor {
             Ok(actor) => actor,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a click on a card");
@@ -159,7 +166,7 @@ impl Dispatch {
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
             () = halt.cancelled() => {
-                run.cancel().cancel();
+                run.stop(Stop::Host);
                 (start.await, true)
             }
         };

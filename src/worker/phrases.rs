@@ -39,6 +39,24 @@ pub(super) fn stopped(run: &str, lang: Lang) -> String {
     }
 }
 
+/// To somebody who clicked Stop on a card of another person's run.
+pub(super) fn not_yours_to_stop(lang: Lang) -> String {
+    lang.pick(
+        "只有启动这个任务的人或管理员可以停止它。",
+        "Only whoever started this, or an admin, may stop it.",
+    )
+    .to_owned()
+}
+
+/// To somebody who clicked Stop on a card that stopped by itself; of a card that nobody knows any more, in both languages.
+pub(super) fn card_has_ended(run: Option<(&str, Lang)>) -> String {
+    match run {
+        Some((run, Lang::Zh)) => format!("这个任务已经结束了（运行 {run}）。"),
+        Some((run, Lang::En)) => format!("That has ended already (run {run})."),
+        None => "这个任务已经结束了。 · That has ended already.".to_owned(),
+    }
+}
+
 /// To somebody who left a question unanswered.
 pub(super) fn left(lang: Lang) -> String {
     lang.pick("好的，已取消。", "All right, cancelled.").to_owned()

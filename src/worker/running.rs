@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::served::Served;
 use crate::api::Resting;
 use crate::api::Run;
+use crate::api::Stop;
 use crate::message::ConversationId;
 use crate::message::StaffId;
 
@@ -98,7 +99,7 @@ impl Running {
         picked
             .into_iter()
             .map(|entry| {
-                entry.run.cancel().cancel();
+                entry.run.stop(Stop::Person);
                 entry.run.id().to_owned()
             })
             .collect()

@@ -67,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"],
     ),
-    ("outbox", &["budget", "config", "dingtalk", "message", "store"]),
+    ("outbox", &["budget", "config", "dingtalk", "message", "router", "store"]),
     ("outage", &["config", "inbox", "message", "outbox", "router", "store", "transport"]),
     ("dingtalk", &["config", "message"]),
     ("timer", &["inbox", "message", "store"]),

@@ -281,11 +281,13 @@ async fn cards_of_family_b_are_told_their_state_and_those_of_family_a_are_not() 
             id: "c1".to_owned(),
             template: template.to_owned(),
             key: "msgContent".to_owned(),
+            stop: false,
         };
         server.client.create_and_deliver(&card, &to, "…").await.unwrap();
         server.client.begin_card(&card, "…").await.unwrap();
         server.client.stream_card(&card, "g1", "half", Phase::Typing).await.unwrap();
-        server.client.finish_card(&card, "g2", "whole", Phase::Done).await.unwrap();
+        server.client.stream_card(&card, "g2", "whole", Phase::Done).await.unwrap();
+        server.client.end_card(&card, "whole", Phase::Done).await.unwrap();
         let seen: Vec<String> = server
             .calls()
             .iter()
@@ -313,8 +315,12 @@ async fn a_card_that_exists_already_was_created_by_an_earlier_try() {
         robot_code: None,
         webhook: None,
     };
-    let card =
-        Card { id: "c1".to_owned(), template: "t.schema".to_owned(), key: "content".to_owned() };
+    let card = Card {
+        id: "c1".to_owned(),
+        template: "t.schema".to_owned(),
+        key: "content".to_owned(),
+        stop: false,
+    };
     server.client.create_and_deliver(&card, &to, "").await.unwrap();
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod around;
 mod budgets;
+mod cards;
 mod console;
 mod control;
 mod crash;

@@ -103,6 +103,11 @@ impl Setup {
         self
     }
 
+    pub(super) fn template(mut self, id: &str) -> Self {
+        self.template = Some(id.to_owned());
+        self
+    }
+
     /// How many rows may be under way in a host of this process.
     pub(super) fn places(mut self, places: Places) -> Self {
         self.places = Some(places);

@@ -1,0 +1,178 @@
+//! How cards end: with their run, and after a crash.
+
+use rusqlite::{Connection, params};
+
+use super::Post;
+use super::attach::Attachment;
+use super::card::{Card, Ending};
+use super::cut::Limit;
+use super::deliver::Sender;
+use super::rate::Call;
+use super::{lang_of, spool, words};
+use crate::config::Attach;
+use crate::dingtalk::Phase;
+use crate::message::Address;
+use crate::message::Body;
+use crate::message::Reply;
+use crate::router::Lang;
+
+/// How a card ended and what it says last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    id: String,
+    text: String,
+    ending: Ending,
+    attach: bool,
+}
+
+pub(super) fn ended_as(card: &Card) -> Option<Ended> {
+    let frame = card.frame(Limit::MOST);
+    let ending = frame.ending?;
+    let attach = card.wants_file(frame.above);
+    Some(Ended { id: card.id().to_owned(), text: frame.text, ending, attach })
+}
+
+/// Writes how cards ended, inside the transaction that ends their run: the last text of a card is an answer like any
+/// other, and outlives a crash before its final frame was accepted.
+pub fn insert_endings(c: &Connection, ended: &[Ended]) -> rusqlite::Result<()> {
+    for card in ended {
+        c.prepare_cached(
+            "UPDATE cards SET shown = ?2, ending = ?3, attach = ?4 WHERE id = ?1 AND state <> 'closed'",
+        )?
+        .execute(params![card.id, card.text, card.ending.as_str(), card.attach])?;
+    }
+    Ok(())
+}
+
+impl Ending {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub(super) fn phase(self) -> Phase {
+        match self {
+            Self::Finished => Phase::Done,
+            Self::Failed => Phase::Failed,
+        }
+    }
+}
+
+/// A card that had not been closed when the host died.
+#[derive(Debug)]
+pub(super) struct CutShort {
+    id: String,
+    shown: String,
+    /// `None`: its run was cut short, and nobody knows how it would have ended.
+    ending: Option<Ending>,
+    /// Whether it may be in its chat.
+    open: bool,
+    address: String,
+    title: String,
+    run: String,
+    lang: Lang,
+    attach: bool,
+    told: bool,
+}
+
+impl Sender {
+    /// Cards of an earlier process that never ended.
+    pub(super) async fn cut_short(&self) -> Vec<CutShort> {
+        let found = self
+            .outbox
+            .store
+            .write(|c| {
+                // What never reached its chat needs no end, unless its run has ended: then it is an answer.
+                c.execute("UPDATE cards SET state = 'closed' WHERE state = 'new' AND ending IS NULL", [])?;
+                c.prepare(
+                    "SELECT id, shown, ending, state, address, title, run, lang, attach, told FROM cards
+                     WHERE state <> 'closed' ORDER BY created_at_ms",
+                )?
+                .query_map([], |row| {
+                    let ending: Option<String> = row.get(2)?;
+                    Ok(CutShort {
+                        id: row.get(0)?,
+                        shown: row.get(1)?,
+                        ending: ending.map(|ending| match ending.as_str() {
+                            "finished" => Ending::Finished,
+                            _ => Ending::Failed,
+                        }),
+                        open: row.get::<_, String>(3)? == "open",
+                        address: row.get(4)?,
+                        title: row.get(5)?,
+                        run: row.get(6)?,
+                        lang: lang_of(&row.get::<_, String>(7)?),
+                        attach: row.get(8)?,
+                        told: row.get(9)?,
+                    })
+                })?
+                .collect()
+            })
+            .await;
+        found.unwrap_or_else(|error| {
+            tracing::error!(%error, "cards that were cut short cannot be looked up");
+            Vec::new()
+        })
+    }
+
+    /// Ends a card of an earlier process, with what it showed.
+    pub(super) async fn end_cut_short(self, card: CutShort) {
+        let this = self.for_run(&card.run);
+        this.end_cut(card).await;
+    }
+
+    async fn end_cut(&self, card: CutShort) {
+        let (text, phase) = match card.ending {
+            Some(ending) => (card.shown.clone(), ending.phase()),
+            None => {
+                let text =
+                    format!("{}\n\n{}", card.shown, words::interrupted(&card.run, card.lang));
+                (text.trim_start().to_owned(), Phase::Failed)
+            }
+        };
+        let ended = match self.wire_of(&card.id) {
+            Ok(wire) if card.open => {
+                self.cards.bucket.take(Call::Final).await;
+                self.end_on_the_wire(&wire, &text, phase, card.lang).await
+            }
+            Ok(_) => Err(super::cards::not_shown()),
+            Err(no_template) if card.ending.is_none() => {
+                tracing::warn!(error = %no_template, "a card that was cut short cannot be ended");
+                return;
+            }
+            Err(no_template) => Err(no_template),
+        };
+        let to: Option<Address> = serde_json::from_str(&card.address).ok();
+        let mut posts = Vec::new();
+        if let Err(error) = ended {
+            if card.ending.is_none() && error.is_transient() {
+                // Tried again after the next start. A refusal that repeating does not mend is an end: the card is gone.
+                return;
+            }
+            // What the run said last is an answer: where the card cannot show it, a message does.
+            if card.ending.is_some()
+                && !card.told
+                && !card.shown.trim().is_empty()
+                && let Some(to) = to.clone()
+            {
+                let body = Body::Markdown { title: card.title.clone(), text };
+                posts.push(Post::Reply(Reply { to, body, at: Vec::new() }));
+            }
+        }
+        // The file is there from the moment on when its output did not fit any more.
+        let attach = match card.ending {
+            Some(_) => card.attach,
+            None => self.outbox.cards.attach != Attach::Never,
+        };
+        let file = self.outbox.spool.as_ref().map(|all| spool::file(all.dir(), &card.id));
+        let attachment = match (file, to) {
+            (Some(file), Some(to)) if attach && file.exists() => {
+                Some(Attachment::new(&card.id, to, &card.title, &card.run, card.lang))
+            }
+            _ => None,
+        };
+        self.close(&card.id, &card.run, posts, attachment).await;
+    }
+}
