@@ -72,9 +72,8 @@ impl Dispatch {
         let done = match control {
             Control::Cancel if self.dialogs.cancel(&message.lane()) => Ok(phrases::left(lang)),
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
-            Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| match stopped {
-                true => phrases::stopped(id, lang),
-                false => phrases::no_such_run(id, lang),
+            Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
+                if stopped { phrases::stopped(id, lang) } else { phrases::no_such_run(id, lang) }
             }),
             Control::Runs => self.runs(row, actor, lang).await,
             Control::Log(id) => self.log(id.as_deref(), actor, lang).await,
@@ -247,7 +246,8 @@ impl Dispatch {
             let blanked = served.blanked(None);
             let now = blanked.account();
             let text = |text: Option<&str>| text.map(str::to_owned);
-            past.state = if entry.run.is_waiting() { "waiting" } else { "running" }.to_owned();
+            let state = if entry.run.is_waiting() { "waiting" } else { "running" };
+            state.clone_into(&mut past.state);
             (past.handler, past.script) = (text(now.handler), text(now.script));
             (past.version, past.args) = (now.version, text(now.args));
             (past.log, past.output, past.exit) = (text(now.log), text(now.output), text(now.exit));
