@@ -14,6 +14,9 @@ use crate::bots::{self, Process};
 use crate::gateway::Gateway;
 use crate::load::{at, count, show};
 
+/// Its name, where it is read, and how much of it is noise.
+type Figure = (&'static str, fn(&Look) -> f64, f64);
+
 const MINUTES: u64 = 30;
 const PER_SECOND: u32 = 50;
 /// Without a common factor with the kinds of messages, so that everybody sends all of them.
@@ -245,7 +248,7 @@ fn verdict(looks: &[Look]) {
         looks.iter().map(of).sum::<f64>() / count(looks.len())
     };
     #[expect(clippy::cast_precision_loss, reason = "counts of this size are exact")]
-    let figures: [(&str, fn(&Look) -> f64, f64); 5] = [
+    let figures: [Figure; 5] = [
         ("resident, MiB", |look| look.resident_kib as f64 / 1024.0, 2.0),
         ("of that its own, MiB", |look| look.anonymous_kib as f64 / 1024.0, 2.0),
         ("open files", |look| look.open_files as f64, 4.0),

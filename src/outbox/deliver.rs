@@ -1,5 +1,8 @@
 //! Sends what is queued: conversations side by side, each in order, cheapest path first.
 
+mod park;
+mod upload;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,7 +13,6 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::attach::Attachment;
 use super::budget::{Released, Told, WEBHOOK_RESTS, is_alive};
 use super::card::Card;
 use super::cards::Cards;
@@ -372,62 +374,6 @@ impl Sender {
             }
         }
         self.ended(turn.id, "sent", None).await;
-        Delivered::Settled(None)
-    }
-
-    /// Uploads a file; from then on it is a reply like any other.
-    async fn deliver_attachment(
-        &self,
-        turn: &Turn,
-        mut row: Row,
-        attachment: &Attachment,
-    ) -> Delivered {
-        let error = match self.for_run(&row.run).prepare(attachment).await {
-            Ok(parts) => {
-                self.rewrite(turn.id, &parts).await;
-                self.forget(attachment).await;
-                (row.attempts, row.unanswered, row.fresh) = (0, 0, false);
-                return self.deliver_parts(turn, row, parts).await;
-            }
-            Err(error) => error,
-        };
-        row.attempts += 1;
-        if let Reaction::Again = reaction(&error, 0, now_ms() - row.since_ms) {
-            let wait = self.outbox.timing.wait(row.attempts, &error);
-            tracing::warn!(%error, attempt = row.attempts, ?wait, row = turn.id, "a file was not uploaded; trying again");
-            self.failed(turn.id, &row, &error, wait).await;
-            return Delivered::Later(Instant::now() + wait, Turn { kept: false, ..turn.clone() });
-        }
-        self.park(turn, &row, &attachment.reply(String::new()), error, false).await
-    }
-
-    async fn park(
-        &self,
-        turn: &Turn,
-        row: &Row,
-        reply: &Reply,
-        error: ApiError,
-        tell: bool,
-    ) -> Delivered {
-        let mut error = error;
-        if row.unanswered > 0 {
-            error.message = format!(
-                "not answered {} times, so it may have been said: {}",
-                row.unanswered, error.message
-            );
-        }
-        let hint = error.hint();
-        tracing::error!(%error, hint, row = turn.id, "a reply could not be sent; it is parked");
-        self.count_attempts(turn.id, row).await;
-        if error.class == Class::Quota {
-            let why = self.reason(&row.run, reply, &error).await;
-            self.ended(turn.id, "parked", Some((why, hint))).await;
-            return Delivered::Settled(None);
-        }
-        self.ended(turn.id, "parked", Some((error.to_string(), hint))).await;
-        // A file goes as the robot only; that it does not come can be said on the webhook.
-        let tell = tell || (!reply.body.fits_webhook() && reply.to.webhook.is_some());
-        self.outbox.tell_parked(turn.id, &row.run, reply, &error, tell).await;
         Delivered::Settled(None)
     }
 

@@ -73,7 +73,8 @@ impl Dispatch {
             Control::Cancel if self.dialogs.cancel(&message.lane()) => Ok(phrases::left(lang)),
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
             Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
-                if stopped { phrases::stopped(id, lang) } else { phrases::no_such_run(id, lang) }
+                let told = if stopped { phrases::stopped } else { phrases::no_such_run };
+                told(id, lang)
             }),
             Control::Runs => self.runs(row, actor, lang).await,
             Control::Log(id) => self.log(id.as_deref(), actor, lang).await,

@@ -155,10 +155,10 @@ pub(super) fn late(run: &str, text: &str, sent_at: &str, ago: &str, lang: Lang) 
     let text: String = text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
     match lang {
         Lang::Zh => format!(
-            "⏰ `{text}` 晚到了 {ago}（{sent_at} 发出），所以没有执行（运行 {run}）。还需要的话请再发一次。"
+            "⏰ `{text}` 晚到了 {ago}（{sent_at} 发出），所以没有执行（运行 {run}）。还需要的话请再发一次，或发送 again {run}。"
         ),
         Lang::En => format!(
-            "⏰ `{text}` came {ago} late (sent {sent_at}), so it was not run (run {run}). Send it again if you still want it."
+            "⏰ `{text}` came {ago} late (sent {sent_at}), so it was not run (run {run}). If you still want it, send it again, or again {run}."
         ),
     }
 }

@@ -169,7 +169,7 @@ end)
                   sent
 
 
-                  deploy.luau:8: half way
+                  ⚠️ that failed (run [id])
           09:01 bot → ops: ⚠️ That failed (run [id]). The owner can see why in the log.
           09:01   ✗ deploy.luau:8: half way
                     deploy.luau:8: in function 'run'

@@ -98,7 +98,7 @@ fn push(host: &TestHost, id: &str, text: &str, change: impl FnOnce(&mut Value)) 
         "senderCorpId": "dingcorp1",
         "senderStaffId": OWNER,
         "isAdmin": true,
-        "createAt": 1_767_852_060_000_i64,
+        "createAt": moonbell::store::now_ms(),
         "robotCode": host.sim.client_id(),
         "msgtype": "text",
         "text": { "content": text },

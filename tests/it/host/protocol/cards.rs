@@ -43,9 +43,9 @@ async fn h12_updates_of_a_card_are_merged_and_come_one_at_a_time() {
     let frames = answered(&host, STREAMING);
     assert!(frames.len() < PARTS / 4, "{} calls for {PARTS} parts", frames.len());
     assert_eq!(finals(&host).len(), 1);
-    let all: String = (1..=PARTS).map(|n| format!("{n} ")).collect();
+    let all: String = (1..=PARTS).map(|n| format!("{n} ")).collect::<Vec<_>>().concat();
     host.look(|seen| {
-        assert!(seen.to(ALICE)[0].trim_end().ends_with(all.trim_end()), "{:?}", seen.to(ALICE))
+        assert!(seen.to(ALICE)[0].trim_end().ends_with(all.trim_end()), "{:?}", seen.to(ALICE));
     });
     host.stop().await;
 }
@@ -85,7 +85,7 @@ async fn h13_a_card_ends_exactly_once_and_with_its_whole_text() {
 /// Runs a card on a template whose state is a variable.
 async fn flow_status_card() -> Stage {
     let settings = |config: &mut moonbell::config::Config, _: &std::path::Path| {
-        config.dingtalk.card_key = "msgContent".to_owned();
+        "msgContent".clone_into(&mut config.dingtalk.card_key);
     };
     let mut stage = Setup::new().settings(settings).stage().await;
     stage.template = Some(FLOW_STATUS.to_owned());

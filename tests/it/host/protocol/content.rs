@@ -63,7 +63,7 @@ async fn h17_a_text_over_the_limits_arrives_in_pieces_and_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h18_markdown_has_a_short_title_that_says_something() {
-    let script = r####"
+    let script = r###"
         bot.command("md <which:int>", function(ctx)
             local texts = {
                 "## A headline that goes on for much longer than a chat list shows\nbody",
@@ -73,7 +73,7 @@ async fn h18_markdown_has_a_short_title_that_says_something() {
             }
             ctx:reply({ markdown = texts[ctx.args.which] })
         end)
-    "####;
+    "###;
     let host = Setup::new().script("md.luau", script).start().await;
     for n in 1..=4 {
         host.say(ALICE, &format!("md {n}"));
@@ -93,14 +93,14 @@ async fn h18_markdown_has_a_short_title_that_says_something() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h23_files_are_fetched_bare_named_safely_and_never_from_inside() {
-    let script = r#"
+    let script = r"
         bot.fallback(function(ctx)
             for _, file in ctx.message.files do
                 local saved, err = file:save()
                 ctx:reply(if saved then saved.path else err.kind)
             end
         end)
-    "#;
+    ";
     let host = Setup::new().script("files.luau", script).start().await;
     let send = |name: &str| {
         let upload = host.sim.upload(name, &b"content"[..]);
