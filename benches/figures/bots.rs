@@ -126,6 +126,9 @@ dir = '{}'
 dir = '{}'
 [console]
 listen = "127.0.0.1:0"
+[budget]
+api_calls = "unlimited"
+pushes = "unlimited"
 [access]
 owner = "nobody"
 [access.roles]

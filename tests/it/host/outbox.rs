@@ -486,8 +486,9 @@ async fn a_reply_with_which_the_host_dies_again_and_again_is_parked_and_not_said
         }
         assert!(starts < 20, "it is said with every start");
     }
-    // The first call was not noted before it was made.
-    assert_eq!(bench.desk.calls.load(Ordering::SeqCst), 6);
+    // Whether the first call was noted before it was made depends on when the host died.
+    let calls = bench.desk.calls.load(Ordering::SeqCst);
+    assert!((5..=6).contains(&calls), "{calls}");
     assert_eq!(
         bench.count("SELECT count(*) FROM outbox WHERE error LIKE '%so it may have been said%'"),
         1
