@@ -389,7 +389,7 @@ async fn stop_of_the_old_version_ends_before_start_of_the_new_one() {
         format!(
             "bot.on(\"start\", function() kv.set(\"log\", (kv.get(\"log\") or \"\") .. \" +{version}\") end)
              bot.on(\"stop\", function() time.sleep(0.05) kv.set(\"log\", (kv.get(\"log\") or \"\") .. \" -{version}\") end)
-             bot.command(\"log\", function() error(kv.get(\"log\")) end)"
+             bot.command(\"tell\", function() error(kv.get(\"log\")) end)"
         )
     };
     let mut served = Scripts::new().with("hooks.luau", &text(1)).serve().await;
