@@ -15,6 +15,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::access::Audit;
+use crate::access::Record;
+use crate::access::audit;
+use crate::access::claim;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Names;
@@ -100,6 +104,8 @@ pub enum Fatal {
     Load(String),
     #[error("cannot start the Lua runtime: {0}")]
     Lua(std::io::Error),
+    #[error("cannot write the audit in `{}`: {cause}", path.display())]
+    Audit { path: std::path::PathBuf, cause: std::io::Error },
     #[error("`dingtalk.mode = \"http\"` is not built yet")]
     HttpMode,
 }
@@ -112,6 +118,9 @@ impl Fatal {
             Self::Store(error) => error.hint(),
             Self::HttpMode => Some("use `mode = \"stream\"`, which needs no public address"),
             Self::Scripts(error) => Some(error.hint()),
+            Self::Audit { .. } => {
+                Some("check the permissions of the folder, and the room on its disk")
+            }
             Self::Client(_) | Self::Transport(_) | Self::Lua(_) | Self::Load(_) => None,
         }
     }
@@ -173,11 +182,20 @@ impl App {
         let inbox =
             Inbox::open_after(store.clone(), is_control, Some(config.connection.late_after))
                 .await?;
+        let audit = Audit::open(&config.state.dir)
+            .map_err(|cause| Fatal::Audit { path: audit::folder(&config.state.dir), cause })?;
+        audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
+        let dir = &config.state.dir;
+        let access = Access::open(config.access.clone(), store.clone(), dir, audit).await?;
+        let access = Arc::new(access);
+        if let Some(claimed) = access.outvoted() {
+            tracing::warn!(person.id = %claimed, "somebody else claimed this bot than `access.owner` names; the settings win");
+        }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
         let outbox = Outbox::open(store.clone())
             .await?
-            .with_owner(config.access.owner.clone())
+            .with_owner(access.owner_cell().clone())
             .with_ledger(ledger.clone())
             .card_settings(card_settings(&config));
         let stops = outbox.clone();
@@ -190,7 +208,7 @@ impl App {
             .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_secrets(config.secrets.clone())
-            .with_owner(config.access.owner.clone())
+            .with_access(Arc::clone(&access))
             .with_names(names(&inbox))
             .with_client(client.clone());
         let processes = host.processes().clone();
@@ -211,7 +229,7 @@ impl App {
             store,
             inbox: inbox.clone(),
             outbox: outbox.clone(),
-            access: Arc::new(Access::new(config.access.clone())),
+            access,
             library: library.clone(),
             limits,
             running: Running::default(),
@@ -222,6 +240,11 @@ impl App {
         };
         // With the scripts: which of these runs may be run again is for their handlers to say.
         let recovered = dispatch.recover().await?;
+        for row in &recovered.interrupted {
+            let run = row.run.clone();
+            let record = Record::event("end", "interrupted", "host", "crash");
+            dispatch.access.audit().record(Record { run, ..record });
+        }
         if !recovered.interrupted.is_empty() {
             tracing::warn!(
                 runs = recovered.interrupted.len(),
@@ -260,6 +283,19 @@ impl App {
     /// What the scripts folder holds and what became of each save.
     pub fn library(&self) -> &Library {
         &self.library
+    }
+
+    /// A new claim code, for the terminal; `None`: somebody owns the bot.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn claim_code(&self) -> Result<Option<claim::Code>, Fatal> {
+        if self.dispatch.access.owner().is_some() {
+            return Ok(None);
+        }
+        let code = self.dispatch.store.write(|c| claim::renew(c, now_ms())).await?;
+        self.dispatch.access.audit().record(Record::event("claim", "code", "local", "run"));
+        Ok(Some(code))
     }
 
     /// What is under way, to be told while the host ends.
@@ -335,7 +371,7 @@ impl App {
                 link: self.stream.link(),
                 store: self.dispatch.store.clone(),
                 outbox: self.outbox.clone(),
-                owner: self.config.access.owner.clone(),
+                owner: self.dispatch.access.owner_cell().clone(),
                 settings: self.config.connection.clone(),
             };
             downstream.spawn(watch.run(stages.aside.clone()));
@@ -350,24 +386,24 @@ impl App {
         downstream.spawn(sweep.run(stages.aside.clone()));
         downstream.spawn(self.dispatch.clone().note_progress(stages.aside.clone()));
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
-        if let Some(owner) = self.config.access.owner.clone() {
-            let (outbox, reports) = (self.outbox.clone(), self.library.reports());
-            let runs = self.lua.engine().background();
-            downstream.spawn(tell_owner_of_runs(
-                owner.clone(),
-                outbox.clone(),
-                runs,
-                stages.aside.clone(),
-            ));
-            downstream.spawn(tell_owner_of_budgets(
-                owner.clone(),
-                self.dispatch.store.clone(),
-                outbox.clone(),
-                self.ledger.clone(),
-                stages.aside.clone(),
-            ));
-            downstream.spawn(tell_owner(owner, outbox, reports, stages.aside.clone()));
-        }
+        let access = Arc::clone(&self.dispatch.access);
+        downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        let (outbox, reports) = (self.outbox.clone(), self.library.reports());
+        let runs = self.lua.engine().background();
+        downstream.spawn(tell_owner_of_runs(
+            Arc::clone(&access),
+            outbox.clone(),
+            runs,
+            stages.aside.clone(),
+        ));
+        downstream.spawn(tell_owner_of_budgets(
+            Arc::clone(&access),
+            self.dispatch.store.clone(),
+            outbox.clone(),
+            self.ledger.clone(),
+            stages.aside.clone(),
+        ));
+        downstream.spawn(tell_owner(Arc::clone(&access), outbox, reports, stages.aside.clone()));
         let mut watching = JoinSet::new();
         watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();
@@ -388,6 +424,7 @@ impl App {
         while downstream.join_next().await.is_some() {}
         stages.books.cancel();
         while books.join_next().await.is_some() {}
+        access.audit().close();
         let _ = tokio::time::timeout(CLOSE, store.close()).await;
         status::Status::remove(&self.config.state.dir);
         Ok(ended?)

@@ -94,7 +94,7 @@ fn handlers(size: usize, kind: fn(usize) -> Kind) -> Vec<Arc<Handler<usize>>> {
             script: format!("s{:03}.luau", n / 20),
             line: u32::try_from(n % 20).unwrap(),
         },
-        role: None,
+        terms: moonbell::access::Terms::default(),
         help: Help::default(),
         aliases: Vec::new(),
         example: None,

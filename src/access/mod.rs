@@ -1,198 +1,507 @@
-//! Who may do what. One decision for every door; closed unless the owner opened it.
+//! Who may do what. One decision for every door: [`Access::authorize`]; closed unless the owner opened it.
 //!
 //! Rights belong to staff ids inside the bot's own organisation, never to names: `senderNick` is free text, `isAdmin`
-//! speaks of the organisation and not of this computer, and people outside it can carry the same staff id.
+//! speaks of the organisation and not of this computer, and people outside it can carry the same staff id. Roles come from
+//! the settings (`access.owner`, `access.roles`) and from the owner in a chat ([`grants`]); a role of a group holds for
+//! what is written in that group, and nowhere else. The owner has every role; any other role, `admin` too, gives just
+//! itself; a handler without a role serves whoever has some role.
 //!
-//! Today the lists come from the configuration: `access.owner` and `access.roles`. The owner has every role; any other
-//! role, `admin` too, gives just itself; a handler without a role serves whoever has some role.
+//! A run that was allowed holds a [`Permit`]. When its person loses the right, or the lock falls, it is stopped.
 
+mod actor;
+pub mod audit;
+pub mod claim;
+mod denied;
+mod grants;
+mod live;
+mod lock;
+mod pending;
+mod rates;
 mod refusals;
+mod terms;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
 use crate::config;
+use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
+use crate::store::Error;
+use crate::store::Store;
 
+pub use actor::{Actor, Door};
+pub use audit::{Audit, Record};
+pub use denied::Denied;
+pub use grants::{GROUP, Grant, read as read_grants};
+pub use live::Permit;
+pub use lock::Lock;
+pub use terms::{Place, Rate, Scope, Terms};
+
+use actor::Who;
+use grants::Grants;
+use live::{Allowed, Live};
+use pending::Pending;
+use rates::Rates;
 use refusals::Refusals;
 
-/// Name of the role that `access.owner` gives.
+/// Name of the role that the owner has.
 pub const OWNER: &str = "owner";
 
-/// Answers "may this person do that?".
+/// Name of the role that may look after the host.
+pub const ADMIN: &str = "admin";
+
+/// How often the lock's file is looked for; a message looks by itself.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Answers "may this one do that?".
 #[derive(Debug)]
 pub struct Access {
+    /// Of the settings; it wins over whoever claimed.
     owner: Option<StaffId>,
-    roles: RwLock<BTreeMap<String, Vec<String>>>,
+    /// The same, or whoever claimed, for those who only write to the owner.
+    told: config::Owner,
+    lists: BTreeMap<String, Vec<String>>,
+    grants: Grants,
+    rates: Rates,
     refusals: Refusals,
+    pending: Pending,
+    live: Live,
+    lock: Lock,
+    /// Whether it was last told to be locked.
+    told_locked: Mutex<bool>,
+    audit: Audit,
+    clock: Clock,
+    store: Option<Store>,
+    changed: Notify,
 }
 
-/// A person who may do something here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    id: StaffId,
-    roles: BTreeSet<String>,
+/// A handler, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler<'a> {
+    /// As the audit names it: script and declaration.
+    pub name: &'a str,
+    pub terms: &'a Terms,
 }
 
-/// Why somebody may not. `Display` is for the owner; the person only hears that it is closed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    #[error(
-        "DingTalk sent no staff id: the app is not published, or the person is outside the organisation"
-    )]
-    NoStaffId,
-    #[error("the person belongs to another organisation than the bot")]
-    OtherOrganisation,
-    #[error("`{0}` has no role; add the id to `access.roles` to let them in")]
-    NoRole(StaffId),
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'a> {
+    /// Whether it is there for them at all: to choose a handler, to list one in help. Nothing happens, nothing is recorded.
+    See,
+    /// To be heard: a message came in. Only a denial is recorded; what is done about it is asked for by itself.
+    Speak { run: &'a str },
+    /// To start a handler. Counts for its rate.
+    Run { run: &'a str },
+    /// To go on with a run that began: an answer to its question.
+    Answer { run: &'a str },
+    /// To use a word of the host's own, or of its console or command line; `role` is who may.
+    Control { word: &'a str, role: Option<&'a str>, run: &'a str },
 }
 
 impl Access {
+    /// What the settings say, and nothing else: no journal, no lock, no audit.
     pub fn new(lists: config::Access) -> Self {
-        Self { owner: lists.owner, roles: RwLock::new(lists.roles), refusals: Refusals::default() }
+        Self {
+            told: config::Owner::from(lists.owner.clone()),
+            owner: lists.owner,
+            lists: lists.roles,
+            grants: Grants::default(),
+            rates: Rates::default(),
+            refusals: Refusals::default(),
+            pending: Pending::default(),
+            live: Live::default(),
+            lock: Lock::default(),
+            told_locked: Mutex::new(false),
+            audit: Audit::default(),
+            clock: Clock::default(),
+            store: None,
+            changed: Notify::new(),
+        }
     }
 
-    /// Gives `person` a role beside those of the lists. The role of the owner is not given.
+    /// The same with what the journal holds, the lock of the state folder `state`, and its audit.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub async fn open(
+        lists: config::Access,
+        store: Store,
+        state: &Path,
+        audit: Audit,
+    ) -> Result<Self, Error> {
+        let grants = Grants::open(&store).await?;
+        let refusals = Refusals::open(&store, crate::store::now_ms()).await?;
+        let lock = Lock::of(state);
+        let told_locked = Mutex::new(lock.is_locked());
+        let this = Self {
+            grants,
+            refusals,
+            lock,
+            told_locked,
+            audit,
+            store: Some(store),
+            ..Self::new(lists)
+        };
+        this.told.set(this.owner());
+        Ok(this)
+    }
+
+    /// The same, where time is `clock`.
+    #[must_use]
+    pub fn on_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The same, with what a journal that is only read holds of it.
+    #[must_use]
+    pub fn knowing(self, (claimed, list): (Option<StaffId>, Vec<Grant>)) -> Self {
+        if let Some(owner) = claimed {
+            self.grants.set_claimed(owner);
+        }
+        for grant in list {
+            self.grants.put(grant);
+        }
+        self
+    }
+
+    /// Gives `person` a role in memory alone. The role of the owner is not given.
     pub fn grant(&self, role: &str, person: &StaffId) {
-        let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
-        roles.entry(role.to_owned()).or_default().push(person.to_string());
+        self.grants.put(Grant {
+            subject: person.to_string(),
+            role: role.to_owned(),
+            allowed: true,
+            until_ms: None,
+            by: String::new(),
+        });
     }
 
-    /// Returns who `person` is here, or why nobody.
-    pub fn actor(&self, person: &Person) -> Result<Actor, Denied> {
-        let id = person
-            .staff_id
-            .clone()
-            .filter(|id| !id.as_str().is_empty())
-            .ok_or(Denied::NoStaffId)?;
-        if !person.same_org {
-            return Err(Denied::OtherOrganisation);
+    /// Who `person` is where they ask. That is no right yet.
+    pub fn actor(&self, person: &Person, chat: Option<&Chat>, door: Door) -> Actor {
+        self.known(Who::of(person), chat, door)
+    }
+
+    fn known(&self, who: Who, chat: Option<&Chat>, door: Door) -> Actor {
+        let roles = match &who {
+            Who::Person(id) => {
+                let mut roles = self.grants.roles(id, chat, &self.lists, self.clock.now_ms());
+                // The owner is one person, named in one place: a list called `owner` gives nothing.
+                roles.remove(OWNER);
+                if self.owner().as_ref() == Some(id) {
+                    roles.insert(OWNER.to_owned());
+                }
+                roles
+            }
+            Who::Local => return Actor::local(door),
+            Who::Nameless | Who::Foreign | Who::Host => return Actor { who, ..Actor::host(door) },
+        };
+        Actor { who, roles, door }
+    }
+
+    /// The one decision: whether `actor` may do `action` with `handler` in `chat`. It is recorded, except to [`See`].
+    ///
+    /// [`See`]: Action::See
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn authorize(
+        &self,
+        actor: &Actor,
+        chat: Option<&Chat>,
+        handler: Option<Handler<'_>>,
+        action: Action<'_>,
+    ) -> Result<(), Denied> {
+        let decided = self.decide(actor, chat, handler, action);
+        let name = handler.map_or("", |handler| handler.name);
+        let (name, run) = match action {
+            Action::See => return decided,
+            Action::Speak { .. } if decided.is_ok() => return decided,
+            Action::Speak { run } | Action::Run { run } | Action::Answer { run } => (name, run),
+            Action::Control { word, run, .. } => (word, run),
+        };
+        self.audit.decision(actor, chat, name, run, decided.as_ref().map(|&()| ()));
+        decided
+    }
+
+    fn decide(
+        &self,
+        actor: &Actor,
+        chat: Option<&Chat>,
+        handler: Option<Handler<'_>>,
+        action: Action<'_>,
+    ) -> Result<(), Denied> {
+        let locked = match action {
+            // Asked for every handler of a list: the last look is new enough.
+            Action::See => self.lock.is_locked(),
+            _ => self.look(),
+        };
+        if locked {
+            return Err(Denied::Locked);
         }
-        let mut roles: BTreeSet<String> = self
-            .roles
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .filter(|(_, ids)| ids.iter().any(|listed| listed == "*" || listed == id.as_str()))
-            .map(|(role, _)| role.clone())
-            .collect();
-        // The owner is one person, named in one place: a list called `owner` gives nothing.
-        roles.remove(OWNER);
-        if self.owner.as_ref() == Some(&id) {
-            roles.insert(OWNER.to_owned());
+        match &actor.who {
+            // Nobody's right is needed, and nobody's is lent.
+            Who::Host => return Ok(()),
+            Who::Nameless => return Err(Denied::NoStaffId),
+            Who::Foreign => return Err(Denied::OtherOrganisation),
+            Who::Person(id) if actor.roles.is_empty() => {
+                return Err(match self.owner() {
+                    Some(_) => Denied::NoRole(id.clone()),
+                    None => Denied::Unclaimed,
+                });
+            }
+            Who::Person(_) | Who::Local => {}
         }
-        if roles.is_empty() { Err(Denied::NoRole(id)) } else { Ok(Actor { id, roles }) }
+        if let Action::Control { role: Some(role), .. } = action
+            && !actor.has(Some(role))
+        {
+            return Err(Denied::Role(role.to_owned()));
+        }
+        let Some(Handler { name, terms }) = handler else { return Ok(()) };
+        if !actor.has(terms.role.as_deref()) {
+            return Err(Denied::Role(terms.role.clone().unwrap_or_default()));
+        }
+        // Whoever sits at the computer is in no chat.
+        if actor.who != Who::Local && !terms.scope.holds(chat) {
+            return Err(Denied::Scope(terms.scope.to_string()));
+        }
+        if let (Action::Run { .. }, Some(rate), Some(id)) = (action, terms.rate, actor.person())
+            && !self.rates.take(id.as_str(), name, rate, self.clock.now_ms())
+        {
+            return Err(Denied::Rate(rate.to_string()));
+        }
+        Ok(())
     }
 
-    /// Whether a refused person is told so this time: once an hour, so that a stranger costs one reply at most.
-    pub fn may_tell(&self, person: &Person) -> bool {
-        self.refusals.may_tell(person.key())
-    }
-
-    pub fn owner(&self) -> Option<&StaffId> {
-        self.owner.as_ref()
-    }
-}
-
-impl Actor {
-    /// Whether a handler that asks for `role` (`None`: for any) serves this person.
-    pub fn has(&self, role: Option<&str>) -> bool {
-        match role {
-            None => true,
-            Some(role) => self.is_owner() || self.roles.contains(role),
+    /// Asks for leave to run `handler`, and keeps it until the permit is dropped. When it is taken back, `cancel` is
+    /// cancelled and [`Permit::taken`] says why.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn begin(
+        &self,
+        actor: &Actor,
+        chat: Option<&Chat>,
+        handler: Handler<'_>,
+        run: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Permit, Denied> {
+        // Listed before it is asked: a lock that falls in between finds it.
+        let terms = (actor.who != Who::Host).then_some(handler.terms);
+        let allowed = Allowed::new(actor, chat, handler.name, terms, run, cancel);
+        let permit = self.live.add(allowed, &self.audit);
+        match self.authorize(actor, chat, Some(handler), Action::Run { run }) {
+            Ok(()) => Ok(permit),
+            Err(why) => {
+                permit.never();
+                Err(why)
+            }
         }
     }
 
-    pub fn is_owner(&self) -> bool {
-        self.roles.contains(OWNER)
+    /// Stops the runs that would not be allowed now; returns how many.
+    fn sweep(&self) -> usize {
+        self.live.sweep(&self.audit, |run| {
+            let actor = self.known(run.who.clone(), run.chat.as_ref(), Door::Message);
+            let handler = run.terms.as_ref().map(|terms| Handler { name: &run.handler, terms });
+            self.decide(&actor, run.chat.as_ref(), handler, Action::See)
+        })
     }
 
-    /// The one role that scripts see: owner before admin before the first of the others.
-    pub fn role(&self) -> &str {
-        [OWNER, "admin"]
-            .into_iter()
-            .find(|role| self.roles.contains(*role))
-            .or_else(|| self.roles.first().map(String::as_str))
-            .expect("an actor has a role")
-    }
-
-    /// All roles, by name.
-    pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.roles.iter().map(String::as_str)
-    }
-
-    pub fn id(&self) -> &StaffId {
-        &self.id
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn access() -> Access {
-        let roles = [("admin", vec!["ann"]), ("guest", vec!["bob", "ann"]), ("owner", vec!["eve"])];
-        let roles = roles
-            .into_iter()
-            .map(|(role, ids)| (role.to_owned(), ids.into_iter().map(str::to_owned).collect()));
-        Access::new(config::Access { owner: Some(StaffId::new("boss")), roles: roles.collect() })
-    }
-
-    fn person(id: &str) -> Person {
-        let staff_id = Some(StaffId::new(id));
-        Person { staff_id, opaque_id: "$:x".into(), nick: "boss".into(), same_org: true }
-    }
-
-    #[test]
-    fn the_owner_may_do_everything_and_others_what_their_roles_say() {
-        let access = access();
-        let boss = access.actor(&person("boss")).unwrap();
-        let ann = access.actor(&person("ann")).unwrap();
-        let bob = access.actor(&person("bob")).unwrap();
-        for (actor, role, expected) in [
-            (&boss, None, true),
-            (&boss, Some("owner"), true),
-            (&boss, Some("anything"), true),
-            (&ann, Some("admin"), true),
-            (&ann, Some("owner"), false),
-            (&bob, None, true),
-            (&bob, Some("guest"), true),
-            (&bob, Some("admin"), false),
-        ] {
-            assert_eq!(actor.has(role), expected, "{actor:?} {role:?}");
+    /// Keeps watch until `stop`: over the lock, and over what ends by itself.
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        if self.lock.is_locked() {
+            tracing::warn!("moonbell is locked: it serves nobody; `moonbell unlock` lifts it");
         }
-        assert_eq!([boss.role(), ann.role(), bob.role()], ["owner", "admin", "guest"]);
-    }
-
-    #[test]
-    fn a_stranger_is_nobody_whatever_the_name_says() {
-        let access = access();
-        let stranger = person("mallory");
-        assert_eq!(access.actor(&stranger), Err(Denied::NoRole(StaffId::new("mallory"))));
-        for odd in ["", " boss", "boss ", "BOSS", "ｂｏｓｓ", "*"] {
-            assert!(access.actor(&person(odd)).is_err(), "{odd:?}");
+        let mut looked_at = self.clock.now_ms();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let locked = self.look();
+            let now = self.clock.now_ms();
+            // What has ended since the last look, and what was changed, is one sweep.
+            let ended = self.grants.next_end(looked_at).is_some_and(|end| end <= now);
+            looked_at = now;
+            if locked || ended {
+                self.sweep();
+            }
         }
-        assert_eq!(
-            access.actor(&Person { staff_id: None, ..person("boss") }),
-            Err(Denied::NoStaffId)
-        );
-        assert_eq!(
-            access.actor(&Person { same_org: false, ..person("boss") }),
-            Err(Denied::OtherOrganisation)
-        );
     }
 
-    #[test]
-    fn nobody_becomes_owner_through_a_list() {
-        assert!(access().actor(&person("eve")).is_err());
+    /// Looks whether it is locked, and tells when that has changed: before anything is decided by it.
+    fn look(&self) -> bool {
+        // Held while looking: who looked before a change must not tell after who looked behind it.
+        let mut told = self.told_locked.lock().unwrap_or_else(PoisonError::into_inner);
+        let locked = self.lock.look();
+        if *told != locked {
+            *told = locked;
+            self.tell_lock(locked);
+        }
+        locked
     }
 
-    #[test]
-    fn a_star_lets_everybody_of_the_organisation_in_but_nobody_else() {
-        let roles = std::iter::once(("guest".to_owned(), vec!["*".to_owned()])).collect();
-        let access = Access::new(config::Access { owner: None, roles });
-        assert_eq!(access.actor(&person("anyone")).unwrap().role(), "guest");
-        assert!(access.actor(&Person { same_org: false, ..person("anyone") }).is_err());
+    fn tell_lock(&self, locked: bool) {
+        let why = self.lock.why().unwrap_or_else(|| "by its file".to_owned());
+        let why = config::redact(&why).into_owned();
+        if locked {
+            tracing::warn!(
+                "locked ({why}): all runs are stopped, nobody is served; `moonbell unlock` on this computer lifts it"
+            );
+            self.audit.record(Record::event("lock", "", "host", why));
+        } else {
+            tracing::warn!("unlocked: people are served again");
+            self.audit.record(Record::event("unlock", "", "local", ""));
+        }
+    }
+
+    /// Locks, because `actor` said so, and stops every run. The right to was asked for before.
+    ///
+    /// # Errors
+    /// When it will not outlive this process.
+    pub fn shut(&self, actor: &Actor) -> std::io::Result<()> {
+        let made = self.lock.shut(&format!("by {} from a chat", actor.name()));
+        self.look();
+        self.sweep();
+        self.changed.notify_one();
+        made.map(drop)
+    }
+
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_locked()
+    }
+
+    /// Gives or takes a role, on disk before it counts. Runs that lose their right by it are stopped.
+    ///
+    /// # Errors
+    /// When the journal does not take it: then nothing has changed.
+    pub async fn change(&self, by: &Actor, grant: Grant) -> Result<(), Error> {
+        if let Some(store) = &self.store {
+            let (kept, now) = (grant.clone(), self.clock.now_ms());
+            store.write(move |c| grants::insert(c, &kept, now)).await?;
+        }
+        let verdict = if grant.allowed { "allow" } else { "deny" };
+        let until = grant.until_ms.map(|at| format!(" until {at}")).unwrap_or_default();
+        let reason = format!("{} {}{until}", grant.subject, grant.role);
+        self.audit.record(Record { reason, ..Record::of("grant", verdict, by) });
+        self.grants.put(grant);
+        self.sweep();
+        Ok(())
+    }
+
+    /// Keeps changes that `actor` asked for until they say yes in the same chat; returns the code that the yes needs.
+    pub fn propose(&self, actor: &Actor, chat: &Chat, changes: Vec<Grant>) -> String {
+        self.pending.put(actor.id(), &chat.id, changes, self.clock.now_ms())
+    }
+
+    /// The changes that `code`, said by `actor` in `chat`, confirms.
+    pub fn confirmed(&self, actor: &Actor, chat: &Chat, code: &str) -> Option<Vec<Grant>> {
+        self.pending.take(actor.person()?, &chat.id, code, self.clock.now_ms())
+    }
+
+    /// The time by which grants end.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// What was given and taken from a chat, and holds now.
+    pub fn changes(&self) -> Vec<Grant> {
+        self.grants.list(self.clock.now_ms())
+    }
+
+    /// The lists of the settings.
+    pub fn lists(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.lists
+    }
+
+    /// Tries `code`, said by `person`, in a direct chat or not. Whatever becomes of it is recorded.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub async fn claim(
+        &self,
+        person: &Person,
+        code: &str,
+        direct: bool,
+    ) -> Result<claim::Tried, Error> {
+        let (Some(store), Who::Person(id)) = (&self.store, Who::of(person)) else {
+            return Ok(claim::Tried::Closed);
+        };
+        // Where the settings name the owner there is nothing to claim; and a locked bot is claimed by nobody.
+        if self.owner.is_some() || self.look() {
+            return Ok(claim::Tried::Closed);
+        }
+        let (code, who, now) = (code.to_owned(), id.clone(), self.clock.now_ms());
+        let tried = store.write(move |c| claim::attempt(c, &code, &who, direct, now)).await?;
+        let verdict = match tried {
+            claim::Tried::Claimed => "allow",
+            claim::Tried::Burnt | claim::Tried::Wrong { .. } => "deny",
+            // Nothing was tried: the message is one like any other.
+            claim::Tried::Closed => return Ok(tried),
+        };
+        let reason = match tried {
+            claim::Tried::Burnt => "said in a group".to_owned(),
+            claim::Tried::Wrong { left } => format!("wrong code, {left} tries left"),
+            claim::Tried::Claimed | claim::Tried::Closed => String::new(),
+        };
+        let door = Door::Message.as_str().to_owned();
+        let record = Record::event("claim", verdict, id.as_str(), reason);
+        self.audit.record(Record { door, ..record });
+        match tried {
+            claim::Tried::Claimed => {
+                tracing::warn!(person.id = %id, "the bot was claimed: this person owns it now");
+                self.grants.set_claimed(id);
+                self.told.set(self.owner());
+                // Whoever owned it before does no more.
+                self.sweep();
+            }
+            claim::Tried::Burnt => {
+                tracing::warn!(person.id = %id, "the claim code was said in a group, so it works no more; `moonbell claim` prints a new one");
+            }
+            claim::Tried::Wrong { left: 0 } => {
+                tracing::warn!(person.id = %id, "a wrong claim code, and the last try: no code works any more; `moonbell claim` prints a new one");
+            }
+            claim::Tried::Wrong { left } => {
+                tracing::warn!(person.id = %id, left, "somebody sent a wrong claim code");
+            }
+            claim::Tried::Closed => {}
+        }
+        Ok(tried)
+    }
+
+    /// Whether a refused person is told so this time: once an hour, over restarts, so that a stranger costs one reply at
+    /// most.
+    pub async fn may_tell(&self, person: &Person) -> bool {
+        self.refusals.may_tell(person.key(), crate::store::now_ms()).await
+    }
+
+    /// Who owns the bot: by the settings, or else whoever claimed it.
+    pub fn owner(&self) -> Option<StaffId> {
+        self.owner.clone().or_else(|| self.grants.claimed())
+    }
+
+    /// The owner, followed by whoever has this.
+    pub fn owner_cell(&self) -> &config::Owner {
+        &self.told
+    }
+
+    /// Who claimed the bot, though the settings name somebody else.
+    pub fn outvoted(&self) -> Option<StaffId> {
+        let owner = self.owner.as_ref()?;
+        self.grants.claimed().filter(|claimed| claimed != owner)
+    }
+
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
+use crate::access::{Place, Rate, Scope, Terms};
 use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
@@ -14,6 +15,7 @@ use crate::api::fs::check_pattern;
 use crate::api::module::Module;
 use crate::api::moment;
 use crate::api::options::{Options, duration};
+use crate::api::time::parse_duration;
 use crate::api::{Call, Host};
 use crate::message::Address;
 use crate::message::ChatKind;
@@ -61,7 +63,8 @@ pub enum Declared {
 pub struct HandlerOptions {
     /// Language to text; a plain string is under `""`.
     pub help: BTreeMap<String, String>,
-    pub role: Option<String>,
+    /// For whom it is, and where.
+    pub terms: Terms,
     /// A line that shows how it is used.
     pub example: Option<String>,
     pub queue: Queue,
@@ -307,8 +310,8 @@ fn recipient(call: &Call, to: &Value) -> LuaResult<Address> {
     };
     match to {
         Value::String(name) if &*name.as_bytes() == b"owner" => {
-            call.host.owner().cloned().map(person).ok_or_else(|| {
-                misuse("nobody owns this bot yet: set `access.owner` in the configuration")
+            call.host.owner().map(person).ok_or_else(|| {
+                misuse("nobody owns this bot yet: `moonbell claim` prints a code for it, or set `access.owner`")
             })
         }
         Value::Table(table) => {
@@ -394,6 +397,14 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
             "option `role`: expected the name of a role, got \"\"; leave it out to serve anyone who has one",
         ));
     }
+    let scope = scope_of(&options.value("scope")?)?;
+    let rate = options
+        .string("rate")?
+        .map(|text| Rate::parse(&text, |text| parse_duration(text).ok()))
+        .transpose()
+        .map_err(|why| misuse(format!("option `rate`: {why}")))?;
+    let quiet = options.bool("quiet")?.unwrap_or_default();
+    let terms = Terms { role, scope, rate, quiet };
     let example = options.string("example")?.filter(|line| !line.trim().is_empty());
     let queue = match options.string("queue")?.as_deref() {
         None => Queue::Lane,
@@ -428,7 +439,32 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
             priority = number as i32;
         }
     }
-    Ok(HandlerOptions { help, role, example, queue, priority, timeout, name: None, on_crash })
+    Ok(HandlerOptions { help, terms, example, queue, priority, timeout, name: None, on_crash })
+}
+
+/// `"dm"`, `"group"`, the id of a group, or a list of them.
+fn scope_of(value: &Value) -> LuaResult<Scope> {
+    let wrong = |why: String| misuse(format!("option `scope`: {why}"));
+    let places: Vec<Value> = match value {
+        Value::Nil => return Ok(Scope::Anywhere),
+        Value::String(_) => vec![value.clone()],
+        Value::Table(list) => list.sequence_values().collect::<LuaResult<_>>()?,
+        other => {
+            let got = type_name(other);
+            return Err(wrong(format!("expected a place or a list of places, got {got}")));
+        }
+    };
+    if places.is_empty() {
+        return Err(wrong("an empty list is nowhere; leave it out for anywhere".to_owned()));
+    }
+    let place = |place: &Value| {
+        let text = place.as_string().map(mlua::LuaString::to_string_lossy);
+        let text = text.ok_or_else(|| {
+            wrong(format!("expected a list of texts, with a {}", type_name(place)))
+        })?;
+        Place::parse(&text).map_err(wrong)
+    };
+    places.iter().map(place).collect::<LuaResult<_>>().map(Scope::Only)
 }
 
 fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {

@@ -18,6 +18,7 @@ use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::{Options, text_of};
 use crate::api::time::format_duration;
 use crate::clock::Stopwatch;
+use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
 use crate::message::Reply;
@@ -204,7 +205,11 @@ impl Asking {
     /// On disk before an answer can come, after whatever the run said before.
     async fn say(&self, text: String) -> LuaResult<()> {
         let run = &self.call.run;
-        let to = address(&self.call)?;
+        // Where the answer will come from, also when the results go to the person alone.
+        let to = match run.message() {
+            Some(message) => Address::from(&**message),
+            None => address(&self.call)?,
+        };
         let at = match (to.kind, run.message()) {
             // In a group it is seen who is asked.
             (ChatKind::Group, Some(message)) => message.sender.staff_id.iter().cloned().collect(),

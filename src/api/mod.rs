@@ -61,6 +61,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
+use crate::access::Access;
+use crate::access::Actor;
+use crate::access::Denied;
+use crate::access::Door;
+use crate::access::Handler;
+use crate::access::Permit;
+use crate::access::Terms;
 use crate::clock::Clock;
 use crate::dingtalk::Client;
 use crate::message::StaffId;
@@ -138,7 +145,7 @@ struct Inner {
     processes: Processes,
     roots: Roots,
     http: http::Caller,
-    owner: Option<StaffId>,
+    access: Option<Arc<Access>>,
     /// `None`: scripts are only checked.
     secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
@@ -168,7 +175,7 @@ impl Host {
                 processes: Processes::new(),
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
-                owner: None,
+                access: None,
                 secrets: None,
                 client: None,
                 dialogs: Dialogs::default(),
@@ -219,11 +226,11 @@ impl Host {
         &self.inner.names
     }
 
-    /// The same host, whose scripts may write to its owner.
+    /// The same host, where `access` says who owns it and whether anything may run.
     #[must_use]
-    pub fn with_owner(&self, owner: Option<StaffId>) -> Self {
+    pub fn with_access(&self, access: Arc<Access>) -> Self {
         let mut inner = (*self.inner).clone();
-        inner.owner = owner;
+        inner.access = Some(access);
         Self { inner: Arc::new(inner) }
     }
 
@@ -253,6 +260,22 @@ impl Host {
             http::Caller::new(Network::granting(hosts.collect::<Vec<_>>()).encrypted());
         inner.client = Some(client);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Leave for a run that nobody asked for, for as long as it is held; `None`: nobody is asked here.
+    ///
+    /// # Errors
+    /// When it may not run.
+    pub(crate) fn begin(
+        &self,
+        door: Door,
+        handler: &str,
+        run: &Run,
+    ) -> Result<Option<Permit>, Denied> {
+        let Some(access) = &self.inner.access else { return Ok(None) };
+        let terms = Terms::default();
+        let handler = Handler { name: handler, terms: &terms };
+        access.begin(&Actor::host(door), None, handler, run.id(), run.cancel()).map(Some)
     }
 
     /// The questions that scripts have asked people and that are open.
@@ -317,8 +340,8 @@ impl Host {
     }
 
     /// Whom `bot.send("owner", …)` reaches.
-    pub(crate) fn owner(&self) -> Option<&StaffId> {
-        self.inner.owner.as_ref()
+    pub(crate) fn owner(&self) -> Option<StaffId> {
+        self.inner.access.as_ref()?.owner()
     }
 
     /// What makes the HTTP calls of scripts.

@@ -116,6 +116,8 @@ pub struct Run {
     id: String,
     message: Option<Arc<Message>>,
     role: Option<String>,
+    /// Where its answers go, if not to the chat of its message.
+    private: OnceLock<Address>,
     limits: Limits,
     cancel: CancellationToken,
     stopped: OnceLock<Stop>,
@@ -175,6 +177,7 @@ impl Run {
             id: id.into(),
             message,
             role,
+            private: OnceLock::new(),
             limits,
             cancel,
             stopped: OnceLock::new(),
@@ -204,7 +207,22 @@ impl Run {
 
     /// Where a reply of this run goes.
     pub fn address(&self) -> Option<Address> {
-        self.message.as_deref().map(Address::from)
+        self.private.get().cloned().or_else(|| self.message.as_deref().map(Address::from))
+    }
+
+    /// From now on what it says goes to `address`, not to the chat of its message. Questions are still asked there.
+    pub fn answer_to(&self, address: Address) {
+        let _ = self.private.set(address);
+    }
+
+    pub fn answers_privately(&self) -> bool {
+        self.private.get().is_some()
+    }
+
+    /// Whether it has said or shown anything.
+    pub fn has_said_anything(&self) -> bool {
+        let state = self.state();
+        state.replied > 0 || !state.cards.is_empty()
     }
 
     /// The role that let this person in.

@@ -3,13 +3,16 @@
 //! stdout is data, stderr is talk. Exit code 0: done; 1: failed; 2: misuse, which includes settings that cannot be
 //! used, so that a service manager knows not to try again.
 
+mod audit;
 mod browser;
 mod check;
+mod claim;
 mod completions;
 mod dev;
 mod editor;
 mod explain;
 mod host;
+mod lock;
 mod logs;
 mod news;
 mod outbox;
@@ -55,6 +58,8 @@ const EXAMPLES: &str = "Examples:
   moonbell runs                what ran, and how it ended
   moonbell logs -f             the log of the host, as it grows
   moonbell status --json       what the running host is doing
+  moonbell lock                stop everything and refuse everybody, at once
+  moonbell audit --denied      who was refused, and why
   moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -110,6 +115,10 @@ enum Command {
     Dev(dev::Dev),
     Run(run::Run),
     Status(status::Status),
+    Claim(claim::Claim),
+    Lock(lock::Lock),
+    Unlock(lock::Unlock),
+    Audit(audit::Audit),
     Runs(runs::Runs),
     Logs(logs::Logs),
     Usage(usage::Usage),
@@ -146,6 +155,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Claim(command) => command.run(&cli.global),
+        Command::Lock(command) => command.run(&cli.global),
+        Command::Unlock(command) => command.run(&cli.global),
+        Command::Audit(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),

@@ -10,7 +10,6 @@ use clap::Args;
 
 use super::explain::Place;
 use super::{Failed, Global, talk};
-use crate::access::Access;
 use crate::api::time::parse_duration;
 use crate::inbox;
 use crate::outbox;
@@ -142,7 +141,7 @@ impl Replay {
                 journal.read(|c| inbox::since(c, since)).map_err(failed)?
             }
         };
-        let access = Access::new(place.access.clone());
+        let access = place.who_may()?;
         // A usage error is an answer of the host's own, by the name of the handler.
         let explained = |past: &inbox::Past, _: &crate::message::Message| {
             let said =

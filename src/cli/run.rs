@@ -6,19 +6,19 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, host, news, starter, talk};
+use super::{Global, claim, host, news, starter, talk};
 use crate::app::App;
 use crate::config::Need;
 
 /// Answer DingTalk with your handlers, until Ctrl-C
 ///
-/// Needs the client id and secret of your app and your own staff id in the settings; without them it prints a file
-/// ready to paste.
+/// Needs the client id and secret of your app in the settings; without them it prints a file ready to paste. Until
+/// somebody owns the bot, it prints a code at the start: send it to the bot in a direct message, and it is yours.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   moonbell run
   moonbell run --config ./bot.toml --scripts ./handlers
-  MOONBELL_DINGTALK_CLIENT_ID=ding… MOONBELL_DINGTALK_CLIENT_SECRET=… MOONBELL_ACCESS_OWNER=… moonbell run
+  MOONBELL_DINGTALK_CLIENT_ID=ding… MOONBELL_DINGTALK_CLIENT_SECRET=… moonbell run
 
 Exit codes: 0 stopped in order, 1 failed, 2 settings that cannot be used.")]
 pub(super) struct Run {
@@ -41,6 +41,9 @@ impl Run {
             let app = App::open(config, "run", None).await?;
             left.of(app.left());
             talk::say(format_args!("scripts: {}", news::folder(&folder, fresh, app.library())));
+            if let Some(code) = app.claim_code().await? {
+                talk::say(claim::told(&code));
+            }
             let news = news::tell(app.library());
             tokio::select! {
                 ended = app.run(stop) => ended?,

@@ -46,7 +46,7 @@ impl<'a> Check<'a> {
         self.http(&mut config, need);
         self.folders(&mut config);
         self.history(&mut config);
-        self.access(&mut config, need);
+        self.access(&mut config);
         self.secrets(&mut config, need);
         self.budget(&mut config);
         if let Some(listen) = self.listen("console.listen") {
@@ -247,7 +247,7 @@ impl<'a> Check<'a> {
         config.state.locks = data.join(super::LOCKS);
     }
 
-    fn access(&mut self, config: &mut Config, need: Need) {
+    fn access(&mut self, config: &mut Config) {
         match self.text("access.owner") {
             Some(id) if id == "*" || id.chars().any(char::is_whitespace) => {
                 let message =
@@ -259,9 +259,6 @@ impl<'a> Check<'a> {
                 );
             }
             Some(id) => config.access.owner = Some(StaffId::new(id)),
-            None if need == Need::Account => {
-                self.lacks("access.owner", "your staff id: nobody else may run anything");
-            }
             None => {}
         }
         let roles: Vec<(String, Entry)> = self
@@ -278,8 +275,9 @@ impl<'a> Check<'a> {
                 self.problems.push(Problem::new(place, message).hint("set `access.owner`"));
                 continue;
             }
-            if let Some(bad) =
-                ids.iter().find(|id| id.is_empty() || id.chars().any(char::is_whitespace))
+            if let Some(bad) = ids
+                .iter()
+                .find(|id| id.is_empty() || *id == "group:" || id.chars().any(char::is_whitespace))
             {
                 let message = format!(
                     "`{}` in role `{}` is not a staff id",
@@ -287,8 +285,9 @@ impl<'a> Check<'a> {
                     role.escape_debug()
                 );
                 self.problems.push(
-                    Problem::new(place, message)
-                        .hint("ids have no spaces; names of people do not work"),
+                    Problem::new(place, message).hint(
+                        "ids have no spaces; names of people do not work; a group is written \"group:cid…\"",
+                    ),
                 );
                 continue;
             }

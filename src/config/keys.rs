@@ -223,14 +223,17 @@ pub(crate) const KEYS: &[Key] = &[
         path: "access.owner",
         kind: Kind::Text,
         default: "\"\"",
-        doc: "Staff id of the person this computer belongs to: may run everything. `run` needs it.",
+        doc: "Staff id of the person this computer belongs to: may run everything. Empty: whoever sends the bot the code that \
+              `run` and `moonbell claim` print in the terminal owns it. Set, it wins over whoever claimed.",
     },
     Key {
         path: "access.roles",
         kind: Kind::Roles,
         default: "{}",
-        doc: "Role = staff ids, for example `admin = [\"manager4220\"]`. `\"*\"` is everyone in the organisation: moonbell \
-              warns about it at every start. A handler without `role` serves anyone who has some role.",
+        doc: "Role = staff ids, for example `admin = [\"manager4220\"]`. `\"group:cid…\"` (the id of a conversation, \
+              `ctx.chat.id`) is everyone of the organisation who writes in that group, there and nowhere else. `\"*\"` is \
+              everyone in the organisation: moonbell warns about it at every start. A handler without `role` serves anyone \
+              who has some role. The owner gives and takes roles from a chat too: `allow`, `deny`, `who`.",
     },
     Key {
         path: "budget.api_calls",
@@ -475,7 +478,7 @@ client_secret = { env = "DINGTALK_CLIENT_SECRET" }   # an environment variable
 # client_secret = { file = "secret" }                # a file that you alone can read: chmod 600 secret
 
 [access]
-owner = "manager4220"
+owner = "manager4220"     # or claim the bot with the code that `moonbell run` prints
 ```
 "#;
 

@@ -19,7 +19,7 @@ const FILE_LIMIT_BYTES: u64 = 1 << 20;
 pub enum Need {
     /// Folders and addresses; secrets are not even looked up.
     Settings,
-    /// Also the account at DingTalk and an owner.
+    /// Also the account at DingTalk.
     Account,
 }
 
@@ -113,7 +113,7 @@ client_id = "dingxxxxxxxxxxxxxxxx"                    # open-dev.dingtalk.com: y
 client_secret = { env = "DINGTALK_CLIENT_SECRET" }    # or { file = "secret" }, chmod 600
 
 [access]
-owner = "manager4220"                                 # your staff id (userId) in the organisation
+# owner = "manager4220"                               # your staff id (userId); without it, `run` prints a claim code
 "#;
 
 fn read(path: &Path) -> io::Result<String> {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use url::Url;
@@ -205,6 +206,26 @@ pub struct Access {
     pub owner: Option<StaffId>,
     /// Role name to staff ids; `"*"` is everyone.
     pub roles: BTreeMap<String, Vec<String>>,
+}
+
+/// Who owns the bot, as everybody sees it who has a handle: whoever claims it is known to all at once.
+#[derive(Clone, Debug, Default)]
+pub struct Owner(Arc<RwLock<Option<StaffId>>>);
+
+impl Owner {
+    pub fn get(&self) -> Option<StaffId> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set(&self, owner: Option<StaffId>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = owner;
+    }
+}
+
+impl From<Option<StaffId>> for Owner {
+    fn from(owner: Option<StaffId>) -> Self {
+        Self(Arc::new(RwLock::new(owner)))
+    }
 }
 
 #[derive(Clone, Debug)]

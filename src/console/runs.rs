@@ -9,6 +9,7 @@ use axum::routing::post;
 use serde_json::{Value, json};
 
 use super::{Desk, Refused};
+use crate::access::{Action, Actor, Door, OWNER};
 
 pub(super) fn router() -> Router<Arc<Desk>> {
     Router::new().route("/runs/{id}/stop", post(stop)).route("/runs/{id}/again", post(again))
@@ -19,10 +20,19 @@ fn unknown(id: &str) -> Refused {
         .hint("`moonbell runs` lists them; one id per run, five letters and digits")
 }
 
+/// Whoever has the key of the console is at this computer; what they ask for is decided and recorded like anything else.
+fn may(desk: &Desk, word: &str, run: &str) -> Result<(), Refused> {
+    let actor = Actor::local(Door::Console);
+    let action = Action::Control { word, role: Some(OWNER), run };
+    let decided = desk.dispatch.access.authorize(&actor, None, None, action);
+    decided.map_err(|why| Refused::conflict(why.to_string()))
+}
+
 async fn stop(
     State(desk): State<Arc<Desk>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refused> {
+    may(&desk, "stop", &id)?;
     let stopped = desk.dispatch.stop_run(&id, |_| true).await;
     if stopped.map_err(|error| Refused::failed(&error))? {
         return Ok(Json(json!({ "run": id })));
@@ -40,9 +50,10 @@ async fn again(
     State(desk): State<Arc<Desk>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refused> {
-    let Some(owner) = desk.dispatch.access.owner().cloned() else {
+    may(&desk, "again", &id)?;
+    let Some(owner) = desk.dispatch.access.owner() else {
         return Err(Refused::conflict("nobody owns this bot, so nobody can run anything")
-            .hint("set `access.owner` to your staff id"));
+            .hint("`moonbell claim` prints a code for it, or set `access.owner`"));
     };
     let taken = desk.dispatch.again_for_owner(&id, &owner).await;
     match taken.map_err(|error| Refused::failed(&error))? {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::message::StaffId;
+use crate::config::Owner;
 use crate::outbox::Outbox;
 use crate::router::Lang;
 use crate::store::Error;
@@ -36,7 +36,7 @@ pub struct Watch {
     pub store: Store,
     pub outbox: Outbox,
     /// Who is told; nobody: it is noted all the same.
-    pub owner: Option<StaffId>,
+    pub owner: Owner,
     pub settings: config::Connection,
 }
 
@@ -160,7 +160,7 @@ impl Watch {
         let notice = self.store.read(notice::write).await?;
         let Some((text, last)) = notice else { return Ok(()) };
         let posts: Vec<_> =
-            self.owner.iter().map(|owner| notice::to_owner(owner, text.clone())).collect();
+            self.owner.get().iter().map(|owner| notice::to_owner(owner, text.clone())).collect();
         let outbox = self.outbox.clone();
         self.store
             .write_then(
@@ -174,7 +174,7 @@ impl Watch {
     }
 
     async fn say(&self, text: impl FnOnce(Lang) -> String) -> Result<(), Error> {
-        let Some(owner) = &self.owner else { return Ok(()) };
+        let Some(owner) = &self.owner.get() else { return Ok(()) };
         let lang = self.store.read(notice::lang).await?;
         self.outbox.post("connection", vec![notice::to_owner(owner, text(lang))]).await
     }

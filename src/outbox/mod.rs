@@ -40,13 +40,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::budget::Ledger;
+use crate::config::Owner;
 use crate::config::redact;
 use crate::dingtalk::text;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
 use crate::message::Reply;
-use crate::message::StaffId;
 use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Lanes;
@@ -74,7 +74,7 @@ pub struct Outbox {
     cards: CardSettings,
     spool: Option<spool::Spool>,
     timing: Timing,
-    owner: Option<StaffId>,
+    owner: Owner,
     ledger: Ledger,
     shared: Arc<Shared>,
 }
@@ -170,7 +170,7 @@ impl Outbox {
             cards: CardSettings::default(),
             spool: None,
             timing: Timing::default(),
-            owner: None,
+            owner: Owner::default(),
             ledger: Ledger::default(),
             shared: Arc::default(),
         };
@@ -183,7 +183,7 @@ impl Outbox {
 
     /// Names who is told of replies that cannot be sent.
     #[must_use]
-    pub fn with_owner(self, owner: Option<StaffId>) -> Self {
+    pub fn with_owner(self, owner: Owner) -> Self {
         Self { owner, ..self }
     }
 

@@ -39,7 +39,7 @@ impl Told {
 impl Outbox {
     /// Notes the way to the owner, for a notice.
     pub(super) fn met(&self, to: &Address) {
-        if to.webhook.is_some() && to.kind == ChatKind::Direct && to.staff_id == self.owner {
+        if to.webhook.is_some() && to.kind == ChatKind::Direct && to.staff_id == self.owner.get() {
             *self.shared.owner_at.lock().expect("nobody panics holding this") = Some(to.clone());
         }
     }
@@ -89,7 +89,7 @@ impl Outbox {
     }
 
     async fn tell_owner(&self, error: &ApiError, text: String) {
-        let Some(owner) = &self.owner else { return };
+        let Some(owner) = &self.owner.get() else { return };
         let met = self.shared.owner_at.lock().expect("nobody panics holding this").clone();
         let alive = |to: &Address| {
             to.webhook.as_ref().is_some_and(|webhook| webhook.expires_at_ms > now_ms() + MARGIN_MS)

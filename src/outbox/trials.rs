@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::config::Config;
 use crate::dingtalk::Client;
+use crate::message::StaffId;
 use crate::message::{ChatKind, ConversationId, Webhook};
 
 const CHATS: u64 = 4;

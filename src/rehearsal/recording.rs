@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Access;
 use crate::access::OWNER;
+use crate::access::{Access, Door};
 use crate::inbox::Past;
 use crate::message::Inbound;
 use crate::message::Message;
@@ -66,11 +66,10 @@ impl Recording {
         let mut roles = BTreeMap::new();
         let messages = past.into_iter().filter_map(|past| {
             let Some(Inbound::Message(message)) = &past.inbound else { return None };
-            if let Ok(actor) = access.actor(&message.sender) {
-                roles.insert(
-                    actor.id().to_string(),
-                    actor.roles().map(str::to_owned).collect::<Vec<_>>(),
-                );
+            let actor = access.actor(&message.sender, Some(&message.chat), Door::Message);
+            let has: Vec<String> = actor.roles().map(str::to_owned).collect();
+            if let Some(id) = actor.person().filter(|_| !has.is_empty()) {
+                roles.insert(id.to_string(), has);
             }
             let refused = past.error.as_deref().is_some_and(|error| error.starts_with("denied"));
             let ran = past.handler.is_some() && !refused && !explained(&past, message);

@@ -171,7 +171,7 @@ async fn now(stage: &Stage, recorded: &Recorded, past: &Past, late: bool) -> Res
     let snapshot = stage.library().await?.snapshot();
     let day = moment(recorded).with_timezone(&Local).date_naive();
     let access = stage.access().await?;
-    let decided = decision::decide(access, snapshot.routes(), &recorded.message, day, false);
+    let decided = decision::decide(access, "", snapshot.routes(), &recorded.message, day, false);
     let verdict = decided.ok().map(|(_, decided)| decided.verdict);
     let ran = matches!(verdict, Some(Verdict::Run { .. }));
     let answered = is_answer(past.handler.as_deref())

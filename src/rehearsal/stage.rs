@@ -276,10 +276,12 @@ impl Stage {
         let limits = Limits::default();
         let world: Arc<dyn World> =
             Arc::new(Outside { stage: WeakStage(Arc::downgrade(inner)), real });
+        let lists = config::Access { owner: Some(owner), ..config::Access::default() };
+        let access = Arc::new(Access::new(lists).on_clock(clock.clone()));
         let host = Host::new(limits, MEMORY_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()).on_clock(clock.clone()))
             .with_roots(roots)
-            .with_owner(Some(owner.clone()))
+            .with_access(Arc::clone(&access))
             .with_world(clock.clone(), world);
         // A replay knows none: there each is a secret of nothing.
         let host = match inner.setting.unknown {
@@ -303,8 +305,6 @@ impl Stage {
                 self.play().broken.push(error.to_string());
             }
         }
-        let lists = config::Access { owner: Some(owner), ..config::Access::default() };
-        let access = Arc::new(Access::new(lists));
         for (role, person) in std::mem::take(&mut self.play().grants) {
             access.grant(&role, &person);
         }

@@ -1,5 +1,8 @@
 //! The words that belong to the host, whatever scripts declare: they bypass every queue.
 
+use std::time::Duration;
+
+use super::value::duration;
 use super::words::{self, Word};
 
 /// What a control word asks for.
@@ -25,6 +28,16 @@ pub enum Control {
     Parked(Parked),
     /// `lock`: refuse everything until unlocked locally.
     Lock,
+    /// `unlock`: which no chat can.
+    Unlock,
+    /// `allow [ID] ROLE [for 7d]`: give a role to somebody who is mentioned or named by staff id.
+    Allow { words: Vec<String>, lasts: Option<Duration> },
+    /// `deny [ID] [ROLE]`: take it.
+    Deny { words: Vec<String> },
+    /// `who`: who has which role.
+    Who,
+    /// `yes 4821`: what was asked with this number is to be done.
+    Yes(String),
     /// `help`, `help NAME`; shown as [`super::Choice::Help`].
     Help(Option<String>),
 }
@@ -45,6 +58,9 @@ pub fn is_control(text: &str) -> bool {
 /// Reads `typed` as a control word; a whole sentence that happens to begin with one is not.
 pub(super) fn read(words: &[Word]) -> Option<Control> {
     let (first, rest) = words.split_first()?;
+    if let Some(code) = yes(words) {
+        return Some(Control::Yes(code));
+    }
     let control = word(&first.text)?;
     match (control, rest) {
         // By itself it says nothing of what to trigger.
@@ -71,12 +87,45 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
         (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
         (Control::Log(_), [id]) => Some(Control::Log(Some(run(id)?))),
         (Control::Again(_), [id]) => Some(Control::Again(Some(run(id)?))),
+        (Control::Allow { .. }, rest) => {
+            let (words, lasts) = lasting(rest);
+            Some(Control::Allow { words: few(words)?, lasts })
+        }
+        (Control::Deny { .. }, rest) => Some(Control::Deny { words: few(rest)? }),
         (Control::Help(_), rest) => {
             let topic: Vec<&str> = rest.iter().map(|word| word.text.as_str()).collect();
             Some(Control::Help(Some(topic.join(" "))))
         }
         _ => None,
     }
+}
+
+/// `yes 4821`: not a name that is taken, since no command is called by a number.
+fn yes(words: &[Word]) -> Option<String> {
+    let [said, code] = words else { return None };
+    let said = words::fold(&said.text);
+    let code = words::narrow(&code.text);
+    let fits = matches!(said.as_str(), "yes" | "是" | "确认")
+        && code.len() == 4
+        && code.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| code.into_owned())
+}
+
+/// What stands before `for 7d`, and that time; `7天` at the end is one by itself.
+fn lasting(words: &[Word]) -> (&[Word], Option<Duration>) {
+    let Some((last, before)) = words.split_last() else { return (words, None) };
+    let Some(lasts) = duration(&words::fold(&last.text)) else { return (words, None) };
+    match before.split_last() {
+        Some((word, before)) if words::fold(&word.text) == "for" => (before, Some(lasts)),
+        Some(_) => (before, Some(lasts)),
+        None => (words, None),
+    }
+}
+
+/// A person and a role; more words are a sentence.
+fn few(words: &[Word]) -> Option<Vec<String>> {
+    let fits = words.len() <= 2 && words.iter().all(|word| word.text.len() <= 160);
+    fits.then(|| words.iter().map(|word| word.text.clone()).collect())
 }
 
 /// The id of a run as somebody typed it; `None`: it cannot be one.
@@ -109,6 +158,10 @@ fn word(typed: &str) -> Option<Control> {
         "usage" | "用量" => Control::Usage,
         "parked" | "搁置" => Control::Parked(Parked::List),
         "lock" | "锁定" => Control::Lock,
+        "unlock" | "解锁" => Control::Unlock,
+        "allow" | "允许" => Control::Allow { words: Vec::new(), lasts: None },
+        "deny" | "禁止" => Control::Deny { words: Vec::new() },
+        "who" | "名单" => Control::Who,
         "help" | "帮助" => Control::Help(None),
         _ => return None,
     })
@@ -117,6 +170,39 @@ fn word(typed: &str) -> Option<Control> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn roles_are_given_and_taken_by_short_lines_and_sentences_are_none() {
+        let read = |text: &str| super::read(&words::split(text));
+        let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let week = Some(Duration::from_hours(7 * 24));
+        for (text, words, lasts) in [
+            ("allow bob guest", vec!["bob", "guest"], None),
+            ("allow  guest for 7d", vec!["guest"], week),
+            ("Allow bob guest for 7d", vec!["bob", "guest"], week),
+            ("允许 bob guest 7天", vec!["bob", "guest"], week),
+            ("/allow guest", vec!["guest"], None),
+            ("allow", vec![], None),
+        ] {
+            let words = own(&words);
+            assert_eq!(read(text), Some(Control::Allow { words, lasts }), "{text}");
+        }
+        assert_eq!(read("deny bob"), Some(Control::Deny { words: own(&["bob"]) }));
+        assert_eq!(read("禁止"), Some(Control::Deny { words: Vec::new() }));
+        assert_eq!(read("yes 4821"), Some(Control::Yes("4821".to_owned())));
+        assert_eq!(read("是 ４８２１"), Some(Control::Yes("4821".to_owned())));
+        for text in [
+            "allow me to say this",
+            "who is there",
+            "yes",
+            "yes please",
+            "yes 48211",
+            "deny it all now",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert!(is_reserved("allow") && is_reserved("who") && !is_reserved("yes"));
+    }
 
     #[test]
     fn a_run_is_named_behind_its_word() {

@@ -119,7 +119,7 @@ impl<I> Handler<I> {
                 others.join(lang.pick("、", ", "))
             );
         }
-        if let Some(role) = &self.role {
+        if let Some(role) = &self.terms.role {
             let _ = write!(text, "\n{}{colon}{role}", lang.pick("谁能用", "who"));
         }
         let _ = write!(

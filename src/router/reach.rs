@@ -100,7 +100,7 @@ impl<I> Routes<I> {
     /// Whether whoever `later` is for is served by `earlier` already. A handler with a role leaves the message to the next
     /// one for everybody else.
     fn hides(&self, earlier: usize, later: usize) -> bool {
-        let role = |index: usize| self.handlers[index].role.as_deref();
+        let role = |index: usize| self.handlers[index].terms.role.as_deref();
         role(earlier).is_none() || role(earlier) == role(later)
     }
 

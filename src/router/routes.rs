@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use regex::{Regex, RegexBuilder};
 
+use crate::access::Terms;
 use crate::message::Mention;
 
 use super::arguments::{self, Args};
@@ -37,8 +38,8 @@ pub struct Handler<I> {
     /// Higher goes first among matches and among fallbacks.
     pub priority: i32,
     pub place: Place,
-    /// Who may use it; `None`: anyone who has some role.
-    pub role: Option<String>,
+    /// For whom it is, and where.
+    pub terms: Terms,
     pub help: Help,
     /// Names beside those in the declaration.
     pub aliases: Vec<String>,

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 
 use super::*;
+use crate::access::Terms;
 use crate::message::{Mention, StaffId};
 
 type Choice<'r> = super::Choice<'r, u32>;
@@ -20,7 +21,7 @@ fn handler(id: u32, kind: Kind) -> Handler<u32> {
         kind,
         priority: 0,
         place: Place { script: "test.luau".to_owned(), line: id },
-        role: None,
+        terms: Terms::default(),
         help: Help::default(),
         aliases: Vec::new(),
         example: None,
@@ -543,7 +544,7 @@ fn a_bad_argument_is_answered_with_usage_and_example() {
 fn help_shows_what_this_person_may_use() {
     let mut deploy =
         command(1, "deploy|发布 <env:dev|prod> [tag] <note...=none> --force|-f --n:int=3");
-    deploy.role = Some("admin".to_owned());
+    deploy.terms.role = Some("admin".to_owned());
     deploy.help =
         Help { zh: Some("发布一个版本".to_owned()), en: Some("Deploy a tag".to_owned()) };
     deploy.aliases = vec!["ship".to_owned()];
@@ -552,7 +553,7 @@ fn help_shows_what_this_person_may_use() {
     let mut hello = matching(3, "^hello");
     hello.help.zh = Some("打招呼".to_owned());
     let routes = compile(vec![deploy, ping, hello, matching(4, "secret")]);
-    let guest = |handler: &Handler<u32>| handler.role.is_none();
+    let guest = |handler: &Handler<u32>| handler.terms.role.is_none();
     insta::assert_snapshot!(routes.help(None, Lang::En, |_| true), @"
     deploy <env> [tag] [--force] [--n=3] [note...] — Deploy a tag
     ping — Answers pong

@@ -166,7 +166,7 @@ fn bool(word: &str) -> Option<bool> {
 }
 
 /// `10m`, `1h30m`, `1.5h`, `500ms`, `2天`, `半小时`. A bare number is refused: ten what?
-fn duration(word: &str) -> Option<Duration> {
+pub(super) fn duration(word: &str) -> Option<Duration> {
     let mut rest = word;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {

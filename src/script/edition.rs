@@ -176,7 +176,7 @@ fn routes_of(
             kind,
             priority: registration.options.priority,
             place: place.clone(),
-            role: registration.options.role.clone(),
+            terms: registration.options.terms.clone(),
             // A plain string serves whoever reads it.
             help: Help { zh: help("zh").or_else(|| help("")), en: help("en").or_else(|| help("")) },
             aliases: Vec::new(),

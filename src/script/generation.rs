@@ -25,6 +25,7 @@ use crate::script::background::{Background, Ends, Finish, Live, UnderWay};
 use crate::script::drive::{Ended, Failed, drive};
 use crate::script::eyes::Eyes;
 use crate::script::handover;
+use crate::script::leave::leave;
 use crate::script::registration::{Declared, HandlerKey, Registration};
 use crate::script::timetable::Timetable;
 use crate::script::vm::Vm;
@@ -509,6 +510,7 @@ async fn background(
     let id = vm.scope.host().names().name(what);
     let clock = vm.scope.host().clock();
     let run = Run::on_clock(clock, id, None, None, limits, CancellationToken::new());
+    let Some(leave) = leave(vm, index, &run) else { return };
     let started_at_ms = clock.now().timestamp_millis();
     let entered = ends.live.enter(UnderWay {
         run: Arc::clone(&run),
@@ -521,6 +523,7 @@ async fn background(
         outbox.ledger().begins(run.id(), &handler, "");
     }
     let ended = drive(vm, &run, index, given).await;
+    leave.ended(&ended);
     let posts = run.take_pending();
     if !posts.is_empty()
         && let Ok(outbox) = vm.scope.host().outbox()

@@ -17,6 +17,7 @@ use crate::api::run::{Limits, Run};
 use crate::script::background::Ends;
 use crate::script::drive::{Ended, Failed, drive, drive_function};
 use crate::script::generation::tell;
+use crate::script::leave::leave;
 use crate::script::registration::Declared;
 use crate::script::vm::Vm;
 
@@ -45,6 +46,7 @@ pub(super) async fn save(vm: &Vm, ends: &Ends) -> Option<Json> {
     let index = hook(vm, &Declared::Save)?;
     let kept: Arc<Mutex<Option<Result<Json, String>>>> = Arc::default();
     let run = run_of(vm, "save");
+    let leave = leave(vm, index, &run)?;
     let mut ended = match keeping(vm, index, &kept) {
         Ok(function) => drive_function(vm, &run, &function, &Declared::Save, &Json::Null).await,
         Err(error) => Ended::Failed(Failed::new(error.to_string())),
@@ -60,6 +62,7 @@ pub(super) async fn save(vm: &Vm, ends: &Ends) -> Option<Json> {
         }
         _ => None,
     };
+    leave.ended(&ended);
     tell(vm, index, &run, &ended, ends);
     state.filter(|state| !state.is_null())
 }
@@ -90,6 +93,8 @@ fn keeping(
 pub(super) async fn restore(vm: &Vm, state: Option<Json>, ends: &Ends) {
     let (Some(index), Some(state)) = (hook(vm, &Declared::Restore), state) else { return };
     let run = run_of(vm, "restore");
+    let Some(leave) = leave(vm, index, &run) else { return };
     let ended = drive(vm, &run, index, &state).await;
+    leave.ended(&ended);
     tell(vm, index, &run, &ended, ends);
 }

@@ -11,6 +11,7 @@ mod edition;
 mod eyes;
 mod generation;
 mod handover;
+mod leave;
 mod library;
 mod loader;
 mod preempt;

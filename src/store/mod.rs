@@ -13,6 +13,7 @@ pub mod kv;
 mod lanes;
 mod look;
 mod migrate;
+mod note;
 pub mod schedules;
 mod sound;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use error::Error;
 pub use instance::{Instance, InstanceError};
 pub(crate) use lanes::Lanes;
 pub use look::Look;
+pub use note::note;
 use writer::Undo;
 
 /// Pieces of work waiting for the writer. When full, writers wait: the journal sets the pace of the host.

@@ -6,6 +6,8 @@
 use super::dispatch::{Dispatch, Outcome};
 use super::phrases;
 use super::running::Entry;
+use crate::access::ADMIN;
+use crate::access::Action;
 use crate::access::Actor;
 use crate::access::Denied;
 use crate::inbox;
@@ -37,7 +39,7 @@ impl Dispatch {
             let snapshot = self.library.snapshot();
             let asked = |declared: &Declared| matches!(declared, Declared::Card);
             if snapshot.declaring(asked).is_empty() && actor.is_ok() {
-                outcome.posts.extend(self.once(action, phrases::card_has_ended(None)));
+                outcome.posts.extend(self.once(action, phrases::card_has_ended(None)).await);
                 return Some(outcome);
             }
             return None;
@@ -46,8 +48,8 @@ impl Dispatch {
             Ok(actor) => actor,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a click on Stop");
-                if self.access.may_tell(person) {
-                    outcome.posts.extend(direct(action, phrases::refused(clicked.lang)));
+                if self.access.may_tell(person).await {
+                    outcome.posts.extend(direct(action, phrases::denied("", why, clicked.lang)));
                 }
                 return Some(outcome.denied(why));
             }
@@ -55,14 +57,15 @@ impl Dispatch {
         let of_card = |entry: &Entry| entry.run.id() == clicked.run;
         let running = self.running.list().into_iter().find(|entry| of_card(entry));
         match running {
-            Some(entry) if entry.person != *actor.id() && !actor.has(Some("admin")) => {
+            Some(entry) if self.may_stop(row, &entry, actor).is_err() => {
                 tracing::warn!(
                     run = row.run,
                     stops = clicked.run,
                     person = %actor.id(),
                     "refused a click on Stop: it is another person's run"
                 );
-                outcome.posts.extend(self.once(action, phrases::not_yours_to_stop(clicked.lang)));
+                let text = phrases::not_yours_to_stop(clicked.lang);
+                outcome.posts.extend(self.once(action, text).await);
                 Some(outcome.denied(&"only whoever started the run or an admin may stop it"))
             }
             Some(_) => {
@@ -73,11 +76,18 @@ impl Dispatch {
             None => {
                 if !self.was_stopped(&clicked.run).await {
                     let text = phrases::card_has_ended(Some((&clicked.run, clicked.lang)));
-                    outcome.posts.extend(self.once(action, text));
+                    outcome.posts.extend(self.once(action, text).await);
                 }
                 Some(outcome)
             }
         }
+    }
+
+    /// Whoever started a run may stop it, and admins.
+    fn may_stop(&self, row: &Row, entry: &Entry, actor: &Actor) -> Result<(), Denied> {
+        let role = (entry.person != *actor.id()).then_some(ADMIN);
+        let action = Action::Control { word: "stop", role, run: &row.run };
+        self.access.authorize(actor, None, None, action)
     }
 
     /// Whether the run ended because somebody stopped it: a second click is no news.
@@ -91,7 +101,7 @@ impl Dispatch {
     }
 
     /// The same click of the same person is answered once an hour.
-    fn once(&self, action: &CardAction, text: String) -> Option<Post> {
+    async fn once(&self, action: &CardAction, text: String) -> Option<Post> {
         let who = action.staff_id.as_ref()?;
         let key = Person {
             staff_id: None,
@@ -99,7 +109,7 @@ impl Dispatch {
             nick: String::new(),
             same_org: true,
         };
-        self.access.may_tell(&key).then(|| direct(action, text)).flatten()
+        if self.access.may_tell(&key).await { direct(action, text) } else { None }
     }
 }
 

@@ -5,6 +5,7 @@
 use rusqlite::Connection;
 
 use super::account;
+use super::decision;
 use super::dispatch::Dispatch;
 use super::phrases;
 use super::running::Entry;
@@ -79,17 +80,14 @@ impl Dispatch {
             Control::Runs => self.runs(row, actor, lang).await,
             Control::Log(id) => self.log(id.as_deref(), actor, lang).await,
             Control::Again(id) => self.again(id.as_deref(), message, actor, lang).await,
-            Control::Schedules | Control::Trigger(_) => {
-                return self.timers(control, actor, lang).await;
-            }
+            Control::Schedules | Control::Trigger(_) => return self.timers(control, lang).await,
             Control::Usage => return self.usage(actor, lang).await,
-            Control::Parked(order) => return self.parked(order, message, actor, lang).await,
-            Control::Lock => Ok(phrases::not_yet("lock", lang)),
-            Control::Help(_) => Ok(self
-                .library
-                .snapshot()
-                .routes()
-                .help(None, lang, |handler| actor.has(handler.role.as_deref()))),
+            Control::Parked(order) => return self.parked(order, message, lang).await,
+            Control::Help(_) => Ok(self.library.snapshot().routes().help(None, lang, |handler| {
+                decision::sees(&self.access, actor, &message.chat, handler).is_ok()
+            })),
+            // Answered by `rights`.
+            _ => Ok(String::new()),
         };
         done.unwrap_or_else(|error: Error| {
             tracing::error!(%error, run = row.run, "a control word could not be done");

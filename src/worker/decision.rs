@@ -8,9 +8,13 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value as Json};
 
 use super::phrases;
+use crate::access;
 use crate::access::Access;
+use crate::access::Action;
 use crate::access::Actor;
 use crate::access::Denied;
+use crate::access::Door;
+use crate::message::Chat;
 use crate::message::Message;
 use crate::router::After;
 use crate::router::Args;
@@ -42,8 +46,11 @@ pub enum Verdict<'r> {
     },
     /// It answers a question that a script has asked.
     Answer,
-    /// A command whose role this person lacks.
-    NotForYou(&'r Handler<Target>),
+    /// A command that is not for this person, or not here.
+    NotForYou {
+        handler: &'r Handler<Target>,
+        why: Denied,
+    },
     /// A command, but not as it was written.
     BadArguments {
         handler: &'r Handler<Target>,
@@ -65,7 +72,7 @@ impl<'r> Verdict<'r> {
     /// The handler that runs, or for which the message was meant.
     pub fn handler(&self) -> Option<&'r Handler<Target>> {
         match self {
-            Self::NotForYou(handler)
+            Self::NotForYou { handler, .. }
             | Self::BadArguments { handler, .. }
             | Self::Run { handler, .. } => Some(handler),
             Self::Control(_) | Self::Help { .. } | Self::Answer | Self::Nobody { .. } => None,
@@ -73,12 +80,19 @@ impl<'r> Verdict<'r> {
     }
 
     /// What the host answers itself; `None` when that depends on more than the message.
-    pub fn answer(&self, routes: &Routes<Target>, actor: &Actor, lang: Lang) -> Option<String> {
-        let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
+    pub fn answer(
+        &self,
+        access: &Access,
+        routes: &Routes<Target>,
+        actor: &Actor,
+        chat: &Chat,
+        lang: Lang,
+    ) -> Option<String> {
+        let allowed = |handler: &Handler<Target>| sees(access, actor, chat, handler).is_ok();
         match self {
             Self::Control(_) | Self::Answer | Self::Run { .. } => None,
             Self::Help { topic } => Some(routes.help(topic.as_deref(), lang, allowed)),
-            Self::NotForYou(handler) => Some(phrases::not_for_you(handler.title(), lang)),
+            Self::NotForYou { handler, why } => Some(phrases::denied(handler.title(), why, lang)),
             Self::BadArguments { handler, problem } => Some(handler.explain(problem, lang)),
             Self::Nobody { word } if word.is_empty() => Some(routes.help(None, lang, allowed)),
             Self::Nobody { word } => Some(routes.unknown(word, lang, allowed)),
@@ -92,13 +106,16 @@ impl<'r> Verdict<'r> {
 /// When its sender may not write to the bot at all.
 pub fn decide<'r>(
     access: &Access,
+    run: &str,
     routes: &'r Routes<Target>,
     message: &Message,
     today: NaiveDate,
     asked_for: bool,
 ) -> Result<(Actor, Decision<'r>), Denied> {
-    let actor = access.actor(&message.sender)?;
-    let decision = choose(routes, &actor, message, today);
+    let door = if asked_for { Door::Answer } else { Door::Message };
+    let actor = access.actor(&message.sender, Some(&message.chat), door);
+    access.authorize(&actor, Some(&message.chat), None, Action::Speak { run })?;
+    let decision = choose(access, routes, &actor, message, today);
     let decision = match decision.verdict {
         Verdict::Control(_) | Verdict::Help { .. } => decision,
         _ if asked_for => Decision { verdict: Verdict::Answer, hidden: Vec::new() },
@@ -107,8 +124,23 @@ pub fn decide<'r>(
     Ok((actor, decision))
 }
 
+/// Whether a handler is there for this person, in this chat.
+///
+/// # Errors
+/// Why not.
+pub fn sees(
+    access: &Access,
+    actor: &Actor,
+    chat: &Chat,
+    handler: &Handler<Target>,
+) -> Result<(), Denied> {
+    let asked = access::Handler { name: handler.title(), terms: &handler.terms };
+    access.authorize(actor, Some(chat), Some(asked), Action::See)
+}
+
 /// Decides for somebody who may write, with no question open.
 pub fn choose<'r>(
+    access: &Access,
     routes: &'r Routes<Target>,
     actor: &Actor,
     message: &Message,
@@ -116,26 +148,29 @@ pub fn choose<'r>(
 ) -> Decision<'r> {
     let asked = Asked { today, mentions: &message.mentions };
     let choice = routes.choose(&message.text, &asked);
-    settle(routes, actor, &message.text, choice)
+    settle(access, routes, actor, message, choice)
 }
 
 /// Decides again, after a handler that handed on.
 pub fn after<'r>(
+    access: &Access,
     routes: &'r Routes<Target>,
     actor: &Actor,
-    text: &str,
+    message: &Message,
     after: After,
 ) -> Decision<'r> {
-    settle(routes, actor, text, routes.choose_after(text, after))
+    settle(access, routes, actor, message, routes.choose_after(&message.text, after))
 }
 
 fn settle<'r>(
+    access: &Access,
     routes: &'r Routes<Target>,
     actor: &Actor,
-    text: &str,
+    message: &Message,
     mut choice: Choice<'r, Target>,
 ) -> Decision<'r> {
-    let allowed = |handler: &Handler<Target>| actor.has(handler.role.as_deref());
+    let sees = |handler: &Handler<Target>| sees(access, actor, &message.chat, handler);
+    let text = message.text.as_str();
     let mut hidden = Vec::new();
     let verdict = loop {
         choice = match choice {
@@ -143,13 +178,13 @@ fn settle<'r>(
             Choice::Help { topic } => break Verdict::Help { topic },
             Choice::Unknown { word } => break Verdict::Nobody { word },
             Choice::Command { handler, .. } | Choice::BadArguments { handler, .. }
-                if !allowed(handler) =>
+                if let Err(why) = sees(handler) =>
             {
-                break Verdict::NotForYou(handler);
+                break Verdict::NotForYou { handler, why };
             }
             // What is not for this person is not there for this person.
             Choice::Match { handler, after, .. } | Choice::Fallback { handler, after }
-                if !allowed(handler) =>
+                if sees(handler).is_err() =>
             {
                 hidden.push(handler);
                 routes.choose_after(text, after)

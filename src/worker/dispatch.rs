@@ -9,16 +9,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::decision::{self, Verdict};
+use super::gate;
 use super::held::Held;
 use super::late::Late;
 use super::phrases;
 use super::recover::{ATTEMPTS, on_crash};
+use super::rights;
 use super::running::{Entry, Running};
 use super::served::{Served, args_text};
 use super::turns::{Turn, Turns, Who};
 use crate::access::Access;
+use crate::access::Action;
 use crate::access::Actor;
-use crate::access::Denied;
 use crate::api::Dialogs;
 use crate::api::Run;
 use crate::api::Stop;
@@ -114,7 +116,7 @@ impl Outcome {
         Self { posts: vec![say(message, text)], ..Self::new(State::Done) }
     }
 
-    fn by<I>(mut self, handler: &Handler<I>) -> Self {
+    pub(super) fn by<I>(mut self, handler: &Handler<I>) -> Self {
         self.served.handler = Some(handler.title().to_owned());
         self
     }
@@ -211,7 +213,7 @@ impl Dispatch {
 
     async fn serve(self, held: Held, row: Row, halt: CancellationToken) {
         let outcome = match &row.inbound {
-            Inbound::Message(message) if row.is_late() => self.late(&row, message),
+            Inbound::Message(message) if row.is_late() => self.late(&row, message).await,
             Inbound::Message(message) => self.message(&row, message, &halt).await,
             Inbound::CardAction(action) => self.card_action(&row, action, &halt).await,
             Inbound::Event(event) => self.event(&row, event, &halt).await,
@@ -259,38 +261,6 @@ impl Dispatch {
         }
     }
 
-    /// A message that came too late to be acted on.
-    fn late(&self, row: &Row, message: &Message) -> Outcome {
-        let lang = Lang::of(&message.text).unwrap_or_default();
-        if let Err(why) = self.access.actor(&message.sender) {
-            return self.refuse(row, message, &why, lang);
-        }
-        let minutes = (now_ms() - message.sent_at_ms).max(0) / 60_000;
-        tracing::warn!(run = row.run, minutes, "a message came late and is not run");
-        let mut outcome = Outcome::new(State::Cancelled);
-        outcome.error = Some(format!("late: it came {minutes} min after it was sent"));
-        if self.late.may_tell(&message.lane()) {
-            let sent_at = chrono::DateTime::from_timestamp_millis(message.sent_at_ms)
-                .unwrap_or_default()
-                .with_timezone(&chrono::Local)
-                .format("%m-%d %H:%M")
-                .to_string();
-            let ago = phrases::ago(minutes, lang);
-            let text = phrases::late(&row.run, &message.text, &sent_at, &ago, lang);
-            outcome.posts.push(say(message, text));
-        }
-        outcome
-    }
-
-    fn refuse(&self, row: &Row, message: &Message, why: &Denied, lang: Lang) -> Outcome {
-        tracing::warn!(run = row.run, %why, "refused a message");
-        let mut outcome = Outcome::new(State::Done).denied(why);
-        if self.access.may_tell(&message.sender) {
-            outcome.posts.push(say(message, phrases::refused(lang)));
-        }
-        outcome
-    }
-
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
         let lang = Lang::of(&message.text).unwrap_or_default();
         // What the host itself says is counted for whoever wrote.
@@ -301,51 +271,57 @@ impl Dispatch {
         let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
         let lane = message.lane();
         let asked_for = row.is_answer() && self.dialogs.awaits(&lane);
-        let decided = decision::decide(&self.access, routes, message, today, asked_for);
+        if let Some(text) = self.claim(message, lang).await {
+            self.dialogs.put_back(&lane);
+            let mut outcome = Outcome::saying(message, text);
+            outcome.served.handler = Some("claim".to_owned());
+            return outcome;
+        }
+        let decided = decision::decide(&self.access, &row.run, routes, message, today, asked_for);
         let mut retried = false;
         let (actor, mut decided) = match decided {
             Ok(decided) => decided,
             Err(why) => {
                 self.dialogs.put_back(&lane);
-                return self.refuse(row, message, &why, lang);
+                return self.refuse(row, message, &why, lang).await;
             }
         };
         if actor.is_owner() && message.chat.kind == ChatKind::Direct {
             self.outbox.heard_owner(message);
         }
         if matches!(decided.verdict, Verdict::Answer) {
-            if self.dialogs.answer(&lane, &message.text) {
+            let answer = Action::Answer { run: &row.run };
+            if self.access.authorize(&actor, Some(&message.chat), None, answer).is_ok()
+                && self.dialogs.answer(&lane, &message.text)
+            {
                 let mut outcome = Outcome::new(State::Done);
                 outcome.served.handler = Some("answer".to_owned());
                 return outcome;
             }
             // The question closed a moment ago: a message like any other.
-            decided = decision::choose(routes, &actor, message, today);
+            decided = decision::choose(&self.access, routes, &actor, message, today);
         }
         loop {
             let verdict = decided.verdict;
             let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
                 Verdict::Control(control) => {
+                    let word = rights::word_of(&control);
+                    let action =
+                        Action::Control { word, role: rights::role_for(&control), run: &row.run };
+                    if let Err(why) =
+                        self.access.authorize(&actor, Some(&message.chat), None, action)
+                    {
+                        let text = phrases::denied(word, &why, lang);
+                        return Outcome::saying(message, text).denied(&why);
+                    }
+                    if let Some(text) = self.rights(&control, message, &actor, lang).await {
+                        return Outcome::saying(message, text);
+                    }
                     let text = self.control(&control, row, message, &actor, lang).await;
                     return Outcome::saying(message, text);
                 }
-                _ => {
-                    let mut text = verdict.answer(routes, &actor, lang).unwrap_or_default();
-                    if matches!(verdict, Verdict::Help { topic: None }) && actor.has(Some("admin"))
-                    {
-                        text = format!("{text}\n{}", phrases::timers_help(lang));
-                    }
-                    let outcome = Outcome::saying(message, text);
-                    let Some(handler) = verdict.handler() else { return outcome };
-                    let Verdict::NotForYou(_) = verdict else { return outcome.by(handler) };
-                    tracing::warn!(
-                        run = row.run,
-                        handler = handler.title(),
-                        "refused a command for lack of its role"
-                    );
-                    return outcome.by(handler).denied(&"the role is missing");
-                }
+                _ => return self.answered(row, message, &actor, routes, &verdict, lang),
             };
             if retried {
                 self.note_handed_on(row, handler).await;
@@ -354,7 +330,7 @@ impl Dispatch {
             match self.run_handler(row, message, &actor, &snapshot, handler, args, lang, halt).await
             {
                 Some(outcome) => return outcome,
-                None => decided = decision::after(routes, &actor, &message.text, after),
+                None => decided = decision::after(&self.access, routes, &actor, message, after),
             }
         }
     }
@@ -378,7 +354,8 @@ impl Dispatch {
             .registration(handler.id.handler)
             .map_or_else(Queue::default, |registration| registration.options.queue);
         let name = format!("{} {}", edition.script(), handler.title());
-        let who = Who { chat: message.chat.id.to_string(), person: actor.id().to_string() };
+        let person = actor.id().clone();
+        let who = Who { chat: message.chat.id.to_string(), person: person.to_string() };
         let (ticket, frees) = self.turns.enter(row.id, &who, queue, &row.run, &name);
         if frees {
             self.inbox.release(&row.lane);
@@ -421,6 +398,8 @@ impl Dispatch {
         {
             limits.wall = wall;
         }
+        // While it waited for its turn, its right may have gone.
+        let actor = &self.access.actor(&message.sender, Some(&message.chat), actor.door());
         let role = Some(actor.role().to_owned());
         let run = Run::on_clock(
             edition.generation().clock(),
@@ -430,6 +409,14 @@ impl Dispatch {
             limits,
             CancellationToken::new(),
         );
+        let permit = match gate::begin(&self.access, actor, message, handler, &run) {
+            Ok(permit) => permit,
+            Err(why) => {
+                tracing::warn!(run = row.run, handler = handler.title(), %why, "refused a command");
+                let text = phrases::denied(handler.title(), &why, lang);
+                return Some(Outcome::saying(message, text).by(handler).denied(&why));
+            }
+        };
         run.set_attempt(row.attempt);
         let mut served = Served {
             script: Some(Arc::clone(edition.script())),
@@ -442,7 +429,7 @@ impl Dispatch {
         let listed = self.running.add(Entry {
             run: Arc::clone(&run),
             row: Some(row.id),
-            person: actor.id().clone(),
+            person,
             chat: message.chat.id.clone(),
             served: served.clone(),
             started_at_ms: now_ms(),
@@ -473,6 +460,7 @@ impl Dispatch {
                     tokio::time::sleep(WRITE_AGAIN).await;
                 }
                 ticket.give_up();
+                permit.ended("passed");
                 return None;
             }
             Ended::Done => (State::Done, None),
@@ -492,6 +480,10 @@ impl Dispatch {
                 posts.push(say(message, phrases::replaced(&row.run, &message.text, lang)));
                 (State::Cancelled, Some("a newer message took its place".to_owned()))
             }
+            Ended::Cancelled if let Some(why) = permit.taken() => {
+                posts.push(say(message, phrases::taken(&row.run, why, lang)));
+                (State::Cancelled, Some(format!("denied: {why}")))
+            }
             Ended::Cancelled => (State::Cancelled, None),
             Ended::Failed(failed) => {
                 tracing::error!(
@@ -503,10 +495,14 @@ impl Dispatch {
                 let limit = failed.limit.as_ref().map(ToString::to_string);
                 let why =
                     if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
-                posts.push(say(message, phrases::failed(&row.run, why, lang)));
+                posts.push(gate::say_where(&run, message, phrases::failed(&row.run, why, lang)));
                 (State::Failed, Some(failed.full))
             }
         };
+        if run.answers_privately() && run.has_said_anything() {
+            posts.push(say(message, phrases::sent_privately(lang)));
+        }
+        permit.ended(gate::how(state));
         listed.ended(state == State::Done);
         served.wrote(&run);
         Some(Outcome { state, served, error, posts, requeue })

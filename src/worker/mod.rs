@@ -5,10 +5,12 @@
 //! replies and the completion of its row commit in one transaction.
 
 pub mod account;
+mod answers;
 mod clicks;
 mod control;
 pub mod decision;
 mod dispatch;
+mod gate;
 mod held;
 mod late;
 mod moments;
@@ -18,6 +20,7 @@ mod parked;
 mod phrases;
 mod progress;
 mod recover;
+mod rights;
 mod running;
 mod runtime;
 mod schedules;

@@ -13,6 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::dispatch::{Dispatch, Outcome};
 use super::running::Entry;
 use super::served::Served;
+use crate::access;
+use crate::access::Action;
+use crate::access::Actor;
+use crate::access::Denied;
+use crate::access::Door;
 use crate::api::Run;
 use crate::api::Stop;
 use crate::api::moment;
@@ -20,11 +25,12 @@ use crate::dingtalk::Push;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::message::CardAction;
+use crate::message::Chat;
+use crate::message::ChatKind;
 use crate::message::ConversationId;
 use crate::message::Event;
 use crate::message::Inbound;
 use crate::message::Person;
-use crate::message::StaffId;
 use crate::outbox::Post;
 use crate::script::Declared;
 use crate::script::Edition;
@@ -44,9 +50,8 @@ impl Dispatch {
             Declared::Event { kind } => kind.as_ref().is_none_or(|kind| *kind == event.kind),
             _ => false,
         };
-        // No person has an empty id: only who may stop any run may stop these.
-        let host = (StaffId::new(""), ConversationId::new(""), None);
-        self.all(row, wanted, moment::event(event), host, halt).await
+        let host = Actor::host(Door::Event);
+        self.all(row, wanted, moment::event(event), &host, None, halt).await
     }
 
     /// Runs every handler of clicks, if whoever clicked has a role.
@@ -63,23 +68,25 @@ impl Dispatch {
             nick: String::new(),
             same_org: true,
         };
-        let actor = self.access.actor(&person);
-        if self.outbox.is_stop(action)
-            && let Some(outcome) = self.stop_click(row, action, &person, actor.as_ref()).await
-        {
-            return outcome;
-        }
-        let actor = match actor {
-            Ok(actor) => actor,
-            Err(why) => {
-                tracing::warn!(run = row.run, %why, "refused a click on a card");
-                return Outcome::new(State::Done).denied(&why);
+        // A callback does not tell what kind of chat it is; only a group is named by an id that people list.
+        let chat = action.conversation_id.clone();
+        let chat = chat.map(|id| Chat { id, kind: ChatKind::Group, title: None });
+        let actor = self.access.actor(&person, chat.as_ref(), Door::Card);
+        let speak = Action::Speak { run: &row.run };
+        let may = self.access.authorize(&actor, chat.as_ref(), None, speak);
+        if self.outbox.is_stop(action) {
+            let asked = may.as_ref().map(|()| &actor);
+            if let Some(outcome) = self.stop_click(row, action, &person, asked).await {
+                return outcome;
             }
-        };
-        let chat = action.conversation_id.clone().unwrap_or_else(|| ConversationId::new(""));
+        }
+        if let Err(why) = may {
+            tracing::warn!(run = row.run, %why, "refused a click on a card");
+            return Outcome::new(State::Done).denied(&why);
+        }
         let given = moment::action(action, actor.role());
-        let who = (actor.id().clone(), chat, Some(actor.role().to_owned()));
-        self.all(row, |declared| matches!(declared, Declared::Card), given, who, halt).await
+        let clicks = |declared: &Declared| matches!(declared, Declared::Card);
+        self.all(row, clicks, given, &actor, chat.as_ref(), halt).await
     }
 
     /// Side by side: a slow handler holds up no other. The row has failed if one of them has.
@@ -88,10 +95,15 @@ impl Dispatch {
         row: &Row,
         wanted: impl Fn(&Declared) -> bool,
         given: Json,
-        (person, chat, role): (StaffId, ConversationId, Option<String>),
+        actor: &Actor,
+        chat: Option<&Chat>,
         halt: &CancellationToken,
     ) -> Outcome {
         let snapshot = self.library.snapshot();
+        // No person has an empty id: only who may stop any run may stop these.
+        let person = actor.id().clone();
+        let place = chat.map_or_else(|| ConversationId::new(""), |chat| chat.id.clone());
+        let role = actor.person().map(|_| actor.role().to_owned());
         self.inbox.begin(row.id);
         let runs = snapshot.declaring(wanted).into_iter().enumerate().map(
             |(index, (edition, registration))| {
@@ -114,7 +126,7 @@ impl Dispatch {
                     run,
                     row: (index == 0).then_some(row.id),
                     person: person.clone(),
-                    chat: chat.clone(),
+                    chat: place.clone(),
                     served: Served {
                         script: Some(Arc::clone(edition.script())),
                         version: Some(edition.number()),
@@ -123,7 +135,7 @@ impl Dispatch {
                     },
                     started_at_ms: now_ms(),
                 };
-                self.one(entry, edition, registration, given.clone(), halt)
+                self.one(entry, (actor, chat), edition, registration, given.clone(), halt)
             },
         );
         let mut outcome = Outcome::new(State::Done);
@@ -135,6 +147,10 @@ impl Dispatch {
             outcome.served.join(served);
             let (state, error) = match ended {
                 Done::Well => continue,
+                Done::Refused(why) => {
+                    errors.push(format!("denied: {why}"));
+                    continue;
+                }
                 Done::Stopped => (State::Cancelled, None),
                 Done::Halted => (State::Interrupted, Some("the host was stopped".to_owned())),
                 Done::Failed(why) => (State::Failed, Some(why)),
@@ -153,6 +169,7 @@ impl Dispatch {
     async fn one(
         &self,
         entry: Entry,
+        (actor, chat): (&Actor, Option<&Chat>),
         edition: &Arc<Edition>,
         registration: &Registration,
         given: Json,
@@ -160,6 +177,12 @@ impl Dispatch {
     ) -> (Served, Done, Vec<Post>) {
         let run = Arc::clone(&entry.run);
         let mut served = entry.served.clone();
+        let name = format!("{}: {}", edition.script(), registration.title());
+        let asked = access::Handler { name: &name, terms: &registration.options.terms };
+        let permit = match self.access.begin(actor, chat, asked, run.id(), run.cancel()) {
+            Ok(permit) => permit,
+            Err(why) => return (served, Done::Refused(why), Vec::new()),
+        };
         let listed = self.running.add(entry);
         let start = edition.generation().start(Arc::clone(&run), registration.handler, given);
         tokio::pin!(start);
@@ -176,6 +199,12 @@ impl Dispatch {
             Ended::Cancelled => Done::Stopped,
             Ended::Failed(failed) => Done::Failed(failed.full),
         };
+        permit.ended(match done {
+            Done::Well => "done",
+            Done::Stopped | Done::Refused(_) => "cancelled",
+            Done::Halted => "interrupted",
+            Done::Failed(_) => "failed",
+        });
         listed.ended(matches!(done, Done::Well));
         served.wrote(&run);
         (served, done, run.take_pending())
@@ -184,6 +213,7 @@ impl Dispatch {
 
 enum Done {
     Well,
+    Refused(Denied),
     Stopped,
     Halted,
     Failed(String),

@@ -12,6 +12,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
@@ -25,7 +26,7 @@ use crate::script::Report;
 
 /// Runs until `stop`, or until there is nothing more to hear.
 pub async fn tell_owner(
-    owner: StaffId,
+    access: Arc<Access>,
     outbox: Outbox,
     mut reports: Receiver<Arc<Report>>,
     stop: CancellationToken,
@@ -43,6 +44,7 @@ pub async fn tell_owner(
             Err(RecvError::Closed) => return,
         };
         let Some(text) = notice(&report, &mut broken) else { continue };
+        let Some(owner) = access.owner() else { continue };
         if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a script that does not load");
         }
@@ -54,7 +56,7 @@ const AGAIN: Duration = Duration::from_hours(1);
 
 /// Runs until `stop`, or until there is nothing more to hear.
 pub async fn tell_owner_of_runs(
-    owner: StaffId,
+    access: Arc<Access>,
     outbox: Outbox,
     mut ends: Receiver<Arc<Background>>,
     stop: CancellationToken,
@@ -72,6 +74,7 @@ pub async fn tell_owner_of_runs(
             Err(RecvError::Closed) => return,
         };
         let Some(text) = streaks.notice(&end, Instant::now()) else { continue };
+        let Some(owner) = access.owner() else { continue };
         if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a run that failed");
         }

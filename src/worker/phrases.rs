@@ -1,6 +1,7 @@
 //! What the host itself says in a chat, in the two languages.
 
 use super::control::Unfit;
+use crate::access::Denied;
 use crate::router::Lang;
 
 /// To somebody who may do nothing here; once an hour at most.
@@ -18,6 +19,146 @@ pub(super) fn not_for_you(name: &str, lang: Lang) -> String {
         Lang::Zh => format!("抱歉，你没有使用 `{name}` 的权限。"),
         Lang::En => format!("Sorry, you may not use `{name}`."),
     }
+}
+
+/// To somebody who may use a command, but not now or not here.
+pub(super) fn denied(name: &str, why: &Denied, lang: Lang) -> String {
+    match (why, lang) {
+        (Denied::Scope(_), Lang::Zh) => format!("`{name}` 不能在这里使用。"),
+        (Denied::Scope(_), Lang::En) => format!("`{name}` is not for this chat."),
+        (Denied::Rate(_), Lang::Zh) => format!("`{name}` 用得太频繁了，请稍后再试。"),
+        (Denied::Rate(_), Lang::En) => {
+            format!("You have used `{name}` too often; try again later.")
+        }
+        (Denied::Locked, _) => locked(lang),
+        (why, _) if why.is_stranger() => refused(lang),
+        _ => not_for_you(name, lang),
+    }
+}
+
+/// To anybody while the lock holds; once an hour.
+pub(super) fn locked(lang: Lang) -> String {
+    lang.pick(
+        "我已被锁定，暂不提供服务。只有在电脑上运行 moonbell unlock 才能解锁。",
+        "I am locked and serve nobody. Only `moonbell unlock` on the computer lifts that.",
+    )
+    .to_owned()
+}
+
+/// To whoever locked.
+pub(super) fn locked_now(lang: Lang) -> String {
+    lang.pick(
+        "🔒 已锁定：所有任务已停止，不再为任何人服务。只有在电脑上运行 moonbell unlock 才能解锁。",
+        "🔒 Locked: every run is stopped, and nobody is served until `moonbell unlock` on the computer.",
+    )
+    .to_owned()
+}
+
+/// The same, when a restart would lift it.
+pub(super) fn locked_for_now(lang: Lang) -> String {
+    lang.pick(
+        "🔒 已锁定，但锁未能写入磁盘：重启 moonbell 后会失效。请尽快到电脑上处理。",
+        "🔒 Locked, but the lock could not be written to the disk: a restart lifts it. Go to the computer soon.",
+    )
+    .to_owned()
+}
+
+pub(super) fn not_from_here(lang: Lang) -> String {
+    lang.pick(
+        "不能从聊天里解锁；请在电脑上运行 moonbell unlock。",
+        "No chat can unlock me; run `moonbell unlock` on the computer.",
+    )
+    .to_owned()
+}
+
+/// To the person whose run was stopped because they may not any more.
+pub(super) fn taken(run: &str, why: &Denied, lang: Lang) -> String {
+    match (why, lang) {
+        (Denied::Locked, Lang::Zh) => format!("已停止（运行 {run}）：我已被锁定。"),
+        (Denied::Locked, Lang::En) => format!("Stopped (run {run}): I was locked."),
+        (_, Lang::Zh) => format!("已停止（运行 {run}）：你的权限已被收回。"),
+        (_, Lang::En) => format!("Stopped (run {run}): you may not use it any more."),
+    }
+}
+
+/// In a group, when the answer went to the person alone.
+pub(super) fn sent_privately(lang: Lang) -> String {
+    lang.pick("已私信发给你。", "Sent to you privately.").to_owned()
+}
+
+pub(super) fn claimed(lang: Lang) -> String {
+    lang.pick(
+        "🎉 认领成功：你现在是主人。发送 help 查看能做什么，用 allow 让别人使用。",
+        "🎉 The bot is yours now. Send help to see what it can do; allow lets others in.",
+    )
+    .to_owned()
+}
+
+/// The right code, where others read it.
+pub(super) fn burnt(lang: Lang) -> String {
+    lang.pick(
+        "认领码不能发在群里，这个码已作废。请在电脑上运行 moonbell claim，然后把新的码私聊发给我。",
+        "A claim code is not for groups: this one works no more. Run `moonbell claim` on the computer and send me the new one in a direct message.",
+    )
+    .to_owned()
+}
+
+pub(super) fn how_to_allow(lang: Lang) -> String {
+    lang.pick(
+        "用法：allow @某人 角色 [7d]，或 allow 员工ID 角色；在群里 allow here 角色 表示本群所有人",
+        "usage: allow @person ROLE [for 7d], or allow STAFF_ID ROLE; in a group, allow here ROLE is for everybody in it",
+    )
+    .to_owned()
+}
+
+pub(super) fn how_to_deny(lang: Lang) -> String {
+    lang.pick(
+        "用法：deny @某人 [角色]，或 deny 员工ID [角色]；不写角色表示收回全部",
+        "usage: deny @person [ROLE], or deny STAFF_ID [ROLE]; without a role, all are taken",
+    )
+    .to_owned()
+}
+
+pub(super) fn no_role(role: &str, lang: Lang) -> String {
+    let role: String = role.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect();
+    match lang {
+        Lang::Zh => format!("`{role}` 不能作为角色：请用一个词，不能是 owner。"),
+        Lang::En => format!("`{role}` cannot be given: a role is one word, and not `owner`."),
+    }
+}
+
+pub(super) fn is_the_owner(lang: Lang) -> String {
+    lang.pick("主人的权限不能更改。", "The owner's rights cannot be changed.").to_owned()
+}
+
+pub(super) fn say_yes(what: &str, code: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("{what}\n确认请在 2 分钟内回复：yes {code}"),
+        Lang::En => format!("{what}\nTo confirm, reply within 2 minutes: yes {code}"),
+    }
+}
+
+pub(super) fn nothing_to_confirm(lang: Lang) -> String {
+    lang.pick(
+        "没有等待这个数字确认的操作；请重新发起。",
+        "Nothing waits for that number; ask for it again.",
+    )
+    .to_owned()
+}
+
+pub(super) fn not_changed(what: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Zh => format!("⚠️ 没有保存：{what}"),
+        Lang::En => format!("⚠️ Not kept: {what}"),
+    }
+}
+
+/// Beside help, for the owner.
+pub(super) fn rights_help(lang: Lang) -> &'static str {
+    lang.pick(
+        "权限：allow @某人 角色 · deny @某人 · who · lock：立即停止一切",
+        "rights: allow @person ROLE · deny @person · who · lock: stop everything at once",
+    )
 }
 
 /// A handler failed. The owner sees why; others learn the number to ask about.
@@ -283,14 +424,5 @@ pub(super) fn which_timer(names: &[String], lang: Lang) -> String {
     match lang {
         Lang::Zh => format!("有多个同名的定时任务，请写全名：{}", names.join("、")),
         Lang::En => format!("Several timers have this name; write one of {}", names.join(", ")),
-    }
-}
-
-pub(super) fn not_yet(word: &str, lang: Lang) -> String {
-    match lang {
-        Lang::Zh => format!("`{word}` 还没有做好。要关掉我，请在电脑上停止 moonbell。"),
-        Lang::En => {
-            format!("`{word}` is not built yet. To shut me off, stop moonbell on the computer.")
-        }
     }
 }

@@ -74,7 +74,8 @@ impl Dispatch {
         // Asked as if it had come now: the rights and the scripts of today count.
         let snapshot = self.library.snapshot();
         let today = self.library.clock().now().with_timezone(&chrono::Local).date_naive();
-        let decided = decision::decide(&self.access, snapshot.routes(), message, today, false);
+        let decided =
+            decision::decide(&self.access, &row.run, snapshot.routes(), message, today, false);
         let Ok((_, decision)) = decided else { return Fate::Interrupted };
         let Verdict::Run { handler, .. } = decision.verdict else { return Fate::Interrupted };
         // Another handler had it in the end: what that one did is not to be done twice.

@@ -1,5 +1,6 @@
 //! `usage`: what was used of DingTalk's monthly budgets; and the owner is told when they run low.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -7,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::dispatch::Dispatch;
 use super::notices::to_owner;
 use super::phrases;
+use crate::access::Access;
 use crate::access::Actor;
 use crate::budget;
 use crate::budget::Ledger;
-use crate::message::StaffId;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::router::Lang;
@@ -39,7 +40,7 @@ impl Dispatch {
 
 /// Tells the owner of budgets that run low, each thing once, also over restarts. Runs until `stop`.
 pub async fn tell_owner_of_budgets(
-    owner: StaffId,
+    access: Arc<Access>,
     store: Store,
     outbox: Outbox,
     ledger: Ledger,
@@ -59,7 +60,9 @@ pub async fn tell_owner_of_budgets(
             limit = warning.limit,
             "a monthly budget of DingTalk runs low"
         );
-        let (posts, told) = (vec![to_owner(&owner, text)], warning.clone());
+        let owner = access.owner();
+        let posts: Vec<_> = owner.iter().map(|owner| to_owner(owner, text.clone())).collect();
+        let told = warning.clone();
         let (ledger, sent) = (ledger.clone(), outbox.clone());
         ledger.begins(RUN, "", "");
         let written = store

@@ -1,8 +1,12 @@
 //! `bot.cron` and `bot.send`: on time, never doubled, made up for once, and said to whom it was meant.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests, which the lint does not see")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use moonbell::access::Access;
+use moonbell::api::Host;
+use moonbell::config;
 use moonbell::message::StaffId;
 use moonbell::script::LoadErrorKind;
 use moonbell::store::kv::Kv;
@@ -97,10 +101,17 @@ async fn a_wrong_schedule_does_not_load() {
     }
 }
 
+/// The same, with an owner.
+fn owned(host: &Host) -> Host {
+    let owner = Some(StaffId::new("boss"));
+    let lists = config::Access { owner, ..config::Access::default() };
+    host.with_access(Arc::new(Access::new(lists)))
+}
+
 #[tokio::test]
 async fn a_message_goes_to_whom_it_is_meant_for() {
     let mut bench = Bench::new().await;
-    bench.host = bench.host.with_owner(Some(StaffId::new("boss")));
+    bench.host = owned(&bench.host);
     let generation = bench.handler(
         r#"bot.send("owner", "a") bot.send({ user = "u7" }, { markdown = "**b**" }) bot.send({ chat = "cidX" }, 3)"#,
     );
@@ -148,7 +159,7 @@ async fn a_message_goes_to_whom_it_is_meant_for() {
 #[tokio::test]
 async fn what_a_hook_says_is_sent() {
     let mut bench = Bench::new().await;
-    bench.host = bench.host.with_owner(Some(StaffId::new("boss")));
+    bench.host = owned(&bench.host);
     let generation = bench.load("bot.on('start', function() bot.send('owner', 'up') end)");
     generation.activate().await;
     let outbox = bench.host.outbox().unwrap().clone();

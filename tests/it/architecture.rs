@@ -35,9 +35,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("transport", &["config", "dingtalk", "inbox", "message"]),
     ("inbox", &["message", "store"]),
-    ("access", &["config", "message", "store"]),
+    ("access", &["clock", "config", "message", "store"]),
     ("budget", &["clock", "config", "dingtalk", "router", "store"]),
-    ("router", &["message"]),
+    ("router", &["access", "message"]),
     (
         "worker",
         &[
@@ -62,7 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("script", &["api", "clock", "config", "message", "router"]),
+    ("script", &["access", "api", "clock", "config", "message", "router"]),
     (
         "api",
         &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"],

@@ -51,7 +51,7 @@ fn run_without_settings_prints_a_file_ready_to_paste() {
     let home = Home::new();
     let answer = home.run(&["run"]);
     assert_eq!((answer.code, answer.out.as_str()), (2, ""));
-    assert!(answer.err.starts_with("error: 3 problems in the settings\n"), "{}", answer.err);
+    assert!(answer.err.starts_with("error: 2 problems in the settings\n"), "{}", answer.err);
     let place = home.path("config/moonbell/config.toml");
     let (_, minimal) = answer
         .err

@@ -131,7 +131,7 @@ roles.owner = ["manager1"]
     ~/config/config.toml:8:1: `access.owner` is `*`, which is not a staff id
       hint: exactly one person owns this computer: write their staff id
     ~/config/config.toml:9:7: `Alice Li` in role `admin` is not a staff id
-      hint: ids have no spaces; names of people do not work
+      hint: ids have no spaces; names of people do not work; a group is written "group:cid…"
     ~/config/config.toml:10:15: `access.roles.guest` must be a list of staff ids, not a string
       hint: write ["one", "two"]
     ~/config/config.toml:11:7: `owner` cannot be a role of its own
@@ -158,7 +158,7 @@ fn without_a_file_run_explains_what_to_write_and_the_rest_just_works() {
     assert_eq!(loaded.config.state.dir, home.path("data"));
 
     let problems = home.refused(Need::Account);
-    assert_eq!(problems.list.len(), 3, "{problems}");
+    assert_eq!(problems.list.len(), 2, "{problems}");
     let hint = problems.hint().unwrap();
     assert!(hint.starts_with("write this to "), "{hint}");
     for line in ["[dingtalk]", "client_id = ", "client_secret = ", "[access]", "owner = "] {

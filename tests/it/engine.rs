@@ -640,7 +640,7 @@ async fn what_a_script_declares_is_listed_with_its_line() {
         ]
     );
     let options = &vm.registrations()[1].options;
-    assert_eq!(options.role.as_deref(), Some("admin"));
+    assert_eq!(options.terms.role.as_deref(), Some("admin"));
     assert_eq!(options.help["en"], "X");
     assert_eq!(options.timeout, Some(Duration::from_mins(1)));
     assert_eq!(vm.registrations()[2].options.priority, 2);

@@ -138,7 +138,7 @@ async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens()
                          usage: deploy <env>
                          example: deploy staging
       same [time] 老板 (a stranger): deploy prod
-             nobody: denied: `stranger` has no role; add the id to `access.roles` to let them in
+             nobody: denied: `stranger` has no role here; `allow stranger ROLE` from the owner, or `access.roles`, lets them in
              would say:  Sorry, I only work for people whom my owner has let in.
       same [time] 老板 (owner): stop zzzzz
              moonbell itself

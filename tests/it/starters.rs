@@ -90,7 +90,7 @@ fn what_can_read_or_change_the_computer_asks_for_a_role() {
     let role = |name| -> Option<String> {
         let vm = starter(name);
         let first: &Registration = &vm.registrations()[0];
-        first.options.role.clone()
+        first.options.terms.role.clone()
     };
     assert_eq!(role("sh.luau").as_deref(), Some("owner"));
     assert_eq!(role("watch.luau").as_deref(), Some("admin"));

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::Place;
 use super::causes;
 use super::past::Past;
-use crate::access::{Access, Actor, Denied, OWNER};
+use crate::access::{Access, Actor, Denied, GROUP, OWNER};
 use crate::api::Limits;
 use crate::inbox;
 use crate::message::{ChatKind, Message};
@@ -84,6 +84,12 @@ pub(super) struct Chosen {
     /// The role that it asks for; `null`: any.
     pub(super) role: Option<String>,
     pub(super) has_role: bool,
+    /// Where it may be used: `anywhere`, or places.
+    pub(super) scope: String,
+    /// How often one person may, if there is a limit.
+    pub(super) rate: Option<String>,
+    /// Whether its answers in a group go to the person alone.
+    pub(super) quiet: bool,
     pub(super) queue: &'static str,
     pub(super) timeout_ms: u128,
     pub(super) args: Option<Json>,
@@ -133,7 +139,7 @@ impl Explanation {
         let routes = snapshot.routes();
         let today = chrono::Local::now().date_naive();
         self.gates.push(duplicate(self.past.as_ref()));
-        let (actor, decision) = match decision::decide(access, routes, message, today, false) {
+        let (actor, decision) = match decision::decide(access, "", routes, message, today, false) {
             Ok(decided) => decided,
             Err(why) => {
                 self.gates.push(Gate::no(Name::Access, denied(&why, place)));
@@ -150,20 +156,19 @@ impl Explanation {
                 return;
             }
         };
-        self.gates.push(Gate::yes(Name::Access, admitted(&actor, place)));
-        self.gates.extend(gates(routes, &decision, &actor, message));
+        self.gates.push(Gate::yes(Name::Access, admitted(access, &actor, message, place)));
+        self.gates.extend(gates(access, routes, &decision, &actor, message));
         if self.was_answer()
             && let Some(gate) = self.gates.iter_mut().find(|gate| gate.name == Name::Dialog)
         {
             "it was the answer to a script's question; now none is open".clone_into(&mut gate.why);
         }
         let lang = Lang::of(&message.text).unwrap_or_default();
-        let answer = decision.verdict.answer(routes, &actor, lang);
+        let answer = decision.verdict.answer(access, routes, &actor, &message.chat, lang);
         self.outcome = Some(outcome(&decision.verdict, &actor, answer));
-        self.handler = decision
-            .verdict
-            .handler()
-            .map(|handler| chosen(place, snapshot, &actor, message, handler, &decision.verdict));
+        self.handler = decision.verdict.handler().map(|handler| {
+            chosen(access, place, snapshot, &actor, message, handler, &decision.verdict)
+        });
     }
 }
 
@@ -200,8 +205,8 @@ fn duplicate(past: Option<&Past>) -> Gate {
 }
 
 /// Who this is here, and which settings say so.
-fn admitted(actor: &Actor, place: &Place) -> String {
-    let id = actor.id();
+fn admitted(access: &Access, actor: &Actor, message: &Message, place: &Place) -> String {
+    let id = actor.id().to_string();
     if place.dev {
         if actor.is_owner() {
             return format!("`{id}` is the owner in the simulation");
@@ -215,12 +220,29 @@ fn admitted(actor: &Actor, place: &Place) -> String {
     };
     let mut reasons: Vec<String> = Vec::new();
     if actor.is_owner() {
-        reasons.push(format!("is the owner ({})", written("access.owner")));
+        let how = match &place.access.owner {
+            Some(_) => written("access.owner"),
+            None => "claimed by a code".to_owned(),
+        };
+        reasons.push(format!("is the owner ({how})"));
     }
     for role in actor.roles().filter(|role| *role != OWNER) {
         let ids = place.access.roles.get(role).map(Vec::as_slice).unwrap_or_default();
-        let named = ids.iter().any(|listed| listed == id.as_str());
-        let how = if named { "" } else { ", as everyone has" };
+        let group = format!("{GROUP}{}", message.chat.id);
+        let listed = |who: &str| ids.iter().any(|listed| listed == who);
+        let how = if listed(&id) {
+            ""
+        } else if listed(&group) {
+            ", as everyone in this group has"
+        } else if listed("*") {
+            ", as everyone has"
+        } else {
+            let given = access.changes();
+            let own = given.iter().any(|one| one.subject == id && one.role == role);
+            let whose = if own { "" } else { " to this group" };
+            reasons.push(format!("has the role `{role}` (given{whose} from a chat)"));
+            continue;
+        };
         reasons.push(format!(
             "has the role `{role}`{how} ({})",
             written(&format!("access.roles.{role}"))
@@ -231,8 +253,8 @@ fn admitted(actor: &Actor, place: &Place) -> String {
 
 fn denied(why: &Denied, place: &Place) -> String {
     match why {
-        Denied::NoRole(id) if id.as_str() == OWNER && place.access.owner.is_none() => {
-            "nobody owns this bot: `access.owner` is not set".to_owned()
+        Denied::Unclaimed if place.access.owner.is_none() => {
+            "nobody owns this bot: `access.owner` is not set, and nobody claimed it".to_owned()
         }
         _ => why.to_string(),
     }
@@ -240,6 +262,7 @@ fn denied(why: &Denied, place: &Place) -> String {
 
 /// The gates behind access.
 fn gates(
+    access: &Access,
     routes: &Routes<Target>,
     decision: &Decision<'_>,
     actor: &Actor,
@@ -275,8 +298,8 @@ fn gates(
         gates.push(Gate::unasked(Name::Fallback, ""));
         return gates;
     }
-    gates.push(no_command(routes, actor, &message.text));
-    let (matched, details) = patterns(routes, decision, &message.text);
+    gates.push(no_command(access, routes, actor, message));
+    let (matched, details) = patterns(access, routes, decision, actor, message);
     let count = routes.asked(&message.text).count();
     gates.push(match matched {
         Some(handler) => Gate {
@@ -317,7 +340,12 @@ fn meaning(control: &Control) -> String {
         Control::Trigger(name) => format!("runs the timer `{name}` now, for admins"),
         Control::Usage => "tells what was used of DingTalk's monthly budgets".to_owned(),
         Control::Parked(_) => "deals with replies that could not be sent, for admins".to_owned(),
-        Control::Lock => "refuses everything until unlocked".to_owned(),
+        Control::Lock => "refuses everything until unlocked, for admins".to_owned(),
+        Control::Unlock => "tells that only the computer unlocks".to_owned(),
+        Control::Allow { .. } => "gives somebody a role, for the owner".to_owned(),
+        Control::Deny { .. } => "takes a role from somebody, for the owner".to_owned(),
+        Control::Who => "lists who has which role, for admins".to_owned(),
+        Control::Yes(_) => "confirms what was asked with that number, for the owner".to_owned(),
         Control::Help(_) => "tells what there is".to_owned(),
     }
 }
@@ -326,8 +354,8 @@ fn dialog() -> Gate {
     Gate::unasked(Name::Dialog, "only a running host knows whether a script waits for an answer")
 }
 
-fn no_command(routes: &Routes<Target>, actor: &Actor, text: &str) -> Gate {
-    let word = text.split_whitespace().next().unwrap_or_default();
+fn no_command(access: &Access, routes: &Routes<Target>, actor: &Actor, message: &Message) -> Gate {
+    let word = message.text.split_whitespace().next().unwrap_or_default();
     if word.is_empty() {
         return Gate::no(Name::Command, "the message has no text");
     }
@@ -338,7 +366,7 @@ fn no_command(routes: &Routes<Target>, actor: &Actor, text: &str) -> Gate {
             None => format!("`{name}`"),
         })
     };
-    let theirs = near(&|handler| actor.has(handler.role.as_deref()));
+    let theirs = near(&|handler| decision::sees(access, actor, &message.chat, handler).is_ok());
     let all = near(&|_| true);
     let mut why = format!("no command is called `{word}`");
     if let Some(near) = &theirs {
@@ -353,15 +381,17 @@ fn no_command(routes: &Routes<Target>, actor: &Actor, text: &str) -> Gate {
 
 /// The pattern that took the message, and what became of those before it.
 fn patterns<'r>(
+    access: &Access,
     routes: &'r Routes<Target>,
     decision: &Decision<'r>,
-    text: &'r str,
+    actor: &Actor,
+    message: &'r Message,
 ) -> (Option<&'r Handler<Target>>, Vec<String>) {
     let taken = decision.verdict.handler();
     let mut details = Vec::new();
     let mut unmatched = 0;
     let mut matched = None;
-    for (handler, fits) in routes.asked(text) {
+    for (handler, fits) in routes.asked(&message.text) {
         let is = |other: &&Handler<Target>| std::ptr::eq(*other, handler);
         if fits && taken.as_ref().is_some_and(is) {
             matched = Some(handler);
@@ -369,8 +399,9 @@ fn patterns<'r>(
         }
         let told = format!("`{}`, {}", handler.title(), handler.place);
         if fits && decision.hidden.iter().any(is) {
-            let role = handler.role.as_deref().unwrap_or_default();
-            details.push(format!("{told}: matches, but is for the role `{role}`"));
+            let why = decision::sees(access, actor, &message.chat, handler);
+            let why = why.err().map(|why| why.to_string()).unwrap_or_default();
+            details.push(format!("{told}: matches, but {why}"));
         } else if details.len() < LISTED {
             details.push(format!("{told}: does not match"));
         } else {
@@ -391,15 +422,13 @@ fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outc
         Verdict::Control(_) | Verdict::Help { .. } | Verdict::Answer => {
             ("answered", "moonbell answers itself".to_owned())
         }
-        Verdict::NotForYou(handler) => {
-            let role = handler.role.as_deref().unwrap_or_default();
+        Verdict::NotForYou { why: why @ Denied::Role(_), .. } => {
             let has: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
             let has = has.join(", ");
-            (
-                "refused",
-                format!("refused: it is for the role `{role}`, and `{}` has {has}", actor.id()),
-            )
+            let id = actor.id().to_string();
+            ("refused", format!("refused: {why}, and `{id}` has {has}"))
         }
+        Verdict::NotForYou { why, .. } => ("refused", format!("refused: {why}")),
         Verdict::BadArguments { .. } => {
             ("bad_arguments", "does not run: the arguments are wrong".to_owned())
         }
@@ -409,6 +438,7 @@ fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outc
 }
 
 fn chosen(
+    access: &Access,
     place: &Place,
     snapshot: &Snapshot,
     actor: &Actor,
@@ -425,7 +455,7 @@ fn chosen(
     };
     let (args, then) = match verdict {
         Verdict::Run { args, after, .. } => {
-            let next = decision::after(snapshot.routes(), actor, &message.text, *after);
+            let next = decision::after(access, snapshot.routes(), actor, message, *after);
             let next = match next.verdict.handler() {
                 Some(next) => format!("`{}` of {}", next.title(), next.place),
                 None => "nobody".to_owned(),
@@ -443,8 +473,11 @@ fn chosen(
         declared,
         script: handler.place.script.clone(),
         line: handler.place.line,
-        role: handler.role.clone(),
-        has_role: actor.has(handler.role.as_deref()),
+        role: handler.terms.role.clone(),
+        has_role: actor.has(handler.terms.role.as_deref()),
+        scope: handler.terms.scope.to_string(),
+        rate: handler.terms.rate.map(|rate| rate.to_string()),
+        quiet: handler.terms.quiet,
         queue: registration
             .map_or("person in chat", |registration| queue(registration.options.queue)),
         timeout_ms: registration

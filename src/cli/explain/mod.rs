@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::{Failed, Global, dev, starter, talk};
-use crate::access::{Access, OWNER};
+use crate::access::{Access, OWNER, read_grants};
 use crate::api::Host;
 use crate::config::{self, Loaded, Need};
 use crate::inbox;
@@ -111,11 +111,24 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Who may do what there: the settings, and what was claimed, given and taken, by the journal.
+    pub(super) fn who_may(&self) -> Result<Access> {
+        let access = Access::new(self.access.clone());
+        let failed = |error: crate::store::Error| Failed::new(error.to_string());
+        Ok(match Look::open(&self.state).map_err(failed)? {
+            Some(journal) => access.knowing(journal.read(read_grants).map_err(failed)?),
+            None => access,
+        })
+    }
+}
+
 impl Explain {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let place = Place::find(global, self.dev, self.scripts.as_deref())?;
+        let access = place.who_may()?;
         let (message, past) = match &self.text {
-            Some(text) => (Some(self.message(text, &place)), None),
+            Some(text) => (Some(self.message(text, &access)), None),
             None => {
                 let (past, said) = self.past(&place)?;
                 let message = match &past.inbound {
@@ -136,7 +149,6 @@ impl Explain {
             Library::open(&place.scripts, Host::default(), lua.engine().clone())
                 .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
         let snapshot: Arc<Snapshot> = library.snapshot();
-        let access = Access::new(place.access.clone());
         let explanation = Explanation::new(&place, &access, &snapshot, message.as_ref(), past);
         if self.json {
             talk::data(serde_json::to_string_pretty(&explanation)?);
@@ -147,9 +159,9 @@ impl Explain {
     }
 
     /// The message that nobody has sent.
-    fn message(&self, text: &str, place: &Place) -> Message {
-        let owner = place.access.owner.as_ref().filter(|_| self.who == OWNER);
-        let id = owner.cloned().unwrap_or_else(|| StaffId::new(&self.who));
+    fn message(&self, text: &str, access: &Access) -> Message {
+        let owner = access.owner().filter(|_| self.who == OWNER);
+        let id = owner.unwrap_or_else(|| StaffId::new(&self.who));
         let (kind, chat) = if self.group {
             (ChatKind::Group, "a group")
         } else {

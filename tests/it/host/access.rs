@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{ALICE, BOB, OWNER, STRANGER, Setup, TestHost};
+use super::stage::{ALICE, BOB, OWNER, STRANGER, Setup, Stage};
 
 const ROLES: &str = r#"
 bot.command("secret <text...>", {
@@ -86,7 +86,7 @@ async fn wrong_arguments_never_reach_the_handler() {
 }
 
 /// A message as DingTalk would push it, changed by `change`.
-fn push(host: &TestHost, id: &str, text: &str, change: impl FnOnce(&mut Value)) {
+pub(super) fn push(host: &Stage, id: &str, text: &str, change: impl FnOnce(&mut Value)) {
     let mut data = json!({
         "conversationId": host.sim.direct_chat(OWNER),
         "conversationType": "1",

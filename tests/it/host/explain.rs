@@ -142,7 +142,10 @@ async fn patterns_that_were_asked_before_are_listed_with_their_answer() {
     let told = json(&stage, &["first", "--as", ALICE]);
     let gate = &told["gates"][5];
     assert_eq!(gate["why"], "`^first`, deploy.luau:4");
-    assert_eq!(gate["details"][0], "`^first`, deploy.luau:3: matches, but is for the role `ops`");
+    assert_eq!(
+        gate["details"][0],
+        "`^first`, deploy.luau:3: matches, but it is for the role `ops`"
+    );
     // Only running it can tell that this one hands on; the next one is named.
     assert_eq!(told["handler"]["then"], "`^f` of deploy.luau:5");
 }

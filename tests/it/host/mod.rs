@@ -4,6 +4,8 @@
 
 mod access;
 mod around;
+#[path = "../attacks/mod.rs"]
+mod attacks;
 mod budgets;
 mod cards;
 mod console;
@@ -27,6 +29,7 @@ mod protocol;
 mod queues;
 mod reach;
 mod reload;
+mod rights;
 mod runs;
 mod secrets;
 mod stage;

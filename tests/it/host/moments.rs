@@ -35,7 +35,7 @@ fn rows(host: &Stage, what: &str) -> i64 {
     host.journal(&format!("SELECT count(*) FROM inbox WHERE {what}"))
 }
 
-fn click(host: &Stage, from: &str, action: &str) {
+pub(super) fn click(host: &Stage, from: &str, action: &str) {
     let payload = json!({
         "cardPrivateData": { "actionIds": [action], "params": { "id": 42, "note": { "deep": true } } },
     });

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::process::{HostProcess, bare, command, settings};
+use super::process::{HostProcess, bare, command};
 use super::stage::{ALICE, PATIENCE, Setup, Stage};
 
 /// An ordinary user, for tests that run as root: nothing is forbidden to root.
@@ -159,21 +159,4 @@ async fn a_scripts_folder_that_is_missing_is_made_and_filled_with_the_starters()
     let said = host.lines("err").join("\n");
     assert!(said.contains("created with the starter handlers"), "{said}");
     host.terminate().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn settings_without_an_owner_are_refused() {
-    let stage = Setup::new().stage().await;
-    let path = settings(&stage);
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(
-        &path,
-        text.lines().filter(|line| !line.starts_with("owner")).collect::<Vec<_>>().join("\n"),
-    )
-    .unwrap();
-    let mut run = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
-    run.args(["run", "--config"]).arg(&path);
-    let (code, text) = said(&stage, run);
-    assert_eq!(code, Some(2), "{text}");
-    assert!(text.contains("access.owner"), "{text}");
 }

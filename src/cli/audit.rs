@@ -1,0 +1,145 @@
+//! `moonbell audit`: what was decided, by whom it was asked, and whether the record of it is whole.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Local};
+use clap::{Args, Subcommand};
+
+use super::{Failed, Global, talk};
+use crate::access::audit::{self, Entry};
+use crate::api::time::parse_duration;
+use crate::config::Need;
+use crate::store::now_ms;
+use crate::telemetry::escape;
+
+/// Show who asked for what, and what was decided
+///
+/// One line for each decision, run end, change of rights and lock; ids and handlers, never what a message said. A host
+/// need not run.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell audit                             the last decisions
+  moonbell audit --denied --since 1d         who was refused since yesterday
+  moonbell audit --who manager4220 --json | jq -r .handler
+  moonbell audit verify                      whether a record was changed or removed
+
+Exit codes: 0 shown, or whole; 1 failed, or broken; 2 misuse.")]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Print JSON, a record per line
+    #[arg(long)]
+    json: bool,
+    /// Only what this person did: a staff id, or `host` or `local`
+    #[arg(long, value_name = "STAFF_ID")]
+    who: Option<String>,
+    /// Only what is newer than this: 30m, 12h, 7d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    since: Option<Duration>,
+    /// Only what was refused, stopped or taken
+    #[arg(long)]
+    denied: bool,
+    /// The last N of them
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    last: usize,
+    /// Read the audit of `moonbell dev`
+    #[arg(long, global = true)]
+    dev: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the chain of records; names the first that was changed, or that others are missing before
+    #[command(after_help = "Examples:
+  moonbell audit verify")]
+    Verify,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+}
+
+impl Audit {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let mut state = global.load(Need::Settings)?.config.state.dir;
+        if self.dev {
+            state.push("dev");
+        }
+        let folder = audit::folder(&state);
+        let read = || format!("cannot read the audit in `{}`", folder.display());
+        if matches!(self.command, Some(Command::Verify)) {
+            return verify(&folder, self.json).with_context(read);
+        }
+        let since = self
+            .since
+            .map(|age| now_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)));
+        let found = audit::entries(&folder, self.last, |record| {
+            self.who.as_ref().is_none_or(|who| record.who == *who)
+                && since.is_none_or(|since| record.at_ms >= since)
+                && (!self.denied || record.verdict == "deny")
+        })
+        .with_context(read)?;
+        if found.is_empty() && !self.json {
+            talk::say(format_args!("no such record in `{}`", folder.display()));
+        }
+        for entry in &found {
+            if self.json {
+                talk::data(serde_json::to_string(entry)?);
+            } else {
+                talk::data(line(entry));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn verify(folder: &Path, json: bool) -> Result<ExitCode> {
+    let verified = audit::verify(folder)?;
+    if json {
+        talk::data(serde_json::to_string_pretty(&verified)?);
+        return Ok(ExitCode::from(u8::from(verified.broken.is_some())));
+    }
+    if let Some(broken) = verified.broken {
+        let place = format!("{}:{}", broken.file.display(), broken.line);
+        return Err(Failed::new(format!("{place}: record {}: {}", broken.n, broken.why))
+            .hint(format!(
+                "the {} records before it are whole; from this one on the files prove nothing",
+                verified.records
+            ))
+            .into());
+    }
+    let from = match verified.first {
+        0 | 1 => String::new(),
+        n => format!(", from record {n} on; the files with those before it were removed"),
+    };
+    talk::data(format!("whole: {} records in {} files{from}", verified.records, verified.files));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `2026-01-31 09:00:00  deny   message  015412345604  deploy.luau deploy <env>  no_role  (run 7k3fa)`
+fn line(Entry { record, .. }: &Entry) -> String {
+    let at = DateTime::from_timestamp_millis(record.at_ms).map_or_else(
+        || record.at_ms.to_string(),
+        |at| at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string(),
+    );
+    let what = match record.event.as_str() {
+        "decision" => String::new(),
+        event => format!("{event} "),
+    };
+    let mut parts = vec![at, format!("{what}{}", record.verdict).trim().to_owned()];
+    for part in [&record.door, &record.who, &record.handler, &record.reason] {
+        if !part.is_empty() {
+            parts.push(part.clone());
+        }
+    }
+    if !record.run.is_empty() {
+        parts.push(format!("(run {})", record.run));
+    }
+    if record.left_out > 0 {
+        parts.push(format!("(and {} more like it before)", record.left_out));
+    }
+    escape(&parts.join("  "))
+}

@@ -1,0 +1,91 @@
+//! `moonbell claim`: a new code that makes its sender the owner of the bot.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{Failed, Global, talk};
+use crate::access::{Audit, Record, claim, read_grants};
+use crate::config::{Loaded, Need};
+use crate::store::{Instance, Look, Store, note, now_ms};
+
+/// Print a code that makes its sender the owner of the bot
+///
+/// Send it to the bot in a direct message. It works once, for ten minutes, and for five tries in all; a new one ends the
+/// one before. Works beside a running host and without one.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell claim
+  moonbell claim --replace      somebody owns the bot already: whoever sends the new code takes it over
+
+Exit codes: 0 printed, 1 failed or not needed, 2 misuse.")]
+pub(super) struct Claim {
+    /// Print a code though somebody has claimed the bot already
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Claim {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let Loaded { config, places, .. } = global.load(Need::Settings)?;
+        if let Some(owner) = &config.access.owner {
+            let place = places.get("access.owner").map(|at| format!(", {at}")).unwrap_or_default();
+            return Err(Failed::new(format!("the settings name the owner: {owner}"))
+                .hint(format!("change `access.owner`{place}, or remove it to claim by a code"))
+                .into());
+        }
+        let state = &config.state.dir;
+        let failed = |error: crate::store::Error| {
+            let told = Failed::new(error.to_string());
+            match error.hint() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            }
+        };
+        // Of a folder that nobody holds, this process is the one that may record.
+        let instance = match Instance::holder(state) {
+            Some(_) => None,
+            None => {
+                let instance = Instance::acquire(state, "claim")?;
+                // Makes the journal, or brings it to this version.
+                drop(Store::open(state).map_err(failed)?);
+                Some(instance)
+            }
+        };
+        let owner = match Look::open(state).map_err(failed)? {
+            Some(journal) => journal.read(read_grants).map_err(failed)?.0,
+            None => None,
+        };
+        if let Some(owner) = owner.filter(|_| !self.replace) {
+            return Err(Failed::new(format!("somebody has claimed the bot already: {owner}"))
+                .hint("with --replace, whoever sends the new code takes it over")
+                .into());
+        }
+        let code = note(state, |c| claim::renew(c, now_ms())).map_err(failed)?;
+        if instance.is_some() {
+            let audit = Audit::open(state)?;
+            audit.record(Record::event("claim", "code", "local", "moonbell claim"));
+            audit.close();
+        }
+        talk::data(code.show());
+        talk::say(
+            "Send it to the bot in a direct message within 10 minutes: its sender becomes the owner.",
+        );
+        if instance.is_some() {
+            talk::say(
+                "hint: no host runs; start it with `moonbell run`, which prints a code of its own while nobody owns the bot",
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What `run` says while nobody owns the bot.
+pub(super) fn told(code: &claim::Code) -> String {
+    format!(
+        "\nNobody owns this bot yet. Send it this code in a direct message, and it is yours:\n\n    {}\n\n\
+         It works once, for 10 minutes; `moonbell claim` prints another. Nobody else is served until then.\n",
+        code.show()
+    )
+}

@@ -1,0 +1,343 @@
+//! Group A: who may act.
+
+use serde_json::{Value, json};
+
+use super::super::access::push;
+use super::super::moments::click;
+use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup};
+use super::{count, run, unowned};
+
+const REFUSED: &str = "Sorry, I only work for people whom my owner has let in.";
+
+/// Whoever runs it is written down, with the rights of the run.
+const WHO: &str = r#"
+bot.command("act <text...>", { queue = "none", run = function(ctx)
+    shell.sh("echo \"$1\" >> $2", ctx.user.id .. " " .. ctx.user.role .. " " .. ctx.args.text, "{home}/acted")
+    ctx:reply("acted " .. ctx.user.id)
+end })
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a1_a_fresh_install_serves_nobody_and_says_so_once() {
+    let stage = Setup::new().stage().await;
+    unowned(&stage);
+    let host = run(stage).await;
+    for person in [OWNER, ALICE, STRANGER] {
+        for text in
+            ["trace one", "echo two", "help", "runs", "stop", "lock", "allow me owner", "yes 1234"]
+        {
+            host.say(person, text);
+        }
+        host.say_in(0, person, "trace three");
+    }
+    host.until("all were taken", |seen| seen.state.counters.acks >= 27).await;
+    host.until_true("all are decided", || {
+        host.journal("SELECT count(*) FROM inbox WHERE state = 'done'") == 27
+    })
+    .await;
+    host.until("each was told", |seen| seen.all().len() >= 3).await;
+    let (_, stage) = host.terminate().await;
+    let said =
+        stage.look(|seen| seen.all().iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+    assert_eq!(said, [REFUSED; 3]);
+    assert!(stage.lines("ran").is_empty());
+    assert_eq!(
+        stage.journal(
+            "SELECT count(*) FROM inbox WHERE error NOT LIKE 'denied: %' OR error IS NULL"
+        ),
+        0
+    );
+    for person in [OWNER, ALICE, STRANGER] {
+        assert!(
+            count(&stage, &[("who", person), ("verdict", "deny"), ("reason", "unclaimed")]) >= 1
+        );
+    }
+    assert_eq!(count(&stage, &[("verdict", "allow")]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a2_an_odd_staff_id_is_nobodys() {
+    let host = Setup::new().script("who.luau", WHO).start().await;
+    let wide: String =
+        OWNER.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap()).collect();
+    let odd = [
+        json!(null),
+        json!(""),
+        json!(4220),
+        json!([OWNER]),
+        json!({ "id": OWNER }),
+        json!(true),
+        json!("m".repeat(10_000)),
+        json!(format!(" {OWNER}")),
+        json!(format!("{OWNER} ")),
+        json!(format!("{OWNER}\u{200b}")),
+        json!(format!("{OWNER}\u{0}")),
+        json!(OWNER.to_uppercase()),
+        json!(wide),
+        json!("*"),
+        json!("group:x"),
+        json!("host"),
+        json!("local"),
+        json!("owner"),
+    ];
+    for (n, id) in odd.iter().enumerate() {
+        push(&host, &format!("m{n}"), "act odd", |data| data["senderStaffId"] = id.clone());
+    }
+    push(&host, "none", "act odd", |data| {
+        drop(data.as_object_mut().unwrap().remove("senderStaffId"));
+    });
+    host.until("all were taken", |seen| seen.state.counters.acks > odd.len() as u64).await;
+    host.say(OWNER, "act well");
+    host.until("the owner is served", |seen| !seen.to(OWNER).is_empty()).await;
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    let expected = i64::try_from(odd.len()).unwrap() + 1;
+    host.until_true("all are denied", || host.journal(denied) == expected).await;
+    let stage = host.stop().await;
+    assert_eq!(stage.lines("acted"), [format!("{OWNER} owner well")]);
+}
+
+/// Sends as the owner, but for what `change` does, and sees that it is nothing.
+async fn nobody(change: impl Fn(&mut Value) + Copy) {
+    let host = Setup::new().script("who.luau", WHO).start().await;
+    for (n, text) in
+        ["act now", "owner: act now", "allow me admin", "lock", "help"].iter().enumerate()
+    {
+        push(&host, &format!("m{n}"), text, change);
+    }
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    host.until_true("all are denied", || host.journal(denied) == 5).await;
+    host.say(OWNER, "act well");
+    host.until("the owner is served", |seen| {
+        seen.to(OWNER).iter().any(|text| text.starts_with("acted"))
+    })
+    .await;
+    let stage = host.stop().await;
+    assert_eq!(stage.lines("acted"), [format!("{OWNER} owner well")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_a_nick_or_a_text_that_says_owner_is_nothing() {
+    nobody(|data| {
+        data["senderStaffId"] = STRANGER.into();
+        data["senderNick"] = "王小明".into();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a4_an_admin_of_the_organisation_is_nobody_here() {
+    nobody(|data| {
+        data["senderStaffId"] = STRANGER.into();
+        data["isAdmin"] = true.into();
+        data["isBoss"] = true.into();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a5_the_same_staff_id_in_another_organisation_is_nobody() {
+    nobody(|data| data["senderCorpId"] = "dingcorp2".into()).await;
+}
+
+/// The first group of the simulator, as a list names it.
+const GROUP: &str = "group:cidGrpc2ltdWxhdGVkIGdyb3VwIDA=";
+
+const PLACES: &str = r#"
+bot.command("ops", { role = "ops", run = function(ctx) ctx:reply("ops here") end })
+bot.command("private", { scope = "dm", run = function(ctx) ctx:reply("private here") end })
+bot.command("public", { scope = "group", run = function(ctx) ctx:reply("public here") end })
+bot.command("one", { scope = { "{group}" }, run = function(ctx) ctx:reply("one here") end })
+bot.match("^hello", { scope = "dm", run = function(ctx) ctx:reply("hi there") end })
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a7_a_right_in_one_chat_is_none_in_another() {
+    let stage = Setup::new().settings(|config, _| {
+        // Whoever writes in the first group; the stranger is in the second one too.
+        config.access.roles.insert("ops".to_owned(), vec![GROUP.to_owned()]);
+    });
+    let stage = stage.stage().await;
+    assert_eq!(GROUP, format!("group:{}", stage.sim.group(0)));
+    stage.write("places.luau", &PLACES.replace("{group}", &stage.sim.group(0)));
+    let host = stage.start().await;
+    host.say_in(0, STRANGER, "ops");
+    host.until("it is theirs in the group", |seen| seen.in_group(0) == ["ops here"]).await;
+    host.say(STRANGER, "ops");
+    host.until("and not elsewhere", |seen| seen.to(STRANGER) == [REFUSED]).await;
+    host.say_in(1, LINA, "ops");
+    host.until("nor in another group", |seen| {
+        seen.in_group(1) == ["Sorry, you may not use `ops`."]
+    })
+    .await;
+
+    for (text, here, there) in [
+        ("private", "private here", "`private` is not for this chat."),
+        ("hello", "hi there", "There is no command `hello`. Send help to see them all."),
+    ] {
+        host.say(LINA, text);
+        host.until("it is for a direct chat", |seen| seen.to(LINA).contains(&here)).await;
+        host.say_in(1, LINA, text);
+        host.until("and not for a group", |seen| seen.in_group(1).last() == Some(&there)).await;
+    }
+    host.say(LINA, "public");
+    host.until("groups alone", |seen| {
+        seen.to(LINA).last() == Some(&"`public` is not for this chat.")
+    })
+    .await;
+    host.say_in(0, LINA, "one");
+    host.until("its own group", |seen| seen.in_group(0).last() == Some(&"one here")).await;
+    host.say_in(1, LINA, "one");
+    host.until("no other", |seen| seen.in_group(1).last() == Some(&"`one` is not for this chat."))
+        .await;
+    // Help lists what is there, where it is.
+    host.say_in(1, LINA, "help");
+    host.until("help", |seen| {
+        seen.in_group(1).last().is_some_and(|text| {
+            text.contains("public")
+                && !text.contains("private")
+                && !text.contains("one\n")
+                && !text.contains("ops")
+        })
+    })
+    .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a8_a_conversation_id_in_other_letters_is_another_chat() {
+    let host = Setup::new()
+        .settings(|config, _| {
+            config.access.roles.insert("ops".to_owned(), vec![GROUP.to_owned()]);
+        })
+        .script("places.luau", "bot.command('ops', { role = 'ops', run = function(ctx) shell.sh('echo ran >> {home}/acted') end })")
+        .start()
+        .await;
+    for (n, change) in [str::to_lowercase, str::to_uppercase].iter().enumerate() {
+        let id = change(&host.sim.group(0));
+        push(&host, &format!("m{n}"), "ops", |data| {
+            data["senderStaffId"] = STRANGER.into();
+            data["conversationType"] = "2".into();
+            data["conversationId"] = id.clone().into();
+        });
+    }
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    host.until_true("both are denied", || host.journal(denied) == 2).await;
+    host.say_in(0, STRANGER, "ops");
+    host.until_true("the group itself is served", || host.lines("acted") == ["ran"]).await;
+    host.stop().await;
+}
+
+const LIVING: &str = r#"
+bot.command("ask", function(ctx)
+    local answer, err = ctx:ask("well?")
+    shell.sh("echo answered >> {home}/acted")
+    ctx:reply("heard " .. tostring(answer))
+end)
+bot.on("card", function(action)
+    shell.sh("echo \"$1\" >> {home}/acted", "clicked " .. action.user.id)
+end)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a9_whoever_is_removed_is_stopped_with_all_that_lives() {
+    let host = Setup::new().script("living.luau", LIVING).start().await;
+    let gate = host.hold("a");
+    host.say(BOB, "hold a");
+    host.entered(&["a"]).await;
+    host.say(BOB, "trace later");
+    host.say_in(0, BOB, "ask");
+    let card = host.hold("b");
+    host.say_in(1, BOB, "card b");
+    host.entered(&["b"]).await;
+    host.until("she is asked", |seen| seen.in_group(0).len() == 1).await;
+    host.say(ALICE, "echo still here");
+    host.until("others are served", |seen| seen.to(ALICE) == ["still here"]).await;
+
+    host.say(OWNER, &format!("deny {BOB}"));
+    host.until("the owner is asked", |seen| seen.to(OWNER).len() == 1).await;
+    let asked = host.look(|seen| seen.to(OWNER)[0].to_owned());
+    assert!(asked.contains(BOB) && asked.contains("loses every role"), "{asked}");
+    host.say(
+        OWNER,
+        asked.rsplit_once("yes ").map(|(_, code)| format!("yes {code}")).unwrap().as_str(),
+    );
+    // The run, the dialog, the card: each ends, and says so where it was.
+    let gone = "you may not use it any more.";
+    host.until("all three are stopped", |seen| {
+        seen.to(BOB).iter().any(|text| text.contains(gone))
+            && seen.in_group(0).iter().any(|text| text.contains(gone))
+            && seen.in_group(1).iter().any(|text| text.contains(gone))
+    })
+    .await;
+    // What waited, and what comes, is refused.
+    host.say_in(0, BOB, "my answer");
+    click(&host, BOB, "agree");
+    click(&host, ALICE, "agree");
+    host.until_true("a click of somebody else counts", || {
+        host.lines("acted") == [format!("clicked {ALICE}")]
+    })
+    .await;
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    host.until_true("six are denied", || host.journal(denied) == 6).await;
+    drop((gate, card));
+    host.say(ALICE, "echo the end");
+    host.until("the rest goes on", |seen| seen.to(ALICE).last() == Some(&"the end")).await;
+    let stage = host.stop().await;
+    assert!(stage.lines("ran").is_empty());
+    assert_eq!(stage.lines("acted"), [format!("clicked {ALICE}")]);
+    assert_eq!(count(&stage, &[("event", "stopped"), ("who", BOB)]), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a10_two_people_in_one_group_keep_their_own_names_and_rights() {
+    let host = Setup::new().script("who.luau", WHO).start().await;
+    for n in 0..20 {
+        host.say_in(0, OWNER, &format!("act {n}"));
+        host.say_in(0, BOB, &format!("act {n}"));
+        host.say_in(0, STRANGER, &format!("act {n}"));
+    }
+    host.until_true("all who may have acted", || host.lines("acted").len() == 40).await;
+    let stage = host.stop().await;
+    let lines = stage.lines("acted");
+    for line in &lines {
+        assert!(
+            line.starts_with(&format!("{OWNER} owner "))
+                || line.starts_with(&format!("{BOB} guest ")),
+            "{line}"
+        );
+    }
+    assert_eq!(lines.iter().filter(|line| line.contains("owner")).count(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a11_what_is_quoted_is_no_command() {
+    let host = Setup::new().script("who.luau", WHO).start().await;
+    let bait = host.say_in(0, STRANGER, "act quoted");
+    let lock = host.say_in(0, STRANGER, "lock");
+    for (quoted, text) in
+        [(&bait, "what is this"), (&lock, "echo mine"), (&bait, "@Alice Chen look")]
+    {
+        let say =
+            moonbell::sim::Say::in_chat(host.sim.group(0), OWNER, text).quoting(quoted.as_str());
+        host.sim.say(&say).unwrap();
+    }
+    host.until("the new text counts", |seen| seen.in_group(0).contains(&"mine")).await;
+    host.say(LINA, "act free");
+    host.until_true("nothing is locked", || host.lines("acted") == [format!("{LINA} guest free")])
+        .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a12_of_two_texts_under_one_id_the_first_wins() {
+    let host = Setup::new().script("who.luau", WHO).start().await;
+    push(&host, "same", "act first", |_| {});
+    host.until_true("it acted", || host.lines("acted").len() == 1).await;
+    push(&host, "same", "act second", |_| {});
+    push(&host, "same", "act third", |data| data["senderStaffId"] = BOB.into());
+    push(&host, "other", "act last", |_| {});
+    host.until_true("the last acted", || host.lines("acted").len() == 2).await;
+    let stage = host.stop().await;
+    let lines = stage.lines("acted");
+    assert!(lines[0].ends_with("first") && lines[1].ends_with("last"), "{lines:?}");
+}

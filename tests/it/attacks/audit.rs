@@ -1,0 +1,140 @@
+//! The audit: whole, chained, and without anything that is nobody's business.
+
+use std::fs;
+
+use super::super::access::push;
+use super::super::process::HostProcess;
+use super::super::stage::{ALICE, BOB, OWNER, STRANGER, Setup};
+use super::{count, moonbell, records, run, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_each_decision_and_each_end_is_one_record_without_words_of_people() {
+    let script = "bot.command('fail', function() error('hunter2 went wrong') end)\n\
+                  bot.command('boss <x...>', { role = 'owner', run = function() end })";
+    let host = HostProcess::spawn(Setup::new().script("more.luau", script).stage().await).await;
+    host.say(ALICE, "trace hunter2 is my password");
+    host.until("it ran", |seen| seen.to(ALICE).len() == 1).await;
+    host.say(ALICE, "fail");
+    host.until("it failed", |seen| seen.to(ALICE).len() == 2).await;
+    host.say(ALICE, "boss hunter2");
+    host.until("it is not hers", |seen| seen.to(ALICE).len() == 3).await;
+    host.say(ALICE, "hunter2");
+    host.until("nobody knows that", |seen| seen.to(ALICE).len() == 4).await;
+    host.say(STRANGER, "trace hunter2");
+    host.until("a stranger is refused", |seen| seen.to(STRANGER).len() == 1).await;
+    let (_, stage) = host.terminate().await;
+    let all = records(&stage);
+    let shown = format!("{all:#?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("password"), "{shown}");
+    let has = |wanted: &[(&str, &str)]| assert_eq!(count(&stage, wanted), 1, "{wanted:?}\n{shown}");
+    let run = all.iter().find(|one| one["verdict"] == "allow").unwrap()["run"].as_str().unwrap();
+    has(&[
+        ("event", "decision"),
+        ("verdict", "allow"),
+        ("who", ALICE),
+        ("door", "message"),
+        ("run", run),
+    ]);
+    has(&[
+        ("event", "end"),
+        ("verdict", "done"),
+        ("who", ALICE),
+        ("run", run),
+        ("handler", "basics.luau trace"),
+    ]);
+    has(&[("event", "end"), ("verdict", "failed"), ("who", ALICE), ("handler", "more.luau fail")]);
+    has(&[("event", "decision"), ("verdict", "deny"), ("who", ALICE), ("reason", "role: owner")]);
+    has(&[("event", "decision"), ("verdict", "allow"), ("who", ALICE), ("handler", "unknown")]);
+    has(&[("event", "decision"), ("verdict", "deny"), ("who", STRANGER), ("reason", "no_role")]);
+    // One line each for people, and filters.
+    let denied = text(&moonbell(&stage, &["audit", "--denied", "--who", ALICE]));
+    assert!(denied.lines().count() == 1 && denied.contains("role: owner"), "{denied}");
+    assert!(text(&moonbell(&stage, &["audit", "--who", BOB])).contains("no such record"));
+    let json = text(&moonbell(&stage, &["audit", "--json", "--since", "1h"]));
+    assert_eq!(json.lines().count(), all.len());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = stage.state_dir().join("audit");
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        let file = folder.join("000001.ndjson");
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_outlives_a_kill_and_shows_where_it_was_changed() {
+    let stage = Setup::new().stage().await;
+    let gate = stage.hold("a");
+    let host = HostProcess::spawn(stage).await;
+    for n in 0..5 {
+        host.say(BOB, &format!("echo {n}"));
+    }
+    host.until("five ran", |seen| seen.to(BOB).len() == 5).await;
+    host.say(ALICE, "hold a");
+    host.entered(&["a"]).await;
+    host.until_true("it is written before it began", || {
+        count(&host, &[("verdict", "allow"), ("who", ALICE)]) == 1
+    })
+    .await;
+    let stage = host.kill().await;
+    // The crash tears the last line.
+    let file = stage.state_dir().join("audit/000001.ndjson");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 20]).unwrap();
+    let torn = moonbell(&stage, &["audit", "verify"]);
+    assert!(!torn.status.success() && text(&torn).contains("tore"), "{}", text(&torn));
+    let host = run(stage).await;
+    let (_, stage) = host.terminate().await;
+    drop(gate);
+    assert_eq!(count(&stage, &[("event", "mended")]), 1);
+    assert_eq!(
+        count(&stage, &[("event", "end"), ("verdict", "interrupted"), ("reason", "crash")]),
+        1
+    );
+    let verified = moonbell(&stage, &["audit", "verify"]);
+    assert!(
+        verified.status.success() && text(&verified).contains("whole: "),
+        "{}",
+        text(&verified)
+    );
+
+    let lines: Vec<String> =
+        fs::read_to_string(&file).unwrap().lines().map(str::to_owned).collect();
+    let mut forged = lines.clone();
+    forged[4] = forged[4].replace(BOB, ALICE);
+    fs::write(&file, forged.join("\n") + "\n").unwrap();
+    let broken = moonbell(&stage, &["audit", "verify"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(text(&broken).contains("000001.ndjson:5: record 5"), "{}", text(&broken));
+    let mut cut = lines;
+    cut.remove(2);
+    fs::write(&file, cut.join("\n") + "\n").unwrap();
+    assert!(text(&moonbell(&stage, &["audit", "verify"])).contains("record 3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h4_a_line_break_in_a_name_makes_no_second_record() {
+    let host = Setup::new().start().await;
+    let forged = "x\n{\"n\":1,\"event\":\"decision\",\"verdict\":\"allow\",\"who\":\"manager4220\"}\r\n\u{1b}[2K";
+    push(&host, "m1", "echo hi", |data| {
+        data["senderNick"] = forged.into();
+        data["senderStaffId"] = forged.into();
+    });
+    push(&host, "m2", "echo hi", |data| {
+        data["conversationId"] = forged.into();
+    });
+    host.until_true("both are decided", || {
+        host.journal("SELECT count(*) FROM inbox WHERE ended_at_ms IS NOT NULL") == 2
+    })
+    .await;
+    let stage = host.stop().await;
+    // Each line is a record of ours; the words inside stay inside.
+    for record in records(&stage) {
+        assert!(record["hash"].is_string(), "{record}");
+    }
+    super::super::process::settings(&stage);
+    let shown = text(&moonbell(&stage, &["audit", "--who", OWNER]));
+    assert!(!shown.contains('\u{1b}') && !shown.contains("2K\n"), "{shown:?}");
+    assert!(moonbell(&stage, &["audit", "verify"]).status.success());
+}

@@ -1,0 +1,133 @@
+//! A13: the same decision behind every door.
+
+use super::super::moments::click;
+use super::super::process::HostProcess;
+use super::super::stage::{ALICE, BOB, OWNER, STRANGER, Setup};
+use super::{count, moonbell, records, text};
+
+const DOORS: &str = r#"
+bot.command("free|自由", function(ctx) ctx:reply("free") end)
+bot.command("guarded|守卫", { role = "admin", run = function(ctx) ctx:reply("guarded") end })
+bot.command("bossy", { role = "owner", run = function(ctx) ctx:reply("bossy") end })
+bot.command("near", { role = "admin", scope = "dm", run = function(ctx) ctx:reply("near") end })
+bot.match("^please guard", { role = "admin", run = function(ctx) ctx:reply("guarded") end })
+bot.command("ask", { role = "admin", run = function(ctx) ctx:reply("heard " .. tostring(ctx:ask("well?"))) end })
+bot.on("card", function(action) shell.sh("echo $1 >> {home}/clicks", action.user.id) end)
+bot.every("1h", { name = "hourly" }, function() shell.sh("echo beat >> {home}/beats") end)
+"#;
+
+fn script() -> Setup {
+    Setup::new().script("doors.luau", DOORS).settings(|config, _| {
+        config.access.roles.insert("admin".to_owned(), vec![BOB.to_owned()]);
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_who_may_what_is_the_same_by_name_alias_pattern_and_in_every_chat() {
+    let host = script().start().await;
+    let (yes, no) = (true, false);
+    // Who; then `free`, `guarded`, `bossy`.
+    let people = [
+        (OWNER, [yes, yes, yes]),
+        (BOB, [yes, yes, no]),
+        (ALICE, [yes, no, no]),
+        (STRANGER, [no, no, no]),
+    ];
+    let ways: [(&[&str], &str); 3] = [
+        (&["free", "自由", "/free"], "free"),
+        (&["guarded", "守卫", "please guard me"], "guarded"),
+        (&["bossy"], "bossy"),
+    ];
+    for (person, may) in people {
+        for ((texts, answer), may) in ways.iter().zip(may) {
+            for text in *texts {
+                for group in [no, yes] {
+                    let rows = "SELECT count(*) FROM inbox WHERE ended_at_ms IS NOT NULL";
+                    let before = host.journal(rows);
+                    if group {
+                        host.say_in(0, person, text)
+                    } else {
+                        host.say(person, text)
+                    };
+                    host.until_true("it is decided", || host.journal(rows) == before + 1).await;
+                    let ran = host.journal("SELECT count(*) FROM inbox WHERE error IS NULL AND handler IS NOT NULL AND id = (SELECT max(id) FROM inbox)") == 1;
+                    assert_eq!(ran, may, "{person} {text} {answer} in a group: {group}");
+                }
+            }
+        }
+    }
+    let stage = host.stop().await;
+    // What ran was allowed, and what was not was not.
+    let allowed = |who: &str, handler: &str| {
+        count(&stage, &[("verdict", "allow"), ("who", who), ("handler", handler)])
+    };
+    assert_eq!(allowed(BOB, "doors.luau guarded"), 4);
+    assert_eq!(allowed(ALICE, "doors.luau guarded"), 0);
+    assert_eq!(allowed(STRANGER, "doors.luau free"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_clicks_answers_and_timers_ask_the_same() {
+    let host = script().start().await;
+    for person in [OWNER, STRANGER, BOB, "", "*", ALICE] {
+        click(&host, person, "agree");
+    }
+    host.until_true("whoever has a role clicks", || host.lines("clicks").len() == 3).await;
+    let mut clicks = host.lines("clicks");
+    clicks.sort_unstable();
+    assert_eq!(clicks, [ALICE, BOB, OWNER]);
+    // A question is answered by whom it was put to, while they may.
+    host.say(BOB, "ask");
+    host.until("he is asked", |seen| seen.to(BOB) == ["well?"]).await;
+    host.say(ALICE, "mine");
+    host.say(BOB, "his");
+    host.until("his answer counts", |seen| seen.to(BOB).last() == Some(&"heard his")).await;
+    // Timers are run by hand by admins.
+    for (person, answer) in
+        [(ALICE, "Sorry, you may not use `trigger`."), (BOB, "Started `hourly`.")]
+    {
+        host.say(person, "trigger hourly");
+        host.until("trigger", |seen| seen.to(person).last() == Some(&answer)).await;
+    }
+    host.until_true("it beat once", || host.lines("beats").len() == 1).await;
+    let stage = host.stop().await;
+    let doors: std::collections::BTreeSet<String> =
+        records(&stage).iter().filter_map(|one| one["door"].as_str().map(str::to_owned)).collect();
+    for door in ["message", "answer", "card", "schedule"] {
+        assert!(doors.contains(door), "{doors:?}");
+    }
+    assert_eq!(count(&stage, &[("door", "card"), ("verdict", "deny")]), 3);
+    assert_eq!(count(&stage, &[("door", "answer"), ("verdict", "allow"), ("who", BOB)]), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_explain_tells_the_decision_that_the_host_makes() {
+    let host = HostProcess::spawn(Setup::new().script("doors.luau", DOORS).stage().await).await;
+    for (who, line, group, outcome) in [
+        (OWNER, "bossy", false, "runs"),
+        (ALICE, "free", false, "runs"),
+        (ALICE, "bossy", false, "refused"),
+        (ALICE, "near", true, "refused"),
+        (STRANGER, "free", false, "refused"),
+        (OWNER, "near", true, "refused"),
+        (OWNER, "near", false, "runs"),
+    ] {
+        let group: &[&str] = if group { &["--group"] } else { &[] };
+        let args = [&["explain", line, "--as", who, "--json"], group].concat();
+        let told = moonbell(&host, &args);
+        let json: serde_json::Value =
+            serde_json::from_slice(&told.stdout).unwrap_or_else(|_| panic!("{}", text(&told)));
+        assert_eq!(json["outcome"]["kind"], outcome, "{who} {line}: {json:#}");
+    }
+    // What was given from a chat is known to it too.
+    host.say(OWNER, &format!("allow {STRANGER} guest for 1d"));
+    host.until("the owner is asked", |seen| seen.to(OWNER).len() == 1).await;
+    let yes = host.look(|seen| {
+        seen.to(OWNER)[0].rsplit_once("yes ").map(|(_, code)| format!("yes {code}")).unwrap()
+    });
+    host.say(OWNER, &yes);
+    host.until("it is done", |seen| seen.to(OWNER).len() == 2).await;
+    let told = moonbell(&host, &["explain", "free", "--as", STRANGER]);
+    assert!(text(&told).contains("given from a chat"), "{}", text(&told));
+    host.terminate().await;
+}
