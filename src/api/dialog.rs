@@ -22,7 +22,7 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// How long a question stays open, unless the script says otherwise.
 const TIMEOUT: Duration = Duration::from_mins(5);

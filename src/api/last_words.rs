@@ -1,7 +1,7 @@
 //! What stands last in a card whose run did not come to its own end.
 
 use crate::api::run::Limit;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Why a run was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use crate::message::Reply;
 use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

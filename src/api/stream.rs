@@ -21,7 +21,7 @@ use crate::api::shell::process::{Chunk, Exit};
 use crate::api::time::format_duration;
 use crate::config::Attach;
 use crate::outbox::Card;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Characters of output in the card: under what a card shows at most, with room for the lines around it.
 const TAIL_CHARS: usize = 2_400;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::month::Month;
 use super::report::{Report, Spender, Spent};
 use super::tally::{Budget, Level, STREAMING_ENDS, Warning};
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Spenders in one answer: what a phone shows without scrolling.
 const TOP: usize = 5;

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::config::Owner;
 use crate::outbox::Outbox;
-use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Store;
 use crate::transport::Link;
 use crate::transport::Phase;
+use crate::words::Lang;
 
 use table::{Cause, Contact, Outage};
 

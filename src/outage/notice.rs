@@ -17,7 +17,7 @@ use crate::message::Message;
 use crate::message::Reply;
 use crate::message::StaffId;
 use crate::outbox::Post;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Late messages that are listed; the rest is a number.
 const LISTED: usize = 10;

@@ -18,7 +18,7 @@ use crate::dingtalk::zip::zip;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Characters of the name that come from the title.
 const NAME_CHARS: usize = 40;

@@ -17,7 +17,7 @@ use crate::config::redact;
 use crate::dingtalk::markdown;
 use crate::dingtalk::text::shorten;
 use crate::message::Address;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Bytes of text kept in memory for a card: some screens more than is shown, so that a cut finds a line break.
 const KEPT_BYTES: usize = 32 * 1024;

@@ -25,7 +25,7 @@ use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Least time between two frames of a card; clients flicker below it.
 const PACE: Duration = Duration::from_millis(800);

@@ -5,7 +5,7 @@ use rusqlite::OptionalExtension as _;
 use super::card::Card;
 use super::{Outbox, lang_of};
 use crate::message::CardAction;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// The card of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]

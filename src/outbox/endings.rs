@@ -14,7 +14,7 @@ use crate::dingtalk::Phase;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// How a card ended and what it says last.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,11 +47,11 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
 use crate::message::Reply;
-use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words::Lang;
 
 pub use card::Card;
 pub use cards::CardSettings;

@@ -1,6 +1,6 @@
 //! What the host itself writes into cards and beside their files, in the two languages.
 
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// How many lines are above what a card shows.
 pub(super) fn above(lines: u64, lang: Lang) -> String {

@@ -5,11 +5,11 @@
 use std::fmt::Write;
 
 use super::declaration::Command;
-use super::lang::Lang;
 use super::problem::Problem;
 use super::routes::{Handler, Kind, Routes};
 use super::value::Type;
 use super::words;
+use crate::words::Lang;
 
 /// What a handler is for, in the languages its author wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What is wrong with the arguments that a person typed, and how to tell them.
 
-use super::lang::Lang;
 use super::value::Type;
 use super::words;
+use crate::words::Lang;
 
 /// Why a command was not run.
 #[derive(Clone, Debug, PartialEq)]

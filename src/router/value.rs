@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
 
-use super::lang::Lang;
 use super::words;
+use crate::words::Lang;
 
 /// What a declared argument holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,6 +22,8 @@ use crate::message::Person;
 use crate::message::Reply;
 use crate::outbox::Post;
 use crate::script::Declared;
+use crate::words;
+use crate::words::Lang;
 
 impl Dispatch {
     /// Stops the run of the card, if this person may; `None`: it is no card of the host's, so the scripts are asked.
@@ -39,7 +41,8 @@ impl Dispatch {
             let snapshot = self.library.snapshot();
             let asked = |declared: &Declared| matches!(declared, Declared::Card);
             if snapshot.declaring(asked).is_empty() && actor.is_ok() {
-                outcome.posts.extend(self.once(action, phrases::card_has_ended(None)).await);
+                let both = [Lang::Zh, Lang::En].map(words::runs::old_card_has_ended).join(" · ");
+                outcome.posts.extend(self.once(action, both).await);
                 return Some(outcome);
             }
             return None;
@@ -64,7 +67,7 @@ impl Dispatch {
                     person = %actor.id(),
                     "refused a click on Stop: it is another person's run"
                 );
-                let text = phrases::not_yours_to_stop(clicked.lang);
+                let text = words::runs::not_yours_to_stop(clicked.lang).to_owned();
                 outcome.posts.extend(self.once(action, text).await);
                 Some(outcome.denied(&"only whoever started the run or an admin may stop it"))
             }
@@ -75,7 +78,7 @@ impl Dispatch {
             }
             None => {
                 if !self.was_stopped(&clicked.run).await {
-                    let text = phrases::card_has_ended(Some((&clicked.run, clicked.lang)));
+                    let text = words::runs::card_has_ended(&clicked.run, clicked.lang);
                     outcome.posts.extend(self.once(action, text).await);
                 }
                 Some(outcome)

@@ -39,7 +39,6 @@ use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::router::Handler;
-use crate::router::Lang;
 use crate::script::Ended;
 use crate::script::Library;
 use crate::script::Live;
@@ -50,6 +49,8 @@ use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// After the deadline of the shutdown, what cancelling them may take.
 const CANCEL: Duration = Duration::from_secs(3);
@@ -199,7 +200,7 @@ impl Dispatch {
 
     async fn tell_crowded(self, message: Message, waiting: usize) {
         let lang = Lang::of(&message.text).unwrap_or_default();
-        let post = say(&message, phrases::many_wait(waiting, lang));
+        let post = say(&message, words::runs::many_wait(waiting, lang));
         if let Err(error) = self.outbox.post("queue", vec![post]).await {
             tracing::warn!(%error, "somebody could not be told how many of their messages wait");
         }
@@ -371,9 +372,10 @@ impl Dispatch {
         let ended_early = match waited {
             Some(Turn::Go) => None,
             Some(Turn::Stopped) => Some((State::Cancelled, None)),
-            Some(Turn::Replaced) => {
-                Some((State::Cancelled, Some(phrases::replaced(&row.run, &message.text, lang))))
-            }
+            Some(Turn::Replaced) => Some((
+                State::Cancelled,
+                Some(words::runs::replaced(&row.run, &phrases::quoted(&message.text), lang)),
+            )),
             // It has done nothing yet: the next host serves it.
             None => {
                 return Some(Outcome {
@@ -473,11 +475,17 @@ impl Dispatch {
                 (State::Interrupted, None)
             }
             Ended::Cancelled if halted => {
-                posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
+                posts.push(say(
+                    message,
+                    words::runs::interrupted(&row.run, &phrases::quoted(&message.text), lang),
+                ));
                 (State::Interrupted, Some("the host was stopped".to_owned()))
             }
             Ended::Cancelled if ticket.replaced().is_cancelled() => {
-                posts.push(say(message, phrases::replaced(&row.run, &message.text, lang)));
+                posts.push(say(
+                    message,
+                    words::runs::replaced(&row.run, &phrases::quoted(&message.text), lang),
+                ));
                 (State::Cancelled, Some("a newer message took its place".to_owned()))
             }
             Ended::Cancelled if let Some(why) = permit.taken() => {
@@ -500,7 +508,7 @@ impl Dispatch {
             }
         };
         if run.answers_privately() && run.has_said_anything() {
-            posts.push(say(message, phrases::sent_privately(lang)));
+            posts.push(say(message, words::access::sent_privately(lang)));
         }
         permit.ended(gate::how(state));
         listed.ended(state == State::Done);

@@ -5,7 +5,6 @@ use rusqlite::Connection;
 
 use super::decision::{self, Verdict};
 use super::dispatch::{Dispatch, say};
-use super::phrases;
 use crate::inbox;
 use crate::inbox::Cut;
 use crate::inbox::Fate;
@@ -15,11 +14,12 @@ use crate::message::Inbound;
 use crate::message::Message;
 use crate::outbox;
 use crate::router::Handler;
-use crate::router::Lang;
 use crate::script::OnCrash;
 use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Error;
+use crate::words;
+use crate::words::Lang;
 
 /// How often one message is taken up: a message that ends its host each time must not do so for ever.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -105,6 +105,6 @@ impl Dispatch {
 /// Tells the sender of a message that was cut short, in the transaction that marks it.
 fn tell(c: &Connection, row: &Row, message: &Message) -> rusqlite::Result<outbox::Posted> {
     let lang = Lang::of(&message.text).unwrap_or_default();
-    let text = phrases::interrupted(&row.run, &message.text, lang);
+    let text = words::runs::interrupted(&row.run, &phrases::quoted(&message.text), lang);
     outbox::insert(c, &row.run, &[say(message, text)])
 }

@@ -7,16 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatch;
 use super::notices::to_owner;
-use super::phrases;
 use crate::access::Access;
 use crate::access::Actor;
 use crate::budget;
 use crate::budget::Ledger;
 use crate::outbox;
 use crate::outbox::Outbox;
-use crate::router::Lang;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// How long a warning waits that the disk did not take.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ impl Dispatch {
             Ok(report) => budget::own(&report, actor.id().as_str(), lang),
             Err(error) => {
                 tracing::error!(%error, "the ledger cannot be read");
-                phrases::no_ledger(lang)
+                words::budget::no_ledger(lang).to_owned()
             }
         }
     }

@@ -13,8 +13,9 @@ use crate::api::Limits;
 use crate::inbox;
 use crate::message::{ChatKind, Message};
 use crate::outbox;
-use crate::router::{Control, Handler, Kind, Lang, Routes};
+use crate::router::{Control, Handler, Kind, Routes};
 use crate::script::{Queue, Registration, Snapshot, Target};
+use crate::words::Lang;
 use crate::worker::decision::{self, Decision, Verdict};
 
 /// Patterns listed one by one; more would hide the answer.
