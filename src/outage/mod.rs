@@ -19,6 +19,7 @@ use crate::store::Error;
 use crate::store::Store;
 use crate::transport::Link;
 use crate::transport::Phase;
+use crate::words;
 use crate::words::Lang;
 
 use table::{Cause, Contact, Outage};
@@ -109,7 +110,7 @@ impl Watch {
             known.refused = true;
         }
         if state.closed_soon.is_some() && known.rival.is_none_or(|at| at.elapsed() >= RIVAL_AGAIN) {
-            self.say(notice::rival).await?;
+            self.say(|lang| words::outage::rival(lang).to_owned()).await?;
             known.rival = Some(Instant::now());
         }
         if known.tell_at.is_some_and(|at| Instant::now() >= at) {

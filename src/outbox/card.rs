@@ -11,12 +11,12 @@ use tokio::sync::watch;
 
 use super::cut::{Above, Fence, Limit, fit};
 use super::spool::Spool;
-use super::words;
 use crate::config::Attach;
 use crate::config::redact;
 use crate::dingtalk::markdown;
 use crate::dingtalk::text::shorten;
 use crate::message::Address;
+use crate::words;
 use crate::words::Lang;
 
 /// Bytes of text kept in memory for a card: some screens more than is shown, so that a cut finds a line break.
@@ -399,7 +399,7 @@ impl Content {
             Some(progress) => format!("{head}{progress}\n\n"),
             None => head.to_owned(),
         };
-        fit(&head, &self.above, &self.text(), limit, |lines| words::above(lines, lang))
+        fit(&head, &self.above, &self.text(), limit, |lines| words::cards::above(lines, lang))
     }
 }
 
@@ -428,9 +428,9 @@ fn bar(fraction: f64, label: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::thousands;
     use super::*;
     use crate::message::{ChatKind, ConversationId};
+    use crate::words::thousands;
 
     fn card() -> Card {
         let to = Address {

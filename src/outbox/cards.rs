@@ -17,7 +17,7 @@ use super::card::{Card, Frame};
 use super::cut::{Above, Limit, fit};
 use super::deliver::{Sender, Template, wait_before};
 use super::rate::{Bucket, Call, PER_SECOND};
-use super::{Item, Post, insert, words};
+use super::{Item, Post, insert};
 use crate::config::Attach;
 use crate::dingtalk;
 use crate::dingtalk::ApiError;
@@ -25,6 +25,7 @@ use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
 use crate::message::Body;
 use crate::message::Reply;
+use crate::words;
 use crate::words::Lang;
 
 /// Least time between two frames of a card; clients flicker below it.
@@ -327,7 +328,7 @@ impl Sender {
         phase: Phase,
         lang: Lang,
     ) -> Result<(), ApiError> {
-        let note = |lines| words::above(lines, lang);
+        let note = |lines| words::cards::above(lines, lang);
         let render = |limit| fit("", &Above::default(), text, limit, note).text;
         self.end_with(wire, render, phase, lang).await
     }
@@ -360,7 +361,7 @@ impl Sender {
                 {
                     tracing::warn!(%error, "the text of a card was refused; a message says it");
                     unsaid = Some(error);
-                    words::refused(lang).clone_into(&mut text);
+                    words::cards::refused(lang).clone_into(&mut text);
                     guid = Uuid::new_v4().to_string();
                 }
                 None if error.is_transient() && attempt < FINAL_TRIES => {
@@ -400,7 +401,7 @@ impl Sender {
             tokio::time::sleep(Duration::from_mins(1)).await;
             self.cards.bucket.take(Call::Final).await;
             let guid = Uuid::new_v4().to_string();
-            match self.end_once(wire, &guid, words::said_below(lang), phase).await {
+            match self.end_once(wire, &guid, words::cards::said_below(lang), phase).await {
                 Ok(()) => {
                     self.cards.works();
                     self.hide_button(wire).await;

@@ -8,12 +8,13 @@ use super::card::{Card, Ending};
 use super::cut::Limit;
 use super::deliver::Sender;
 use super::rate::Call;
-use super::{lang_of, spool, words};
+use super::spool;
 use crate::config::Attach;
 use crate::dingtalk::Phase;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
+use crate::words;
 use crate::words::Lang;
 
 /// How a card ended and what it says last.
@@ -103,7 +104,7 @@ impl Sender {
                         address: row.get(4)?,
                         title: row.get(5)?,
                         run: row.get(6)?,
-                        lang: lang_of(&row.get::<_, String>(7)?),
+                        lang: Lang::from_code(&row.get::<_, String>(7)?).unwrap_or_default(),
                         attach: row.get(8)?,
                         told: row.get(9)?,
                     })
@@ -128,7 +129,7 @@ impl Sender {
             Some(ending) => (card.shown.clone(), ending.phase()),
             None => {
                 let text =
-                    format!("{}\n\n{}", card.shown, words::interrupted(&card.run, card.lang));
+                    format!("{}\n\n{}", card.shown, words::cards::restarted(&card.run, card.lang));
                 (text.trim_start().to_owned(), Phase::Failed)
             }
         };

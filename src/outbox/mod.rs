@@ -29,7 +29,6 @@ mod spool;
 mod sweep;
 #[cfg(test)]
 mod trials;
-mod words;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -314,7 +313,7 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
                 c.prepare_cached(
                     "INSERT INTO cards (id, address, title, run, lang, state, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'new', ?6)",
                 )?
-                .execute(params![card.id(), address, card.title(), run, lang_code(card.lang()), now])?;
+                .execute(params![card.id(), address, card.title(), run, card.lang().code(), now])?;
                 (&card.to().conversation_id, vec![Item::Card { id: card.id().to_owned() }])
             }
         };
@@ -323,14 +322,6 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
         }
     }
     Ok(posted)
-}
-
-fn lang_code(lang: Lang) -> &'static str {
-    lang.pick("zh", "en")
-}
-
-fn lang_of(code: &str) -> Lang {
-    if code == "zh" { Lang::Zh } else { Lang::En }
 }
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.

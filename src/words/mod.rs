@@ -64,6 +64,10 @@ macro_rules! words {
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod budget;
+pub(crate) mod cards;
+pub(crate) mod dialogs;
+pub(crate) mod help;
+pub(crate) mod outage;
 pub(crate) mod parked;
 pub(crate) mod runs;
 pub(crate) mod timers;
@@ -72,4 +76,17 @@ pub(crate) mod timers;
 pub(crate) fn list<S: AsRef<str>>(things: &[S], lang: Lang) -> String {
     let things: Vec<&str> = things.iter().map(AsRef::as_ref).collect();
     things.join(lang.pick("、", ", "))
+}
+
+/// `12,345`, the same in both languages.
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

@@ -6,12 +6,16 @@ use std::path::Path;
 
 use super::Entry;
 use super::lang::is_chinese;
-use super::{access, account, budget, parked, runs, timers};
+use super::{access, account, budget, cards, dialogs, help, outage, parked, runs, timers};
 
 const AREAS: &[(&str, &[Entry])] = &[
     ("access", access::ENTRIES),
     ("account", account::ENTRIES),
     ("budget", budget::ENTRIES),
+    ("cards", cards::ENTRIES),
+    ("dialogs", dialogs::ENTRIES),
+    ("help", help::ENTRIES),
+    ("outage", outage::ENTRIES),
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),
     ("timers", timers::ENTRIES),
