@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 
 use super::*;
+use crate::words::Lang;
 use crate::access::Terms;
 use crate::message::{Mention, StaffId};
 

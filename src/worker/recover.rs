@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::decision::{self, Verdict};
 use super::dispatch::{Dispatch, say};
+use super::phrases;
 use crate::inbox;
 use crate::inbox::Cut;
 use crate::inbox::Fate;
