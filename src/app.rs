@@ -34,6 +34,7 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
+use crate::language::Languages;
 use crate::outage;
 use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
@@ -193,9 +194,11 @@ impl App {
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
+        let languages = Languages::open(config.language, store.clone()).await?;
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
+            .with_languages(languages.clone())
             .with_ledger(ledger.clone())
             .card_settings(card_settings(&config));
         let stops = outbox.clone();
@@ -209,6 +212,7 @@ impl App {
             .with_network(Network::granting(config.scripts.private_hosts.clone()))
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
+            .with_languages(languages.clone())
             .with_names(names(&inbox))
             .with_client(client.clone());
         let processes = host.processes().clone();
@@ -230,6 +234,7 @@ impl App {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access,
+            languages,
             library: library.clone(),
             limits,
             running: Running::default(),
@@ -372,6 +377,7 @@ impl App {
                 store: self.dispatch.store.clone(),
                 outbox: self.outbox.clone(),
                 owner: self.dispatch.access.owner_cell().clone(),
+                languages: self.dispatch.languages.clone(),
                 settings: self.config.connection.clone(),
             };
             downstream.spawn(watch.run(stages.aside.clone()));
@@ -390,20 +396,30 @@ impl App {
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
         let (outbox, reports) = (self.outbox.clone(), self.library.reports());
         let runs = self.lua.engine().background();
+        let languages = self.dispatch.languages.clone();
+        downstream.spawn(languages.clone().run(stages.aside.clone()));
         downstream.spawn(tell_owner_of_runs(
             Arc::clone(&access),
+            languages.clone(),
             outbox.clone(),
             runs,
             stages.aside.clone(),
         ));
         downstream.spawn(tell_owner_of_budgets(
             Arc::clone(&access),
+            languages.clone(),
             self.dispatch.store.clone(),
             outbox.clone(),
             self.ledger.clone(),
             stages.aside.clone(),
         ));
-        downstream.spawn(tell_owner(Arc::clone(&access), outbox, reports, stages.aside.clone()));
+        downstream.spawn(tell_owner(
+            Arc::clone(&access),
+            languages,
+            outbox,
+            reports,
+            stages.aside.clone(),
+        ));
         let mut watching = JoinSet::new();
         watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();

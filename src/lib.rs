@@ -24,6 +24,7 @@ pub mod config;
 pub mod console;
 pub mod dingtalk;
 pub mod inbox;
+pub mod language;
 pub mod message;
 pub mod outage;
 pub mod outbox;

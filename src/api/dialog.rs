@@ -168,7 +168,7 @@ impl Asking {
         let Some(message) = message else {
             return Err(misuse("no message started this run, so there is nobody to ask"));
         };
-        let (lane, lang) = (message.lane(), Lang::of(&message.text).unwrap_or_default());
+        let (lane, lang) = (message.lane(), call.run.lang());
         let timeout = timeout.unwrap_or(TIMEOUT);
         if timeout > LONGEST {
             return Err(misuse("option `timeout`: 24h are the most"));

@@ -70,9 +70,11 @@ use crate::access::Permit;
 use crate::access::Terms;
 use crate::clock::Clock;
 use crate::dingtalk::Client;
+use crate::language::Languages;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
+use crate::words::Lang;
 
 use fs::roots::Roots;
 use http::Network;
@@ -146,6 +148,7 @@ struct Inner {
     roots: Roots,
     http: http::Caller,
     access: Option<Arc<Access>>,
+    languages: Languages,
     /// `None`: scripts are only checked.
     secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
@@ -176,6 +179,7 @@ impl Host {
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
                 access: None,
+                languages: Languages::default(),
                 secrets: None,
                 client: None,
                 dialogs: Dialogs::default(),
@@ -232,6 +236,19 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.access = Some(access);
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, where `languages` says in which language people are spoken to.
+    #[must_use]
+    pub fn with_languages(&self, languages: Languages) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.languages = languages;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The language of what no message started: the owner's.
+    pub(crate) fn own_lang(&self) -> Lang {
+        self.inner.languages.of(self.owner().as_ref())
     }
 
     /// The same host with the secrets that its scripts may use. From now on nothing shows them.

@@ -121,6 +121,7 @@ pub struct Run {
     limits: Limits,
     cancel: CancellationToken,
     stopped: OnceLock<Stop>,
+    lang: OnceLock<Lang>,
     over: CancellationToken,
     started: Stopwatch,
     cpu_us: AtomicU64,
@@ -181,6 +182,7 @@ impl Run {
             limits,
             cancel,
             stopped: OnceLock::new(),
+            lang: OnceLock::new(),
             over: CancellationToken::new(),
             started: clock.start(),
             cpu_us: AtomicU64::new(0),
@@ -250,9 +252,14 @@ impl Run {
         self.stopped.get().copied()
     }
 
-    /// The language of the message that started it.
+    /// Says in which language its person is spoken to; once, before it starts.
+    pub fn speak(&self, lang: Lang) {
+        let _ = self.lang.set(lang);
+    }
+
+    /// The language in which its person is spoken to.
     pub fn lang(&self) -> Lang {
-        self.message().and_then(|message| Lang::of(&message.text)).unwrap_or_default()
+        self.lang.get().copied().unwrap_or_default()
     }
 
     /// Cancelled once the run has ended, however it ended: processes and watchers that outlive a future listen here.

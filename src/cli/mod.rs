@@ -12,6 +12,8 @@ mod dev;
 mod editor;
 mod explain;
 mod host;
+#[expect(dead_code, reason = "for commands that talk in both languages")]
+mod lang;
 mod lock;
 mod logs;
 mod news;

@@ -11,7 +11,7 @@ use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Attach, Config, Mode, Tls};
+use super::{Attach, Config, Language, Mode, Tls};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
@@ -41,6 +41,9 @@ impl<'a> Check<'a> {
     /// The settings (worthless if there are problems), warnings, problems, and whether something `need`ed is missing.
     pub(super) fn run(mut self, need: Need) -> (Config, Vec<Problem>, Vec<Problem>, bool) {
         let mut config = Config::new("", "");
+        if let Some(language) = self.choice("language").as_deref().and_then(Language::from_word) {
+            config.language = language;
+        }
         self.dingtalk(&mut config, need);
         self.cards(&mut config);
         self.http(&mut config, need);

@@ -67,6 +67,13 @@ pub(crate) struct Key {
 /// In the order of the reference.
 pub(crate) const KEYS: &[Key] = &[
     Key {
+        path: "language",
+        kind: Kind::Choice(&["auto", "zh", "en"]),
+        default: "\"auto\"",
+        doc: "The language of what moonbell itself says, to everybody who chose none (`language zh` in a chat). `auto`: the \
+              one that a person writes in. See docs/languages.md.",
+    },
+    Key {
         path: "dingtalk.client_id",
         kind: Kind::Text,
         default: "\"\"",
@@ -114,7 +121,9 @@ pub(crate) const KEYS: &[Key] = &[
         path: "cards.calls_per_second",
         kind: Kind::Number,
         default: "20",
-        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for               each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs               share the app.",
+        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's \
+              standard limit is 20 for each app. Frames use three quarters at most; the rest is for the ends of cards. Less \
+              where other programs share the app.",
     },
     Key {
         path: "cards.attach",
@@ -410,7 +419,7 @@ pub(crate) fn suggest(table: &str, wrong: &str) -> String {
     }
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if table.is_empty() {
-        format!("the tables are {listed}")
+        format!("it takes {listed}")
     } else {
         format!("[{table}] takes {listed}")
     }
@@ -432,7 +441,11 @@ pub fn reference() -> String {
     for key in KEYS {
         if table != Some(key.table()) {
             table = Some(key.table());
-            let _ = write!(page, "\n## `[{}]`\n\n", key.table());
+            let title = match key.table() {
+                "" => "Above all tables".to_owned(),
+                table => format!("`[{table}]`"),
+            };
+            let _ = write!(page, "\n## {title}\n\n");
             page.push_str("| key | default | environment | meaning |\n|---|---|---|---|\n");
         }
         let (name, variable) = match key.kind {
@@ -490,12 +503,25 @@ mod tests {
     fn a_misspelt_name_finds_the_nearest_and_a_misplaced_one_its_table() {
         assert_eq!(suggest("dingtalk", "cliend_id"), "did you mean `client_id`?");
         assert_eq!(suggest("", "dingtlak"), "did you mean `dingtalk`?");
+        assert_eq!(suggest("", "langauge"), "did you mean `language`?");
         assert_eq!(suggest("", "owner"), "did you mean `owner`, in the table [access]?");
         assert_eq!(suggest("console", "colour"), "[console] takes `listen`");
         assert_eq!(
             suggest_variable("MOONBELL_DINGTALK_CLIENTID"),
             "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_key_is_one_line() {
+        for key in KEYS {
+            assert!(
+                !key.doc.contains("  ") && !key.doc.contains('\n'),
+                "{}: {:?}",
+                key.path,
+                key.doc
+            );
+        }
     }
 
     #[test]

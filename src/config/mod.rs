@@ -30,6 +30,7 @@ pub use problem::{Place, Problem, Problems};
 /// All settings of one host, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub language: Language,
     pub dingtalk: DingTalk,
     pub cards: Cards,
     pub http: Http,
@@ -55,6 +56,7 @@ impl Config {
         let base = |text: &str| Url::parse(text).expect("a constant");
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
+            language: Language::Auto,
             dingtalk: DingTalk {
                 client_id: String::new(),
                 client_secret: Secret::new(""),
@@ -92,6 +94,31 @@ impl Config {
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
+    }
+}
+
+/// The language in which somebody wishes to be spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// The one they write in.
+    #[default]
+    Auto,
+    Zh,
+    En,
+}
+
+impl Language {
+    /// As it is written in the file and kept in the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Zh => "zh",
+            Self::En => "en",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Zh, Self::En].into_iter().find(|language| language.word() == word)
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::config::Owner;
+use crate::language::Languages;
 use crate::outbox::Outbox;
 use crate::store::Error;
 use crate::store::Store;
@@ -38,6 +39,7 @@ pub struct Watch {
     pub outbox: Outbox,
     /// Who is told; nobody: it is noted all the same.
     pub owner: Owner,
+    pub languages: Languages,
     pub settings: config::Connection,
 }
 
@@ -158,7 +160,8 @@ impl Watch {
 
     /// Tells the owner of everything that was not told yet, in one message.
     async fn tell(&self) -> Result<(), Error> {
-        let notice = self.store.read(notice::write).await?;
+        let lang = self.languages.of(self.owner.get().as_ref());
+        let notice = self.store.read(move |c| notice::write(c, lang)).await?;
         let Some((text, last)) = notice else { return Ok(()) };
         let posts: Vec<_> =
             self.owner.get().iter().map(|owner| notice::to_owner(owner, text.clone())).collect();
@@ -176,7 +179,7 @@ impl Watch {
 
     async fn say(&self, text: impl FnOnce(Lang) -> String) -> Result<(), Error> {
         let Some(owner) = &self.owner.get() else { return Ok(()) };
-        let lang = self.store.read(notice::lang).await?;
+        let lang = self.languages.of(Some(owner));
         self.outbox.post("connection", vec![notice::to_owner(owner, text(lang))]).await
     }
 

@@ -1,4 +1,4 @@
-//! What the owner reads after an outage, in the language in which people last wrote.
+//! What the owner reads after an outage, in their language.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ const QUOTED_CHARS: usize = 40;
 const DETAIL_CHARS: usize = 160;
 
 /// The notice for everything that was not told yet, and the id of the newest outage in it.
-pub(super) fn write(c: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
+pub(super) fn write(c: &Connection, lang: Lang) -> rusqlite::Result<Option<(String, i64)>> {
     let untold = table::untold(c)?;
     let (Some((_, first)), Some((last, _))) = (untold.first(), untold.last()) else {
         return Ok(None);
@@ -54,16 +54,7 @@ pub(super) fn write(c: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
             })
         })
         .collect();
-    Ok(Some((text(&outages, &late, lang(c)?), *last)))
-}
-
-/// The language of the last message that came: with one owner and a few people, mostly theirs too.
-pub(super) fn lang(c: &Connection) -> rusqlite::Result<Lang> {
-    let last = inbox::last(c)?.and_then(|past| match past.inbound {
-        Some(Inbound::Message(message)) => Lang::of(&message.text),
-        _ => None,
-    });
-    Ok(last.unwrap_or_default())
+    Ok(Some((text(&outages, &late, lang), *last)))
 }
 
 /// DingTalk will not let messages come in, for a reason that somebody has to mend.

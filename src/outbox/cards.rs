@@ -155,7 +155,7 @@ impl Sender {
             let Some(wire) = self.wire(card.id()) else { return };
             self.cards.bucket.take(Call::Frame).await;
             let text = card.frame(limit).text;
-            match client.create_and_deliver(&wire, card.to(), &text).await {
+            match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
                 Ok(()) => break,
                 // A repeated creation of a card that did get through the first time.
                 Err(error) if error.code == "param.cardAlreadyExist" => break,

@@ -42,6 +42,7 @@ use crate::budget::Ledger;
 use crate::config::Owner;
 use crate::config::redact;
 use crate::dingtalk::text;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
@@ -74,6 +75,7 @@ pub struct Outbox {
     spool: Option<spool::Spool>,
     timing: Timing,
     owner: Owner,
+    languages: Languages,
     ledger: Ledger,
     shared: Arc<Shared>,
 }
@@ -170,6 +172,7 @@ impl Outbox {
             spool: None,
             timing: Timing::default(),
             owner: Owner::default(),
+            languages: Languages::default(),
             ledger: Ledger::default(),
             shared: Arc::default(),
         };
@@ -184,6 +187,12 @@ impl Outbox {
     #[must_use]
     pub fn with_owner(self, owner: Owner) -> Self {
         Self { owner, ..self }
+    }
+
+    /// Says in which language people are told.
+    #[must_use]
+    pub fn with_languages(self, languages: Languages) -> Self {
+        Self { languages, ..self }
     }
 
     /// Keeps to what `ledger` allows.

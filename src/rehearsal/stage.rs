@@ -29,6 +29,7 @@ use crate::config;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Past;
+use crate::language::Languages;
 use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
@@ -315,6 +316,7 @@ impl Stage {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access: Arc::clone(&access),
+            languages: Languages::default(),
             library: library.clone(),
             limits,
             running: Running::default(),

@@ -23,7 +23,7 @@ mod words;
 mod tests;
 
 pub use arguments::Args;
-pub use control::{Control, Parked, is_control};
+pub use control::{Control, Parked, Speak, is_control};
 pub use declaration::{Command, DeclarationError, Opt, Parameter};
 pub use help::Help;
 

@@ -6,9 +6,9 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 
 use super::*;
-use crate::words::Lang;
 use crate::access::Terms;
 use crate::message::{Mention, StaffId};
+use crate::words::Lang;
 
 type Choice<'r> = super::Choice<'r, u32>;
 

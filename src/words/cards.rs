@@ -4,6 +4,16 @@ use super::Lang;
 use super::thousands;
 
 words! {
+    /// In the list of chats, while a card is written.
+    working {
+        zh: "处理中…",
+        en: "Working…",
+    }
+    /// In the notification of a card.
+    answering {
+        zh: "机器人正在回复",
+        en: "The bot is answering",
+    }
     line_above {
         zh: "… 上面还有 1 行",
         en: "… 1 line above",

@@ -67,9 +67,11 @@ pub(crate) mod budget;
 pub(crate) mod cards;
 pub(crate) mod dialogs;
 pub(crate) mod help;
+pub(crate) mod language;
 pub(crate) mod outage;
 pub(crate) mod parked;
 pub(crate) mod runs;
+pub(crate) mod scripts;
 pub(crate) mod timers;
 
 /// Several things in a row: `a、b` or `a, b`.

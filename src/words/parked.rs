@@ -3,6 +3,26 @@
 use super::Lang;
 
 words! {
+    /// To the person whose answer was parked.
+    not_sent(row: i64) {
+        zh: "⚠️ 有一条回复未能送达（#{row}），主人可以看到原因。",
+        en: "⚠️ An answer could not be sent (#{row}); the owner can see why.",
+    }
+    /// To the owner, of the same.
+    parked(row: i64, why: &str) {
+        zh: "⚠️ 一条回复未能送达，已搁置（#{row}）：{why}\n发送 parked 查看，parked retry all 重试",
+        en: "⚠️ An answer could not be sent and is parked (#{row}): {why}\nSend parked to see them, parked retry all to try again",
+    }
+    /// To the owner: DingTalk refuses something, whether or not a reply is lost by it.
+    refused(why: &str) {
+        zh: "⚠️ 钉钉拒绝了：{why}",
+        en: "⚠️ DingTalk refuses this: {why}",
+    }
+    /// What to do, behind why.
+    hint(hint: &str) {
+        zh: "\n提示：{hint}",
+        en: "\nhint: {hint}",
+    }
     /// The owner asks for replies that could not be sent, and there are none, or not that one.
     nothing {
         zh: "没有被搁置的回复。",

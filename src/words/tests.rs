@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::Entry;
 use super::lang::is_chinese;
-use super::{access, account, budget, cards, dialogs, help, outage, parked, runs, timers};
+use super::{
+    access, account, budget, cards, dialogs, help, language, outage, parked, runs, scripts, timers,
+};
 
 const AREAS: &[(&str, &[Entry])] = &[
     ("access", access::ENTRIES),
@@ -15,9 +17,11 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("cards", cards::ENTRIES),
     ("dialogs", dialogs::ENTRIES),
     ("help", help::ENTRIES),
+    ("language", language::ENTRIES),
     ("outage", outage::ENTRIES),
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),
+    ("scripts", scripts::ENTRIES),
     ("timers", timers::ENTRIES),
 ];
 

@@ -69,7 +69,7 @@ impl Dispatch {
 
     /// A message that came too late to be acted on.
     pub(super) async fn late(&self, row: &Row, message: &Message) -> Outcome {
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = self.languages.hear(&message.sender, &message.text);
         let chat = Some(&message.chat);
         let actor = self.access.actor(&message.sender, chat, Door::Message);
         let speak = Action::Speak { run: &row.run };

@@ -84,6 +84,7 @@ impl Dispatch {
             Control::Log(id) => self.log(id.as_deref(), actor, lang).await,
             Control::Again(id) => self.again(id.as_deref(), message, actor, lang).await,
             Control::Schedules | Control::Trigger(_) => return self.timers(control, lang).await,
+            Control::Language(asked) => return self.language(*asked, message, lang).await,
             Control::Usage => return self.usage(actor, lang).await,
             Control::Parked(order) => return self.parked(order, message, lang).await,
             Control::Help(_) => Ok(self.library.snapshot().routes().help(None, lang, |handler| {

@@ -29,6 +29,7 @@ use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
@@ -84,6 +85,7 @@ pub struct Dispatch {
     pub inbox: Inbox,
     pub outbox: Outbox,
     pub access: Arc<Access>,
+    pub languages: Languages,
     pub library: Library,
     pub limits: crate::api::Limits,
     pub running: Running,
@@ -199,7 +201,7 @@ impl Dispatch {
     }
 
     async fn tell_crowded(self, message: Message, waiting: usize) {
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = self.languages.hear(&message.sender, &message.text);
         let post = say(&message, words::runs::many_wait(waiting, lang));
         if let Err(error) = self.outbox.post("queue", vec![post]).await {
             tracing::warn!(%error, "somebody could not be told how many of their messages wait");
@@ -263,7 +265,7 @@ impl Dispatch {
     }
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = self.languages.hear(&message.sender, &message.text);
         // What the host itself says is counted for whoever wrote.
         self.outbox.ledger().begins(&row.run, "", message.sender.key());
         // One moment of the scripts: routes and the functions they lead to belong together.
@@ -419,6 +421,7 @@ impl Dispatch {
                 return Some(Outcome::saying(message, text).by(handler).denied(&why));
             }
         };
+        run.speak(lang);
         run.set_attempt(row.attempt);
         let mut served = Served {
             script: Some(Arc::clone(edition.script())),

@@ -64,7 +64,7 @@ fn list(parked: &[Unsent], private: bool, lang: Lang) -> String {
         lines.push(words::parked::more(parked.len() - LISTED, lang));
     }
     if let Some(hint) = parked.last().and_then(|one| one.hint.as_deref()) {
-        lines.push(format!("hint: {hint}"));
+        lines.push(words::parked::hint(hint, lang).trim_start().to_owned());
     }
     lines.push(words::parked::help(lang).to_owned());
     lines.join("\n")

@@ -48,7 +48,8 @@ impl Dispatch {
             if fate == Fate::Interrupted
                 && let Inbound::Message(message) = &cut.row.inbound
             {
-                let told = tell(c, &cut.row, message)?;
+                let lang = this.languages.of_text(&message.sender, &message.text);
+                let told = tell(c, &cut.row, message, lang)?;
                 posted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(told);
             }
             Ok(fate)
@@ -104,8 +105,12 @@ impl Dispatch {
 }
 
 /// Tells the sender of a message that was cut short, in the transaction that marks it.
-fn tell(c: &Connection, row: &Row, message: &Message) -> rusqlite::Result<outbox::Posted> {
-    let lang = Lang::of(&message.text).unwrap_or_default();
+fn tell(
+    c: &Connection,
+    row: &Row,
+    message: &Message,
+    lang: Lang,
+) -> rusqlite::Result<outbox::Posted> {
     let text = words::runs::interrupted(&row.run, &phrases::quoted(&message.text), lang);
     outbox::insert(c, &row.run, &[say(message, text)])
 }

@@ -51,6 +51,7 @@ pub(super) fn word_of(control: &Control) -> &'static str {
         Control::Trigger(_) => "trigger",
         Control::Parked(_) => "parked",
         Control::Usage => "usage",
+        Control::Language(_) => "language",
         Control::Lock => "lock",
         Control::Unlock => "unlock",
         Control::Allow { .. } => "allow",

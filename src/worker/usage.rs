@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::access::Actor;
 use crate::budget;
 use crate::budget::Ledger;
+use crate::language::Languages;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::store::Store;
@@ -41,6 +42,7 @@ impl Dispatch {
 /// Tells the owner of budgets that run low, each thing once, also over restarts. Runs until `stop`.
 pub async fn tell_owner_of_budgets(
     access: Arc<Access>,
+    languages: Languages,
     store: Store,
     outbox: Outbox,
     ledger: Ledger,
@@ -52,7 +54,6 @@ pub async fn tell_owner_of_budgets(
             () = stop.cancelled() => return,
             warning = ledger.warning() => warning,
         };
-        let text = budget::warning(&warning);
         tracing::warn!(
             month = %warning.month,
             budget = warning.budget.as_str(),
@@ -61,6 +62,7 @@ pub async fn tell_owner_of_budgets(
             "a monthly budget of DingTalk runs low"
         );
         let owner = access.owner();
+        let text = budget::warning(&warning, languages.of(owner.as_ref()));
         let posts: Vec<_> = owner.iter().map(|owner| to_owner(owner, text.clone())).collect();
         let told = warning.clone();
         let (ledger, sent) = (ledger.clone(), outbox.clone());
