@@ -26,15 +26,7 @@ pub(super) fn stopped(why: Stop, run: &str, lang: Lang) -> String {
 
 /// Of a run that hit a limit.
 pub(super) fn limited(limit: Limit, lang: Lang) -> String {
-    let limit = match limit {
-        Limit::Wall(most) => cards::wall(&format!("{most:?}"), lang),
-        Limit::Cpu(most) => cards::cpu(&format!("{most:?}"), lang),
-        Limit::Memory(most) => cards::memory(most >> 20, lang),
-        Limit::Output(most) => cards::output(most >> 10, lang),
-        Limit::Replies(most) => cards::replies(most, lang),
-        Limit::Panic => cards::panicked(lang).to_owned(),
-    };
-    cards::limited(&limit, lang)
+    cards::limited(&limit.text(lang), lang)
 }
 
 /// Of a run that failed. Only the owner sees why; the others learn the number to ask about.

@@ -27,6 +27,7 @@ use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::words::Lang;
+use crate::words::cards;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,20 +68,23 @@ pub enum Limit {
     Panic,
 }
 
+impl Limit {
+    /// Which one it is, said to a person.
+    pub fn text(self, lang: Lang) -> String {
+        match self {
+            Self::Wall(most) => cards::wall(&format!("{most:?}"), lang),
+            Self::Cpu(most) => cards::cpu(&format!("{most:?}"), lang),
+            Self::Memory(most) => cards::memory(most >> 20, lang),
+            Self::Output(most) => cards::output(most >> 10, lang),
+            Self::Replies(most) => cards::replies(most, lang),
+            Self::Panic => cards::panicked(lang).to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wall(limit) => write!(f, "the time limit of {limit:?} was reached"),
-            Self::Cpu(limit) => write!(f, "the CPU limit of {limit:?} was reached"),
-            Self::Memory(limit) => write!(f, "the memory limit of {} MiB was reached", limit >> 20),
-            Self::Output(limit) => write!(f, "the output limit of {} KiB was reached", limit >> 10),
-            Self::Replies(limit) => {
-                write!(f, "the limit of {limit} replies in one run was reached")
-            }
-            Self::Panic => {
-                f.write_str("a host function failed inside moonbell; please report it with the log")
-            }
-        }
+        f.write_str(&self.text(Lang::En))
     }
 }
 

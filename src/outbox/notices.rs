@@ -85,7 +85,7 @@ impl Outbox {
     async fn tell_owner(&self, error: &ApiError, sentence: impl Fn(&str, Lang) -> String) {
         let Some(owner) = &self.owner.get() else { return };
         let lang = self.languages.of(Some(owner));
-        let hint = error.hint().map(|hint| says::hint(&hint, lang)).unwrap_or_default();
+        let hint = error.hint_in(lang).map(|hint| says::hint(&hint, lang)).unwrap_or_default();
         let text = sentence(&format!("{error}{hint}"), lang);
         let met = self.shared.owner_at.lock().expect("nobody panics holding this").clone();
         let alive = |to: &Address| {

@@ -9,13 +9,14 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// Guesses from what somebody wrote: Chinese characters mean Chinese, whichever way they are written in. `None`: it
-    /// holds no letters.
+    /// Guesses from what somebody wrote: Chinese characters mean Chinese, whichever way they are written in. Names of
+    /// people who are mentioned mean nothing. `None`: it holds no letters.
     pub fn of(text: &str) -> Option<Self> {
-        if text.chars().any(is_chinese) {
+        let own = || text.split_whitespace().filter(|word| !word.starts_with(['@', '＠']));
+        if own().any(|word| word.chars().any(is_chinese)) {
             Some(Self::Zh)
         } else {
-            text.chars().any(|c| c.is_ascii_alphabetic()).then_some(Self::En)
+            own().any(|word| word.chars().any(|c| c.is_ascii_alphabetic())).then_some(Self::En)
         }
     }
 
@@ -57,7 +58,9 @@ mod tests {
             ("deploy prod", Some(Lang::En)),
             ("部署 prod", Some(Lang::Zh)),
             ("請幫我部署", Some(Lang::Zh)),
-            ("用量", Some(Lang::Zh)),
+            ("allow @王小明 guest", Some(Lang::En)),
+            ("@Bob 部署", Some(Lang::Zh)),
+            ("@王小明 42", None),
             ("42", None),
             ("👍 1️⃣", None),
             ("", None),

@@ -66,6 +66,7 @@ pub(crate) mod account;
 pub(crate) mod budget;
 pub(crate) mod cards;
 pub(crate) mod dialogs;
+pub(crate) mod dingtalk;
 pub(crate) mod help;
 pub(crate) mod language;
 pub(crate) mod outage;

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::Entry;
 use super::lang::is_chinese;
 use super::{
-    access, account, budget, cards, dialogs, help, language, outage, parked, runs, scripts, timers,
+    access, account, budget, cards, dialogs, dingtalk, help, language, outage, parked, runs,
+    scripts, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -16,6 +17,7 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("budget", budget::ENTRIES),
     ("cards", cards::ENTRIES),
     ("dialogs", dialogs::ENTRIES),
+    ("dingtalk", dingtalk::ENTRIES),
     ("help", help::ENTRIES),
     ("language", language::ENTRIES),
     ("outage", outage::ENTRIES),

@@ -503,7 +503,7 @@ impl Dispatch {
                     "a handler failed: {}",
                     failed.full
                 );
-                let limit = failed.limit.as_ref().map(ToString::to_string);
+                let limit = failed.limit.map(|limit| limit.text(lang));
                 let why =
                     if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
                 posts.push(gate::say_where(&run, message, phrases::failed(&row.run, why, lang)));

@@ -23,6 +23,7 @@ mod browser;
 mod check;
 mod cli;
 mod config;
+mod docs;
 mod engine;
 mod home;
 mod host;
