@@ -122,18 +122,21 @@ impl Languages {
         self.about(Some(person)).chosen
     }
 
+    /// In memory alone, `person` chose `language`.
+    pub fn suppose(&self, person: &StaffId, language: Language) {
+        self.people().known.entry(person.clone()).or_default().chosen = Some(language);
+    }
+
     /// Notes what `person` chooses; from now on it holds.
     ///
     /// # Errors
     /// When the journal cannot be written: then nothing has changed.
     pub async fn choose(&self, person: &StaffId, language: Language) -> Result<(), Error> {
-        let mut known = self.about(Some(person));
-        known.chosen = Some(language);
         if let Some(store) = &self.store {
             let id = person.clone();
-            store.write(move |c| put(c, &id, known)).await?;
+            store.write(move |c| put_chosen(c, &id, language)).await?;
         }
-        self.people().known.entry(person.clone()).or_default().chosen = Some(language);
+        self.suppose(person, language);
         Ok(())
     }
 
@@ -154,16 +157,17 @@ impl Languages {
 
     async fn write(&self) {
         let Some(store) = &self.store else { return };
-        let unwritten: Vec<(StaffId, Known)> = {
+        let unwritten: Vec<(StaffId, Lang)> = {
             let mut people = self.people();
             let ids = std::mem::take(&mut people.unwritten);
-            ids.into_iter().filter_map(|id| Some((id.clone(), *people.known.get(&id)?))).collect()
+            let wrote = |id: &StaffId| people.known.get(id).and_then(|known| known.wrote);
+            ids.into_iter().filter_map(|id| Some((id.clone(), wrote(&id)?))).collect()
         };
         if unwritten.is_empty() {
             return;
         }
-        let written =
-            store.write(move |c| unwritten.iter().try_for_each(|(id, known)| put(c, id, *known)));
+        let written = store
+            .write(move |c| unwritten.iter().try_for_each(|(id, lang)| put_wrote(c, id, *lang)));
         if let Err(error) = written.await {
             // They write again, or are answered in the language of the settings after the next start.
             tracing::debug!(%error, "in which language people write cannot be noted");
@@ -204,16 +208,23 @@ pub fn read(c: &Connection) -> rusqlite::Result<Read> {
     Ok(Read(known))
 }
 
-fn put(c: &Connection, person: &StaffId, known: Known) -> rusqlite::Result<()> {
+// Each writes its own column alone: neither undoes what the other one does at the same moment.
+
+fn put_chosen(c: &Connection, person: &StaffId, language: Language) -> rusqlite::Result<()> {
     c.prepare_cached(
-        "INSERT INTO languages (staff_id, chosen, wrote) VALUES (?1, ?2, ?3)
-         ON CONFLICT (staff_id) DO UPDATE SET chosen = excluded.chosen, wrote = excluded.wrote",
+        "INSERT INTO languages (staff_id, chosen) VALUES (?1, ?2)
+         ON CONFLICT (staff_id) DO UPDATE SET chosen = excluded.chosen",
     )?
-    .execute(params![
-        person.as_str(),
-        known.chosen.map(Language::word),
-        known.wrote.map(Lang::code)
-    ])?;
+    .execute(params![person.as_str(), language.word()])?;
+    Ok(())
+}
+
+fn put_wrote(c: &Connection, person: &StaffId, lang: Lang) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "INSERT INTO languages (staff_id, wrote) VALUES (?1, ?2)
+         ON CONFLICT (staff_id) DO UPDATE SET wrote = excluded.wrote",
+    )?
+    .execute(params![person.as_str(), lang.code()])?;
     Ok(())
 }
 

@@ -103,6 +103,7 @@ impl WeakStage {
 struct Inner {
     setting: Setting,
     clock: Clock,
+    languages: Languages,
     idle: Idle,
     folder: tempfile::TempDir,
     play: Mutex<Play>,
@@ -192,6 +193,7 @@ impl Stage {
         Ok(Self(Arc::new(Inner {
             setting,
             clock: Clock::standing(monday),
+            languages: Languages::default(),
             idle,
             folder,
             play: Mutex::default(),
@@ -219,6 +221,10 @@ impl Stage {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(super) fn languages(&self) -> &Languages {
+        &self.0.languages
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -283,6 +289,7 @@ impl Stage {
             .with_journal(outbox.clone(), Kv::new(store.clone()).on_clock(clock.clone()))
             .with_roots(roots)
             .with_access(Arc::clone(&access))
+            .with_languages(inner.languages.clone())
             .with_world(clock.clone(), world);
         // A replay knows none: there each is a secret of nothing.
         let host = match inner.setting.unknown {
@@ -316,7 +323,7 @@ impl Stage {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access: Arc::clone(&access),
-            languages: Languages::default(),
+            languages: inner.languages.clone(),
             library: library.clone(),
             limits,
             running: Running::default(),

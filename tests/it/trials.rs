@@ -736,3 +736,29 @@ fn the_tests_of_the_examples_pass() {
         assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
     }
 }
+
+#[test]
+fn a_person_of_a_test_is_answered_in_their_language() {
+    let folder = Folder::new(&[
+        ("tongue.luau", r#"bot.command("tongue", function(ctx) ctx:reply(ctx.user.lang) end)"#),
+        (
+            "tongue.test.luau",
+            r#"
+test("as they write", function(t)
+    local ann = t:user("ann")
+    ann:says("tongue") t:expect_reply("en")
+    ann:says("语言") t:expect_reply({ contains = "语言 中文" })
+    ann:says("42") t:expect_reply({ contains = "没有命令" })
+end)
+test("as they chose", function(t)
+    t:user("ann", { lang = "zh" }):says("tongue") t:expect_reply("zh")
+end)
+test("there are two", function(t)
+    local ok, err = pcall(function() t:user("ann", { lang = "fr" }) end)
+    assert(not ok and tostring(err):find('expected "zh", "en" or "auto", got "fr"', 1, true), tostring(err))
+end)
+"#,
+        ),
+    ]);
+    folder.passes(3);
+}
