@@ -511,7 +511,7 @@ impl Dispatch {
             }
         };
         if run.answers_privately() && run.has_said_anything() {
-            posts.push(say(message, words::access::sent_privately(lang)));
+            posts.push(say(message, words::access::sent_privately(lang).to_owned()));
         }
         permit.ended(gate::how(state));
         listed.ended(state == State::Done);
