@@ -195,6 +195,9 @@ impl App {
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
         let languages = Languages::open(config.language, store.clone()).await?;
+        for message in store.read(books::last_heard).await? {
+            languages.hear(&message.sender, &message.text);
+        }
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use moonbell::config::{Config, Language};
 
+use super::process::HostProcess;
 use super::stage::{ALICE, BOB, OWNER, STRANGER, Setup, TestHost};
 
 /// `person` says `text`; what the bot says to it begins so.
@@ -35,6 +36,20 @@ async fn a_message_without_letters_is_answered_in_the_language_of_the_one_before
     answered(&host, ALICE, "hello", "There is no command `hello`").await;
     answered(&host, ALICE, "12345", "There is no command `12345`").await;
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_died_knows_the_language_of_the_last_message_all_the_same() {
+    let host = Setup::new().spawn().await;
+    host.say(ALICE, "你好");
+    host.until("answered", |seen| seen.to(ALICE).len() == 1).await;
+    let host = HostProcess::spawn(host.kill().await).await;
+    host.say(ALICE, "12345");
+    host.until("in the same language", |seen| {
+        seen.to(ALICE).last().is_some_and(|text| text.starts_with("没有命令 `12345`"))
+    })
+    .await;
+    host.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
