@@ -51,6 +51,7 @@ macro_rules! words {
     };
     (@function [$(#[$doc:meta])*] $key:ident [$($arg:ident: $type:ty),+] $zh:literal $en:literal) => {
         $(#[$doc])*
+        #[allow(clippy::too_many_arguments, reason = "a sentence has as many as it has")]
         pub(crate) fn $key($($arg: $type,)+ lang: $crate::words::Lang) -> String {
             match lang {
                 $crate::words::Lang::Zh => format!($zh),

@@ -118,7 +118,7 @@ words! {
 pub(crate) fn ago(span_minutes: i64, lang: Lang) -> String {
     match span_minutes {
         ..120 => minutes(span_minutes, lang),
-        ..2_880 => hours(span_minutes / 60, lang),
+        120..2_880 => hours(span_minutes / 60, lang),
         _ => days(span_minutes / 1_440, lang),
     }
 }
