@@ -1,6 +1,6 @@
 //! What stands last in a card whose run did not come to its own end.
 
-use crate::api::run::Limit;
+use crate::api::limit::Limit;
 use crate::words::Lang;
 use crate::words::cards;
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
+use crate::api::limit::Limit;
 use crate::api::notes::{Noted, Notes};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
@@ -27,7 +28,6 @@ use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::words::Lang;
-use crate::words::cards;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,38 +53,6 @@ impl Default for Limits {
             processes: 16,
             replies: 200,
         }
-    }
-}
-
-/// Why a run may not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    Wall(Duration),
-    Cpu(Duration),
-    Memory(usize),
-    Output(u64),
-    Replies(usize),
-    /// A host function panicked: a mistake of ours, and the end of this run alone.
-    Panic,
-}
-
-impl Limit {
-    /// Which one it is, said to a person.
-    pub fn text(self, lang: Lang) -> String {
-        match self {
-            Self::Wall(most) => cards::wall(&format!("{most:?}"), lang),
-            Self::Cpu(most) => cards::cpu(&format!("{most:?}"), lang),
-            Self::Memory(most) => cards::memory(most >> 20, lang),
-            Self::Output(most) => cards::output(most >> 10, lang),
-            Self::Replies(most) => cards::replies(most, lang),
-            Self::Panic => cards::panicked(lang).to_owned(),
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(Lang::En))
     }
 }
 

@@ -548,7 +548,7 @@ test("time", function(t) t:set_time("noon") end)
         results.iter().map(|(name, why)| format!("{name}: {}", why.as_deref().unwrap())).collect();
     insta::assert_snapshot!(all.join("\n"), @r##"
     method: `t` has no `expect_repyl`; did you mean `expect_reply`? it has `advance`, `expect_card`, `expect_http`, `expect_no_reply`, `expect_process`, `expect_reply`, `file`, `http`, `process`, `read`, `real`, `secret`, `set_time`, `start`, `user`
-    option: `t:user`: unknown option `rol`; did you mean `role`? it takes `id`, `role`
+    option: `t:user`: unknown option `rol`; did you mean `role`? it takes `id`, `lang`, `role`
     path: `t:file`: expected a path below the home folder, such as "~/notes.txt", or a relative one, got "/etc/x"
     program: `t:process`: unknown option `stdut`; did you mean `stdout`? it takes `code`, `missing`, `signal`, `stderr`, `stdout`, `takes`
     real: `t:real`: call it before anybody says something: the script runs already
