@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -10,7 +11,7 @@ use super::{Global, browser, host, news, starter, talk};
 use crate::app::App;
 use crate::config::{Access, Budget, Config, Mode, Need, Secret};
 use crate::message::StaffId;
-use crate::sim::{CARD_TEMPLATE, Options, Sim};
+use crate::sim::{CARD_TEMPLATE, Options, Registration, Sim};
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -20,7 +21,8 @@ use crate::sim::{CARD_TEMPLATE, Options, Sim};
 #[command(after_help = "Examples:
   moonbell dev                         open the printed address, type `help`
   moonbell dev --scripts ~/handlers    serve another folder
-  moonbell dev --port 0 --open         any free port, opened in your browser")]
+  moonbell dev --port 0 --open         any free port, opened in your browser
+  moonbell dev --sim-only              DingTalk alone: practise `moonbell init`, or try a bot of another kind")]
 pub(super) struct Dev {
     /// Serve the handlers of this folder
     #[arg(long, value_name = "DIR")]
@@ -31,12 +33,18 @@ pub(super) struct Dev {
     /// Open the chat page in your browser
     #[arg(long)]
     open: bool,
+    /// Simulate DingTalk and serve no handlers
+    #[arg(long, conflicts_with = "scripts")]
+    sim_only: bool,
 }
 
 impl Dev {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let loaded = global.load(Need::Settings)?;
         let mut config = loaded.config;
+        if self.sim_only {
+            return self.simulate(config.console.listen.port());
+        }
         if let Some(dir) = &self.scripts {
             config.scripts.dir = starter::named(dir)?;
         }
@@ -75,6 +83,37 @@ impl Dev {
                 ended = app.run(stop) => ended?,
                 () = news => {}
             }
+            sim.stop().await;
+            Ok(())
+        })
+    }
+}
+
+impl Dev {
+    /// DingTalk alone, for a bot that somebody connects to it.
+    fn simulate(&self, port: u16) -> Result<ExitCode> {
+        host::serve(async |stop, _| {
+            let options = Options {
+                port: self.port.unwrap_or(port),
+                registration: Registration {
+                    interval: Duration::from_secs(1),
+                    scanned_after_polls: None,
+                    ..Registration::default()
+                },
+                ..Options::default()
+            };
+            let sim = Sim::start(options).await?;
+            let base = sim.url().to_owned();
+            talk::say("moonbell: a simulated DingTalk on this computer, without a bot\n");
+            talk::address("  chat page      ", &sim.page_url());
+            talk::say(format_args!(
+                "  client id      {}\n  client secret  {}\n  API            {base}\n\n\
+                 Connect a bot, for example: moonbell init --api-base {base} --oapi-base {base}\nCtrl-C stops.\n",
+                sim.client_id(),
+                sim.client_secret(),
+            ));
+            let _page = self.open.then(|| browser::open(&sim.page_url()));
+            stop.cancelled().await;
             sim.stop().await;
             Ok(())
         })

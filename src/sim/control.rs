@@ -38,6 +38,7 @@ use super::FaultOrder;
 use super::OrderError;
 use super::RawFrame;
 use super::Say;
+use super::Scanned;
 use super::Shared;
 use super::Wire;
 use super::server::same_secret;
@@ -51,6 +52,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/upload", post(upload))
         .route("/click", post(click))
         .route("/faults", get(armed).post(faults))
+        .route("/registration", post(registration))
         .route("/raw", post(raw))
         .route("/event", post(event))
         .route("/callback", post(callback))
@@ -119,6 +121,22 @@ async fn faults(
     let mut world = shared.world();
     world.order_faults(&order);
     Json(world.faults.clone())
+}
+
+#[derive(Debug, Deserialize)]
+struct ScanOrder {
+    /// The newest one, where none is named.
+    user_code: Option<String>,
+    #[serde(flatten)]
+    scanned: Scanned,
+}
+
+async fn registration(
+    State(shared): State<Arc<Shared>>,
+    Json(order): Json<ScanOrder>,
+) -> Result<StatusCode, OrderError> {
+    shared.world().scan(order.user_code.as_deref(), order.scanned)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Debug, Deserialize)]

@@ -47,6 +47,10 @@ pub enum OrderError {
     NoSuchMessage { message: String },
     #[error("there is no uploaded file `{file}`; upload it first")]
     NoSuchFile { file: String },
+    #[error(
+        "no such code waits to be scanned: it was never given out, is over, or was decided upon"
+    )]
+    NoSuchCode,
     #[error("there is no card `{card}`")]
     NoSuchCard { card: String },
     #[error(

@@ -30,6 +30,7 @@ mod posts;
 mod registration;
 mod render;
 mod robot;
+mod scan;
 mod server;
 mod socket;
 mod templates;
@@ -69,9 +70,11 @@ pub use self::options::Limits;
 pub use self::options::NewGroup;
 pub use self::options::NewPerson;
 pub use self::options::Options;
+pub use self::options::Registration;
 pub use self::orders::Click;
 pub use self::orders::Clicked;
 pub use self::orders::Say;
+pub use self::registration::Scanned;
 pub use self::socket::RawFrame;
 pub use self::templates::CARD_TEMPLATE;
 pub use self::templates::Family;
@@ -269,6 +272,15 @@ impl Sim {
     /// There is no such card or person.
     pub async fn click(&self, click: &Click) -> Result<Clicked, OrderError> {
         self.shared.click(click).await
+    }
+
+    /// Somebody scans this code of the device flow, or the newest one, and decides.
+    ///
+    /// # Errors
+    ///
+    /// No such code waits.
+    pub fn scan(&self, user_code: Option<&str>, scanned: Scanned) -> Result<(), OrderError> {
+        self.shared.world().scan(user_code, scanned)
     }
 
     /// Misbehaves as ordered.
