@@ -107,8 +107,8 @@ impl Dev {
             talk::say("moonbell: a simulated DingTalk on this computer, without a bot\n");
             talk::address("  chat page      ", &sim.page_url());
             talk::say(format_args!(
-                "  client id      {}\n  client secret  {}\n  API            {base}\n\n\
-                 Connect a bot, for example: moonbell init --api-base {base} --oapi-base {base}\nCtrl-C stops.\n",
+                "  API            {base}\n  client id      {}\n  client secret  {}\n\n\
+                 Connect a bot, for example:\n\n  moonbell init --api-base {base}\n\nCtrl-C stops.\n",
                 sim.client_id(),
                 sim.client_secret(),
             ));

@@ -43,8 +43,8 @@ pub(super) struct Registrations {
 
 #[derive(Debug)]
 struct Code {
-    device_code: String,
-    user_code: String,
+    device: String,
+    user: String,
     expires_ms: i64,
     polls: u32,
     scanned: Option<Scanned>,
@@ -70,8 +70,8 @@ impl World {
                 let id = Uuid::new_v4().simple().to_string().to_uppercase();
                 let user_code = format!("{}-{}-{}", &id[..4], &id[4..8], &id[8..12]);
                 self.registrations.codes.push(Code {
-                    device_code: device_code.clone(),
-                    user_code: user_code.clone(),
+                    device: device_code.clone(),
+                    user: user_code.clone(),
                     expires_ms: now + millis(self.options.registration.lifetime),
                     polls: 0,
                     scanned: None,
@@ -92,8 +92,7 @@ impl World {
                 let device_code = text(&body, "device_code").unwrap_or_default();
                 let scans = self.options.registration.scanned_after_polls;
                 let codes = &mut self.registrations.codes;
-                let Some(code) = codes.iter_mut().find(|code| code.device_code == device_code)
-                else {
+                let Some(code) = codes.iter_mut().find(|code| code.device == device_code) else {
                     return Err(Refusal::legacy(40035, "device_code 无效"));
                 };
                 code.polls += 1;
@@ -133,7 +132,7 @@ impl World {
         let open = self.registrations.codes.iter_mut().rev().find(|code| {
             code.scanned.is_none()
                 && code.expires_ms > now
-                && user_code.is_none_or(|wanted| wanted == code.user_code)
+                && user_code.is_none_or(|wanted| wanted == code.user)
         });
         open.ok_or(OrderError::NoSuchCode)?.scanned = Some(scanned);
         Ok(())
@@ -142,7 +141,7 @@ impl World {
     /// Whether this code waits to be scanned.
     pub(super) fn may_scan(&self, user_code: &str) -> bool {
         self.registrations.codes.iter().any(|code| {
-            code.user_code == user_code && code.scanned.is_none() && code.expires_ms > now_ms()
+            code.user == user_code && code.scanned.is_none() && code.expires_ms > now_ms()
         })
     }
 }

@@ -51,7 +51,7 @@ enum Way {
 impl Setup<'_> {
     pub(super) async fn account(&mut self) -> Result<Account> {
         let lang = self.voice.lang;
-        self.voice.heading(1, w::step_app(lang));
+        self.voice.heading(w::step_app(lang));
         if let Some(account) = self.known().await? {
             return Ok(account);
         }
@@ -311,7 +311,7 @@ impl Setup<'_> {
             client_id: Some(id.clone()),
             client_secret: Some(secret.clone()),
             api_base: self.init.api_base.clone(),
-            oapi_base: self.init.oapi_base.clone(),
+            oapi_base: self.init.oapi_base().cloned(),
             ..settings::Wanted::default()
         };
         let plan = settings::plan(&self.file, &wanted)?;
@@ -321,6 +321,7 @@ impl Setup<'_> {
             // Settings that were there are changed when they have been shown; the secret is safe already.
             plan.write_secrets(self.own_folder)?;
         }
+        self.written = plan.files().map(Path::to_owned).collect();
         self.progress.forget_code();
         self.voice.done(&w::app_created(&id, lang));
         self.voice.event("app", "created", json!({ "client_id": id }));

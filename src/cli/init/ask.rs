@@ -31,7 +31,7 @@ impl Ask {
             return Ok(system);
         }
         let default = if system == Lang::Zh { 1 } else { 2 };
-        self.voice.drawn("语言 / Language\n  1  中文\n  2  English");
+        self.voice.drawn("    语言 / Language\n    1  中文\n    2  English");
         let chosen = self.number(2, default).await?;
         Ok(if chosen == 1 { Lang::Zh } else { Lang::En })
     }
@@ -46,7 +46,7 @@ impl Ask {
 
     async fn number(&mut self, most: usize, default: usize) -> Result<usize> {
         loop {
-            let said = self.line(&format!("  [{default}]: ")).await?;
+            let said = self.line(&format!("    [{default}]: ")).await?;
             if said.is_empty() {
                 return Ok(default);
             }

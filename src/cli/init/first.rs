@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::cli::{Failed, host, news, starter};
 use crate::config::{Config, Mode};
 use crate::inbox::{self, Filter, Past};
-use crate::message::StaffId;
+use crate::message::{Inbound, StaffId};
 use crate::outbox;
 use crate::store::{self, Look, note, now_ms};
 use crate::telemetry::status::Status;
@@ -41,7 +41,7 @@ pub(super) async fn message(
     stop: CancellationToken,
     left: host::Left,
 ) -> Result<bool> {
-    voice.heading(4, w::step_first(voice.lang));
+    voice.heading(w::step_first(voice.lang));
     let mut watch = Watch::new(&config, voice, limit);
     if served || store::Instance::holder(&config.state.dir).is_some() {
         watch.voice.event("first", "elsewhere", json!({}));
@@ -162,7 +162,8 @@ impl<'a> Watch<'a> {
             if !self.asked {
                 self.asked = true;
                 if self.shown.is_some() {
-                    self.voice.done(&w::claimed(owner.as_str(), lang));
+                    let name = self.name(&journal, &owner)?;
+                    self.voice.done(&w::claimed(&name, owner.as_str(), lang));
                     self.voice.event("first", "claimed", json!({ "owner": owner.as_str() }));
                     self.voice.note(w::now_ping(lang));
                 } else {
@@ -239,6 +240,18 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// What the owner is called, by the message that made them the owner.
+    fn name(&self, journal: &Look, owner: &StaffId) -> Result<String> {
+        let person = Some(owner.as_str().to_owned());
+        let filter = Filter { person, limit: 1, ..Filter::default() };
+        let found = journal.read(|c| inbox::list(c, &filter))?;
+        let last = found.into_iter().next().and_then(|past| past.inbound);
+        Ok(match last {
+            Some(Inbound::Message(message)) => message.sender.nick,
+            _ => owner.to_string(),
+        })
+    }
+
     /// The run of the owner's that was answered; failures are told.
     fn answered(&mut self, journal: &Look, owner: &StaffId) -> Result<Option<Past>> {
         let lang = self.voice.lang;
@@ -252,7 +265,11 @@ impl<'a> Watch<'a> {
         for past in journal.read(|c| inbox::list(c, &filter))? {
             let run = past.run.clone().unwrap_or_default();
             let said = journal.read(|c| outbox::of_run(c, &run))?;
-            if past.is_over() && said.iter().any(|said| said.state == "sent") {
+            // A control word, such as the claim itself, is no script's.
+            if past.script.is_some()
+                && past.is_over()
+                && said.iter().any(|said| said.state == "sent")
+            {
                 return Ok(Some(past));
             }
             let parked = said.into_iter().find(|said| said.state == "parked");

@@ -13,8 +13,9 @@ mod progress;
 mod qr;
 mod settings;
 mod voice;
-mod words;
+pub(super) mod words;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use super::{Failed, Global, editor, host, starter, talk};
 use crate::api::time::parse_duration;
 use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
 use crate::router::Lang;
+use crate::store::Instance;
 use crate::telemetry;
 
 /// Set up the bot: the app at DingTalk, settings, scripts, and the first message
@@ -44,6 +46,7 @@ use crate::telemetry;
 /// first message is answered. Interrupted, it goes on where it was when you start it again; what exists is never
 /// overwritten unasked.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   moonbell init
   moonbell init --lang zh
@@ -97,10 +100,10 @@ pub(super) struct Init {
     /// Print one JSON object for each step, and ask nothing
     #[arg(long)]
     json: bool,
-    /// Another DingTalk: the base of its API
+    /// Another DingTalk, such as that of `moonbell dev --sim-only`: the base of its API
     #[arg(long, value_name = "URL")]
     api_base: Option<Url>,
-    /// Another DingTalk: the base of its older API
+    /// The base of its older API, where that is another one
     #[arg(long, value_name = "URL")]
     oapi_base: Option<Url>,
 }
@@ -122,6 +125,8 @@ struct Setup<'a> {
     /// `None`: nobody to ask.
     ask: Option<Ask>,
     progress: Progress,
+    /// Files of secrets that an earlier step had to write.
+    written: Vec<PathBuf>,
 }
 
 /// What became of the steps before the first message.
@@ -130,6 +135,8 @@ struct Ready {
     voice: Voice,
     /// A host of the service runs, so that none has to be started here.
     served: bool,
+    /// Settings changed, which a host that runs already has not read.
+    changed: bool,
     interactive: bool,
     progress: Progress,
 }
@@ -144,12 +151,14 @@ impl Init {
     }
 
     fn steps(&self, global: &Global) -> Result<ExitCode> {
-        let Some(ready) = host::interruptible(async || self.prepare(global).await)? else {
-            let lang = self.lang.as_deref().map_or_else(voice::system_language, voice::language);
-            talk::say(w::interrupted(lang));
+        let spoken = self.lang.as_deref().map_or_else(voice::system_language, voice::language);
+        let spoken = Cell::new(spoken);
+        let prepared = host::interruptible(async || self.prepare(global, &spoken).await)?;
+        let Some(ready) = prepared else {
+            talk::say(format_args!("\n{}", w::interrupted(spoken.get())));
             return Ok(ExitCode::FAILURE);
         };
-        let Ready { config, voice, served, interactive, progress } = ready;
+        let Ready { config, voice, served, changed, interactive, progress } = ready;
         if self.no_wait {
             voice.event("done", "ready", json!({}));
             voice.end(w::ready(voice.lang));
@@ -158,10 +167,16 @@ impl Init {
         }
         let limit = (!interactive).then_some(self.wait);
         let lang = voice.lang;
+        if let Some(pid) = Instance::holder(&config.state.dir).filter(|_| changed && !served) {
+            return Err(Failed::new(w::an_older_host_serves(&pid, lang))
+                .hint(w::an_older_host_serves_hint(lang))
+                .into());
+        }
         host::keep_log(&config.state.dir);
         let mut answered = false;
         let code = host::serve(async |stop, left| {
-            answered = first::message(config, &voice, served, limit, stop, left).await?;
+            let first = first::message(config, &voice, served, limit, stop, left);
+            answered = Box::pin(first).await?;
             Ok(())
         })?;
         if answered {
@@ -172,8 +187,9 @@ impl Init {
         Ok(ExitCode::FAILURE)
     }
 
-    async fn prepare(&self, global: &Global) -> Result<Ready> {
-        let (loaded, file, own_folder) = self.load(global)?;
+    /// All that comes before the first message. In which language is known to the caller too, as soon as it is chosen.
+    async fn prepare(&self, global: &Global, spoken: &Cell<Lang>) -> Result<Ready> {
+        let (loaded, file, own_folder) = load(global)?;
         let mut config = loaded.config;
         let progress = Progress::read(&config.state.dir);
         let mut voice = Voice::new(self.json, voice::system_language());
@@ -184,21 +200,31 @@ impl Init {
             (Some(ask), None) => ask.language().await?,
             (None, None) => voice.lang,
         };
+        spoken.set(voice.lang);
         if let Some(ask) = &mut ask {
             ask.voice.lang = voice.lang;
         }
         if let Some(url) = &self.api_base {
             config.dingtalk.api_base = url.clone();
         }
-        if let Some(url) = &self.oapi_base {
+        if let Some(url) = self.oapi_base() {
             config.dingtalk.oapi_base = url.clone();
         }
-        let mut setup =
-            Setup { init: self, global, file, own_folder, config, voice, ask, progress };
+        let mut setup = Setup {
+            init: self,
+            global,
+            file,
+            own_folder,
+            config,
+            voice,
+            ask,
+            progress,
+            written: Vec::new(),
+        };
         setup.progress.keep_lang(setup.voice.lang);
         setup.voice.greet();
         let account = setup.account().await?;
-        setup.settings(&account).await?;
+        let changed = setup.settings(&account).await?;
         setup.scripts()?;
         let served = setup.service().await?;
         let Setup { voice, ask, progress, .. } = setup;
@@ -206,31 +232,35 @@ impl Init {
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;
         }
-        Ok(Ready { config, voice, served, interactive: ask.is_some(), progress })
+        Ok(Ready { config, voice, served, changed, interactive: ask.is_some(), progress })
     }
 
-    /// The settings as they are, and where they are or will be.
-    fn load(&self, global: &Global) -> Result<(Loaded, PathBuf, bool)> {
-        let places = Places::of_this_user();
-        let default = places.default_file();
-        let file = global.config.clone().or_else(|| default.clone()).ok_or_else(|| {
-            Failed::new("this user has no home folder to keep settings in")
-                .hint("set HOME, or name a file with --config")
-                .misuse()
-        })?;
-        let file = std::path::absolute(file)?;
-        let own_folder = default.as_ref() == Some(&file);
-        let loaded = if file.exists() {
-            global.load(Need::Settings)?
-        } else {
-            config::load(&source(global, &file), Need::Settings)?
-        };
-        Ok((loaded, file, own_folder))
+    fn oapi_base(&self) -> Option<&Url> {
+        self.oapi_base.as_ref().or(self.api_base.as_ref())
     }
 
     fn mode(&self) -> Option<Mode> {
         self.mode.as_deref().map(|mode| if mode == "http" { Mode::Http } else { Mode::Stream })
     }
+}
+
+/// The settings as they are, and where they are or will be.
+fn load(global: &Global) -> Result<(Loaded, PathBuf, bool)> {
+    let places = Places::of_this_user();
+    let default = places.default_file();
+    let file = global.config.clone().or_else(|| default.clone()).ok_or_else(|| {
+        Failed::new("this user has no home folder to keep settings in")
+            .hint("set HOME, or name a file with --config")
+            .misuse()
+    })?;
+    let file = std::path::absolute(file)?;
+    let own_folder = default.as_ref() == Some(&file);
+    let loaded = if file.exists() {
+        global.load(Need::Settings)?
+    } else {
+        config::load(&source(global, &file), Need::Settings)?
+    };
+    Ok((loaded, file, own_folder))
 }
 
 /// Where settings come from; a file that is not there yet is none.
@@ -258,10 +288,10 @@ fn load_again(global: &Global, account: &Account) -> Result<Config> {
 }
 
 impl Setup<'_> {
-    /// Writes what is new, after showing what it changes in a file that was there.
-    async fn settings(&mut self, account: &Account) -> Result<()> {
+    /// Writes what is new, after showing what it changes in a file that was there; whether anything was.
+    async fn settings(&mut self, account: &Account) -> Result<bool> {
         let lang = self.voice.lang;
-        self.voice.heading(2, w::step_settings(lang));
+        self.voice.heading(w::step_settings(lang));
         let mode = self.init.mode();
         let doors = self.doors(mode.unwrap_or(self.config.dingtalk.mode)).await?;
         let wanted = Wanted {
@@ -269,17 +299,17 @@ impl Setup<'_> {
             client_secret: account.fresh.then(|| account.client_secret.clone()),
             mode,
             api_base: self.init.api_base.clone(),
-            oapi_base: self.init.oapi_base.clone(),
+            oapi_base: self.init.oapi_base().cloned(),
             token: doors.as_ref().map(|(token, _)| token.clone()),
             aes_key: doors.map(|(_, key)| key),
             scripts: self.init.scripts.as_deref().map(std::path::absolute).transpose()?,
         };
         let plan = settings::plan(&self.file, &wanted)?;
-        let shown = self.file.display().to_string();
-        if plan.changes.is_empty() {
+        let shown = voice::path(&self.file);
+        if plan.changes.is_empty() && self.written.is_empty() {
             self.voice.done(&w::settings_stay(&shown, lang));
         } else {
-            if !plan.fresh {
+            if !plan.fresh && !plan.changes.is_empty() {
                 self.voice.note(&w::settings_change(&shown, lang));
                 for change in &plan.changes {
                     self.voice.note(&format!("    {change}"));
@@ -288,13 +318,13 @@ impl Setup<'_> {
             }
             plan.write(self.own_folder)?;
             self.voice.done(&w::settings_written(&shown, lang));
-            for file in plan.files() {
-                self.voice.done(&w::secret_written(&file.display().to_string(), lang));
+            for file in self.written.iter().map(PathBuf::as_path).chain(plan.files()) {
+                self.voice.done(&w::secret_written(&voice::path(file), lang));
             }
         }
         let changes: Vec<String> = plan.changes.iter().map(|change| change.key.clone()).collect();
-        self.voice.event("settings", "written", json!({ "file": shown, "changed": changes }));
-        Ok(())
+        self.voice.event("settings", "written", json!({ "file": self.file, "changed": changes }));
+        Ok(account.fresh || !changes.is_empty())
     }
 
     async fn agree(&mut self) -> Result<()> {
@@ -360,13 +390,13 @@ impl Setup<'_> {
                     .hint("check the permissions of the folder")
             })?;
         }
-        let shown = dir.display().to_string();
+        let shown = voice::path(&dir);
         self.voice.done(&if fresh {
             w::scripts_written(&shown, lang)
         } else {
             w::scripts_stay(&shown, lang)
         });
-        self.voice.event("scripts", "written", json!({ "folder": shown, "created": fresh }));
+        self.voice.event("scripts", "written", json!({ "folder": dir, "created": fresh }));
         Ok(())
     }
 
@@ -390,7 +420,7 @@ impl Setup<'_> {
         } else if let Some(wanted) = self.progress.service() {
             wanted
         } else if let Some(ask) = &mut self.ask {
-            ask.voice.heading(3, w::step_service(lang));
+            ask.voice.heading(w::step_service(lang));
             let wanted = ask.confirm(w::ask_service(lang), true).await?;
             self.progress.keep_service(wanted);
             wanted
@@ -401,7 +431,7 @@ impl Setup<'_> {
             return Ok(false);
         }
         let installed = service?.install()?;
-        for line in service::told(&installed) {
+        for line in service::told(&installed, lang) {
             self.voice.done(&line);
         }
         self.voice.event("service", "installed", json!({ "file": installed.file }));

@@ -217,8 +217,16 @@ fn is_secret(key: &str) -> bool {
     matches!(key, "client_secret" | "token" | "aes_key")
 }
 
+/// Without the comment behind it.
 fn shown(item: &Item) -> String {
-    item.to_string().trim().to_owned()
+    match item.as_value() {
+        Some(value) => {
+            let mut bare = value.clone();
+            bare.decor_mut().clear();
+            bare.to_string()
+        }
+        None => item.to_string().trim().to_owned(),
+    }
 }
 
 /// A name that is no file of somebody else's yet.
@@ -270,11 +278,11 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 fn close(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut permissions = fs::metadata(folder)?.permissions();
-    if permissions.mode() & 0o077 == 0 {
-        return Ok(());
+    if permissions.mode() & 0o077 != 0 {
+        permissions.set_mode(0o700);
+        fs::set_permissions(folder, permissions)?;
     }
-    permissions.set_mode(0o700);
-    fs::set_permissions(folder, permissions)
+    Ok(())
 }
 
 /// Windows keeps a profile's folders from other users.

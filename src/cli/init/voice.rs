@@ -1,6 +1,7 @@
 //! How `init` speaks: steps with marks on a terminal, or a JSON object a line.
 
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -37,9 +38,9 @@ impl Voice {
         self.text(&talk::label(w::subtitle(self.lang), "\x1b[2m"));
     }
 
-    pub(super) fn heading(&self, number: usize, title: &str) {
+    pub(super) fn heading(&self, title: &str) {
         self.text("");
-        self.text(&talk::label(&format!("{number}. {title}"), "\x1b[1m"));
+        self.text(&talk::label(title, "\x1b[1m"));
     }
 
     /// Something that is done, or was.
@@ -106,6 +107,16 @@ impl Voice {
             error.chain().map(|cause| redact(&cause.to_string()).into()).collect();
         let hint = talk::hint(error).map(|hint| redact(&hint).into_owned());
         self.event("end", "failed", json!({ "message": causes.join(": "), "hint": hint }));
+    }
+}
+
+/// A path as people write it.
+pub(super) fn path(path: &Path) -> String {
+    let home = directories::BaseDirs::new();
+    let below = home.as_ref().and_then(|dirs| path.strip_prefix(dirs.home_dir()).ok());
+    match below {
+        Some(below) if !cfg!(windows) => format!("~/{}", below.display()),
+        _ => path.display().to_string(),
     }
 }
 

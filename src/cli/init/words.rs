@@ -12,13 +12,13 @@ macro_rules! words {
     };
     (@function [$(#[$doc:meta])*] $key:ident [] $zh:literal $en:literal) => {
         $(#[$doc])*
-        pub(super) fn $key(lang: Lang) -> &'static str {
+        pub(in crate::cli) fn $key(lang: Lang) -> &'static str {
             lang.pick($zh, $en)
         }
     };
     (@function [$(#[$doc:meta])*] $key:ident [$($arg:ident: $type:ty),+] $zh:literal $en:literal) => {
         $(#[$doc])*
-        pub(super) fn $key($($arg: $type,)+ lang: Lang) -> String {
+        pub(in crate::cli) fn $key($($arg: $type,)+ lang: Lang) -> String {
             match lang {
                 Lang::Zh => format!($zh),
                 Lang::En => format!($en),
@@ -189,6 +189,39 @@ words! {
         en: "Run the bot in the background, from now on and whenever this computer starts?",
     }
 
+    installed(pid: &str) {
+        zh: "后台服务已安装并运行（进程 {pid}）",
+        en: "The service is installed and runs (process {pid})",
+    }
+    installed_already(pid: &str) {
+        zh: "后台服务早已安装，正在运行（进程 {pid}）",
+        en: "The service is installed already and runs (process {pid})",
+    }
+    another_serves(pid: &str) {
+        zh: "后台服务已安装；进程 {pid} 仍在提供服务：停止它之后由后台服务接替",
+        en: "The service is installed; process {pid} still serves: stop that one, and the service takes over",
+    }
+    no_host_came_up {
+        zh: "后台服务已安装，但没有启动成功；用 moonbell service logs 查看原因，或直接运行 moonbell run",
+        en: "The service is installed, but no host came up; `moonbell service logs` says why, or start `moonbell run` and see",
+    }
+    lingers {
+        zh: "它随电脑启动，注销后继续运行（linger 已开启）",
+        en: "It starts with the computer and goes on when you log out (linger is on)",
+    }
+    does_not_linger {
+        zh: "注销后它会结束：无法开启 linger。请运行一次 sudo loginctl enable-linger $USER",
+        en: "It ends when you log out: linger could not be turned on. Run `sudo loginctl enable-linger $USER` once",
+    }
+    variables_left_out(names: &str) {
+        zh: "后台服务看不到 {names}：请把它们的内容写入配置文件",
+        en: "The service does not see {names}: write what they say into the settings file",
+    }
+    in_a_build_folder {
+        zh: "它运行的是编译目录里的程序；用 cargo install --path . 把程序装到固定的位置",
+        en: "It runs the program out of a build folder; `cargo install --path .` gives it a place that stays",
+    }
+
     find_the_bot {
         zh: "打开钉钉，搜索你的机器人，在单聊中把这个认领码发给它：",
         en: "Open DingTalk, search for your bot, and send it this code in a direct message:",
@@ -198,7 +231,10 @@ words! {
         en: "Whoever sends it owns the bot. It works once, for 10 minutes. Waiting …",
     }
     new_claim_code { zh: "认领码已过期，新的是：", en: "That code has ended; the new one is:" }
-    claimed(id: &str) { zh: "机器人的主人：{id}", en: "The bot is yours: {id}" }
+    claimed(name: &str, id: &str) {
+        zh: "{name}（{id}），机器人现在归你所有",
+        en: "The bot is yours, {name} ({id})",
+    }
     now_ping { zh: "现在发送：", en: "Now send it:" }
     send_ping {
         zh: "打开钉钉，搜索你的机器人，在单聊中发送：",
@@ -229,6 +265,14 @@ words! {
         en: "`moonbell service logs` says why",
     }
 
+    an_older_host_serves(pid: &str) {
+        zh: "进程 {pid} 仍以旧的配置运行",
+        en: "process {pid} still serves with the settings of before",
+    }
+    an_older_host_serves_hint {
+        zh: "停止它（或 moonbell service install），再运行 moonbell init",
+        en: "stop it (a service: `moonbell service install`), then start `moonbell init` again",
+    }
     done_served {
         zh: "完成。机器人在后台运行：moonbell service status\n保存脚本即生效；发送 help 查看命令；moonbell doctor 检查其余设置。",
         en: "Done. The bot runs in the background: `moonbell service status`.\nSave a script, and the next message meets it. Send `help` for the commands.",

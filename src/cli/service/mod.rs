@@ -22,8 +22,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::plan::Plan;
+use super::init::words as w;
 use super::logs::Logs;
 use super::{Failed, Global, talk};
+use crate::router::Lang;
 use crate::store::Instance;
 
 /// Its name everywhere.
@@ -89,7 +91,7 @@ impl ServiceCommand {
             }
             Action::Install { print: false } => {
                 let installed = Service::here(global)?.install()?;
-                for line in told(&installed) {
+                for line in told(&installed, Lang::En) {
                     talk::say(line);
                 }
                 talk::data(installed.file.display());
@@ -289,36 +291,24 @@ impl Service {
 }
 
 /// What is said of it, a line each.
-pub(super) fn told(installed: &Installed) -> Vec<String> {
+pub(super) fn told(installed: &Installed, lang: Lang) -> Vec<String> {
     let mut lines = Vec::new();
-    let how = if installed.changed { "installed" } else { "installed already" };
     lines.push(match (&installed.pid, &installed.other) {
-        (Some(pid), _) => format!("the service is {how} and runs (process {pid})"),
-        (None, Some(other)) => format!(
-            "the service is {how}; process {other} still serves: stop that one, and the service takes over"
-        ),
-        (None, None) => format!(
-            "the service is {how}, but no host came up; `moonbell service logs` says why, or start `moonbell run` and see"
-        ),
+        (Some(pid), _) if installed.changed => w::installed(pid, lang),
+        (Some(pid), _) => w::installed_already(pid, lang),
+        (None, Some(other)) => w::another_serves(other, lang),
+        (None, None) => w::no_host_came_up(lang).to_owned(),
     });
     match installed.linger {
-        Some(true) => lines.push("it starts with the computer and goes on when you log out (linger is on)".to_owned()),
-        Some(false) => lines.push(
-            "it ends when you log out: linger could not be turned on. Run `sudo loginctl enable-linger $USER` once"
-                .to_owned(),
-        ),
+        Some(true) => lines.push(w::lingers(lang).to_owned()),
+        Some(false) => lines.push(w::does_not_linger(lang).to_owned()),
         None => {}
     }
     if !installed.left_out.is_empty() {
-        lines.push(format!(
-            "the service does not see {}: write what they say into the settings file",
-            installed.left_out.join(", ")
-        ));
+        lines.push(w::variables_left_out(&installed.left_out.join(", "), lang));
     }
     if installed.in_build_folder {
-        lines.push(
-            "it runs the program out of a build folder; `cargo install --path .` gives it a place that stays".to_owned(),
-        );
+        lines.push(w::in_a_build_folder(lang).to_owned());
     }
     lines
 }

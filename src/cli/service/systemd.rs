@@ -12,7 +12,17 @@ use crate::cli::Failed;
 pub(super) const UNIT: &str = "moonbell.service";
 
 /// The unit file.
+///
+/// # Errors
+/// When systemd would not take the path of the program, however it is quoted.
 pub(super) fn unit(plan: &Plan) -> Result<String> {
+    if plan.program.contains(['"', '\'', '\\']) || plan.program.chars().any(char::is_control) {
+        let shown = plan.program.escape_debug();
+        let told = Failed::new(format!("systemd starts no program whose path is like `{shown}`"));
+        return Err(told
+            .hint("put moonbell where no folder has quotation marks or backslashes in its name")
+            .into());
+    }
     let mut unit = format!(
         "# Written by `moonbell service install`, which writes it again; `moonbell service uninstall` removes it.\n\
          [Unit]\n\
@@ -167,7 +177,13 @@ mod tests {
 
     #[test]
     fn the_unit_quotes_whatever_a_path_may_hold() {
-        insta::assert_snapshot!(unit(&awkward()).unwrap(), @"");
+        let program = "/opt/我的 程序/50% off $HOME/moonbell".to_owned();
+        insta::assert_snapshot!(unit(&Plan { program, ..awkward() }).unwrap(), @"");
+        let refused = unit(&awkward()).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("systemd starts no program whose path is like `/opt/"),
+            "{refused}"
+        );
         assert_eq!(quoted("a\nb\u{7}"), r#""a\nb\x07""#);
     }
 }

@@ -34,6 +34,7 @@ async fn a_newcomer_scans_a_code_claims_the_bot_and_is_answered() {
     let (status, shown) = terminal.ended().await;
     assert!(status.success(), "{status}:\n{shown}");
     newcomer.secret_is_safe(&shown);
+    assert_eq!(mode(&newcomer.config()), 0o600);
     let scripts = newcomer.home.path("moonbell/scripts");
     for file in ["ping.luau", "moonbell.d.luau", ".luaurc", ".vscode/settings.json"] {
         assert!(scripts.join(file).is_file(), "{file}");

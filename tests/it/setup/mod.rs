@@ -43,7 +43,7 @@ impl Newcomer {
         let base = self.sim.url();
         shell
             .args(["-c", "umask 000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_moonbell"), "init"])
-            .args(["--api-base", base, "--oapi-base", base])
+            .args(["--api-base", base])
             .args(arguments)
             .env_clear()
             .current_dir(self.home.root());
@@ -94,7 +94,6 @@ impl Newcomer {
         assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), secret);
         assert_eq!(mode(&file), 0o600);
         assert_eq!(mode(file.parent().unwrap()), 0o700);
-        assert_eq!(mode(&self.config()), 0o600);
     }
 }
 

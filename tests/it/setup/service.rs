@@ -61,7 +61,7 @@ const MOONBELL: &str = env!("CARGO_BIN_EXE_moonbell");
 #[test]
 fn systemd_itself_accepts_the_unit_with_every_awkward_path() {
     let home = home();
-    let program = home.path("我的 程序 100% $x \"q\" back\\slash/moonbell");
+    let program = home.path("我的 程序 100% $x ${y}; & #/moonbell");
     fs::create_dir(program.parent().unwrap()).unwrap();
     // The same program: a copy of it is large.
     if fs::hard_link(MOONBELL, &program).is_err() {
