@@ -363,7 +363,10 @@ fn failed(error: &ApiError, lang: Lang) -> Failed {
 
 /// What went wrong in words, and what to do about it.
 fn told(error: &ApiError, lang: Lang) -> (String, String) {
-    let all = error.to_string();
+    let all = match error.message.as_str() {
+        "" => error.code.clone(),
+        message => format!("{message} ({})", error.code),
+    };
     match error.class {
         Class::Credentials => (w::wrong_secret(&all, lang), w::wrong_secret_hint(lang).to_owned()),
         Class::IpNotAllowed => (w::ip_refused(&all, lang), w::ip_refused_hint(lang).to_owned()),

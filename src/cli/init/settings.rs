@@ -18,7 +18,7 @@ use crate::config::{Mode, Secret};
 /// Far above any secret.
 const SECRET_LIMIT_BYTES: u64 = 64 << 10;
 
-const FRESH: &str = "# Settings of moonbell. All keys: docs/config.md. `moonbell init` changes this file and keeps your comments.\n\n";
+const FRESH: &str = "# Settings of moonbell. All keys: docs/config.md. `moonbell init` changes this file and keeps your comments.\n\n[dingtalk]\n";
 
 /// What the settings are to say; `None`: what they say already.
 #[derive(Default)]
@@ -362,10 +362,23 @@ mod tests {
         fs::write(&file, before).unwrap();
         let plan = plan(&file, &wanted()).unwrap();
         let changes: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(changes.join("\n"), @"");
+        insta::assert_snapshot!(changes.join("\n"), @r###"
+dingtalk.client_id: "dingold" -> "dingnew"
+dingtalk.client_secret: *** -> { file = "secret" }
+"###);
         assert_eq!(fs::read_to_string(&file).unwrap(), before, "nothing is written yet");
         plan.write(false).unwrap();
-        insta::assert_snapshot!(fs::read_to_string(&file).unwrap(), @"");
+        insta::assert_snapshot!(fs::read_to_string(&file).unwrap(), @r###"
+# mine
+[scripts]
+dir = "~/bots" # here
+
+[dingtalk]
+# of the test app
+client_id = "dingnew" # old
+client_secret = { file = "secret" }
+card_template = "x.schema"
+"###);
         assert_eq!(fs::read_to_string(folder.path().join("secret")).unwrap(), "a new secret\n");
         // And a second time there is nothing to do.
         let again = super::plan(&file, &wanted()).unwrap();
@@ -378,9 +391,18 @@ mod tests {
         let file = folder.path().join("config.toml");
         let Plan { text, fresh, .. } = plan(&file, &wanted()).unwrap();
         assert!(fresh);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r###"
+# Settings of moonbell. All keys: docs/config.md. `moonbell init` changes this file and keeps your comments.
+
+[dingtalk]
+client_id = "dingnew"
+client_secret = { file = "secret" }
+"###);
         fs::write(&file, "dingtalk.client_id = \"dingold\"\n").unwrap();
-        insta::assert_snapshot!(plan(&file, &wanted()).unwrap().text, @"");
+        insta::assert_snapshot!(plan(&file, &wanted()).unwrap().text, @r###"
+dingtalk.client_id = "dingnew"
+dingtalk.client_secret = { file = "secret" }
+"###);
     }
 
     #[test]

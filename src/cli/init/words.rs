@@ -274,12 +274,12 @@ words! {
         en: "stop it (a service: `moonbell service install`), then start `moonbell init` again",
     }
     done_served {
-        zh: "完成。机器人在后台运行：moonbell service status\n保存脚本即生效；发送 help 查看命令；moonbell doctor 检查其余设置。",
+        zh: "完成。机器人在后台运行：moonbell service status\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。",
         en: "Done. The bot runs in the background: `moonbell service status`.\nSave a script, and the next message meets it. Send `help` for the commands.",
     }
     done_here {
-        zh: "完成。机器人会一直回答，直到你按 Ctrl-C；以后用 moonbell run 启动，\n或用 moonbell service install 让它在后台运行。保存脚本即生效；发送 help 查看命令。",
-        en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`,\nor let it run in the background: `moonbell service install`. Send `help` for the commands.",
+        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动，或用 moonbell service install 让它在后台运行。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。",
+        en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`, or let it run in the background: `moonbell service install`.\nSave a script, and the next message meets it. Send `help` for the commands.",
     }
     ready {
         zh: "一切就绪：运行 moonbell run，把它显示的认领码发给机器人。",

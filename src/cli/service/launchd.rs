@@ -116,7 +116,45 @@ mod tests {
 
     #[test]
     fn the_agent_escapes_whatever_a_path_may_hold() {
-        insta::assert_snapshot!(agent(&awkward()).unwrap(), @"");
+        insta::assert_snapshot!(agent(&awkward()).unwrap(), @r###"
+<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<!-- Written by `moonbell service install`, which writes it again; `moonbell service uninstall` removes it. -->
+<plist version="1.0">
+<dict>
+	<key>Label</key>
+	<string>moonbell</string>
+	<key>ProgramArguments</key>
+	<array>
+		<string>/opt/我的 程序/50% "off" $HOME\moonbell</string>
+		<string>run</string>
+		<string>--config</string>
+		<string>/home/me/配置 &amp; &lt;more&gt;/it's $1 100%.toml</string>
+		<string>--supervised</string>
+	</array>
+	<key>EnvironmentVariables</key>
+	<dict>
+		<key>PATH</key>
+		<string>/home/me/bin dir:/usr/bin:/50%/$x</string>
+		<key>LANG</key>
+		<string>zh_CN.UTF-8</string>
+	</dict>
+	<key>WorkingDirectory</key>
+	<string>/home/me</string>
+	<key>RunAtLoad</key>
+	<true/>
+	<key>KeepAlive</key>
+	<dict>
+		<key>SuccessfulExit</key>
+		<false/>
+	</dict>
+	<key>ThrottleInterval</key>
+	<integer>10</integer>
+	<key>ExitTimeOut</key>
+	<integer>90</integer>
+</dict>
+</plist>
+"###);
         let control = Plan { home: "/a\u{7}".to_owned(), ..awkward() };
         assert!(agent(&control).is_err());
     }

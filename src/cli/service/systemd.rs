@@ -178,7 +178,27 @@ mod tests {
     #[test]
     fn the_unit_quotes_whatever_a_path_may_hold() {
         let program = "/opt/我的 程序/50% off $HOME/moonbell".to_owned();
-        insta::assert_snapshot!(unit(&Plan { program, ..awkward() }).unwrap(), @"");
+        insta::assert_snapshot!(unit(&Plan { program, ..awkward() }).unwrap(), @r###"
+# Written by `moonbell service install`, which writes it again; `moonbell service uninstall` removes it.
+[Unit]
+Description=moonbell: Lua that answers DingTalk
+
+[Service]
+Type=exec
+ExecStart=:"/opt/我的 程序/50%% off $HOME/moonbell" "run" "--config" "/home/me/配置 & <more>/it's $1 100%%.toml"
+Environment="PATH=/home/me/bin dir:/usr/bin:/50%%/$x"
+Environment="LANG=zh_CN.UTF-8"
+# Settings that cannot be used (exit code 2) do not mend themselves.
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus=2
+# Programs of handlers are the host's to end; what is left after that is killed.
+KillMode=mixed
+TimeoutStopSec=90
+
+[Install]
+WantedBy=default.target
+"###);
         let refused = unit(&awkward()).unwrap_err().to_string();
         assert!(
             refused.starts_with("systemd starts no program whose path is like `/opt/"),

@@ -80,8 +80,8 @@ fn systemd_itself_accepts_the_unit_with_every_awkward_path() {
         verified.err.lines().filter(|line| line.contains("moonbell")).collect();
     assert_eq!((verified.code, &about_it[..]), (0, &[][..]), "{}\n{}", verified.err, printed.out);
 
-    // A path that systemd reads as another one is not executable: the check above can fail.
-    let wrong = printed.out.replace("100%%", "100%");
+    // A program that is not quoted is another one: the check above can fail.
+    let wrong = printed.out.replacen("=:\"", "=:", 1);
     home.write("moonbell.service", &wrong);
     assert_ne!(verify.output().unwrap().stderr, b"", "{wrong}");
 }
@@ -139,8 +139,7 @@ fn it_is_installed_once_changed_when_it_has_to_be_and_taken_away() {
     );
 
     // Once more: nothing to do.
-    let again = run(&["install"]);
-    assert!(again.err.contains("installed already"), "{}", again.err);
+    run(&["install"]);
     assert_eq!(asked(&home), Vec::<String>::new());
 
     let status = run(&["status", "--json"]);
