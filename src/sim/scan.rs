@@ -68,7 +68,7 @@ fn question(code: &str, name: &str) -> Markup {
         h1 { "Create the bot “" (name) "”?" }
         p { "创建机器人“" (name) "”？" }
         p.scan-code data-test="user-code" { (code) }
-        p.faint { "The same code is shown in the terminal. 请与终端中显示的代码核对。" }
+        p.faint { "The same code is shown in the terminal." br; "请与终端中显示的代码核对。" }
         form method="post" action="/sim/scan" {
             input type="hidden" name="user_code" value=(code);
             button type="submit" name="do" value="create" data-test="create" { "Create the bot · 创建" }
