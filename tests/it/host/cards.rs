@@ -296,14 +296,42 @@ async fn a_reload_leaves_a_card_to_its_run_and_the_end_of_the_host_ends_it() {
     assert!(stage.sim.stuck_cards().is_empty());
 }
 
+/// A handler that may be run again.
+const SAFE: &str = r#"
+bot.command("safe", { on_crash = "retry", run = function(ctx)
+    ctx:stream({ "sh", "-c", "echo begun; cat {home}/gate.gate", title = `try {ctx.attempt}` })
+end })
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_of_a_run_that_the_next_host_repeats_says_so_when_the_host_stops() {
+    let setup = setup().script("safe.luau", SAFE);
+    let host = setup.settings(|config, _| config.shutdown.deadline = Duration::ZERO).start().await;
+    let gate = host.hold("gate");
+    host.say(ALICE, "safe");
+    host.until("it shows something", |seen| {
+        seen.state.cards.iter().any(|card| card.text.contains("begun"))
+    })
+    .await;
+    let stage = host.stop().await;
+    let first = card(&stage);
+    assert_eq!(first.state, CardState::Failed);
+    assert!(
+        first.text.ends_with("moonbell stopped, and runs it again when it starts."),
+        "{first:?}"
+    );
+    drop(gate);
+    let host = stage.start().await;
+    host.until("it is run again", |seen| {
+        seen.state.cards.iter().any(|card| card.text.contains("try 2") && card.state.is_terminal())
+    })
+    .await;
+    host.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_of_a_run_that_is_repeated_by_itself_asks_nobody_to_repeat_it() {
-    let safe = r#"
-        bot.command("safe", { on_crash = "retry", run = function(ctx)
-            ctx:stream({ "sh", "-c", "echo begun; cat {home}/gate.gate", title = `try {ctx.attempt}` })
-        end })
-    "#;
-    let host = setup().script("safe.luau", safe).spawn().await;
+    let host = setup().script("safe.luau", SAFE).spawn().await;
     let gate = host.hold("gate");
     host.say(ALICE, "safe");
     host.until("it shows something", |seen| {
