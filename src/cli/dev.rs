@@ -10,7 +10,9 @@ use super::{Global, browser, host, news, starter, talk};
 use crate::app::App;
 use crate::config::{Access, Budget, Config, Mode, Need, Secret};
 use crate::message::StaffId;
+use crate::sim;
 use crate::sim::{CARD_TEMPLATE, Options, Sim};
+use crate::transport::Addresses;
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -20,7 +22,8 @@ use crate::sim::{CARD_TEMPLATE, Options, Sim};
 #[command(after_help = "Examples:
   moonbell dev                         open the printed address, type `help`
   moonbell dev --scripts ~/handlers    serve another folder
-  moonbell dev --port 0 --open         any free port, opened in your browser")]
+  moonbell dev --port 0 --open         any free port, opened in your browser
+  moonbell dev --http                  DingTalk calls the host, as with `mode = \"http\"`")]
 pub(super) struct Dev {
     /// Serve the handlers of this folder
     #[arg(long, value_name = "DIR")]
@@ -31,6 +34,9 @@ pub(super) struct Dev {
     /// Open the chat page in your browser
     #[arg(long)]
     open: bool,
+    /// Let the simulated DingTalk call the host (HTTP mode), instead of the host connecting to it
+    #[arg(long)]
+    http: bool,
 }
 
 impl Dev {
@@ -58,7 +64,11 @@ impl Dev {
             config.access = access(&options);
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;
+            let keys = self.http.then(|| Keys::put_into(&mut config));
             let app = App::open(config, "dev", Some(sim.page_url())).await?;
+            if let (Some(keys), Some(doors)) = (keys, app.addresses()) {
+                sim.app(keys.called_at(doors))?;
+            }
             left.of(app.left());
             talk::say("moonbell: your handlers answer a simulated DingTalk on this computer\n");
             talk::address("  chat page  ", &sim.page_url());
@@ -87,6 +97,39 @@ pub(super) fn access(options: &Options) -> Access {
     Access {
         owner: owner.map(|person| StaffId::new(&person.staff_id)),
         roles: [("guest".to_owned(), vec!["*".to_owned()])].into(),
+    }
+}
+
+/// What the simulated DingTalk shows when it calls; made up, and gone with this host.
+struct Keys {
+    token: String,
+    aes_key: String,
+}
+
+impl Keys {
+    fn put_into(config: &mut Config) -> Self {
+        let random = || uuid::Uuid::new_v4().simple().to_string();
+        let keys = Self { token: random(), aes_key: (random() + &random())[..43].to_owned() };
+        config.dingtalk.mode = Mode::Http;
+        config.http.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        config.http.token = Some(Secret::new(&keys.token));
+        config.http.aes_key = Some(Secret::new(&keys.aes_key));
+        config.http.card_secret = Some(Secret::new(random()));
+        // Those of the settings are for the real one.
+        let fresh = Config::new("", "").http;
+        (config.http.path, config.http.public_url) = (fresh.path, None);
+        (config.http.allow, config.http.trusted_proxies, config.http.tls) =
+            (fresh.allow, fresh.trusted_proxies, None);
+        keys
+    }
+
+    fn called_at(self, doors: &Addresses) -> sim::App {
+        sim::App::Http {
+            robot: doors.robot.clone(),
+            event: doors.event.clone(),
+            token: self.token,
+            aes_key: self.aes_key,
+        }
     }
 }
 

@@ -8,9 +8,12 @@
 //! where DingTalk has just refused the same thing, see [`gate`].
 
 mod action;
+mod callback;
 mod cards;
+mod clicks;
 mod client;
 mod content;
+mod envelope;
 mod error;
 mod event;
 mod facts;
@@ -26,10 +29,12 @@ mod quote;
 mod react;
 mod redact;
 mod send;
+mod sign;
 pub mod text;
 mod token;
 pub mod zip;
 
+pub use callback::{Call as Callback, Callbacks, Door, Forged, KeyError, Shown};
 pub use cards::{Card, Family, Phase};
 pub use client::{Client, ClientError};
 pub use error::{ApiError, Class, Reach, classify};

@@ -31,9 +31,12 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::Answered;
+use super::App;
 use super::Change;
 use super::Click;
 use super::Clicked;
+use super::Crooked;
 use super::FaultOrder;
 use super::OrderError;
 use super::RawFrame;
@@ -54,6 +57,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/raw", post(raw))
         .route("/event", post(event))
         .route("/callback", post(callback))
+        .route("/app", get(app).post(set_app))
+        .route("/crooked", post(crooked))
         .route("/wire", get(wire))
         .layer(DefaultBodyLimit::max(upload_bytes + 64 * 1024))
         .layer(axum::middleware::from_fn_with_state(shared, require_token))
@@ -162,6 +167,25 @@ async fn callback(
 ) -> StatusCode {
     shared.world().push(super::connections::Push::callback(&order.topic, &order.data));
     StatusCode::NO_CONTENT
+}
+
+async fn app(State(shared): State<Arc<Shared>>) -> Json<App> {
+    Json(shared.world().mode.clone())
+}
+
+async fn set_app(
+    State(shared): State<Arc<Shared>>,
+    Json(mode): Json<App>,
+) -> Result<StatusCode, OrderError> {
+    shared.world().set_app(mode)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn crooked(
+    State(shared): State<Arc<Shared>>,
+    Json(order): Json<Crooked>,
+) -> Result<Json<Answered>, OrderError> {
+    Ok(Json(shared.crooked(&order).await?))
 }
 
 #[derive(Debug, Deserialize)]

@@ -59,6 +59,12 @@ pub enum OrderError {
     Empty,
     #[error("no stream connection is open to send that on")]
     NotConnected,
+    #[error("`{url}` is not an address of this computer: the simulator calls nobody else")]
+    NotHere { url: String },
+    #[error(
+        "the app has not answered a call at that door yet, so there is none to make a crooked one of"
+    )]
+    NotCalledYet,
 }
 
 /// What [`super::Sim::until`] waited for did not happen. Printed, it holds the whole transcript.
