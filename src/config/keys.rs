@@ -114,7 +114,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "cards.calls_per_second",
         kind: Kind::Number,
         default: "20",
-        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for               each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs               share the app.",
+        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs share the app.",
     },
     Key {
         path: "cards.attach",
