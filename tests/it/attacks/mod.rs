@@ -6,6 +6,9 @@ mod audit;
 mod claim;
 mod doors;
 mod lock;
+mod lua;
+mod scripts;
+mod shell;
 
 use std::fs;
 use std::process::{Output, Stdio};
