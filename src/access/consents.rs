@@ -104,13 +104,14 @@ fn records(
 /// The record of a grant.
 pub fn granted(consent: &Consent) -> Record {
     let needs: Vec<String> = consent.needs.iter().map(ToString::to_string).collect();
-    let reason = format!("{}: {} (sha256 {})", consent.path, needs.join(", "), consent.content);
-    Record::event("consent", "allow", "local", reason)
+    let reason = format!("sha256 {}: {}", consent.content, needs.join(", "));
+    let handler = consent.path.clone();
+    Record { handler, ..Record::event("consent", "allow", "local", reason) }
 }
 
 /// The record of a grant that was taken back.
 pub fn revoked(path: &str) -> Record {
-    Record::event("consent", "deny", "local", path)
+    Record { handler: path.to_owned(), ..Record::event("consent", "deny", "local", "") }
 }
 
 /// All grants of a journal.

@@ -35,7 +35,7 @@ pub fn disguises(text: &str) -> Vec<(Range<usize>, Disguise)> {
         }
         before = Some(c);
     }
-    found.extend(word.and_then(|word| word.disguise()));
+    found.extend(word.and_then(Word::disguise));
     found.sort_by_key(|(span, _)| span.start);
     found
 }

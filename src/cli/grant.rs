@@ -1,7 +1,8 @@
 //! `moonbell grant`: what scripts of other people may reach, decided on this computer.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ use crate::telemetry::escape;
 /// belongs to a file and to what it asks for: its content may change, but when it asks for more you are asked again.
 /// Without SCRIPT: each one that waits. A running host follows within a second.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "Examples:
   moonbell grant                                each script that waits, one after another
   moonbell grant shared/report.luau
@@ -232,6 +234,7 @@ impl Book {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn failed(error: crate::store::Error) -> Failed {
     let told = Failed::new(error.to_string());
     match error.hint() {
@@ -258,12 +261,12 @@ fn question(script: &Asked, needs: &Needs, has: Option<&Needs>) -> String {
         let new = has.is_some_and(|has| !has.iter().any(|one| one.covers(need)));
         let mark = if new { "+" } else { " " };
         let shown = escape(&need.to_string());
-        text.push_str(&format!("  {mark} {shown:width$}  {}\n", escape(&need.means())));
+        let _ = writeln!(text, "  {mark} {shown:width$}  {}", escape(&need.means()));
     }
-    text.push_str(&format!(
-        "{}Beside that it can answer whoever may use it, and keep its own data; it reaches nothing else.",
-        if needs.is_empty() { "\n" } else { "" }
-    ));
+    if needs.is_empty() {
+        text.push('\n');
+    }
+    text.push_str("Beside that it can answer whoever may use it, and keep its own data; it reaches nothing else.");
     text
 }
 
@@ -275,15 +278,16 @@ fn confirmed() -> Result<bool> {
             .misuse()
             .into());
     }
-    eprint_question();
+    prompt();
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "好"))
 }
 
-fn eprint_question() {
+fn prompt() {
+    use std::io::Write as _;
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "Grant it? [y/N] ");
+    let _ = err.write_all(b"Grant it? [y/N] ");
     let _ = err.flush();
 }
 
@@ -308,19 +312,19 @@ fn standing(script: &Asked, held: &BTreeMap<String, Consent>) -> String {
 fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>) -> String {
     let mut text = String::new();
     for script in scripts {
-        text.push_str(&format!("{}  {}\n", script.name, standing(script, held)));
+        let _ = writeln!(text, "{}  {}", script.name, standing(script, held));
         for need in script.needs.iter().flatten() {
             let granted = held
                 .get(&key(script))
                 .is_some_and(|has| has.needs.iter().any(|one| one.covers(need)));
             let mark = if granted { "✓" } else { "+" };
-            text.push_str(&format!("  {mark} {need}\n"));
+            let _ = writeln!(text, "  {mark} {need}");
         }
     }
     let gone =
         held.values().filter(|consent| scripts.iter().all(|script| key(script) != consent.path));
     for consent in gone {
-        text.push_str(&format!("{}  granted, but it is gone\n", consent.path));
+        let _ = writeln!(text, "{}  granted, but it is gone", consent.path);
     }
     if text.is_empty() {
         text.push_str("no scripts of other people");

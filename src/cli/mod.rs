@@ -98,7 +98,8 @@ impl Global {
             file: self.config.clone(),
             environment: std::env::vars_os().collect(),
         };
-        let loaded = config::load(&source, need)?;
+        let mut loaded = config::load(&source, need)?;
+        loaded.config.scripts.closed.extend(loaded.file.clone());
         let Config { dingtalk, http, .. } = &loaded.config;
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
         let scripts = loaded.config.secrets.values().flatten();

@@ -92,8 +92,7 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     let places =
         contents.entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
     let check = Check::new(source, &file, contents, problems);
-    let (mut config, warnings, mut problems, missing) = check.run(need);
-    config.scripts.closed.extend(read.clone());
+    let (config, warnings, mut problems, missing) = check.run(need);
     if problems.is_empty() {
         return Ok(Loaded { config, file: read, warnings, places });
     }

@@ -171,7 +171,7 @@ pub struct Scripts {
     pub folders: Vec<PathBuf>,
     /// Private addresses that `http` may call, as `host` or `host:port`.
     pub private_hosts: Vec<String>,
-    /// Not a setting: files that no script reaches, such as that of the settings.
+    /// Files that no script reaches. Not a setting: that of the settings itself, once it is known.
     pub closed: Vec<PathBuf>,
     /// Folders in `dir` whose scripts are other people's: they get what was granted, and nothing else.
     pub asked: Vec<String>,

@@ -1,6 +1,7 @@
 //! Scripts of other people as whoever may grant them something sees them: what each asks for, and nothing of it run but
 //! its top level, which only declares.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,7 +47,10 @@ fn look(dir: &Path, host: &Host, name: String, path: PathBuf) -> Asked {
         }
     };
     let sum = digest(&SHA256, &bytes);
-    let content = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let content = sum.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     let folder: Arc<dyn Resolver> = Arc::new(Folder::new(dir));
     let source = Source { path: name.clone(), bytes };
     let needs = Vm::load(&source, host, folder).map(|vm| vm.needs());

