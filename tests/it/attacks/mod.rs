@@ -8,6 +8,9 @@ mod callers;
 mod claim;
 mod doors;
 mod lock;
+mod lua;
+mod scripts;
+mod shell;
 
 use std::fs;
 use std::process::{Output, Stdio};
