@@ -13,6 +13,8 @@ pub enum Stop {
     Replaced,
     /// The host ends.
     Host,
+    /// The host ends, and the next one runs it again.
+    Postponed,
 }
 
 /// Of a run that was cancelled.
@@ -21,6 +23,7 @@ pub(super) fn stopped(why: Stop, run: &str, lang: Lang) -> String {
         Stop::Person => cards::stopped(lang).to_owned(),
         Stop::Replaced => cards::replaced(lang).to_owned(),
         Stop::Host => cards::ends(run, lang),
+        Stop::Postponed => cards::postponed(lang).to_owned(),
     }
 }
 

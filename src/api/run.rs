@@ -21,6 +21,7 @@ use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
+use crate::config;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
@@ -46,13 +47,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            wall: Duration::from_mins(10),
-            cpu: Duration::from_secs(10),
-            output_bytes: 64 << 20,
-            processes: 16,
-            replies: 200,
-        }
+        config::Limits::default().into()
+    }
+}
+
+impl From<config::Limits> for Limits {
+    fn from(limits: config::Limits) -> Self {
+        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
+        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
     }
 }
 
@@ -454,8 +456,11 @@ impl Run {
     pub fn open_card(&self, outbox: &Outbox, to: Address, title: &str) -> LuaResult<Card> {
         self.check()?;
         let card = outbox.card(to, title, &self.id, self.lang());
+        if let Err(error) = self.post(Post::Card(card.clone())) {
+            outbox.forget_card(&card);
+            return Err(error);
+        }
         self.state().cards.push(card.clone());
-        self.post(Post::Card(card.clone()))?;
         Ok(card)
     }
 

@@ -84,7 +84,8 @@ impl Client {
         // A family B card without text is blank until its first update.
         let text = if card.family() == Family::B && text.trim().is_empty() { "…" } else { text };
         let robot = self.robot_code(to.robot_code.as_deref());
-        let request = create_request(card, &space, robot, text, lang);
+        let mut request = create_request(card, &space, robot, text, lang);
+        self.clicks().say(&mut request);
         match self.api(Method::POST, CREATE, &request).await {
             Ok(answer) => check_delivery(&answer),
             // Ids are never reused, so an earlier try went through although its answer was lost.
@@ -255,8 +256,6 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str, lang
     let mut request = json!({
         "cardTemplateId": card.template,
         "outTrackId": card.id,
-        // Without it no click comes back.
-        "callbackType": "STREAM",
         "cardData": { "cardParamMap": variables },
         "openSpaceId": space.id,
         "userIdType": 1,
@@ -354,6 +353,7 @@ fn check_delivery(answer: &Value) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clicks::Clicks;
     use super::*;
     use crate::message::{ConversationId, StaffId};
 
@@ -384,6 +384,7 @@ mod tests {
     fn create(card: &Card, kind: ChatKind) -> Value {
         let space = Space::of(card, &address(kind)).unwrap();
         let mut request = create_request(card, &space, "dingfixturebot000001", "", Lang::Zh);
+        Clicks::Stream.say(&mut request);
         // The samples have one language only.
         for model in ["imGroupOpenSpaceModel", "imRobotOpenSpaceModel"] {
             if let Some(texts) = request.pointer_mut(&format!("/{model}/lastMessageI18n")) {

@@ -27,10 +27,20 @@ words! {
         zh: "⚠️ 已中断：moonbell 重新启动了。重新运行请发送：again {run}",
         en: "⚠️ interrupted: moonbell was restarted. To run it again, send: again {run}",
     }
+    /// The same, of a run that is run again without being asked.
+    repeats {
+        zh: "⚠️ 已中断：moonbell 重新启动了，正在重新运行。",
+        en: "⚠️ interrupted: moonbell was restarted, and runs it again.",
+    }
     /// The same, of a host that ends.
     ends(run: &str) {
         zh: "⚠️ 已中断：moonbell 停止了。重新运行请发送：again {run}",
         en: "⚠️ interrupted: moonbell stopped. To run it again, send: again {run}",
+    }
+    /// The same, of a run that the next host runs again.
+    postponed {
+        zh: "⚠️ 已中断：moonbell 停止了，下次启动时会重新运行。",
+        en: "⚠️ interrupted: moonbell stopped, and runs it again when it starts.",
     }
     /// Somebody who may said so.
     stopped {

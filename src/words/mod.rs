@@ -74,6 +74,7 @@ pub(crate) mod outage;
 pub(crate) mod parked;
 pub(crate) mod runs;
 pub(crate) mod scripts;
+pub(crate) mod setup;
 pub(crate) mod timers;
 
 /// Several things in a row: `a、b` or `a, b`.

@@ -8,7 +8,7 @@ use super::Entry;
 use super::lang::is_chinese;
 use super::{
     access, account, budget, cards, dialogs, dingtalk, help, language, outage, parked, runs,
-    scripts, timers,
+    scripts, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -24,6 +24,7 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),
     ("scripts", scripts::ENTRIES),
+    ("setup", setup::ENTRIES),
     ("timers", timers::ENTRIES),
 ];
 

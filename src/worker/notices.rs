@@ -103,7 +103,7 @@ struct Streak {
 
 impl Streaks {
     fn notice(&mut self, end: &Background, now: Instant, lang: Lang) -> Option<String> {
-        if end.finish == Finish::Cancelled {
+        if matches!(end.finish, Finish::Cancelled | Finish::Interrupted) {
             return None;
         }
         let key = (Arc::clone(&end.script), end.what.clone());

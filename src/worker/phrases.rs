@@ -13,6 +13,9 @@ pub(super) fn denied(name: &str, why: &Denied, lang: Lang) -> String {
     match why {
         Denied::Scope(_) => access::not_here(name, lang),
         Denied::Rate(_) => access::too_often(name, lang),
+        Denied::Flood { most, .. } => access::too_fast(*most, lang),
+        Denied::PersonRuns(most) => access::person_runs(*most, lang),
+        Denied::HandlerRuns(most) => access::handler_runs(name, *most, lang),
         Denied::Locked => access::locked(lang).to_owned(),
         why if why.is_stranger() => access::refused(lang).to_owned(),
         _ => access::not_for_you(name, lang),

@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("transport", &["config", "dingtalk", "inbox", "message"]),
+    ("transport", &["access", "config", "dingtalk", "inbox", "message", "store"]),
     ("inbox", &["message", "store"]),
     ("access", &["clock", "config", "message", "store"]),
     ("budget", &["clock", "config", "dingtalk", "store", "words"]),
@@ -284,6 +284,9 @@ const READ_CHINESE: &[&str] = &[
     "router/control.rs",
     "router/value.rs",
     "worker/rights.rs",
+    "cli/grant.rs",
+    // Asks in which language to go on.
+    "cli/init/ask.rs",
     // Titles of secrets that are taken out.
     "rehearsal/recording.rs",
 ];
