@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod network;
 mod problem;
+mod reference;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -25,10 +26,10 @@ use url::Url;
 use crate::message::StaffId;
 
 pub use hidden::{hide, redact, redact_ahead};
-pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Place, Problem, Problems};
+pub use reference::reference;
 
 /// All settings of one host, checked.
 #[derive(Clone, Debug)]

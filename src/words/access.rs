@@ -20,15 +20,15 @@ words! {
         zh: "`{name}` 用得太频繁了，请稍后再试。",
         en: "You have used `{name}` too often; try again later.",
     }
-    too_fast(most: usize) {
+    too_fast(most: u64) {
         zh: "太快了：每人每分钟最多运行 {most} 次。之后的消息不再逐条提示，请稍后再试。",
         en: "Too fast: one person may start {most} runs in a minute. What you send meanwhile is refused without a word; try again later.",
     }
-    person_runs(most: usize) {
+    person_runs(most: u64) {
         zh: "你已有 {most} 个任务在运行，达到每人的上限。等一个结束，或发送 stop 停止。",
         en: "You have {most} runs under way, the most for one person. Wait for one to end, or say stop.",
     }
-    handler_runs(name: &str, most: usize) {
+    handler_runs(name: &str, most: u64) {
         zh: "`{name}` 已有 {most} 个任务在运行，达到上限，请稍后再试。",
         en: "`{name}` has {most} runs under way, the most that it may have; try again later.",
     }
