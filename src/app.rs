@@ -22,6 +22,7 @@ use crate::access::claim;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Names;
+use crate::api::Outgoing;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
@@ -52,7 +53,9 @@ use crate::store::now_ms;
 use crate::telemetry::status;
 use crate::transport;
 use crate::transport::Stream;
+use crate::worker::Alarms;
 use crate::worker::Dispatch;
+use crate::worker::Echoes;
 use crate::worker::Late;
 use crate::worker::LuaRuntime;
 use crate::worker::Places;
@@ -202,7 +205,7 @@ impl App {
         inbox.urgent(move |click| stops.is_stop(click));
         let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
-        let limits = Limits::default();
+        let limits = Limits { replies: config.limits.replies, ..Limits::default() };
         let host = Host::new(limits, VM_BYTES)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
@@ -210,6 +213,7 @@ impl App {
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
             .with_names(names(&inbox))
+            .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let processes = host.processes().clone();
         let dialogs = host.dialogs().clone();
@@ -237,6 +241,8 @@ impl App {
             finish: config.shutdown.deadline,
             places: Places::default(),
             live,
+            echoes: Echoes::default(),
+            alarms: Alarms::default(),
         };
         // With the scripts: which of these runs may be run again is for their handlers to say.
         let recovered = dispatch.recover().await?;

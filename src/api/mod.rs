@@ -28,7 +28,6 @@
 
 mod attachment;
 pub mod bot;
-pub mod clean;
 pub mod cron;
 pub mod ctx;
 pub mod definitions;
@@ -45,6 +44,7 @@ pub mod module;
 pub mod moment;
 pub mod notes;
 pub mod options;
+mod outgoing;
 pub mod re;
 pub mod reference;
 mod rest;
@@ -84,6 +84,7 @@ pub use last_words::Stop;
 pub use module::{Class, Module};
 pub use notes::Noted;
 pub use options::Options;
+pub use outgoing::Outgoing;
 pub use rest::{Rest, Resting};
 pub use run::{Limit, Limits, Names, Run};
 pub use shell::process::Processes;
@@ -154,6 +155,7 @@ struct Inner {
     world: Option<Arc<dyn World>>,
     waits: Waits,
     names: Names,
+    outgoing: Outgoing,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -183,6 +185,7 @@ impl Host {
                 world: None,
                 waits: Waits::default(),
                 names: Names::default(),
+                outgoing: Outgoing::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -203,6 +206,18 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.roots = roots;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts say no more than this.
+    #[must_use]
+    pub fn with_outgoing(&self, outgoing: Outgoing) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.outgoing = outgoing;
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        &self.inner.outgoing
     }
 
     /// The same host, whose scripts may also call these addresses.
@@ -238,7 +253,7 @@ impl Host {
     #[must_use]
     pub fn with_secrets(&self, secrets: secret::Secrets) -> Self {
         for value in secrets.values().flatten() {
-            crate::config::hide(value.expose());
+            crate::sink::hide(value.expose());
         }
         let mut inner = (*self.inner).clone();
         inner.secrets = Some(Arc::new(secrets));

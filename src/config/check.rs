@@ -49,6 +49,8 @@ impl<'a> Check<'a> {
         self.access(&mut config);
         self.secrets(&mut config, need);
         self.budget(&mut config);
+        self.limits(&mut config);
+        self.other_side(&config, need);
         if let Some(listen) = self.listen("console.listen") {
             if !listen.ip().is_loopback() {
                 let place = self.place("console.listen");
@@ -349,7 +351,7 @@ impl<'a> Check<'a> {
     }
 
     /// A limit; 0 is none.
-    fn count(&mut self, path: &'static str) -> Option<u64> {
+    pub(super) fn count(&mut self, path: &'static str) -> Option<u64> {
         let text = self.text(path)?;
         if text == "unlimited" {
             return Some(0);

@@ -282,6 +282,19 @@ pub(crate) const KEYS: &[Key] = &[
               when to when, and what came late. At least \"1m\".",
     },
     Key {
+        path: "limits.replies",
+        kind: Kind::Count,
+        default: "200",
+        doc: "Messages and cards of one run. The run that says one more is stopped, and the owner is told.",
+    },
+    Key {
+        path: "limits.per_minute",
+        kind: Kind::Count,
+        default: "200",
+        doc: "Messages that one handler may send in a minute, and messages that one conversation may get. The first ten of each run \
+              that answers somebody do not count. The run that says one more is stopped, and the owner is told.",
+    },
+    Key {
         path: "shutdown.deadline",
         kind: Kind::Duration,
         default: "\"10s\"",

@@ -5,8 +5,8 @@
 mod check;
 mod duration;
 mod file;
-mod hidden;
 mod keys;
+mod limits;
 mod load;
 mod problem;
 mod secret;
@@ -22,7 +22,6 @@ use url::Url;
 
 use crate::message::StaffId;
 
-pub use hidden::{hide, redact, redact_ahead};
 pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use problem::{Place, Problem, Problems};
@@ -40,6 +39,7 @@ pub struct Config {
     pub console: Console,
     pub budget: Budget,
     pub connection: Connection,
+    pub limits: Limits,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -89,6 +89,7 @@ impl Config {
             console: Console { listen: local(7878) },
             budget: Budget::default(),
             connection: Connection::default(),
+            limits: Limits::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
@@ -277,6 +278,21 @@ impl Default for Connection {
             tell_after: Duration::from_mins(5),
             collect: Duration::from_mins(2),
         }
+    }
+}
+
+/// How much scripts may say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages and cards of one run.
+    pub replies: usize,
+    /// Of one handler, and into one conversation, in a minute; answers are counted from the eleventh of a run.
+    pub per_minute: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { replies: 200, per_minute: 200 }
     }
 }
 

@@ -23,6 +23,18 @@ use crate::api::options::{Options, text_of};
 use crate::api::{Call, Host};
 
 pub use survey::Stamp;
+
+/// Where a path of `script` leads, if it may; for tests that throw anything at it.
+#[doc(hidden)]
+pub fn reached(roots: &Roots, script: &str, text: &str) -> Option<std::path::PathBuf> {
+    roots.resolve(script, text, roots::Last::Follow).ok().map(|place| place.full)
+}
+
+/// What a file of somebody else is called here; for the same tests.
+#[doc(hidden)]
+pub fn safe_name(text: &str) -> String {
+    name::safe(text, "file")
+}
 pub(crate) use survey::{check_pattern, survey, survey_base};
 
 /// Read at once unless a script says otherwise.

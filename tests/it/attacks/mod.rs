@@ -5,7 +5,10 @@ mod access;
 mod audit;
 mod claim;
 mod doors;
+mod local;
 mod lock;
+mod secrets;
+mod text;
 
 use std::fs;
 use std::process::{Output, Stdio};
