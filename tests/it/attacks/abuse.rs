@@ -173,3 +173,42 @@ async fn l3_the_bot_does_not_hear_itself() {
     let stage = host.stop().await;
     assert_eq!(stage.lines("ran"), ["mine"]);
 }
+
+const CLOCKED: &str = r#"
+bot.cron("* * * * *", { name = "minutely" }, function() kv.incr("minutes") end)
+bot.every("10m", { name = "beat" }, function() kv.incr("beats") end)
+bot.command("counts", { rate = "2/1m", run = function(ctx) ctx:reply(`{kv.get("minutes") or 0} {kv.get("beats") or 0}`) end })
+"#;
+
+const JUMPS: &str = r#"
+test("forwards and back by a day", function(t)
+	local ann = t:user("ann")
+	t:set_time("2026-03-10 12:00:30")
+	t:start()
+	t:advance("3m")
+	ann:says("counts")
+	t:expect_reply("3 0")
+	-- What was missed is one run, not one thousand four hundred and forty.
+	t:set_time("2026-03-11 12:03:40")
+	t:advance("1s")
+	ann:says("counts")
+	t:expect_reply("4 1")
+	-- Back by two days: nothing is done again, and nobody is shut out.
+	t:set_time("2026-03-09 12:03:40")
+	t:advance("30s")
+	ann:says("counts")
+	t:expect_reply("4 1")
+	t:advance("2d")
+	ann:says("counts")
+	t:expect_reply({ match = "^%d+ %d+$" })
+end)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l5_a_clock_that_jumps_by_a_day_makes_no_burst_and_shuts_nobody_out() {
+    let stage = Setup::new().script("clocked.luau", CLOCKED).stage().await;
+    stage.write("clocked.test.luau", JUMPS);
+    super::super::process::settings(&stage);
+    let output = super::moonbell(&stage, &["test"]);
+    assert!(output.status.success(), "{}", super::text(&output));
+}

@@ -1,6 +1,6 @@
 //! Group H: text that lies, to a reader, a terminal, or Markdown.
 
-use moonbell::sim::{CardState, FaultOrder, MessageKind, Say};
+use moonbell::sim::{FaultOrder, MessageKind, Say};
 
 use super::super::process::{HostProcess, settings};
 use super::super::stage::{ALICE, OWNER, Setup, Stage};
@@ -161,7 +161,7 @@ async fn h2_text_of_others_is_no_markdown_no_link_and_no_mention() {
     host.say_in(0, ALICE, &format!("no {MARKS}"));
     host.until("all is said", |seen| {
         seen.to(OWNER).len() >= 8
-            && seen.state.cards.iter().all(|card| card.state != CardState::Streaming)
+            && seen.state.cards.iter().all(|card| card.state.is_terminal())
             && seen.to(ALICE).len() == 1
             && seen.in_group(0).len() == 1
     })
