@@ -1,4 +1,4 @@
-//! What hostile bytes are thrown at: the doors to functions that read what others wrote, each with what must hold whatever
+//! What hostile bytes are thrown at: the ways to functions that read what others wrote, each with what must hold whatever
 //! comes. For `fuzz/` and for the test that replays its corpus; nothing else calls this.
 
 use std::path::Path;
@@ -6,24 +6,28 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use reqwest::header::{HeaderMap, HeaderValue};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::access::Terms;
 use crate::api;
+use crate::config::{Config, Secret};
 use crate::dingtalk::text;
+use crate::dingtalk::{Callbacks, Door, Shown};
 use crate::dingtalk::{Frame, Received, receive, robot_message};
 use crate::message::Body;
 use crate::outbox;
 use crate::router::{Asked, Choice, Command, Handler, Help, Kind, Lang, Place, Routes};
 use crate::sink;
 
-/// A door: its name, as in `fuzz/corpus/NAME`, and what is behind it.
-pub type Door = (&'static str, fn(&[u8]));
+/// A target: its name, as in `fuzz/corpus/NAME`, and what is behind it.
+pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const DOORS: &[Door] = &[
+pub const TARGETS: &[Target] = &[
     ("frames", frames),
     ("messages", messages),
+    ("callbacks", callbacks),
     ("commands", commands),
     ("texts", texts),
     ("cards", cards),
@@ -43,6 +47,50 @@ pub fn frames(data: &[u8]) {
 /// The data of a message, as frames and callbacks bring it.
 pub fn messages(data: &[u8]) {
     taken(robot_message(&String::from_utf8_lossy(data)).ok());
+}
+
+/// A call in HTTP mode: what it shows in its first line (time, signature, nonce), its body in the rest. Proved or not, it is
+/// read or refused.
+pub fn callbacks(data: &[u8]) {
+    static KEYS: LazyLock<Callbacks> = LazyLock::new(|| {
+        let mut config = Config::new("", "");
+        config.dingtalk.client_secret = Secret::new("fuzzed-app-secret");
+        config.http.card_secret = Some(Secret::new("fuzzed-card-secret"));
+        config.http.token = Some(Secret::new("fuzzed-token"));
+        config.http.aes_key = Some(Secret::new("a".repeat(43)));
+        Callbacks::new(&config.dingtalk, &config.http).expect("keys are there")
+    });
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (head, body) = (&data[..end], data.get(end + 1..).unwrap_or_default());
+    let mut parts = head.splitn(3, |byte| *byte == b' ');
+    let mut part = || HeaderValue::from_bytes(parts.next().unwrap_or_default()).ok();
+    let (Some(time), Some(signature), Some(nonce)) = (part(), part(), part()) else { return };
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let query = format!(
+        "timestamp={}&msg_signature={}&nonce={}",
+        text(&time),
+        text(&signature),
+        text(&nonce)
+    );
+    for door in Door::ALL {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("timestamp", &time),
+            ("sign", &signature),
+            ("x-ddpaas-signature-timestamp", &time),
+            ("x-ddpaas-signature", &signature),
+        ] {
+            headers.insert(name, value.clone());
+        }
+        let Some(shown) = Shown::of(door, &headers, Some(&query)) else { continue };
+        let _ = (shown.time_ms(), shown.proof());
+        // Nobody guesses a signature.
+        assert!(door == Door::Event || !KEYS.signs_time(door, &shown), "a forged signature");
+        if let Ok(call) = KEYS.read(door, &shown, body) {
+            assert_ne!(door, Door::Event, "a forged event");
+            taken(call.received.ok());
+        }
+    }
 }
 
 /// The journal keeps it as JSON, and the next host reads that.

@@ -12,6 +12,7 @@ mod dev;
 mod editor;
 mod explain;
 mod host;
+mod init;
 mod lock;
 mod logs;
 mod news;
@@ -20,6 +21,7 @@ mod remote;
 mod replay;
 mod run;
 mod runs;
+mod service;
 mod starter;
 mod status;
 mod talk;
@@ -52,6 +54,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
+  moonbell init                set up the real thing: an app at DingTalk by a QR code, settings, the first message
   moonbell run                 answer the real DingTalk, with the app of your settings file
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
@@ -90,14 +93,17 @@ pub struct Global {
 }
 
 impl Global {
-    /// Reads the settings and speaks their warnings.
-    fn load(&self, need: Need) -> Result<Loaded> {
-        let source = Source {
+    fn source(&self) -> Source {
+        Source {
             places: Places::of_this_user(),
             file: self.config.clone(),
             environment: std::env::vars_os().collect(),
-        };
-        let loaded = config::load(&source, need)?;
+        }
+    }
+
+    /// Reads the settings and speaks their warnings.
+    fn load(&self, need: Need) -> Result<Loaded> {
+        let loaded = config::load(&self.source(), need)?;
         let Config { dingtalk, http, .. } = &loaded.config;
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
         let scripts = loaded.config.secrets.values().flatten();
@@ -114,8 +120,10 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Dev),
+    Init(Box<init::Init>),
     Run(run::Run),
     Status(status::Status),
+    Service(service::ServiceCommand),
     Claim(claim::Claim),
     Lock(lock::Lock),
     Unlock(lock::Unlock),
@@ -155,8 +163,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
     telemetry::panics::report(|what| talk::failed_now(what));
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
+        Command::Init(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Service(command) => command.run(&cli.global),
         Command::Claim(command) => command.run(&cli.global),
         Command::Lock(command) => command.run(&cli.global),
         Command::Unlock(command) => command.run(&cli.global),

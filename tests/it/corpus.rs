@@ -3,26 +3,26 @@
 use std::fs;
 use std::path::Path;
 
-use moonbell::fuzzing::DOORS;
+use moonbell::fuzzing::TARGETS;
 
 #[test]
-fn every_saved_input_holds_what_its_door_promises() {
+fn every_saved_input_holds_() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    for (name, door) in DOORS {
+    for (name, target) in TARGETS {
         let folder = corpus.join(name);
         let inputs: Vec<_> =
             fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(!inputs.is_empty(), "{} is empty", folder.display());
         for input in inputs {
             let bytes = fs::read(&input).unwrap();
-            let held = std::panic::catch_unwind(|| door(&bytes));
+            let held = std::panic::catch_unwind(|| target(&bytes));
             assert!(held.is_ok(), "{}", input.display());
         }
     }
 }
 
 #[test]
-fn every_door_has_a_target_and_a_corpus() {
+fn every_target_has_a_program_and_a_corpus() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let names = |folder: &str| {
         let mut names: Vec<String> = fs::read_dir(fuzz.join(folder))
@@ -32,8 +32,8 @@ fn every_door_has_a_target_and_a_corpus() {
         names.sort();
         names
     };
-    let mut doors: Vec<String> = DOORS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    doors.sort();
-    assert_eq!(names("fuzz_targets"), doors);
-    assert_eq!(names("corpus"), doors);
+    let mut targets: Vec<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    targets.sort();
+    assert_eq!(names("fuzz_targets"), targets);
+    assert_eq!(names("corpus"), targets);
 }

@@ -36,6 +36,7 @@ mod rest;
 mod runaways;
 mod screenshots;
 mod sdk;
+mod setup;
 mod shell;
 mod sim;
 mod starters;
