@@ -47,6 +47,9 @@ pub(super) fn limited(limit: Limit, lang: Lang) -> String {
         Limit::Memory(most) => format!("达到内存上限 {} MiB", most >> 20),
         Limit::Output(most) => format!("达到输出上限 {} KiB", most >> 10),
         Limit::Replies(most) => format!("达到一次运行 {most} 条回复的上限"),
+        Limit::Outgoing(most) => {
+            format!("达到每分钟 {most} 条消息的上限（同一处理函数或同一会话）")
+        }
         Limit::Panic => "moonbell 内部出错，请附上日志报告".to_owned(),
     };
     format!("⚠️ 已停止：{zh}")

@@ -28,7 +28,6 @@
 
 mod attachment;
 pub mod bot;
-pub mod clean;
 pub mod cron;
 pub mod ctx;
 pub mod definitions;
@@ -46,6 +45,7 @@ pub mod module;
 pub mod moment;
 pub mod notes;
 pub mod options;
+mod outgoing;
 pub mod re;
 pub mod reference;
 mod rest;
@@ -86,6 +86,7 @@ pub use last_words::Stop;
 pub use module::{Class, Module};
 pub use notes::Noted;
 pub use options::Options;
+pub use outgoing::Outgoing;
 pub use rest::{Rest, Resting};
 pub use run::{Limit, Limits, Names, Run};
 pub(crate) use scope::TOP_LEVEL;
@@ -161,6 +162,7 @@ struct Inner {
     /// Folders below the scripts folder whose scripts get only what was granted.
     asked: Arc<[String]>,
     consents: Option<Consents>,
+    outgoing: Outgoing,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -192,6 +194,7 @@ impl Host {
                 names: Names::default(),
                 asked: Arc::default(),
                 consents: None,
+                outgoing: Outgoing::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -220,6 +223,18 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.roots = roots;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts say no more than this.
+    #[must_use]
+    pub fn with_outgoing(&self, outgoing: Outgoing) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.outgoing = outgoing;
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        &self.inner.outgoing
     }
 
     /// The same host, whose scripts may also call these addresses.
@@ -281,7 +296,7 @@ impl Host {
     #[must_use]
     pub fn with_secrets(&self, secrets: secret::Secrets) -> Self {
         for value in secrets.values().flatten() {
-            crate::config::hide(value.expose());
+            crate::sink::hide(value.expose());
         }
         let mut inner = (*self.inner).clone();
         inner.secrets = Some(Arc::new(secrets));

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
 use crate::api::notes::{Noted, Notes};
+use crate::api::outgoing::{self, Outgoing};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::router::Lang;
+use crate::sink::markdown;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub enum Limit {
     Memory(usize),
     Output(u64),
     Replies(usize),
+    /// Of its handler or its conversation.
+    Outgoing(usize),
     /// A host function panicked: a mistake of ours, and the end of this run alone.
     Panic,
 }
@@ -79,6 +83,10 @@ impl fmt::Display for Limit {
             Self::Replies(limit) => {
                 write!(f, "the limit of {limit} replies in one run was reached")
             }
+            Self::Outgoing(limit) => write!(
+                f,
+                "the limit of {limit} messages in a minute, of one handler or into one conversation, was reached"
+            ),
             Self::Panic => {
                 f.write_str("a host function failed inside moonbell; please report it with the log")
             }
@@ -137,6 +145,8 @@ pub struct Run {
     attempt: AtomicU32,
     /// Where it is counted while it only waits.
     resting: OnceLock<Resting>,
+    /// Where what it says is counted, and for which handler.
+    outgoing: OnceLock<(Outgoing, String)>,
     state: Mutex<State>,
     notes: Mutex<Notes>,
 }
@@ -194,6 +204,7 @@ impl Run {
             waited: AtomicBool::new(false),
             attempt: AtomicU32::new(1),
             resting: OnceLock::new(),
+            outgoing: OnceLock::new(),
             state: Mutex::default(),
             notes: Mutex::default(),
         })
@@ -328,6 +339,11 @@ impl Run {
     pub(crate) fn waits_for_a_person(self: &Arc<Self>) -> Patience {
         self.pausing_us.store(self.age_us() + 1, Ordering::Relaxed);
         Patience { run: Arc::clone(self), _rest: self.rest() }
+    }
+
+    /// From now on what it says is counted in `outgoing`, for the handler that it runs. To be said once.
+    pub fn speaks_in(&self, outgoing: Outgoing, handler: String) {
+        let _ = self.outgoing.set((outgoing, handler));
     }
 
     /// From now on it is counted in `resting` while it only waits. To be said once.
@@ -493,6 +509,18 @@ impl Run {
             self.hit(Limit::Replies(self.limits.replies));
             return self.check();
         }
+        let counts = self.message.is_none() || state.replied >= outgoing::ANSWER;
+        if counts && let Some((outgoing, handler)) = self.outgoing.get() {
+            let to = match &post {
+                Post::Reply(reply) => &reply.to,
+                Post::Card(card) => card.to(),
+            };
+            if !outgoing.take(handler, to.conversation_id.as_str()) {
+                drop(state);
+                self.hit(Limit::Outgoing(outgoing.most()));
+                return self.check();
+            }
+        }
         state.replied += 1;
         state.pending.push(post);
         Ok(())
@@ -560,8 +588,9 @@ impl Run {
         if self.cancel.is_cancelled() {
             return last_words::stopped(self.stopped().unwrap_or(Stop::Person), id, lang);
         }
-        let may_see = self.role() == Some("owner");
-        last_words::failed(may_see.then_some(why), id, lang)
+        // It may quote what somebody typed or a program wrote, and cards are Markdown.
+        let why = (self.role() == Some("owner")).then(|| markdown::escape(why));
+        last_words::failed(why.as_deref(), id, lang)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,8 +9,8 @@ use clap::Args;
 use super::{Global, talk};
 use crate::budget::{Month, Report, Spender, Spent, thousands};
 use crate::config::{Budget, Need};
+use crate::sink::escape;
 use crate::store::{Instance, Look};
-use crate::telemetry::escape;
 
 /// Show what was used of DingTalk's monthly budgets, by handler and by person
 ///

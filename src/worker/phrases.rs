@@ -2,6 +2,7 @@
 
 use super::control::Unfit;
 use crate::access::Denied;
+use crate::api::Limit;
 use crate::router::Lang;
 
 /// To somebody who may do nothing here; once an hour at most.
@@ -99,6 +100,30 @@ pub(super) fn taken(run: &str, why: &Denied, lang: Lang) -> String {
         (_, Lang::Zh) => format!("已停止（运行 {run}）：你的权限已被收回。"),
         (_, Lang::En) => format!("Stopped (run {run}): you may not use it any more."),
     }
+}
+
+/// Once, to whoever seems to be a machine.
+pub(super) fn looping(lang: Lang) -> String {
+    lang.pick(
+        "⏸ 几秒内收到了多次相同的内容，像是自动回复，我先不再应答。请稍等片刻再发。",
+        "⏸ The same came again and again within seconds, as from a machine, so I stopped answering. Wait a moment, then write again.",
+    )
+    .to_owned()
+}
+
+/// To the owner: a loop was cut.
+pub(super) fn loop_cut(nick: &str, id: &str, run: &str) -> String {
+    let nick = quoted(nick);
+    format!(
+        "⚠️ `{nick}`（{id}）像是自动回复，与我来回了三轮，已停止应答（运行 {run}）。\n`{nick}` ({id}) answers like a machine: after three rounds I stopped answering (run {run})."
+    )
+}
+
+/// To the owner: a handler said more than it may.
+pub(super) fn talks_too_much(handler: &str, run: &str, limit: Limit) -> String {
+    format!(
+        "⚠️ `{handler}` 发送的消息过多，已被停止（运行 {run}）。\n`{handler}` was stopped (run {run}): {limit}"
+    )
 }
 
 /// In a group, when the answer went to the person alone.

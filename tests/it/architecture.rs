@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "router",
             "script",
             "sim",
+            "sink",
             "store",
             "telemetry",
             "timer",
@@ -35,14 +36,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("transport", &["access", "config", "dingtalk", "inbox", "message", "store"]),
     ("inbox", &["message", "store"]),
-    ("access", &["clock", "config", "message", "store"]),
+    ("access", &["clock", "config", "message", "sink", "store"]),
     ("budget", &["clock", "config", "dingtalk", "router", "store"]),
     ("router", &["access", "message"]),
     (
         "worker",
         &[
             "access", "api", "budget", "clock", "config", "dingtalk", "inbox", "message", "outbox",
-            "router", "script", "store",
+            "router", "script", "sink", "store",
         ],
     ),
     (
@@ -57,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "outbox",
             "router",
             "script",
+            "sink",
             "store",
             "telemetry",
             "worker",
@@ -65,19 +67,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("script", &["access", "api", "clock", "config", "message", "router"]),
     (
         "api",
-        &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"],
+        &[
+            "access", "clock", "config", "dingtalk", "message", "outbox", "router", "sink",
+            "store", "timer",
+        ],
     ),
-    ("outbox", &["budget", "config", "dingtalk", "message", "router", "store"]),
-    ("outage", &["config", "inbox", "message", "outbox", "router", "store", "transport"]),
-    ("dingtalk", &["config", "message"]),
+    ("outbox", &["budget", "config", "dingtalk", "message", "router", "sink", "store"]),
+    ("outage", &["config", "inbox", "message", "outbox", "router", "sink", "store", "transport"]),
+    ("dingtalk", &["config", "message", "sink"]),
     ("timer", &["inbox", "message", "store"]),
     ("store", &["clock", "config", "message"]),
-    ("console", &["access", "config", "inbox", "outbox", "telemetry", "worker"]),
+    ("console", &["access", "config", "inbox", "outbox", "sink", "telemetry", "worker"]),
     ("sim", &["dingtalk", "message"]),
+    ("sink", &[]),
+    ("fuzzing", &["access", "api", "config", "dingtalk", "message", "outbox", "router", "sink"]),
     ("clock", &[]),
     ("message", &[]),
     ("config", &["message"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "sink"]),
 ];
 
 /// Past this, look for the second noun.

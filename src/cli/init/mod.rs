@@ -36,8 +36,8 @@ use super::{Failed, Global, editor, host, starter, talk};
 use crate::api::time::parse_duration;
 use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
 use crate::router::Lang;
+use crate::sink;
 use crate::store::Instance;
-use crate::telemetry;
 
 /// Set up the bot: the app at DingTalk, settings, scripts, and the first message
 ///
@@ -450,5 +450,5 @@ fn wrong_door(why: settings::Unfit, lang: Lang) -> Failed {
 
 /// From now on it is written as `***`, whoever writes it.
 fn hide(secret: &Secret) {
-    telemetry::hide(secret.expose());
+    sink::hide(secret.expose());
 }

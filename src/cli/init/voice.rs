@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use super::words as w;
 use crate::cli::talk;
 use crate::router::Lang;
-use crate::telemetry::{escape, redact};
+use crate::sink::{escape, redact};
 
 #[derive(Clone, Debug)]
 pub(super) struct Voice {
