@@ -23,6 +23,7 @@ use crate::access::claim;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Names;
+use crate::api::Outgoing;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
 use crate::api::http::{Network, OwnPorts};
@@ -57,7 +58,9 @@ use crate::transport::Addresses;
 use crate::transport::Stream;
 use crate::transport::Transport;
 use crate::transport::Webhook;
+use crate::worker::Alarms;
 use crate::worker::Dispatch;
+use crate::worker::Echoes;
 use crate::worker::Late;
 use crate::worker::LuaRuntime;
 use crate::worker::Places;
@@ -222,6 +225,7 @@ impl App {
             .with_languages(languages.clone())
             .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
+            .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let processes = host.processes().clone();
         let dialogs = host.dialogs().clone();
@@ -250,6 +254,8 @@ impl App {
             finish: config.shutdown.deadline,
             places: Places::default(),
             live,
+            echoes: Echoes::default(),
+            alarms: Alarms::default(),
         };
         // With the scripts: which of these runs may be run again is for their handlers to say.
         let recovered = dispatch.recover().await?;

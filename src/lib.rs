@@ -23,6 +23,8 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod dingtalk;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inbox;
 pub mod language;
 pub mod message;
@@ -32,6 +34,7 @@ pub mod rehearsal;
 pub mod router;
 pub mod script;
 pub mod sim;
+pub mod sink;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

@@ -14,6 +14,8 @@ pub enum Limit {
     Memory(usize),
     Output(u64),
     Replies(usize),
+    /// Of its handler or its conversation.
+    Outgoing(usize),
     /// A host function panicked: a mistake of ours, and the end of this run alone.
     Panic,
 }
@@ -27,6 +29,7 @@ impl Limit {
             Self::Memory(most) => cards::memory(most >> 20, lang),
             Self::Output(most) => cards::output(most >> 10, lang),
             Self::Replies(most) => cards::replies(most, lang),
+            Self::Outgoing(most) => cards::outgoing(most, lang),
             Self::Panic => cards::panicked(lang).to_owned(),
         }
     }

@@ -28,7 +28,6 @@
 
 mod attachment;
 pub mod bot;
-pub mod clean;
 pub mod cron;
 pub mod ctx;
 pub mod definitions;
@@ -47,6 +46,7 @@ pub mod module;
 pub mod moment;
 pub mod notes;
 pub mod options;
+mod outgoing;
 pub mod re;
 pub mod reference;
 mod rest;
@@ -90,6 +90,7 @@ pub use limit::Limit;
 pub use module::{Class, Module};
 pub use notes::Noted;
 pub use options::Options;
+pub use outgoing::Outgoing;
 pub use rest::{Rest, Resting};
 pub use run::{Limits, Names, Run};
 pub(crate) use scope::TOP_LEVEL;
@@ -166,6 +167,7 @@ struct Inner {
     /// Folders below the scripts folder whose scripts get only what was granted.
     asked: Arc<[String]>,
     consents: Option<Consents>,
+    outgoing: Outgoing,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -198,6 +200,7 @@ impl Host {
                 names: Names::default(),
                 asked: Arc::default(),
                 consents: None,
+                outgoing: Outgoing::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -226,6 +229,18 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.roots = roots;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts say no more than this.
+    #[must_use]
+    pub fn with_outgoing(&self, outgoing: Outgoing) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.outgoing = outgoing;
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        &self.inner.outgoing
     }
 
     /// The same host, whose scripts may also call these addresses.
@@ -300,7 +315,7 @@ impl Host {
     #[must_use]
     pub fn with_secrets(&self, secrets: secret::Secrets) -> Self {
         for value in secrets.values().flatten() {
-            crate::config::hide(value.expose());
+            crate::sink::hide(value.expose());
         }
         let mut inner = (*self.inner).clone();
         inner.secrets = Some(Arc::new(secrets));

@@ -17,6 +17,7 @@ use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
 use crate::api::limit::Limit;
 use crate::api::notes::{Noted, Notes};
+use crate::api::outgoing::{self, Outgoing};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::message::Reply;
 use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
+use crate::sink::markdown;
 use crate::words::Lang;
 
 /// How far a run may go. They come from outside the script.
@@ -110,6 +112,8 @@ pub struct Run {
     attempt: AtomicU32,
     /// Where it is counted while it only waits.
     resting: OnceLock<Resting>,
+    /// Where what it says is counted, and for which handler.
+    outgoing: OnceLock<(Outgoing, String)>,
     state: Mutex<State>,
     notes: Mutex<Notes>,
 }
@@ -168,6 +172,7 @@ impl Run {
             waited: AtomicBool::new(false),
             attempt: AtomicU32::new(1),
             resting: OnceLock::new(),
+            outgoing: OnceLock::new(),
             state: Mutex::default(),
             notes: Mutex::default(),
         })
@@ -307,6 +312,11 @@ impl Run {
     pub(crate) fn waits_for_a_person(self: &Arc<Self>) -> Patience {
         self.pausing_us.store(self.age_us() + 1, Ordering::Relaxed);
         Patience { run: Arc::clone(self), _rest: self.rest() }
+    }
+
+    /// From now on what it says is counted in `outgoing`, for the handler that it runs. To be said once.
+    pub fn speaks_in(&self, outgoing: Outgoing, handler: String) {
+        let _ = self.outgoing.set((outgoing, handler));
     }
 
     /// From now on it is counted in `resting` while it only waits. To be said once.
@@ -472,6 +482,18 @@ impl Run {
             self.hit(Limit::Replies(self.limits.replies));
             return self.check();
         }
+        let counts = self.message.is_none() || state.replied >= outgoing::ANSWER;
+        if counts && let Some((outgoing, handler)) = self.outgoing.get() {
+            let to = match &post {
+                Post::Reply(reply) => &reply.to,
+                Post::Card(card) => card.to(),
+            };
+            if !outgoing.take(handler, to.conversation_id.as_str()) {
+                drop(state);
+                self.hit(Limit::Outgoing(outgoing.most()));
+                return self.check();
+            }
+        }
         state.replied += 1;
         state.pending.push(post);
         Ok(())
@@ -539,8 +561,9 @@ impl Run {
         if self.cancel.is_cancelled() {
             return last_words::stopped(self.stopped().unwrap_or(Stop::Person), id, lang);
         }
-        let may_see = self.role() == Some("owner");
-        last_words::failed(may_see.then_some(why), id, lang)
+        // It may quote what somebody typed or a program wrote, and cards are Markdown.
+        let why = (self.role() == Some("owner")).then(|| markdown::escape(why));
+        last_words::failed(why.as_deref(), id, lang)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::api::Call;
-use crate::api::clean::clean;
 use crate::api::ctx::address;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::Options;
@@ -21,6 +20,7 @@ use crate::api::shell::process::{Chunk, Exit};
 use crate::api::time::format_duration;
 use crate::config::Attach;
 use crate::outbox::Card;
+use crate::sink::{clean, redact, redact_begun};
 use crate::words::Lang;
 use crate::words::cards;
 
@@ -158,7 +158,8 @@ impl View {
         self.total += ready.len() as u64;
         // Only the last can be shown; of a flood most need not even be cleaned.
         for line in ready.into_iter().rev().take(TAIL_CHARS).rev() {
-            let line = shortened(&clean(&line));
+            // Before it is cut: half a secret is not recognised any more.
+            let line = shortened(&redact(&clean(&line)));
             self.chars += line.chars().count() + 1;
             self.lines.push_back(line);
             while self.chars > TAIL_CHARS && self.lines.len() > 1 {
@@ -170,7 +171,10 @@ impl View {
 
     /// The lines that are kept, and those that have only begun (a prompt, a progress bar).
     fn tail(&self) -> String {
-        let begun = self.splitters.iter().map(|splitter| shortened(&clean(&splitter.partial())));
+        let begun = self
+            .splitters
+            .iter()
+            .map(|splitter| shortened(&redact_begun(&clean(&splitter.partial()))));
         let begun: Vec<_> = begun.filter(|line| !line.is_empty()).collect();
         let mut left =
             TAIL_CHARS.saturating_sub(begun.iter().map(|line| line.chars().count() + 1).sum());

@@ -387,6 +387,13 @@ pub(crate) const KEYS: &[Key] = &[
               is said to them until they are slower. `rate` of a handler counts beside this.",
     },
     Key {
+        path: "limits.per_minute",
+        kind: Kind::Number,
+        default: "200",
+        doc: "Messages that one handler may send in a minute, and messages that one conversation may get. The first ten of each run \
+              that answers somebody do not count. The run that says one more is stopped, and the owner is told.",
+    },
+    Key {
         path: "shutdown.deadline",
         kind: Kind::Duration,
         default: "\"10s\"",

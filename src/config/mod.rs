@@ -5,9 +5,9 @@
 mod check;
 mod duration;
 mod file;
-mod hidden;
 mod http;
 mod keys;
+mod limits;
 mod load;
 mod network;
 mod problem;
@@ -25,7 +25,6 @@ use url::Url;
 
 use crate::message::StaffId;
 
-pub use hidden::{hide, redact, redact_ahead};
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Place, Problem, Problems};
@@ -350,6 +349,8 @@ pub struct Limits {
     pub handler_runs: Option<u64>,
     /// Runs that one person may start in any minute; `None`: no limit.
     pub person_per_minute: Option<u64>,
+    /// Messages of one handler, and into one conversation, in a minute; answers are counted from the eleventh of a run.
+    pub per_minute: usize,
 }
 
 impl Default for Limits {
@@ -360,6 +361,7 @@ impl Default for Limits {
             memory_bytes: 64 << 20,
             output_bytes: 64 << 20,
             replies: 200,
+            per_minute: 200,
             processes: 16,
             all_processes: 256,
             person_runs: Some(32),

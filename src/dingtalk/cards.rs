@@ -347,7 +347,7 @@ fn check_delivery(answer: &Value) -> Result<(), ApiError> {
         .and_then(Value::as_str)
         .filter(|why| !why.is_empty())
         .unwrap_or("no reason given");
-    let message = format!("the card was not delivered: {}", super::redact::redact(why, &[]));
+    let message = format!("the card was not delivered: {}", super::redact::redact(why));
     Err(ApiError::local(CREATE, Class::Permanent, "not-delivered", message))
 }
 

@@ -201,7 +201,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         endpoint,
         class,
         code: answer.code,
-        message: redact(&answer.message, &[]),
+        message: redact(&answer.message),
         request_id: answer.request_id.map(Box::new),
         retry_after,
         page: None,

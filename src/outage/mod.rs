@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
-use crate::config::Owner;
+use crate::config::{Connection, Owner};
 use crate::language::Languages;
 use crate::outbox::Outbox;
+use crate::sink;
 use crate::store::Error;
 use crate::store::Store;
 use crate::transport::Link;
@@ -40,7 +40,7 @@ pub struct Watch {
     /// Who is told; nobody: it is noted all the same.
     pub owner: Owner,
     pub languages: Languages,
-    pub settings: config::Connection,
+    pub settings: Connection,
 }
 
 /// What is known at a moment.
@@ -231,7 +231,7 @@ impl Known {
         };
         if self.cause.is_none() || cause == Cause::Refused {
             self.cause = Some(cause);
-            self.detail = Some(config::redact(detail).into_owned());
+            self.detail = Some(sink::redact(detail).into_owned());
         }
     }
 }

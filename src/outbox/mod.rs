@@ -42,13 +42,13 @@ use tokio::sync::Notify;
 
 use crate::budget::Ledger;
 use crate::config::Owner;
-use crate::config::redact;
 use crate::dingtalk::text;
 use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
 use crate::message::Reply;
+use crate::sink::{is_blank, spoken};
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
@@ -68,6 +68,9 @@ pub use spoken::{Spoken, Words};
 /// Queued replies kept in memory beside their rows, to spare the way back through the database. The rest is read from
 /// its row when its turn comes.
 const FRESH: usize = 4096;
+
+/// What is said instead of nothing: DingTalk refuses an empty message.
+const EMPTY: &str = "(empty)";
 
 /// Handle to the journal of replies; cheap to clone.
 #[derive(Clone, Debug)]
@@ -340,10 +343,18 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
     Ok(posted)
 }
 
+/// The end of `text` in a card of so many characters, for tests that throw anything at it.
+#[doc(hidden)]
+pub fn fit_card(text: &str, chars: usize) -> String {
+    let limit = cut::Limit { chars, ..cut::Limit::MOST };
+    let note = |lines| words::cards::above(lines, Lang::En);
+    cut::fit("", &cut::Above::default(), text, limit, note).text
+}
+
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
     // Before it is cut: half a secret is not recognised any more.
-    let body = redacted(&reply.body);
+    let body = readable(&reply.body);
     let piece = |(n, body): (usize, Body)| {
         let at = if n == 0 { reply.at.clone() } else { Vec::new() };
         Item::Reply(Reply { to: reply.to.clone(), body, at })
@@ -351,12 +362,15 @@ fn pieces(reply: &Reply) -> Vec<Item> {
     text::split(&body).into_iter().enumerate().map(piece).collect()
 }
 
-/// What is said, without any secret of this host.
-fn redacted(body: &Body) -> Body {
-    let clean = |text: &str| redact(text).into_owned();
+/// What is said, without what acts on a screen and without any secret of this host.
+fn readable(body: &Body) -> Body {
+    let clean = |text: &str| spoken(text).into_owned();
+    let said = |text: &str| {
+        Some(clean(text)).filter(|text| !is_blank(text)).unwrap_or_else(|| EMPTY.to_owned())
+    };
     match body {
-        Body::Text { text } => Body::Text { text: clean(text) },
-        Body::Markdown { title, text } => Body::Markdown { title: clean(title), text: clean(text) },
+        Body::Text { text } => Body::Text { text: said(text) },
+        Body::Markdown { title, text } => Body::Markdown { title: clean(title), text: said(text) },
         Body::File { media_id, name } => {
             Body::File { media_id: media_id.clone(), name: clean(name) }
         }

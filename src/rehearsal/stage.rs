@@ -45,7 +45,9 @@ use crate::script::Outcome;
 use crate::script::Vm;
 use crate::store::Store;
 use crate::store::kv::Kv;
+use crate::worker::Alarms;
 use crate::worker::Dispatch;
+use crate::worker::Echoes;
 use crate::worker::Late;
 use crate::worker::Places;
 use crate::worker::Running;
@@ -331,6 +333,8 @@ impl Stage {
             live: beside,
             finish: Duration::ZERO,
             places: Places::default(),
+            echoes: Echoes::default(),
+            alarms: Alarms::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.

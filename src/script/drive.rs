@@ -58,7 +58,10 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
-    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+    let registration = &vm.registrations()[index];
+    let handler = format!("{} {}", vm.scope.script(), registration.title());
+    run.speaks_in(vm.scope.host().outgoing().clone(), handler);
+    drive_function(vm, run, &vm.functions[index], &registration.declared, args).await
 }
 
 /// The same of any function of this VM, called as a handler of what was `declared`.

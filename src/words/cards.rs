@@ -81,6 +81,10 @@ words! {
         zh: "达到一次运行 {most} 条回复的上限",
         en: "the limit of {most} replies in one run was reached",
     }
+    outgoing(most: usize) {
+        zh: "达到每分钟 {most} 条消息的上限（同一处理函数或同一会话）",
+        en: "the limit of {most} messages in a minute, of one handler or into one conversation, was reached",
+    }
     panicked {
         zh: "moonbell 内部出错，请附上日志报告",
         en: "a host function failed inside moonbell; please report it with the log",

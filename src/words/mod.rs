@@ -64,6 +64,7 @@ macro_rules! words {
 // An area is a file; each is listed in `tests::AREAS` too.
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod alarms;
 pub(crate) mod budget;
 pub(crate) mod cards;
 pub(crate) mod dialogs;

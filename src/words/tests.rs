@@ -7,13 +7,14 @@ use std::path::Path;
 use super::Entry;
 use super::lang::is_chinese;
 use super::{
-    access, account, budget, cards, dialogs, dingtalk, help, language, outage, parked, runs,
-    scripts, setup, timers,
+    access, account, alarms, budget, cards, dialogs, dingtalk, help, language, outage, parked,
+    runs, scripts, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
     ("access", access::ENTRIES),
     ("account", account::ENTRIES),
+    ("alarms", alarms::ENTRIES),
     ("budget", budget::ENTRIES),
     ("cards", cards::ENTRIES),
     ("dialogs", dialogs::ENTRIES),

@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::Alarms;
 use super::decision::{self, Verdict};
+use super::echoes::{Echoes, Heard};
 use super::gate;
 use super::held::Held;
 use super::late::Late;
@@ -22,6 +24,7 @@ use crate::access::Access;
 use crate::access::Action;
 use crate::access::Actor;
 use crate::api::Dialogs;
+use crate::api::Limit;
 use crate::api::Run;
 use crate::api::Stop;
 use crate::dingtalk::Push;
@@ -58,6 +61,9 @@ const CANCEL: Duration = Duration::from_secs(3);
 
 /// How long to wait before the end of a run is written again, when the disk did not take it.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// As what a message counts that was cut out of a loop.
+const LOOP: &str = "loop";
 
 /// How many rows may be under way; past these, work stays in the inbox.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +102,8 @@ pub struct Dispatch {
     /// What runs may take to end by themselves when the host stops; then they are cancelled.
     pub finish: Duration,
     pub places: Places,
+    pub echoes: Echoes,
+    pub alarms: Alarms,
 }
 
 /// What became of a row: committed as a whole.
@@ -222,6 +230,9 @@ impl Dispatch {
             Inbound::Event(event) => self.event(&row, event, &halt).await,
         };
         held.arrived.routed();
+        if let Inbound::Message(message) = &row.inbound {
+            self.note_answer(message, &outcome);
+        }
         self.end(&row, outcome).await;
         // Its lane and its place go with it: whoever waited finds what it said committed.
         drop(held);
@@ -304,6 +315,12 @@ impl Dispatch {
             // The question closed a moment ago: a message like any other.
             decided = decision::choose(&self.access, routes, &actor, message, today);
         }
+        // A word for the host itself is heard however often it comes.
+        if !matches!(decided.verdict, Verdict::Control(_))
+            && let Some(outcome) = self.loops(row, message, lang).await
+        {
+            return outcome;
+        }
         loop {
             let verdict = decided.verdict;
             let (handler, args, after) = match verdict {
@@ -336,6 +353,46 @@ impl Dispatch {
                 None => decided = decision::after(&self.access, routes, &actor, message, after),
             }
         }
+    }
+
+    /// What becomes of a message that is one round too many with a machine.
+    async fn loops(&self, row: &Row, message: &Message, lang: Lang) -> Option<Outcome> {
+        // Where the clock stands, everything comes at once.
+        if self.library.clock().stands() {
+            return None;
+        }
+        let heard = self.echoes.hear(&message.lane(), &message.text, row.received_at_ms);
+        let Heard::Loop { first } = heard else { return None };
+        let mut outcome = Outcome::new(State::Done).denied(&"it repeats itself like a machine");
+        outcome.served.handler = Some(LOOP.to_owned());
+        if first {
+            tracing::warn!(
+                run = row.run,
+                person.id = message.sender.key(),
+                conversation.id = %message.chat.id,
+                "a loop with something that answers by itself was cut"
+            );
+            outcome.posts.push(say(message, words::alarms::looping(lang).to_owned()));
+            let who = message.sender.key();
+            let nick = phrases::quoted(&message.sender.nick);
+            let text = |lang| words::alarms::loop_cut(&nick, who, &row.run, lang);
+            self.alarm(&format!("loop {}", message.lane()), text).await;
+        }
+        Some(outcome)
+    }
+
+    fn note_answer(&self, message: &Message, outcome: &Outcome) {
+        if outcome.served.handler.as_deref() == Some(LOOP) {
+            return;
+        }
+        let ours = outcome.posts.iter().rev().find_map(|post| match post {
+            Post::Reply(reply) => match &reply.body {
+                Body::Text { text } | Body::Markdown { text, .. } => Some(text.as_str()),
+                Body::File { .. } | Body::Image { .. } => None,
+            },
+            Post::Card(_) => None,
+        });
+        self.echoes.answered(&message.lane(), &message.text, ours, now_ms());
     }
 
     /// Runs one handler to its end; `None`: it handed the message on.
@@ -504,6 +561,14 @@ impl Dispatch {
                     "a handler failed: {}",
                     failed.full
                 );
+                if let Some(limit @ (Limit::Replies(_) | Limit::Outgoing(_))) = failed.limit
+                    && !actor.is_owner()
+                {
+                    let text = |lang| {
+                        words::alarms::talks_too_much(&name, &row.run, &limit.text(lang), lang)
+                    };
+                    self.alarm(&format!("outgoing {name}"), text).await;
+                }
                 let limit = failed.limit.map(|limit| limit.text(lang));
                 let why =
                     if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };

@@ -23,6 +23,7 @@ mod browser;
 mod check;
 mod cli;
 mod config;
+mod corpus;
 mod docs;
 mod engine;
 mod home;

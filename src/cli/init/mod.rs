@@ -33,8 +33,8 @@ use super::service::{self, Service};
 use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
 use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
+use crate::sink;
 use crate::store::Instance;
-use crate::telemetry;
 use crate::words::Lang;
 use crate::words::setup as w;
 
@@ -445,5 +445,5 @@ fn wrong_door(why: settings::Unfit, lang: Lang) -> Failed {
 
 /// From now on it is written as `***`, whoever writes it.
 fn hide(secret: &Secret) {
-    telemetry::hide(secret.expose());
+    sink::hide(secret.expose());
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::cli::talk;
-use crate::telemetry::{escape, redact};
+use crate::sink::{escape, redact};
 use crate::words::Lang;
 use crate::words::setup as w;
 

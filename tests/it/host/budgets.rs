@@ -257,7 +257,7 @@ async fn dingtalks_own_word_closes_the_budget_until_it_takes_a_call_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_whom_no_call_reaches_hears_it_upon_writing() {
+async fn l4_an_owner_whom_no_call_reaches_hears_it_upon_writing() {
     let host = Setup::new().script("tell.luau", TELL).start().await;
     host.fail("/v1.0/robot", HttpFaultKind::Quota, 2);
     host.say(ALICE, "tell hello");

@@ -1,4 +1,4 @@
-//! Output of programs as text that lies to nobody: what a terminal would act on is taken out, what it would show is kept.
+//! Text that lies to nobody: what a terminal or a reader would act on is taken out, what would be shown is kept.
 //!
 //! Escape sequences (colours, links, clipboard, titles), control characters, and characters that turn the reading
 //! direction go; a line rewritten with `\r` or backspaces keeps its last state, as a progress bar does on a screen.
@@ -22,6 +22,39 @@ pub fn clean(text: &str) -> Cow<'_, str> {
         out.push_str(&overwritten(line));
     }
     Cow::Owned(out)
+}
+
+/// Text that somebody wrote for a chat, without what acts: escape sequences, control characters, those that turn the
+/// reading direction, spaces without width. Tabs, and the joiners of emoji, of Persian and of [`super::markdown`], stay.
+pub fn quiet(text: &str) -> Cow<'_, str> {
+    let stays = |c: char| match c {
+        '\n' | '\t' | '\u{200c}' | '\u{2060}' => true,
+        c => is_shown(c),
+    };
+    if text.chars().all(stays) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(strip_ansi(text).chars().filter(|c| stays(*c)).collect())
+}
+
+/// Whether nobody would see anything of it.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_whitespace()
+            || !is_shown(c)
+            || matches!(
+                c,
+                '\u{ad}'
+                    | '\u{34f}'
+                    | '\u{115f}'
+                    | '\u{1160}'
+                    | '\u{180e}'
+                    | '\u{200d}'
+                    | '\u{2800}'
+                    | '\u{3164}'
+                    | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}'
+            )
+    })
 }
 
 /// Removes the escape sequences of terminals: CSI (colours, cursor), OSC (titles, links, clipboard) and the other strings,
@@ -126,18 +159,6 @@ fn is_shown(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'))
 }
 
-/// `text` as a block of code that it cannot close: the fence is longer than any run of backticks in it.
-pub fn fenced(text: &str) -> String {
-    let mut longest = 0;
-    let mut run = 0;
-    for c in text.chars() {
-        run = if c == '`' { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    let fence = "`".repeat(3.max(longest + 1));
-    format!("{fence}\n{text}{}{fence}", if text.ends_with('\n') { "" } else { "\n" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,16 +197,16 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_code_cannot_be_closed_from_inside() {
+    fn what_somebody_wrote_is_kept_but_for_what_acts() {
         for (text, expected) in [
-            ("a", "```\na\n```"),
-            ("a\n", "```\na\n```"),
-            ("```\n[Approve](http://evil)", "````\n```\n[Approve](http://evil)\n````"),
-            ("`````", "``````\n`````\n``````"),
-            ("", "```\n\n```"),
+            ("# Title\r\n\tcode 你好 👨\u{200d}👩", "# Title\n\tcode 你好 👨\u{200d}👩"),
+            ("@\u{2060}all \u{202e}gpj.exe \u{2066}x\u{2069}\u{200b}", "@\u{2060}all gpj.exe x"),
+            ("\x1b[2J\x1b]52;c;x\x07red\0\u{9b}31m", "red"),
+            ("10%\r20%", "10%20%"),
         ] {
-            assert_eq!(fenced(text), expected);
+            assert_eq!(quiet(text), expected, "{text:?}");
         }
+        assert!(matches!(quiet("two\n\tlines"), Cow::Borrowed(_)));
     }
 
     proptest::proptest! {

@@ -43,9 +43,34 @@ fn escaped(text: &str, mut begin: bool) -> String {
     out
 }
 
+/// `text` as a block of code that it cannot close: the fence is longer than any run of backticks in it.
+pub fn fenced(text: &str) -> String {
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}\n{text}{}{fence}", if text.ends_with('\n') { "" } else { "\n" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_of_code_cannot_be_closed_from_inside() {
+        for (text, expected) in [
+            ("a", "```\na\n```"),
+            ("a\n", "```\na\n```"),
+            ("```\n[Approve](http://evil)", "````\n```\n[Approve](http://evil)\n````"),
+            ("`````", "``````\n`````\n``````"),
+            ("", "```\n\n```"),
+        ] {
+            assert_eq!(fenced(text), expected);
+        }
+    }
 
     #[test]
     fn a_title_with_markdown_of_somebody_else_stays_a_title() {
