@@ -53,6 +53,7 @@ use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
 use crate::words::Lang;
 
 pub use card::Card;
