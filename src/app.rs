@@ -210,13 +210,16 @@ impl App {
             .card_settings(card_settings(&config, &client));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click));
+        let processes = take_processes(&config);
+        // Before a script does anything, and before what was cut short may be run again.
+        processes.end_left_behind().await;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let consents = Consents::open(store.clone()).await?;
         let limits = Limits::from(config.limits);
         let own = OwnPorts::default();
         let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
         let host = Host::new(limits, config.limits.memory_bytes)
-            .with_processes(config.limits.all_processes)
+            .with_processes(processes.clone())
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(roots(&config))
             .with_network(network)
@@ -227,7 +230,6 @@ impl App {
             .with_names(names(&inbox))
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
-        let processes = host.processes().clone();
         let dialogs = host.dialogs().clone();
         let open = dialogs.clone();
         inbox.answers(move |lane| open.take_next(lane));
@@ -525,6 +527,15 @@ impl Left {
     pub fn replies(&self) -> usize {
         self.outbox.waiting() + self.outbox.open_cards()
     }
+}
+
+/// Programs of this host, known as such to the next one.
+fn take_processes(config: &Config) -> Processes {
+    let most = config.limits.all_processes;
+    Processes::of_folder(most, &config.state.dir).unwrap_or_else(|error| {
+        tracing::warn!(%error, "programs that a crash leaves running would not be known to the next start");
+        Processes::with_limit(most)
+    })
 }
 
 /// One host per app. Where no lock can be kept, there is at least the one of the state folder.
