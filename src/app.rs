@@ -4,11 +4,12 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod books;
+mod left;
 mod report;
 mod sweep;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
@@ -71,13 +72,15 @@ use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
+pub use left::Left;
+
 use report::Report;
 use sweep::Sweep;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
 
-/// What the Lua runtime may take to end its coroutines.
+/// What the Lua runtime may take at least to end its coroutines, whatever runs have left of their deadline.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What closing the journal may take: a disk that answers no more must not hold up the end.
@@ -272,6 +275,12 @@ impl App {
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
+        if recovered.own > 0 {
+            tracing::warn!(
+                runs = recovered.own,
+                "the last host died with runs of timers, schedules or hooks under way; they are marked interrupted"
+            );
+        }
         if recovered.again > 0 {
             tracing::warn!(
                 runs = recovered.again,
@@ -327,7 +336,8 @@ impl App {
 
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
-        Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+        let Dispatch { running, live, .. } = &self.dispatch;
+        Left { running: running.clone(), live: live.clone(), outbox: self.outbox.clone() }
     }
 
     /// Replaces the connection's times, for tests.
@@ -460,12 +470,15 @@ impl App {
         // Returns when asked to, or when nothing can be stored any more.
         let ended = self.transport.run(stop).await;
 
+        let stopping = Instant::now();
         stages.dispatch.cancel();
         while working.join_next().await.is_some() {}
         stages.scripts.cancel();
         while watching.join_next().await.is_some() {}
         drop(self.library);
-        self.lua.stop(LUA_PATIENCE).await;
+        // Runs of timers have as long as those of messages.
+        let left = self.config.shutdown.deadline.saturating_sub(stopping.elapsed());
+        self.lua.stop(left.max(LUA_PATIENCE)).await;
         self.processes.close().await;
         stages.aside.cancel();
         stages.outbox.cancel();
@@ -509,23 +522,6 @@ fn card_settings(config: &Config, client: &Client) -> CardSettings {
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
         stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
-    }
-}
-
-/// What a host that ends may wait for.
-#[derive(Clone, Debug)]
-pub struct Left {
-    running: Running,
-    outbox: Outbox,
-}
-
-impl Left {
-    pub fn runs(&self) -> usize {
-        self.running.list().len()
-    }
-
-    pub fn replies(&self) -> usize {
-        self.outbox.waiting() + self.outbox.open_cards()
     }
 }
 

@@ -55,7 +55,7 @@ use begun::Begun;
 use desk::{ANSWER, Desk, LATE, Place, Shared};
 use ids::{Ids, short_id};
 
-pub use end::{Account, End, Own, State, complete, note, requeue};
+pub use end::{Account, End, Own, OwnEnd, State, complete, note, requeue};
 pub use history::{Filter, Past, complaints, last, list, of_run, since, taken_since, unfinished};
 pub use recover::{Cut, Fate, Recovered};
 pub use sweep::{Keep, Sweep};
@@ -284,7 +284,7 @@ impl Inbox {
         self.begun.mark(id);
     }
 
-    /// The name of a run that no message started. It gets a row with its end: [`Own`].
+    /// The name of a run that no message started. It gets a row once it takes long, or with its end: [`Own`].
     pub fn name_run(&self) -> String {
         short_id(self.ids.next())
     }

@@ -36,6 +36,7 @@ mod secrets;
 mod stage;
 mod start;
 mod stopping;
+mod timers;
 mod transcript;
 mod tunnel;
 mod upgrade;
