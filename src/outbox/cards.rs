@@ -143,6 +143,7 @@ impl Sender {
     pub(super) async fn show(&self, card: &Card) {
         let client = self.client.for_run(card.run());
         let mut attempt = 0;
+        let mut unsure = false;
         if self.wire(card.id()).is_none() {
             return;
         }
@@ -164,11 +165,18 @@ impl Sender {
                 Err(error) if error.code == "param.cardAlreadyExist" => break,
                 Err(error) => {
                     self.pause_after(&error);
+                    unsure |= error.was_not_answered();
                     match limit.halved().filter(|_| error.class == Class::TooLarge) {
                         Some(less) => limit = less,
                         None if error.is_transient() && attempt < 3 => {
                             attempt += 1;
                             tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
+                        }
+                        // It may be in its chat, and then it has to end. Its first frame tells whether it is.
+                        None if unsure => {
+                            tracing::warn!(%error, card = card.id(), "nobody knows whether a card was shown");
+                            card.may_be_shown();
+                            return;
                         }
                         None => {
                             self.refused(&error).await;
@@ -217,7 +225,9 @@ impl Sender {
                 self.cards.bucket.take(Call::Final).await;
                 let ending = frame.ending.map_or(Phase::Failed, super::card::Ending::phase);
                 let render = |most: Limit| card.frame(most.least(limit)).text;
-                let ended = self.end_with(&wire, render, ending, card.lang(), FINAL_TRIES).await;
+                // Of a card that is perhaps not there nobody waits for the end: its text is said at once.
+                let tries = if card.is_unsure() { 0 } else { FINAL_TRIES };
+                let ended = self.end_with(&wire, render, ending, card.lang(), tries).await;
                 ended.map_err(|error| (error, Some((wire, ending))))
             }
             Ok(_) => Err((not_shown(), None)),
@@ -230,7 +240,7 @@ impl Sender {
             return;
         };
         let posts = said(card, &frame);
-        match late.filter(|_| error.is_transient()) {
+        match late.filter(|_| error.is_passing()) {
             // The answer arrives now, whatever becomes of the card.
             Some((wire, ending)) => {
                 self.tell(card.id(), card.run(), posts, attachment).await;
@@ -287,6 +297,7 @@ impl Sender {
             match self.client.stream_card(wire, &guid, &text, Phase::Typing).await {
                 Ok(()) => {
                     self.cards.works();
+                    card.shown();
                     failures = 0;
                     sent = Some(frame.version);
                     self.note(
@@ -374,8 +385,11 @@ impl Sender {
                     tracing::warn!(%error, attempt, "the final frame of a card was not taken; trying again");
                     tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                 }
-                None if error.is_transient() => {
+                None if error.is_passing() => {
                     tracing::warn!(%error, card = wire.id, "a card cannot be ended yet; it is tried again");
+                    if is_lasting(&error) {
+                        self.cards.broke();
+                    }
                     return Err(error);
                 }
                 None => {

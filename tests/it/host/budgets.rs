@@ -257,6 +257,33 @@ async fn dingtalks_own_word_closes_the_budget_until_it_takes_a_call_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_card_for_whose_end_dingtalk_has_no_calls_ends_when_it_has_and_its_text_is_said_meanwhile()
+ {
+    let clock = Clock::standing(november());
+    let host = Setup::new().stage().await.start_at(clock.clone()).await;
+    let gate = host.hold("one");
+    host.say(ALICE, "card one");
+    host.entered(&["one"]).await;
+    host.until("it shows something", |seen| {
+        seen.to(ALICE).first().is_some_and(|text| text.contains("half way through one"))
+    })
+    .await;
+    host.fail("/v1.0/card", HttpFaultKind::Quota, 1);
+    gate.open();
+    host.until("a message says it", |seen| {
+        seen.to(ALICE).len() == 2 && seen.to(ALICE)[1].ends_with(", all of it")
+    })
+    .await;
+    assert_eq!(host.sim.stuck_cards().len(), 1);
+    assert_eq!(host.journal("SELECT count(*) FROM cards WHERE state = 'open'"), 1);
+    clock.set(november() + chrono::TimeDelta::minutes(31));
+    host.until("the card ends", |seen| seen.state.cards.iter().all(|c| c.state.is_terminal()))
+        .await;
+    let stage = host.stop().await;
+    assert_eq!(stage.journal("SELECT count(*) FROM cards WHERE state <> 'closed'"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn l4_an_owner_whom_no_call_reaches_hears_it_upon_writing() {
     let host = Setup::new().script("tell.luau", TELL).start().await;
     host.fail("/v1.0/robot", HttpFaultKind::Quota, 2);
