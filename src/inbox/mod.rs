@@ -326,6 +326,40 @@ impl Inbox {
         Ok(true)
     }
 
+    /// Cancels what waits in this lane, in one commit. Returns how much that was.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then it waits on.
+    pub async fn cancel_lane(&self, lane: &str) -> Result<usize, Error> {
+        let mut taken: Vec<(String, Vec<i64>)> = Vec::new();
+        {
+            let desk = &mut *self.shared.desk();
+            for lane in [lane.to_owned(), format!("{LATE}{lane}")] {
+                let rows = desk.lanes.remove_all(&lane);
+                desk.thin_out(&lane);
+                taken.push((lane, rows));
+            }
+        }
+        let ids: Vec<i64> = taken.iter().flat_map(|(_, rows)| rows).copied().collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let count = ids.len();
+        let cancel = move |c: &Connection| {
+            ids.iter().try_for_each(|id| complete(c, *id, &End::new(State::Cancelled)))
+        };
+        if let Err(error) = self.store.write(cancel).await {
+            let mut desk = self.shared.desk();
+            for (lane, rows) in taken {
+                rows.into_iter().for_each(|id| desk.lanes.push(lane.clone(), id));
+            }
+            drop(desk);
+            self.shared.ready.notify_one();
+            return Err(error);
+        }
+        Ok(count)
+    }
+
     /// Waits until there may be something to claim.
     ///
     /// # Cancel safety
@@ -426,6 +460,11 @@ impl Inbox {
     pub fn waiting(&self) -> usize {
         let desk = self.shared.desk();
         desk.lanes.waiting() + desk.started.len()
+    }
+
+    /// Rows that wait in this lane.
+    pub fn waiting_in(&self, lane: &str) -> usize {
+        self.shared.desk().lanes.waiting_in(lane)
     }
 
     /// Hands out, once each, the messages behind which so many of their person's wait that the person should know, with

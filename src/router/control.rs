@@ -11,6 +11,8 @@ use crate::words::Lang;
 pub enum Control {
     /// `stop`, `stop RUN`: end what runs for this person, or that one run.
     Stop(Option<String>),
+    /// `stop all`, `取消 全部`: the same, and drop what waits behind it.
+    StopAll,
     /// `cancel`, `取消`: leave an open dialog; without one the same as `stop`.
     Cancel,
     /// `runs`: what is running and queued, and what ended last.
@@ -103,6 +105,7 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
                 _ => return None,
             })))
         }
+        (Control::Stop(_) | Control::Cancel, [all]) if is_all(&all.text) => Some(Control::StopAll),
         (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
         // In English "cancel order" is a sentence.
         (Control::Cancel, [id]) if first.text.contains("取消") => {
@@ -121,6 +124,10 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
         }
         _ => None,
     }
+}
+
+fn is_all(typed: &str) -> bool {
+    matches!(words::fold(typed).as_str(), "all" | "全部" | "所有")
 }
 
 /// `yes 4821`: not a name that is taken, since no command is called by a number.
@@ -242,6 +249,9 @@ mod tests {
             ("取消 7k3fa", Control::Stop(id())),
         ] {
             assert_eq!(read(text), Some(control), "{text}");
+        }
+        for text in ["stop all", "Stop ALL", "停止 全部", "取消 全部", "cancel all"] {
+            assert_eq!(read(text), Some(Control::StopAll), "{text}");
         }
         assert_eq!(read("log in to the server"), None);
         assert_eq!(read("again 再说一遍"), None);

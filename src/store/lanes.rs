@@ -156,6 +156,17 @@ impl Lanes {
         true
     }
 
+    /// Takes all waiting rows of a lane out, oldest first.
+    pub(crate) fn remove_all(&mut self, name: &str) -> Vec<i64> {
+        let Some(lane) = self.by_name.get(name) else { return Vec::new() };
+        let rows: Vec<i64> = lane.rows.iter().copied().collect();
+        // From the back: nothing has to move up.
+        rows.iter().rev().for_each(|id| {
+            self.remove(name, *id);
+        });
+        rows
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
