@@ -244,6 +244,11 @@ async fn dingtalks_own_word_closes_the_budget_until_it_takes_a_call_again() {
     })
     .await;
     assert_eq!(calls(&host, TO_PERSON), 1, "the second was not tried, and the owner has a webhook");
+    // What the settings allow does not matter to it.
+    let advice =
+        "SELECT count(*) FROM outbox WHERE state = 'parked' AND error NOT LIKE '%api_calls%'
+                  AND error LIKE '%a package was bought' AND hint LIKE '%buy a package%'";
+    assert_eq!(host.journal(advice), 2);
     // Half an hour later it is tried again, and a package was bought.
     clock.set(november() + chrono::TimeDelta::minutes(31));
     host.until("both arrive", |seen| {
