@@ -5,12 +5,14 @@
 
 mod books;
 mod report;
+mod settings;
 mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +66,8 @@ use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 use report::Report;
+pub use settings::Reread;
+use settings::Settings;
 use sweep::Sweep;
 
 /// Memory of one script's VM.
@@ -142,6 +146,9 @@ pub struct App {
     library: Library,
     keeper: Keeper,
     stream: Stream,
+    host: Host,
+    /// `None`: the settings are not read again.
+    reread: Option<Reread>,
     lua: LuaRuntime,
     processes: Processes,
     /// Ends of runs that no message started.
@@ -200,7 +207,8 @@ impl App {
             .card_settings(card_settings(&config));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click));
-        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
+        let proxy = config.network.proxy.as_ref();
+        let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
@@ -221,7 +229,9 @@ impl App {
         // From before the first hook runs.
         let own = engine.background();
         // Loading runs the top level of every script.
-        let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
+        let scripts = host.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || Library::open(&dir, scripts, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
             late: Late::default(),
@@ -273,6 +283,8 @@ impl App {
             library,
             keeper,
             stream,
+            host,
+            reread: None,
             lua,
             processes,
             own,
@@ -301,6 +313,12 @@ impl App {
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
         Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+    }
+
+    /// Reads the settings again whenever they change.
+    #[must_use]
+    pub fn rereading(self, reread: Reread) -> Self {
+        Self { reread: Some(reread), ..self }
     }
 
     /// Replaces the connection's times, for tests.
@@ -341,6 +359,8 @@ impl App {
                 None
             }
         };
+        let settings = watch::Sender::new(status::Settings::default());
+        let history = watch::Sender::new(self.config.history);
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
@@ -351,6 +371,7 @@ impl App {
             ledger: self.ledger.clone(),
             link: self.stream.link(),
             dispatch: self.dispatch.clone(),
+            settings: settings.subscribe(),
         };
         let stages = Stages::default();
         let mut books = JoinSet::new();
@@ -380,7 +401,7 @@ impl App {
         let sweep = Sweep {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
-            history: self.config.history,
+            history: history.subscribe(),
             files,
         };
         downstream.spawn(sweep.run(stages.aside.clone()));
@@ -388,6 +409,21 @@ impl App {
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         let access = Arc::clone(&self.dispatch.access);
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        if let Some(reread) = self.reread {
+            let settings = Settings {
+                reread,
+                config: self.config.clone(),
+                access: Arc::clone(&access),
+                host: self.host.clone(),
+                client: self.client.clone(),
+                ledger: self.ledger.clone(),
+                history,
+                outbox: self.outbox.clone(),
+                store: self.dispatch.store.clone(),
+                told: settings,
+            };
+            downstream.spawn(settings.run(stages.aside.clone()));
+        }
         let (outbox, reports) = (self.outbox.clone(), self.library.reports());
         let runs = self.lua.engine().background();
         downstream.spawn(tell_owner_of_runs(

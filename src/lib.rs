@@ -34,4 +34,5 @@ pub mod sim;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod watch;
 pub mod worker;

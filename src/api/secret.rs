@@ -28,6 +28,13 @@ const MAX_BYTES: usize = 16 << 10;
 /// Secrets by name; `None` where a name is there and its value could not be read.
 pub type Secrets = BTreeMap<String, Option<Secret>>;
 
+/// From now on nothing shows them.
+pub(super) fn hide_all(secrets: &Secrets) {
+    for value in secrets.values().flatten() {
+        hide(value.expose());
+    }
+}
+
 /// What a script holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Opaque(Arc<Secret>);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Ledger;
@@ -34,6 +35,7 @@ pub(super) struct Report {
     pub(super) ledger: Ledger,
     pub(super) link: Link,
     pub(super) dispatch: Dispatch,
+    pub(super) settings: watch::Receiver<status::Settings>,
 }
 
 impl Report {
@@ -120,6 +122,7 @@ impl Report {
             started_at_ms: self.started_at_ms,
             updated_at_ms: now_ms(),
             connection: self.connection(),
+            settings: self.settings.borrow().clone(),
             budget: self.budget(),
             scripts_dir: self.scripts_dir.clone(),
             scripts: self

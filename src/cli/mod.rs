@@ -9,6 +9,7 @@ mod check;
 mod claim;
 mod completions;
 mod dev;
+mod doctor;
 mod editor;
 mod explain;
 mod host;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Config, Loaded, Need, Places, Source};
+use crate::config::{self, Loaded, Need, Places, Source};
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -52,6 +53,7 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
   moonbell run                 answer the real DingTalk, with the app of your settings file
+  moonbell doctor              what is wrong with settings, network, app or connection, and what to do
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
   moonbell explain --last      why did, or did not, the last message run?
@@ -89,20 +91,25 @@ pub struct Global {
 }
 
 impl Global {
-    /// Reads the settings and speaks their warnings.
-    fn load(&self, need: Need) -> Result<Loaded> {
-        let source = Source {
+    /// Where settings are read from.
+    fn source(&self) -> Source {
+        Source {
             places: Places::of_this_user(),
             file: self.config.clone(),
             environment: std::env::vars_os().collect(),
-        };
-        let loaded = config::load(&source, need)?;
-        let Config { dingtalk, http, .. } = &loaded.config;
-        let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
-        let scripts = loaded.config.secrets.values().flatten();
-        for secret in doors.chain([&dingtalk.client_secret]).chain(scripts) {
-            telemetry::hide(secret.expose());
         }
+    }
+
+    /// Reads the settings.
+    fn read(&self, need: Need) -> Result<Loaded> {
+        let loaded = config::load(&self.source(), need)?;
+        loaded.config.hide_secrets();
+        Ok(loaded)
+    }
+
+    /// Reads the settings and speaks their warnings.
+    fn load(&self, need: Need) -> Result<Loaded> {
+        let loaded = self.read(need)?;
         for warning in &loaded.warnings {
             talk::warning(warning);
         }
@@ -114,6 +121,7 @@ impl Global {
 enum Command {
     Dev(dev::Dev),
     Run(run::Run),
+    Doctor(doctor::Doctor),
     Status(status::Status),
     Claim(claim::Claim),
     Lock(lock::Lock),
@@ -154,6 +162,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
+        Command::Doctor(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
         Command::Claim(command) => command.run(&cli.global),
         Command::Lock(command) => command.run(&cli.global),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::app;
 use crate::config::{Problem, Problems};
+use crate::router::Lang;
 use crate::script::check::Finding;
 use crate::sim;
 use crate::telemetry::{LogError, escape, file, redact};
@@ -167,6 +168,43 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 /// no secret of ours is repeated.
 fn safe(text: &str) -> String {
     redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// The language of this terminal's user, by the usual variables.
+pub(super) fn lang() -> Lang {
+    locale().filter(|locale| locale.starts_with("zh")).map_or(Lang::En, |_| Lang::Zh)
+}
+
+fn locale() -> Option<String> {
+    let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set)
+}
+
+/// How many columns there are to write to: those of the terminal, else what every reader copes with.
+pub(super) fn width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}
+
+/// `text` for a terminal that may know no more than ASCII: what it cannot show is written out.
+pub(super) fn fit(text: &str) -> String {
+    if !io::stdout().is_terminal() || shows_unicode() {
+        return text.to_owned();
+    }
+    let plain = |c: char| match c {
+        '…' => "...".to_owned(),
+        '–' | '—' => "-".to_owned(),
+        '“' | '”' | '「' | '」' => "\"".to_owned(),
+        c if c.is_ascii() => c.to_string(),
+        c => format!("\\u{{{:x}}}", u32::from(c)),
+    };
+    text.chars().map(plain).collect()
+}
+
+fn shows_unicode() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let charset = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+    let charset = charset.to_ascii_lowercase();
+    cfg!(windows) || charset.contains("utf-8") || charset.contains("utf8")
 }
 
 fn label(word: &str, color: &str) -> String {

@@ -9,6 +9,7 @@ mod hidden;
 mod keys;
 mod load;
 mod problem;
+mod proxy;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use hidden::{hide, redact, redact_ahead};
 pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use problem::{Place, Problem, Problems};
+pub use proxy::{Proxy, ProxyKind};
 
 /// All settings of one host, checked.
 #[derive(Clone, Debug)]
@@ -40,6 +42,7 @@ pub struct Config {
     pub console: Console,
     pub budget: Budget,
     pub connection: Connection,
+    pub network: Network,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -89,8 +92,26 @@ impl Config {
             console: Console { listen: local(7878) },
             budget: Budget::default(),
             connection: Connection::default(),
+            network: Network::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// From now on nobody is shown a secret of these settings.
+    pub fn hide_secrets(&self) {
+        let doors = [&self.http.token, &self.http.aes_key, &self.http.card_secret];
+        let proxy = self.network.proxy.iter().flat_map(|proxy| &proxy.login);
+        let secrets = doors
+            .into_iter()
+            .flatten()
+            .chain([&self.dingtalk.client_secret])
+            .chain(self.secrets.values().flatten())
+            .chain(proxy.map(|(_, password)| password));
+        for secret in secrets {
+            hide(secret.expose());
         }
     }
 }
@@ -278,6 +299,13 @@ impl Default for Connection {
             collect: Duration::from_mins(2),
         }
     }
+}
+
+/// How this computer reaches DingTalk.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// `None`: directly.
+    pub proxy: Option<Proxy>,
 }
 
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ use crate::store::Store;
 use crate::transport::Link;
 use crate::transport::Phase;
 
+pub use notice::lang;
 use table::{Cause, Contact, Outage};
 
 /// How often the connection is looked at: the times that are told are as exact as this.

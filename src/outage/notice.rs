@@ -57,7 +57,7 @@ pub(super) fn write(c: &Connection) -> rusqlite::Result<Option<(String, i64)>> {
 }
 
 /// The language of the last message that came: with one owner and a few people, mostly theirs too.
-pub(super) fn lang(c: &Connection) -> rusqlite::Result<Lang> {
+pub fn lang(c: &Connection) -> rusqlite::Result<Lang> {
     let last = inbox::last(c)?.and_then(|past| match past.inbound {
         Some(Inbound::Message(message)) => Lang::of(&message.text),
         _ => None,

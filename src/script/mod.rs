@@ -22,7 +22,6 @@ mod review;
 mod scan;
 mod timetable;
 mod vm;
-pub mod watch;
 
 pub use background::{Background, Finish, Live, UnderWay};
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};

@@ -109,6 +109,7 @@ impl World {
             name: self.options.bot_name.clone(),
             client_id: self.app.client_id.clone(),
             connected: self.connections.takes_messages(),
+            connections: self.connections.open.len(),
         }
     }
 
@@ -338,6 +339,9 @@ impl World {
         }
         if order.expire_tokens {
             self.app.expire_tokens();
+        }
+        if let Some(secret) = &order.client_secret {
+            self.app.renew_secret(secret.clone());
         }
         if order.expire_webhooks {
             self.messages.expire_sessions();

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod link;
+mod probe;
 mod quiet;
 mod rivals;
 mod socket;
@@ -14,8 +15,9 @@ mod wake;
 use std::time::SystemTime;
 
 pub use link::{Link, Phase, State};
+pub use probe::{Heard, look};
 pub use socket::{Counters, Totals};
-pub use stream::{Stream, Timing};
+pub use stream::{OpenError, Stream, Timing};
 
 /// Unix time in milliseconds.
 fn now_ms() -> i64 {

@@ -6,6 +6,7 @@ mod audit;
 mod claim;
 mod doors;
 mod lock;
+mod rotation;
 
 use std::fs;
 use std::process::{Output, Stdio};

@@ -1,97 +1,35 @@
-//! `moonbell status`: what the running host is doing, or that none runs.
+//! The status in words, and as JSON.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, Local, TimeDelta, Utc};
-use clap::Args;
 use serde_json::json;
 
-use super::remote::Remote;
-use super::{Global, talk};
 use crate::budget::thousands;
-use crate::config::Need;
-use crate::store::Instance;
 use crate::telemetry::escape;
 use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
+use crate::telemetry::status::Settings;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
 
-/// A host that has not answered by then is busy with something that its file may tell.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Show what the running host is doing
-///
-/// Exit code 0 when a host runs, 1 when none does.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  moonbell status
-  moonbell status --dev                         the host of `moonbell dev`
-  moonbell status --json | jq -r .connection    for programs")]
-pub(super) struct Status {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running)
-    #[arg(long)]
-    dev: bool,
-}
-
-impl Status {
-    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let state = global.load(Need::Settings)?.config.state.dir;
-        let dev = state.join("dev");
-        let folder = if self.dev
-            || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some())
-        {
-            dev
-        } else {
-            state
-        };
-        let holder = Instance::holder(&folder);
-        // The host itself knows best; one that cannot be asked is seen through its file.
-        let asked =
-            Remote::find(&folder).and_then(|host| host.patience(PATIENCE).get::<Moment>("status"));
-        let moment = match asked {
-            Ok(moment) => Some(moment),
-            Err(_) => Moment::read(&folder).with_context(|| {
-                format!("cannot read the status of the host in `{}`", folder.display())
-            })?,
-        };
-        // What an earlier host left behind says nothing about this one.
-        let live = holder.is_some();
-        let current = moment
-            .filter(|moment| holder.as_deref() == Some(moment.pid.to_string().as_str()) || !live);
-        if self.json {
-            talk::data(as_json(live, &folder, current.as_ref())?);
-        } else if live {
-            talk::data(as_text(
-                holder.as_deref().unwrap_or_default(),
-                current.as_ref(),
-                Utc::now(),
-            ));
-        } else {
-            talk::say(gone(&folder, current.as_ref()));
-        }
-        Ok(if live { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-}
-
-fn as_json(live: bool, folder: &Path, moment: Option<&Moment>) -> Result<String> {
+pub(super) fn as_json(
+    live: bool,
+    folder: &Path,
+    moment: Option<&Moment>,
+) -> Result<serde_json::Value> {
     let mut report = json!({ "running": live, "state_dir": folder });
     if let (Some(moment), Some(report)) = (moment, report.as_object_mut())
         && let serde_json::Value::Object(fields) = serde_json::to_value(moment)?
     {
         report.extend(fields);
     }
-    Ok(serde_json::to_string_pretty(&report)?)
+    Ok(report)
 }
 
-fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
+pub(super) fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let Some(moment) = moment else {
         return format!("starting, process {pid}");
     };
@@ -133,6 +71,7 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     if !moment.budget.month.is_empty() {
         text.push_str(&budget(&moment.budget));
     }
+    settings(&mut text, &moment.settings, now);
     let (scripts, folder) = (moment.scripts.len(), moment.scripts_dir.display());
     let _ = write!(text, "\nscripts  {scripts} in {folder}");
     let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
@@ -187,13 +126,32 @@ fn budget(budget: &Budget) -> String {
     text
 }
 
+fn settings(text: &mut String, settings: &Settings, now: DateTime<Utc>) {
+    let Some(file) = &settings.file else { return };
+    let read = clock(settings.read_at_ms, now).unwrap_or_default();
+    let _ = write!(text, "\nsettings {}, read {read}", escape(&file.to_string_lossy()));
+    if let Some(error) = &settings.error {
+        for (at, line) in error.lines().enumerate() {
+            let what = if at == 0 { "newest version not read: " } else { "  " };
+            let _ = write!(text, "\n  {what}{}", escape(line));
+        }
+    }
+    if !settings.restart.is_empty() {
+        let keys = settings.restart.join(", ");
+        let _ = write!(text, "\n  changed, and count from the next start on: {}", escape(&keys));
+    }
+}
+
+/// The time of day, and the day if it is another.
+pub(super) fn clock(at_ms: i64, now: DateTime<Utc>) -> Option<String> {
+    let at = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&Local);
+    let today = at.date_naive() == now.with_timezone(&Local).date_naive();
+    Some(at.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string())
+}
+
 /// The connection in words: a state that somebody has to wait for says until when, one that is bad since when.
-fn how(connection: &Connection, now: DateTime<Utc>) -> String {
-    let clock = |at_ms: i64| {
-        let at = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&Local);
-        let today = at.date_naive() == now.with_timezone(&Local).date_naive();
-        Some(at.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string())
-    };
+pub(super) fn how(connection: &Connection, now: DateTime<Utc>) -> String {
+    let clock = |at_ms| clock(at_ms, now);
     let mut text = escape(&connection.state.replace('_', " "));
     if let Some(until) = connection.until_ms.and_then(clock) {
         let _ = write!(text, " until {until}");
@@ -207,7 +165,7 @@ fn how(connection: &Connection, now: DateTime<Utc>) -> String {
     text
 }
 
-fn gone(folder: &Path, moment: Option<&Moment>) -> String {
+pub(super) fn gone(folder: &Path, moment: Option<&Moment>) -> String {
     let mut text = format!("no moonbell runs on `{}`", folder.display());
     if let Some(at) =
         moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms))
