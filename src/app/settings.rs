@@ -36,6 +36,7 @@ use crate::outbox::Post;
 use crate::router::Lang;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::telemetry;
 use crate::telemetry::status;
 use crate::watch::Watch;
 
@@ -50,7 +51,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const MOST_BYTES: u64 = 1 << 20;
 
 /// What takes effect without a restart: keys, and tables with all that is in them.
-const LIVE: &[&str] = &["access.", "budget.", "history.", "secrets.", "dingtalk.client_secret"];
+const LIVE: &[&str] =
+    &["access.", "budget.", "history.", "log.", "secrets.", "dingtalk.client_secret"];
 
 /// Where settings came from, and how they were when the host began.
 #[derive(Debug)]
@@ -131,7 +133,10 @@ impl Settings {
         let read = tokio::task::spawn_blocking(move || config::load(&source, Need::Account)).await;
         match read {
             Ok(Ok(loaded)) => self.take_over(loaded).await,
-            Ok(Err(problems)) => self.refuse(&problems.to_string()).await,
+            Ok(Err(problems)) => {
+                let list: Vec<String> = problems.list.iter().map(ToString::to_string).collect();
+                self.refuse(&list.join("\n")).await;
+            }
             Err(panic) => self.refuse(&panic.to_string()).await,
         }
     }
@@ -160,6 +165,9 @@ impl Settings {
 
     async fn take_over(&mut self, loaded: Loaded) {
         loaded.config.hide_secrets();
+        if let Err(error) = telemetry::refilter(loaded.config.log_filter.as_deref()) {
+            return self.refuse(&format!("`log.filter`: {error}")).await;
+        }
         let known: BTreeSet<String> = self
             .reread
             .read
@@ -336,6 +344,7 @@ mod tests {
             ("access.owner", true),
             ("access.roles.admin", true),
             ("secrets.token", true),
+            ("log.filter", true),
             ("dingtalk.client_secret", true),
             ("dingtalk.client_id", false),
             ("scripts.dir", false),

@@ -104,6 +104,7 @@ impl Global {
     fn read(&self, need: Need) -> Result<Loaded> {
         let loaded = config::load(&self.source(), need)?;
         loaded.config.hide_secrets();
+        telemetry::refilter(loaded.config.log_filter.as_deref())?;
         Ok(loaded)
     }
 

@@ -197,7 +197,21 @@ pub(super) fn fit(text: &str) -> String {
         c if c.is_ascii() => c.to_string(),
         c => format!("\\u{{{:x}}}", u32::from(c)),
     };
-    text.chars().map(plain).collect()
+    without_translations(text).chars().map(plain).collect()
+}
+
+/// Without what stands in brackets and is Chinese all through: the English before it says the same.
+fn without_translations(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some(at) = rest.find(" (") {
+        let inside = rest[at + 2..].split(')').next().unwrap_or_default();
+        let translation = !inside.is_empty() && !inside.contains(|c: char| c.is_ascii());
+        let end = at + 2 + if translation { inside.len() + 1 } else { 0 };
+        kept.push_str(&rest[..if translation { at } else { end }]);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    kept + rest
 }
 
 fn shows_unicode() -> bool {

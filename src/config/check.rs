@@ -86,6 +86,7 @@ impl<'a> Check<'a> {
         }
         self.connection(&mut config);
         self.network(&mut config, need);
+        config.log_filter = self.text("log.filter");
         let (least, most) = (Duration::ZERO, Duration::from_hours(1));
         if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
             config.shutdown.deadline = deadline;

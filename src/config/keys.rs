@@ -293,6 +293,13 @@ pub(crate) const KEYS: &[Key] = &[
               addresses by connecting to the address that it checked itself.",
     },
     Key {
+        path: "log.filter",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,moonbell::transport=debug`. \
+              `--log` and `MOONBELL_LOG` win over it.",
+    },
+    Key {
         path: "shutdown.deadline",
         kind: Kind::Duration,
         default: "\"10s\"",

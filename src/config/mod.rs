@@ -43,6 +43,8 @@ pub struct Config {
     pub budget: Budget,
     pub connection: Connection,
     pub network: Network,
+    /// What is logged; `None`: the usual.
+    pub log_filter: Option<String>,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -93,6 +95,7 @@ impl Config {
             budget: Budget::default(),
             connection: Connection::default(),
             network: Network::default(),
+            log_filter: None,
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }

@@ -357,12 +357,16 @@ pub(super) fn scripts(facts: &Facts, fix: Fix) -> Check {
                 None => Check::ok(
                     "scripts",
                     format!("{files} 个文件，{handlers} 个处理器"),
-                    format!("{files} files, {handlers} handlers"),
+                    format!("{}, {}", count(files, "file"), count(handlers, "handler")),
                 ),
             }
         }
     };
     Check { fixed, ..check }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Whether other commands and monitors can ask the host.
@@ -412,7 +416,12 @@ pub(super) fn owner(facts: &Facts, look: Option<&Look>) -> Check {
 }
 
 pub(super) fn lock(facts: &Facts) -> Check {
-    let lock = Lock::of(&facts.loaded.config.state.dir);
+    let dir = &facts.loaded.config.state.dir;
+    // Where there can be no lock, the host takes itself for locked.
+    if dir.exists() && !dir.is_dir() {
+        return Check::after("lock", "disk");
+    }
+    let lock = Lock::of(dir);
     if lock.is_locked() {
         let why = lock.why().unwrap_or_default();
         Check::failed(
@@ -443,8 +452,7 @@ pub(super) fn published(look: Option<&Look>) -> Check {
             "published",
             "还没有收到消息：私聊机器人说一句话，再运行一次",
             "no message has come yet: write to the bot in a direct message, and ask again",
-        )
-        .page(Page::Publish);
+        );
     }
     if senders.contains(&true) {
         return Check::ok("published", "消息带有发送人的员工 ID", "messages say who sent them");

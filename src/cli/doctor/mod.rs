@@ -107,8 +107,12 @@ impl Doctor {
         let loaded = match global.read(Need::Settings) {
             Ok(loaded) => loaded,
             Err(error) => {
-                let Some(problems) = error.downcast_ref::<Problems>() else { return Err(error) };
-                let mut checks = vec![unusable("config", problems)];
+                let wrong = match error.downcast_ref::<Problems>() {
+                    Some(problems) => unusable("config", problems),
+                    None => Check::failed("config", error.to_string(), error.to_string())
+                        .todo("见 docs/config.md", "see docs/config.md"),
+                };
+                let mut checks = vec![wrong];
                 checks.extend(IDS[1..].iter().map(|id| Check::after(id, "config")));
                 return Ok((checks, false));
             }

@@ -51,7 +51,8 @@ pub(super) fn text(checks: &[Check], lang: Lang, width: usize) -> String {
         }
     }
     text.push('\n');
-    text.push_str(&summary(checks, lang));
+    wrap(&mut text, &summary(checks, lang), 0, width);
+    text.truncate(text.trim_end().len());
     text
 }
 
@@ -180,6 +181,20 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_has_the_text_below_the_id() {
-        insta::assert_snapshot!(report(40, Lang::En), @"");
+        assert_eq!(
+            report(40, Lang::En).lines().collect::<Vec<_>>(),
+            [
+                " 1  ok       config",
+                "    as it should be",
+                " 2  failed   secret",
+                "    DingTalk does not accept client id",
+                "    and secret, whatever you may have",
+                "    thought of them before",
+                "    do: copy both again",
+                "",
+                "2 checks: 1 ok, 0 warnings, 1 failed, 0",
+                "skipped",
+            ]
+        );
     }
 }

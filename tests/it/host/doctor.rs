@@ -534,12 +534,16 @@ async fn fix_puts_right_what_is_safe_and_says_each_thing() {
 async fn the_card_goes_to_the_owner_and_only_when_asked_for() {
     let case = Case::new(|_| {}).await;
     case.examine();
-    assert!(case.stage.sim.state().cards.is_empty(), "not unasked");
+    assert!(case.stage.sim.state().messages.is_empty(), "not unasked");
     let report = doctor(&case.stage, &["--card"], &[]);
     assert_eq!(report.wrong(), Vec::<&str>::new(), "{report:?}");
-    let said = case.stage.look(|seen| seen.to(super::stage::OWNER).len());
-    assert_eq!(said, 1);
-    assert!(case.stage.sim.stuck_cards().is_empty());
+    case.stage.look(|seen| {
+        assert_eq!(seen.to(super::stage::OWNER), ["moonbell doctor: do you see this card?"]);
+        assert_eq!(seen.all().len(), 1, "nobody else");
+    });
+    let shown = case.stage.sim.state().messages[0].card.clone();
+    let stuck = case.stage.sim.stuck_cards();
+    assert!(!stuck.iter().any(|card| Some(&card.id) == shown.as_ref()), "it ends: {stuck:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -138,6 +138,20 @@ async fn a_budget_that_is_raised_counts_at_once() {
         .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_more_from_the_moment_that_the_settings_ask_for_it() {
+    let mut edited =
+        Edited::start(Setup::new().stage().await, "\n[log]\nfilter = \"warn\"\n").await;
+    let logged = |edited: &Edited, what: &str| edited.host.lines("err").join("\n").contains(what);
+    assert!(!logged(&edited, " info "), "connecting is told at `info`");
+    edited.edit("filter = \"warn\"", "filter = \"debug\"");
+    edited.host.until_true("more is logged", || logged(&edited, "count now: log.filter")).await;
+    edited.edit("filter = \"debug\"", "filter = \"loud\"");
+    edited
+        .until_status(|settings| settings["error"].as_str().is_some_and(|e| e.contains("`loud`")))
+        .await;
+}
+
 const SHOWS: &str = r#"
 bot.command("show", function(ctx)
     local key = assert(secret.get("key"))
@@ -170,6 +184,7 @@ async fn a_secret_of_scripts_that_is_rotated_is_used_at_once_and_neither_is_show
 pub(super) async fn asks(stage: &Stage, secret: &str) -> u16 {
     let body = serde_json::json!({ "appKey": stage.sim.client_id(), "appSecret": secret });
     let url = format!("{}/v1.0/oauth2/accessToken", stage.sim.api_base());
+    drop(rustls::crypto::ring::default_provider().install_default());
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     http.post(url).json(&body).send().await.unwrap().status().as_u16()
 }
