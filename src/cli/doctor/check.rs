@@ -97,7 +97,7 @@ pub(super) enum Page {
 impl Page {
     pub(super) fn text(&self, lang: Lang) -> String {
         const HOME: &str = "https://open-dev.dingtalk.com";
-        let way = |zh, en| format!("{HOME}, {}", lang.pick(zh, en));
+        let way = |zh, en| format!("{HOME}{}{}", lang.pick("，", ", "), lang.pick(zh, en));
         match self {
             Self::Credentials => way(
                 "你的应用，「凭证与基础信息」",
