@@ -53,7 +53,10 @@ use crate::store::kv::Kv;
 use crate::store::now_ms;
 use crate::telemetry::status;
 use crate::transport;
+use crate::transport::Addresses;
 use crate::transport::Stream;
+use crate::transport::Transport;
+use crate::transport::Webhook;
 use crate::worker::Dispatch;
 use crate::worker::Late;
 use crate::worker::LuaRuntime;
@@ -110,8 +113,8 @@ pub enum Fatal {
     Lua(std::io::Error),
     #[error("cannot write the audit in `{}`: {cause}", path.display())]
     Audit { path: std::path::PathBuf, cause: std::io::Error },
-    #[error("`dingtalk.mode = \"http\"` is not built yet")]
-    HttpMode,
+    #[error(transparent)]
+    Doors(#[from] transport::OpenError),
 }
 
 impl Fatal {
@@ -120,7 +123,7 @@ impl Fatal {
         match self {
             Self::Instance(error) => error.hint(),
             Self::Store(error) => error.hint(),
-            Self::HttpMode => Some("use `mode = \"stream\"`, which needs no public address"),
+            Self::Doors(error) => error.hint(),
             Self::Scripts(error) => Some(error.hint()),
             Self::Audit { .. } => {
                 Some("check the permissions of the folder, and the room on its disk")
@@ -145,7 +148,7 @@ pub struct App {
     ledger: Ledger,
     library: Library,
     keeper: Keeper,
-    stream: Stream,
+    transport: Transport,
     host: Host,
     /// `None`: the settings are not read again.
     reread: Option<Reread>,
@@ -180,9 +183,6 @@ impl App {
         url: Option<String>,
         months: Clock,
     ) -> Result<Self, Fatal> {
-        if config.dingtalk.mode == Mode::Http {
-            return Err(Fatal::HttpMode);
-        }
         let mut instances = vec![Instance::acquire(&config.state.dir, command)?];
         instances.extend(take_app(&config, command)?);
         let store = Store::open(&config.state.dir)?;
@@ -200,15 +200,15 @@ impl App {
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
+        let proxy = config.network.proxy.as_ref();
+        let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
             .with_ledger(ledger.clone())
-            .card_settings(card_settings(&config));
+            .card_settings(card_settings(&config, &client));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click));
-        let proxy = config.network.proxy.as_ref();
-        let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
         let host = Host::new(limits, VM_BYTES)
@@ -267,8 +267,7 @@ impl App {
                 "the last host died with messages taken up that had not begun, or may be run twice; they run again"
             );
         }
-        let stream =
-            Stream::new(client.clone(), inbox.clone()).late_after(config.connection.late_after);
+        let transport = way_in(&config, &client, &inbox, &dispatch).await?;
         let started_at_ms = now_ms();
         Ok(Self {
             config,
@@ -282,7 +281,7 @@ impl App {
             ledger,
             library,
             keeper,
-            stream,
+            transport,
             host,
             reread: None,
             lua,
@@ -310,6 +309,11 @@ impl App {
         Ok(Some(code))
     }
 
+    /// Where DingTalk is to call, in HTTP mode.
+    pub fn addresses(&self) -> Option<&Addresses> {
+        self.transport.addresses()
+    }
+
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
         Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
@@ -324,7 +328,7 @@ impl App {
     /// Replaces the connection's times, for tests.
     #[must_use]
     pub fn timing(self, timing: transport::Timing) -> Self {
-        Self { stream: self.stream.timing(timing), ..self }
+        Self { transport: self.transport.timing(timing), ..self }
     }
 
     /// Replaces how many rows may be under way, for tests.
@@ -369,7 +373,8 @@ impl App {
             console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
             ledger: self.ledger.clone(),
-            link: self.stream.link(),
+            link: self.transport.link(),
+            addresses: self.transport.addresses().cloned(),
             dispatch: self.dispatch.clone(),
             settings: settings.subscribe(),
         };
@@ -389,7 +394,7 @@ impl App {
         // A simulator that begins with this host has sent nothing before it.
         if self.command != DEV {
             let watch = outage::Watch {
-                link: self.stream.link(),
+                link: self.transport.link(),
                 store: self.dispatch.store.clone(),
                 outbox: self.outbox.clone(),
                 owner: self.dispatch.access.owner_cell().clone(),
@@ -446,7 +451,7 @@ impl App {
         working.spawn(self.dispatch.run(stages.dispatch.clone()));
 
         // Returns when asked to, or when nothing can be stored any more.
-        let ended = self.stream.run(stop).await;
+        let ended = self.transport.run(stop).await;
 
         stages.dispatch.cancel();
         while working.join_next().await.is_some() {}
@@ -467,13 +472,36 @@ impl App {
     }
 }
 
-fn card_settings(config: &Config) -> CardSettings {
+/// Connected or bound, but nothing is taken in yet.
+async fn way_in(
+    config: &Config,
+    client: &Client,
+    inbox: &Inbox,
+    dispatch: &Dispatch,
+) -> Result<Transport, Fatal> {
+    let late_after = config.connection.late_after;
+    if config.dingtalk.mode == Mode::Stream {
+        let stream = Stream::new(client.clone(), inbox.clone()).late_after(late_after);
+        return Ok(Transport::Stream(Box::new(stream)));
+    }
+    let audit = dispatch.access.audit().clone();
+    let (account, http) = (&config.dingtalk, &config.http);
+    let store = dispatch.store.clone();
+    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
+}
+
+fn card_settings(config: &Config, client: &Client) -> CardSettings {
+    // A button that nobody could hear is not shown.
+    let deaf = config.dingtalk.mode == Mode::Http
+        && (config.http.card_secret.is_none()
+            || (config.http.public_url.is_none() && !client.is_simulated()));
     CardSettings {
         calls_per_second: config.cards.calls_per_second,
         attach: config.cards.attach,
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
-        stop_actions: config.cards.stop_actions.clone(),
+        stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
     }
 }
 

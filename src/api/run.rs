@@ -475,8 +475,11 @@ impl Run {
     pub fn open_card(&self, outbox: &Outbox, to: Address, title: &str) -> LuaResult<Card> {
         self.check()?;
         let card = outbox.card(to, title, &self.id, self.lang());
+        if let Err(error) = self.post(Post::Card(card.clone())) {
+            outbox.forget_card(&card);
+            return Err(error);
+        }
         self.state().cards.push(card.clone());
-        self.post(Post::Card(card.clone()))?;
         Ok(card)
     }
 

@@ -13,6 +13,7 @@ mod doctor;
 mod editor;
 mod explain;
 mod host;
+mod init;
 mod lock;
 mod logs;
 mod news;
@@ -21,6 +22,7 @@ mod remote;
 mod replay;
 mod run;
 mod runs;
+mod service;
 mod starter;
 mod status;
 mod talk;
@@ -52,6 +54,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
+  moonbell init                set up the real thing: an app at DingTalk by a QR code, settings, the first message
   moonbell run                 answer the real DingTalk, with the app of your settings file
   moonbell doctor              what is wrong with settings, network, app or connection, and what to do
   moonbell check               what is wrong with your scripts, types included
@@ -99,6 +102,8 @@ impl Global {
             environment: std::env::vars_os().collect(),
         }
     }
+        }
+    }
 
     /// Reads the settings.
     fn read(&self, need: Need) -> Result<Loaded> {
@@ -121,9 +126,11 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Dev),
+    Init(Box<init::Init>),
     Run(run::Run),
     Doctor(doctor::Doctor),
     Status(status::Status),
+    Service(service::ServiceCommand),
     Claim(claim::Claim),
     Lock(lock::Lock),
     Unlock(lock::Unlock),
@@ -162,9 +169,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
     telemetry::init(cli.global.log.as_deref().or(quiet))?;
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
+        Command::Init(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Doctor(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Service(command) => command.run(&cli.global),
         Command::Claim(command) => command.run(&cli.global),
         Command::Lock(command) => command.run(&cli.global),
         Command::Unlock(command) => command.run(&cli.global),

@@ -132,15 +132,17 @@ pub(super) fn error(error: &anyhow::Error) -> ExitCode {
     if let Some(hint) = hint(error) {
         let _ = writeln!(err, "{} {}", label("hint:", "\x1b[36;1m"), safe(&hint));
     }
+    ExitCode::from(if is_misuse(error) { MISUSE } else { 1 })
+}
+
+/// Whether arguments or settings are at fault, so that trying again cannot help.
+pub(super) fn is_misuse(error: &anyhow::Error) -> bool {
     let failed = error.downcast_ref::<Failed>();
-    let misuse = failed.is_some_and(|failed| failed.misuse)
-        || error.is::<Problems>()
-        || error.is::<LogError>();
-    ExitCode::from(if misuse { MISUSE } else { 1 })
+    failed.is_some_and(|failed| failed.misuse) || error.is::<Problems>() || error.is::<LogError>()
 }
 
 /// What the nearest error in the chain that knows better says to do.
-fn hint(error: &anyhow::Error) -> Option<String> {
+pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(failed) = cause.downcast_ref::<Failed>() {
             failed.hint.clone()
@@ -170,14 +172,14 @@ fn safe(text: &str) -> String {
     redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// The language of this terminal's user, by the usual variables.
-pub(super) fn lang() -> Lang {
-    locale().filter(|locale| locale.starts_with("zh")).map_or(Lang::En, |_| Lang::Zh)
+/// The language that a tag such as `zh-CN` means here.
+pub(super) fn language(tag: &str) -> Lang {
+    if tag.to_ascii_lowercase().starts_with("zh") { Lang::Zh } else { Lang::En }
 }
 
-fn locale() -> Option<String> {
-    let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-    ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set)
+/// What this user reads, as far as the system knows.
+pub(super) fn lang() -> Lang {
+    sys_locale::get_locale().as_deref().map_or(Lang::En, language)
 }
 
 /// How many columns there are to write to: those of the terminal, else what every reader copes with.
@@ -214,15 +216,24 @@ fn without_translations(text: &str) -> String {
     kept + rest
 }
 
-fn shows_unicode() -> bool {
-    let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-    let charset = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
-    let charset = charset.to_ascii_lowercase();
-    cfg!(windows) || charset.contains("utf-8") || charset.contains("utf8")
+/// On Unix the locale says it; elsewhere terminals do today.
+pub(super) fn shows_unicode() -> bool {
+    if cfg!(windows) {
+        return true;
+    }
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = named("LC_ALL").or_else(|| named("LC_CTYPE")).or_else(|| named("LANG"));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }
 
-fn label(word: &str, color: &str) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || !io::stderr().is_terminal();
-    if plain { word.to_owned() } else { format!("{color}{word}\x1b[0m") }
+pub(super) fn label(word: &str, color: &str) -> String {
+    if colours() { format!("{color}{word}\x1b[0m") } else { word.to_owned() }
+}
+
+/// Whether talk may be coloured.
+pub(super) fn colours() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !no_color && !dumb && io::stderr().is_terminal()
 }

@@ -114,7 +114,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "cards.calls_per_second",
         kind: Kind::Number,
         default: "20",
-        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for               each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs               share the app.",
+        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs share the app.",
     },
     Key {
         path: "cards.attach",
@@ -148,6 +148,34 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: "\"/dingtalk\"",
         doc: "Messages are expected at `{path}/robot`, events at `{path}/event`, cards at `{path}/card`.",
+    },
+    Key {
+        path: "http.public_url",
+        kind: Kind::Url,
+        default: "\"\"",
+        doc: "The address that DingTalk calls and that leads to `http://{listen}{path}`, through a proxy or tunnel: \
+              `\"https://bot.example.com/dingtalk\"`. Shown by `moonbell status` to be copied; card buttons need it.",
+    },
+    Key {
+        path: "http.window",
+        kind: Kind::Duration,
+        default: "\"5m\"",
+        doc: "How old a call may be, by the time that it was signed at; from \"10s\" to \"1h\". Within it a signature is good \
+              for one body. A call from more than a minute ahead is refused too.",
+    },
+    Key {
+        path: "http.trusted_proxies",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Addresses of your own proxies, such as `[\"127.0.0.1\", \"10.0.0.0/8\"]`. Only what they say in \
+              `X-Forwarded-For` is believed.",
+    },
+    Key {
+        path: "http.allow",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Addresses that may call, such as `[\"203.119.0.0/16\"]`; everyone else gets the answer that a wrong signature \
+              gets. Empty: everyone. DingTalk does not promise its addresses.",
     },
     Key {
         path: "http.token",

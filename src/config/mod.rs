@@ -6,8 +6,10 @@ mod check;
 mod duration;
 mod file;
 mod hidden;
+mod http;
 mod keys;
 mod load;
+mod network;
 mod problem;
 mod proxy;
 mod secret;
@@ -26,6 +28,7 @@ use crate::message::StaffId;
 pub use hidden::{hide, redact, redact_ahead};
 pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
+pub use network::Network;
 pub use problem::{Place, Problem, Problems};
 pub use proxy::{Proxy, ProxyKind};
 
@@ -78,6 +81,10 @@ impl Config {
             http: Http {
                 listen: local(8787),
                 path: "/dingtalk".to_owned(),
+                public_url: None,
+                window: Duration::from_mins(5),
+                trusted_proxies: Vec::new(),
+                allow: Vec::new(),
                 token: None,
                 aes_key: None,
                 card_secret: None,
@@ -169,6 +176,14 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Begins with `/`, does not end with one.
     pub path: String,
+    /// What DingTalk calls in the place of `http://{listen}{path}`.
+    pub public_url: Option<Url>,
+    /// How old a call may be, by its signed time.
+    pub window: Duration,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Who may call; empty: everyone.
+    pub allow: Vec<Network>,
     /// Token and AES key of the event subscription: both or neither; without them that door stays shut.
     pub token: Option<Secret>,
     pub aes_key: Option<Secret>,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use url::Url;
 
+use super::clicks::Clicks;
 use super::error::{ApiError, Class, classify};
 use super::gate::{self, Gate};
 use super::meter::{Call, Meter, NoMeter, Use, counts};
@@ -43,7 +44,7 @@ struct Inner {
     api_base: Url,
     oapi_base: Url,
     client_id: String,
-    client_secret: RwLock<Secret>,
+    client_secret: AppSecret,
     /// Counts the secrets after the first, for those who hold something that was opened with one.
     renewed: watch::Sender<u64>,
     proxy: Option<Proxy>,
@@ -51,6 +52,25 @@ struct Inner {
     ahead_ms: AtomicI64,
     token: TokenCache,
     gate: Gate,
+    clicks: Clicks,
+}
+
+/// The secret of the app, as everybody has it who holds one of these.
+#[derive(Clone, Debug)]
+pub(super) struct AppSecret(Arc<RwLock<Secret>>);
+
+impl AppSecret {
+    pub(super) fn new(secret: Secret) -> Self {
+        Self(Arc::new(RwLock::new(secret)))
+    }
+
+    pub(super) fn get(&self) -> Secret {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, secret: Secret) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = secret;
+    }
 }
 
 /// Why no client could be built.
@@ -103,12 +123,13 @@ impl Client {
                 api_base: config.api_base.clone(),
                 oapi_base: config.oapi_base.clone(),
                 client_id: config.client_id.clone(),
-                client_secret: RwLock::new(config.client_secret.clone()),
+                client_secret: AppSecret::new(config.client_secret.clone()),
                 renewed: watch::Sender::new(0),
                 proxy: proxy.cloned(),
                 ahead_ms: AtomicI64::new(i64::MIN),
                 token: TokenCache::new(),
                 gate: Gate::default(),
+                clicks: Clicks::of(config.mode),
             }),
             meter: Arc::new(NoMeter),
             run: None,
@@ -146,13 +167,18 @@ impl Client {
     }
 
     pub(super) fn client_secret(&self) -> Secret {
-        self.inner.client_secret.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner.client_secret.get()
+    }
+
+    /// The app's secret, followed by whoever has this.
+    pub(super) fn app_secret(&self) -> AppSecret {
+        self.inner.client_secret.clone()
     }
 
     /// From now on the app's secret is this one. What was got with the one before is not used any more: no token, no
     /// connection, no refusal.
     pub fn renew_secret(&self, secret: Secret) {
-        *self.inner.client_secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
+        self.inner.client_secret.set(secret);
         self.inner.token.forget();
         self.inner.gate.ask_again();
         self.inner.renewed.send_modify(|times| *times += 1);
@@ -202,6 +228,10 @@ impl Client {
     /// The addresses that the settings name: what they hand out is trusted as they are.
     pub fn bases(&self) -> impl Iterator<Item = &Url> {
         [self.api_base(), self.oapi_base()].into_iter()
+    }
+
+    pub(super) fn clicks(&self) -> &Clicks {
+        &self.inner.clicks
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

@@ -8,10 +8,13 @@
 //! where DingTalk has just refused the same thing, see [`gate`].
 
 mod action;
+mod callback;
 mod cards;
+mod clicks;
 mod client;
 mod content;
 mod dial;
+mod envelope;
 mod error;
 mod event;
 mod facts;
@@ -27,11 +30,14 @@ mod probe;
 mod quote;
 mod react;
 mod redact;
+mod registration;
 mod send;
+mod sign;
 pub mod text;
 mod token;
 pub mod zip;
 
+pub use callback::{Call as Callback, Callbacks, Door, Forged, KeyError, Shown};
 pub use cards::{Card, Family, Phase};
 pub use client::{Client, ClientError};
 pub use dial::{DialError, Wire};
@@ -43,4 +49,5 @@ pub use media::{MediaId, MediaKind};
 pub use meter::{Call, Meter, Push, Use};
 pub use open::Connection;
 pub use probe::Permission;
+pub use registration::{CODE_LIFE, Decision, Registration};
 pub use send::Sent;

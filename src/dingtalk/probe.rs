@@ -108,16 +108,18 @@ impl Client {
         self.open_for(&[("CALLBACK", "/v1.0/card/dynamicData/get")]).await
     }
 
-    /// Whether anything answers over HTTP at `base`, with a certificate that is trusted.
+    /// The status with which anything answers over HTTP at `base`, with a certificate that is trusted.
     ///
     /// # Errors
-    /// Why not.
-    pub async fn knock(&self, base: &Url) -> Result<(), ApiError> {
+    /// Why nothing does.
+    pub async fn knock(&self, base: &Url) -> Result<u16, ApiError> {
         const ENDPOINT: &str = "/";
         match self.http().get(base.clone()).send().await {
             Ok(answer) => {
-                self.note_date(&answer);
-                Ok(())
+                if self.bases().any(|ours| ours == base) {
+                    self.note_date(&answer);
+                }
+                Ok(answer.status().as_u16())
             }
             Err(error) => Err(super::client::network(ENDPOINT, error, self.proxy())),
         }

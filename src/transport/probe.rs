@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use super::stream::{OpenError, shake_hands};
+use super::stream::{StreamError, shake_hands};
 use crate::dingtalk::Client;
 
 /// What came on a connection that was open for a moment.
@@ -24,7 +24,7 @@ pub enum Heard {
 ///
 /// # Errors
 /// When it cannot be opened.
-pub async fn look(client: &Client, time: Duration) -> Result<Heard, OpenError> {
+pub async fn look(client: &Client, time: Duration) -> Result<Heard, StreamError> {
     let connection = client.open_aside().await?;
     let mut ws = Box::pin(shake_hands(client, &connection)).await?;
     let mut heard = Heard::Nothing;

@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fatal;
 use super::backoff::Backoff;
+use super::counters::Counters;
 use super::link::{Link, Phase, State};
 use super::rivals::Rivals;
-use super::socket::{Counters, Ended, Ending, News, Socket, Ws, describe};
+use super::socket::{Ended, Ending, News, Socket, Ws, describe};
 use super::wake::slept;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
@@ -30,7 +31,7 @@ const MAX_FRAME_BYTES: usize = 1024 * 1024;
 /// A socket tells two things at most, and few sockets overlap.
 const NEWS_QUEUE: usize = 16;
 
-/// The times of the Stream, so that tests need not wait for them.
+/// The times of both ways in, so that tests need not wait for them.
 #[derive(Clone, Debug)]
 pub struct Timing {
     /// From the request for a ticket until the socket is open.
@@ -57,6 +58,9 @@ pub struct Timing {
     /// Between attempts to store a delivery, and when to leave it to DingTalk to send it again.
     pub commit_retry: Duration,
     pub commit_patience: Duration,
+    /// For the headers of a call in HTTP mode, and for its body.
+    pub head: Duration,
+    pub body: Duration,
 }
 
 impl Default for Timing {
@@ -75,6 +79,8 @@ impl Default for Timing {
             drain: Duration::from_secs(5),
             commit_retry: Duration::from_secs(1),
             commit_patience: Duration::from_secs(30),
+            head: Duration::from_secs(5),
+            body: Duration::from_secs(5),
         }
     }
 }
@@ -92,7 +98,7 @@ pub struct Stream {
 
 /// Why no socket could be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum StreamError {
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error("{0}")]
@@ -100,9 +106,9 @@ pub enum OpenError {
 }
 
 /// Opens the socket of `connection`.
-pub(super) async fn shake_hands(client: &Client, connection: &Connection) -> Result<Ws, OpenError> {
+pub(super) async fn shake_hands(client: &Client, connection: &Connection) -> Result<Ws, StreamError> {
     let failed = |why: &dyn std::fmt::Display| {
-        OpenError::Socket(format!("no connection to `{}`: {why}", connection.host()))
+        StreamError::Socket(format!("no connection to `{}`: {why}", connection.host()))
     };
     let wire = client.dial(connection.url()).await.map_err(|error| failed(&error))?;
     let config = WebSocketConfig::default()
@@ -143,7 +149,11 @@ impl Stream {
     /// Returns a view of the connection, for those who tell how it is.
     pub fn link(&self) -> Link {
         let silence = self.timing.silence;
-        Link { state: self.state.subscribe(), counters: self.counters.clone(), silence }
+        Link {
+            state: self.state.subscribe(),
+            counters: self.counters.clone(),
+            silence: Some(silence),
+        }
     }
 
     fn enter(&self, phase: Phase) {
@@ -285,8 +295,8 @@ impl Stream {
                         Next::Ended(Ended { ending: Ending::Stopped, .. }) => return Ok(()),
                     }
                 }
-                Err(OpenError::Socket(reason)) => self.back_off(backoff.next(), reason),
-                Err(OpenError::Api(error)) => self.api_failed(&error, &mut backoff),
+                Err(StreamError::Socket(reason)) => self.back_off(backoff.next(), reason),
+                Err(StreamError::Api(error)) => self.api_failed(&error, &mut backoff),
             };
             let waited = async {
                 let deadline = tokio::time::sleep(wait);
@@ -321,14 +331,14 @@ impl Stream {
     }
 
     /// Gets a ticket and opens the socket with it.
-    async fn open(&self) -> Result<Ws, OpenError> {
+    async fn open(&self) -> Result<Ws, StreamError> {
         let open = async {
             let connection = self.client.open_connection().await?;
             Box::pin(shake_hands(&self.client, &connection)).await
         };
         let Ok(opened) = tokio::time::timeout(self.timing.open, Box::pin(open)).await else {
             let limit = self.timing.open;
-            return Err(OpenError::Socket(format!("the connection was not open within {limit:?}")));
+            return Err(StreamError::Socket(format!("the connection was not open within {limit:?}")));
         };
         opened
     }

@@ -437,10 +437,11 @@ impl Dispatch {
         self.inbox.begin(row.id);
         let start = edition.generation().start(Arc::clone(&run), handler.id.handler, args);
         tokio::pin!(start);
+        let repeats = on_crash(snapshot, handler) == OnCrash::Retry && row.attempt < ATTEMPTS;
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
             () = halt.cancelled() => {
-                run.stop(Stop::Host);
+                run.stop(if repeats { Stop::Postponed } else { Stop::Host });
                 (start.await, true)
             }
             () = ticket.replaced().cancelled() => {
@@ -464,11 +465,7 @@ impl Dispatch {
                 return None;
             }
             Ended::Done => (State::Done, None),
-            Ended::Cancelled
-                if halted
-                    && on_crash(snapshot, handler) == OnCrash::Retry
-                    && row.attempt < ATTEMPTS =>
-            {
+            Ended::Cancelled if halted && repeats => {
                 requeue = Some(true);
                 (State::Interrupted, None)
             }

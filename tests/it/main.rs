@@ -35,6 +35,7 @@ mod rest;
 mod runaways;
 mod screenshots;
 mod sdk;
+mod setup;
 mod shell;
 mod sim;
 mod starters;

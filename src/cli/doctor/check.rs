@@ -14,6 +14,7 @@ pub(super) const IDS: &[&str] = &[
     "stale-files",
     "scripts",
     "console",
+    "service",
     "owner",
     "lock",
     "proxy",

@@ -12,6 +12,7 @@ use crate::access::Lock;
 use crate::access::read_grants;
 use crate::api::Host;
 use crate::budget::{Month, Report, Spent};
+use crate::cli::service;
 use crate::cli::starter;
 use crate::inbox::{Filter, list};
 use crate::message::Inbound;
@@ -395,6 +396,53 @@ pub(super) fn console(facts: &Facts) -> Check {
             "end the program that has it, or set `console.listen`; else a free port is taken, which monitors do not know",
         ),
     }
+}
+
+/// Whether the host is kept up, where that was asked for.
+pub(super) fn service() -> Check {
+    let seen = match service::seen() {
+        Ok(None) => {
+            return Check::ok(
+                "service",
+                "没有安装：moonbell 只在你启动它时运行（moonbell service install）",
+                "none is installed: moonbell runs while you run it (`moonbell service install`)",
+            );
+        }
+        Ok(Some(seen)) => seen,
+        Err(error) => {
+            let error = error.to_string();
+            return Check::warning(
+                "service",
+                format!("已安装，但问不到系统：{error}"),
+                format!("installed, but the system cannot be asked: {error}"),
+            )
+            .todo("运行 moonbell service status", "run `moonbell service status`");
+        }
+    };
+    let word = &seen.word;
+    if !seen.running {
+        return Check::warning(
+            "service",
+            format!("已安装，但没有运行（{word}）"),
+            format!("installed, but it does not run ({word})"),
+        )
+        .todo(
+            "moonbell service logs 有原因；修好后运行 moonbell service install",
+            "`moonbell service logs` says why; once that is put right, `moonbell service install` starts it",
+        );
+    }
+    if !seen.enabled || seen.linger == Some(false) {
+        return Check::warning(
+            "service",
+            "在运行，但重启或退出登录后不会自己回来",
+            "it runs, but does not come back by itself after a restart or a log-out",
+        )
+        .todo(
+            "运行 moonbell service install；Linux 上还需要 loginctl enable-linger",
+            "run `moonbell service install`; on Linux `loginctl enable-linger` too",
+        );
+    }
+    Check::ok("service", format!("在运行（{word}）"), format!("it runs ({word})"))
 }
 
 pub(super) fn owner(facts: &Facts, look: Option<&Look>) -> Check {

@@ -19,7 +19,7 @@ use clap::Args;
 use self::check::{Check, Fix, IDS, State};
 use super::remote::Remote;
 use super::{Global, talk};
-use crate::config::{Config, Loaded, Mode, Need, Problems};
+use crate::config::{Loaded, Need, Problems};
 use crate::router::Lang;
 use crate::store::{Instance, Look};
 use crate::telemetry::status::Status as Moment;
@@ -136,7 +136,14 @@ impl Doctor {
         let listen = Duration::from_secs(self.listen);
         let remote = async {
             match &account {
-                Ok(config) => there::all(&facts, config, listen).await,
+                Ok(config) => {
+                    let (mut found, webhook) = tokio::join!(
+                        there::all(&facts, config, listen),
+                        there::webhook_url(&facts, config),
+                    );
+                    found.push(webhook);
+                    found
+                }
                 Err(problems) => without_account(problems, checks[1].is_bad()),
             }
         };
@@ -176,7 +183,7 @@ fn local(facts: &Facts, fix: Fix) -> Vec<Check> {
         here::published(look),
         here::outbox(facts, look),
         here::budget(facts, look),
-        webhook_url(facts),
+        here::service(),
     ]
 }
 
@@ -222,7 +229,7 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
     }
     let last = if open.is_empty() { "secret" } else { "file-modes" };
     let first = checks.first().map_or(last, |check| check.id);
-    let local = ["webhook-url", "published", "budget", "outbox"];
+    let local = ["published", "budget", "outbox"];
     let from = IDS.iter().position(|id| *id == "proxy").unwrap_or_default();
     for id in IDS[from..].iter().filter(|id| !local.contains(id)) {
         if !checks.iter().any(|check| check.id == *id) {
@@ -230,12 +237,4 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
         }
     }
     checks
-}
-
-fn webhook_url(facts: &Facts) -> Check {
-    let config: &Config = &facts.loaded.config;
-    if config.dingtalk.mode == Mode::Stream {
-        return Check::skipped("webhook-url", "Stream 模式没有回调地址", "stream mode has none");
-    }
-    Check::skipped("webhook-url", "还不能检查", "not looked at yet")
 }

@@ -3,6 +3,8 @@
 mod abuse;
 mod access;
 mod audit;
+pub(super) mod callbacks;
+mod callers;
 mod claim;
 mod doors;
 mod lock;

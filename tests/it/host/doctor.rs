@@ -369,12 +369,49 @@ const STATES: &[(&str, fn(&mut Options), Break, &str)] = &[
         "frames",
     ),
     (
+        "a service that does not run",
+        |_| {},
+        |case| {
+            let units = case.stage.path("config/systemd/user");
+            fs::create_dir_all(&units).unwrap();
+            let unit = "[Service]\nExecStart=/bin/false\n";
+            fs::write(units.join("moonbell.service"), unit).unwrap();
+        },
+        "service",
+    ),
+    ("callbacks to nowhere", |_| {}, |case| http_mode(case, None), "webhook-url"),
+    (
+        "callbacks to a private address",
+        |_| {},
+        |case| http_mode(case, Some("https://192.168.1.5/dingtalk")),
+        "webhook-url",
+    ),
+    (
+        "callbacks to a port that is taken",
+        |_| {},
+        |case| {
+            http_mode(case, Some("https://bot.example.com/dingtalk"));
+            let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+            case.variable("MOONBELL_HTTP_LISTEN", taken.local_addr().unwrap().to_string());
+            case.held = Some(taken);
+        },
+        "webhook-url",
+    ),
+    (
         "a month that is used up",
         |_| {},
         |case| case.fault("/v1.0/card", HttpFaultKind::Quota),
         "budget",
     ),
 ];
+
+fn http_mode(case: &mut Case, url: Option<&str>) {
+    case.variable("MOONBELL_DINGTALK_MODE", "http");
+    case.variable("MOONBELL_HTTP_LISTEN", "127.0.0.1:0");
+    if let Some(url) = url {
+        case.variable("MOONBELL_HTTP_PUBLIC_URL", url);
+    }
+}
 
 fn without(options: &mut Options, scope: &str) {
     options.scopes.retain(|granted| granted != scope);
