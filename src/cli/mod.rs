@@ -102,8 +102,6 @@ impl Global {
             environment: std::env::vars_os().collect(),
         }
     }
-        }
-    }
 
     /// Reads the settings.
     fn read(&self, need: Need) -> Result<Loaded> {

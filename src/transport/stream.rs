@@ -106,7 +106,10 @@ pub enum StreamError {
 }
 
 /// Opens the socket of `connection`.
-pub(super) async fn shake_hands(client: &Client, connection: &Connection) -> Result<Ws, StreamError> {
+pub(super) async fn shake_hands(
+    client: &Client,
+    connection: &Connection,
+) -> Result<Ws, StreamError> {
     let failed = |why: &dyn std::fmt::Display| {
         StreamError::Socket(format!("no connection to `{}`: {why}", connection.host()))
     };
@@ -338,7 +341,9 @@ impl Stream {
         };
         let Ok(opened) = tokio::time::timeout(self.timing.open, Box::pin(open)).await else {
             let limit = self.timing.open;
-            return Err(StreamError::Socket(format!("the connection was not open within {limit:?}")));
+            return Err(StreamError::Socket(format!(
+                "the connection was not open within {limit:?}"
+            )));
         };
         opened
     }

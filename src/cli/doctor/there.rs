@@ -564,7 +564,11 @@ pub(super) async fn webhook_url(facts: &Facts, config: &Config) -> Check {
     let mut robot = url.clone();
     robot.set_path(&format!("{}/robot", url.path().trim_end_matches('/')));
     if !facts.runs {
-        return Check::ok(ID, format!("{robot}（没有主机在运行，没有试）"), format!("{robot} (not tried: no host runs)"));
+        return Check::ok(
+            ID,
+            format!("{robot}（没有主机在运行，没有试）"),
+            format!("{robot} (not tried: no host runs)"),
+        );
     }
     let Ok(client) = Client::through(&config.dingtalk, config.network.proxy.as_ref()) else {
         return Check::after(ID, "tls");
@@ -577,7 +581,10 @@ pub(super) async fn webhook_url(facts: &Facts, config: &Config) -> Check {
         )
         .todo(
             format!("检查代理或隧道：它要通到 http://{listen}{}", config.http.path),
-            format!("look at the proxy or tunnel: it must lead to http://{listen}{}", config.http.path),
+            format!(
+                "look at the proxy or tunnel: it must lead to http://{listen}{}",
+                config.http.path
+            ),
         ),
         Ok(_) => Check::ok(ID, format!("{robot} 可达"), format!("{robot} answers")),
         Err(error) => Check::failed(
@@ -585,10 +592,7 @@ pub(super) async fn webhook_url(facts: &Facts, config: &Config) -> Check {
             format!("{robot} 不可达：{}", error.message),
             format!("{robot} does not answer: {}", error.message),
         )
-        .todo(
-            "检查域名、证书、防火墙和隧道",
-            "look at name, certificate, firewall and tunnel",
-        ),
+        .todo("检查域名、证书、防火墙和隧道", "look at name, certificate, firewall and tunnel"),
     }
 }
 
