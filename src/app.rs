@@ -200,7 +200,7 @@ impl App {
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
-        let proxy = config.network.proxy.as_ref();
+        let proxy = config.proxy.as_ref();
         let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?

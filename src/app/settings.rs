@@ -225,7 +225,7 @@ impl Settings {
     fn unlike(&self, new: &Config) -> BTreeSet<String> {
         let (old, http) = (&self.config, &new.http);
         let login = |config: &Config| {
-            config.network.proxy.as_ref().map(|proxy| (proxy.to_string(), proxy.login.clone()))
+            config.proxy.as_ref().map(|proxy| (proxy.to_string(), proxy.login.clone()))
         };
         [
             ("http.token", old.http.token != http.token),

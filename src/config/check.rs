@@ -110,7 +110,14 @@ impl<'a> Check<'a> {
         const PATH: &str = PROXY;
         const HINT: &str =
             "write \"http://proxy.example:3128\" (or https, socks5), \"environment\", or \"none\"";
-        let Some(text) = self.secret(PATH, need) else { return };
+        let (problems, warnings) = (self.problems.len(), self.warnings.len());
+        let text = self.secret(PATH, Need::Account);
+        if need == Need::Settings {
+            // Whoever goes out says what is wrong with it.
+            self.problems.truncate(problems);
+            self.warnings.truncate(warnings);
+        }
+        let Some(text) = text else { return };
         let proxy = match text.expose() {
             "none" => Ok(None),
             "environment" => Proxy::from_environment(&self.source.environment)
@@ -120,7 +127,8 @@ impl<'a> Check<'a> {
                 .map_err(|why| format!("`{PATH}` is not the address of a proxy: {why}")),
         };
         match proxy {
-            Ok(proxy) => config.network.proxy = proxy,
+            Ok(proxy) => config.proxy = proxy,
+            Err(_) if need == Need::Settings => {}
             Err(message) => self.wrong(PATH, message, HINT),
         }
     }

@@ -45,7 +45,8 @@ pub struct Config {
     pub console: Console,
     pub budget: Budget,
     pub connection: Connection,
-    pub network: Network,
+    /// On the way to DingTalk; `None`: none is.
+    pub proxy: Option<Proxy>,
     /// What is logged; `None`: the usual.
     pub log_filter: Option<String>,
     pub shutdown: Shutdown,
@@ -101,7 +102,7 @@ impl Config {
             console: Console { listen: local(7878) },
             budget: Budget::default(),
             connection: Connection::default(),
-            network: Network::default(),
+            proxy: None,
             log_filter: None,
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
@@ -113,7 +114,7 @@ impl Config {
     /// From now on nobody is shown a secret of these settings.
     pub fn hide_secrets(&self) {
         let doors = [&self.http.token, &self.http.aes_key, &self.http.card_secret];
-        let proxy = self.network.proxy.iter().flat_map(|proxy| &proxy.login);
+        let proxy = self.proxy.iter().flat_map(|proxy| &proxy.login);
         let secrets = doors
             .into_iter()
             .flatten()
@@ -317,13 +318,6 @@ impl Default for Connection {
             collect: Duration::from_mins(2),
         }
     }
-}
-
-/// How this computer reaches DingTalk.
-#[derive(Clone, Debug, Default)]
-pub struct Network {
-    /// `None`: directly.
-    pub proxy: Option<Proxy>,
 }
 
 #[derive(Clone, Debug)]

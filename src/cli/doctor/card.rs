@@ -86,7 +86,7 @@ async fn send(config: &Config, card: &Card, owner: &StaffId, lang: Lang) -> Resu
     let unready = |error: &dyn std::fmt::Display| {
         ApiError::local("card", crate::dingtalk::Class::Permanent, "client", error.to_string())
     };
-    let client = Client::through(&config.dingtalk, config.network.proxy.as_ref())
+    let client = Client::through(&config.dingtalk, config.proxy.as_ref())
         .map_err(|error| unready(&error))?;
     let text =
         lang.pick("moonbell doctor：看到这张卡片了吗？", "moonbell doctor: do you see this card?");

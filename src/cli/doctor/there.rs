@@ -37,7 +37,7 @@ const WITH_TOKEN: [&str; 4] = [
 
 /// All of it, as far as it can be looked at.
 pub(super) async fn all(facts: &Facts, config: &Config, listen: Duration) -> Vec<Check> {
-    let client = match Client::through(&config.dingtalk, config.network.proxy.as_ref()) {
+    let client = match Client::through(&config.dingtalk, config.proxy.as_ref()) {
         Ok(client) => client,
         Err(error) => {
             let check = Check::failed("tls", error.to_string(), error.to_string());
@@ -86,7 +86,7 @@ async fn way(config: &Config, client: &Client) -> Vec<Check> {
         .into_iter()
         .find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     let proxy = match named {
-        Some(name) if config.network.proxy.is_none() => Check::ok(
+        Some(name) if config.proxy.is_none() => Check::ok(
             "proxy",
             format!(
                 "不用代理（环境变量 {name} 不会自动采用；要用就设 network.proxy = \"environment\"）"
@@ -570,7 +570,7 @@ pub(super) async fn webhook_url(facts: &Facts, config: &Config) -> Check {
             format!("{robot} (not tried: no host runs)"),
         );
     }
-    let Ok(client) = Client::through(&config.dingtalk, config.network.proxy.as_ref()) else {
+    let Ok(client) = Client::through(&config.dingtalk, config.proxy.as_ref()) else {
         return Check::after(ID, "tls");
     };
     match client.knock(&robot).await {

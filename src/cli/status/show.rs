@@ -14,6 +14,7 @@ use crate::telemetry::status::Connection;
 use crate::telemetry::status::Settings;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
+use crate::telemetry::status::Webhook;
 
 pub(super) fn as_json(
     live: bool,
@@ -51,6 +52,9 @@ pub(super) fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) ->
     }
     if let Some(url) = &moment.url {
         let _ = write!(text, "\npage     {}", escape(url));
+    }
+    if let Some(webhook) = &moment.webhook {
+        text.push_str(&addresses(webhook));
     }
     if let Some(url) = &moment.console {
         let _ = write!(text, "\nconsole  {}", escape(url));
@@ -126,6 +130,27 @@ fn budget(budget: &Budget) -> String {
     text
 }
 
+/// What is copied into DingTalk's developer console.
+fn addresses(webhook: &Webhook) -> String {
+    let mut text = format!("\nwebhook  {}", escape(&webhook.robot));
+    for (what, url) in [("events", &webhook.event), ("cards", &webhook.card)] {
+        match url {
+            Some(url) => {
+                let _ = write!(text, "\n  {what:<6} {}", escape(url));
+            }
+            None => {
+                let _ = write!(text, "\n  {what:<6} shut: its secret is not set");
+            }
+        }
+    }
+    let tls = if webhook.tls { "with TLS" } else { "without TLS" };
+    let _ = write!(text, "\n  on     {}, {tls}; {} calls refused", webhook.listen, webhook.refused);
+    if !webhook.public {
+        text.push_str("\n  good on this computer only: set `http.public_url`");
+    }
+    text
+}
+
 fn settings(text: &mut String, settings: &Settings, now: DateTime<Utc>) {
     let Some(file) = &settings.file else { return };
     let read = clock(settings.read_at_ms, now).unwrap_or_default();
@@ -156,11 +181,11 @@ pub(super) fn how(connection: &Connection, now: DateTime<Utc>) -> String {
     if let Some(until) = connection.until_ms.and_then(clock) {
         let _ = write!(text, " until {until}");
     }
-    if !connection.is_up()
-        && connection.since_ms > 0
+    if connection.since_ms > 0
         && let Some(since) = clock(connection.since_ms)
     {
-        let _ = write!(text, ", not connected since {since}");
+        let down = if connection.is_up() { "" } else { ", not connected" };
+        let _ = write!(text, "{down} since {since}");
     }
     text
 }

@@ -38,7 +38,8 @@ async fn without_a_terminal_each_change_is_a_line() {
         }
     });
     let first = lines.recv_timeout(PATIENCE).unwrap();
-    assert!(first.contains(" connected; runs 0 running, 0 queued, 0 done"), "{first}");
+    assert!(first.contains(" connected since "), "{first}");
+    assert!(first.contains("; runs 0 running, 0 queued, 0 done"), "{first}");
     assert!(!first.contains('\x1b'), "{first}");
     host.say(ALICE, "echo hello");
     let next = lines.recv_timeout(PATIENCE).unwrap();
