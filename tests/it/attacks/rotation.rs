@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::process::{HostProcess, bare, settings};
 use super::super::settings::{asks, rotate, write};
-use super::super::stage::{ALICE, Setup};
+use super::super::stage::{ALICE, Setup, Way};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_a_rotated_secret_is_refused_at_once_and_the_stream_reconnects_without_losing_a_message()
@@ -48,5 +48,30 @@ async fn d5_a_rotated_secret_is_refused_at_once_and_the_stream_reconnects_withou
     let told = host.lines("err").join("\n");
     assert!(!told.contains("refuses this app"), "{told}");
     assert!(!told.contains(new) && !told.contains(&old), "{told}");
+    host.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_in_http_mode_calls_are_proved_with_the_new_secret_at_once() {
+    let stage = Setup::new().over(Way::Http).stage().await;
+    let old = stage.sim.client_secret();
+    write(&stage, "app-secret", &old);
+    let path = settings(&stage);
+    let inline = format!("client_secret = {old:?}");
+    let text = fs::read_to_string(&path).unwrap();
+    write(&stage, "bot.toml", &text.replace(&inline, "client_secret = { file = \"app-secret\" }"));
+    let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
+    command.args(["run", "--config"]).arg(&path);
+    let host = HostProcess::started(command.spawn().unwrap(), stage).await;
+    host.say(ALICE, "echo before");
+    host.until("it serves", |seen| seen.to(ALICE) == ["before"]).await;
+    rotate(&host, "simulator-secret-rotated");
+    write(&host, "app-secret", "simulator-secret-rotated");
+    host.until_true("it was read", || {
+        host.lines("err").join("\n").contains("count now: dingtalk.client_secret")
+    })
+    .await;
+    host.say(ALICE, "echo after");
+    host.until("it serves on", |seen| seen.to(ALICE).contains(&"after")).await;
     host.terminate().await;
 }
