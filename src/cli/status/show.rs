@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::budget::thousands;
 use crate::telemetry::escape;
@@ -78,21 +79,27 @@ pub(super) fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) ->
     settings(&mut text, &moment.settings, now);
     let (scripts, folder) = (moment.scripts.len(), moment.scripts_dir.display());
     let _ = write!(text, "\nscripts  {scripts} in {folder}");
-    let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
+    let width = moment.scripts.iter().map(|script| escape(&script.name).width()).max();
     let width = width.unwrap_or_default();
     for script in &moment.scripts {
         let loaded = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis).map_or_else(
             || "not loaded".to_owned(),
             |at| {
                 let plural = if script.handlers == 1 { "" } else { "s" };
+                let version = match script.generation {
+                    0 | 1 => String::new(),
+                    number => format!(", version {number}"),
+                };
                 format!(
-                    "{} handler{plural}, loaded {}",
+                    "{} handler{plural}{version}, loaded {}",
                     script.handlers,
                     at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
                 )
             },
         );
-        let _ = write!(text, "\n  {:width$}  {loaded}", escape(&script.name));
+        let name = escape(&script.name);
+        let pad = width - name.width();
+        let _ = write!(text, "\n  {name}{:pad$}  {loaded}", "");
         if let Some(error) = &script.error {
             let first = error.lines().next().unwrap_or_default();
             let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
