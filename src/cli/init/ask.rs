@@ -7,9 +7,10 @@ use std::io::{self, BufRead as _, Write as _};
 use anyhow::{Context as _, Result};
 use rpassword::ConfigBuilder;
 
-use super::voice::{self, Voice};
+use super::voice::Voice;
 use super::words as w;
 use crate::cli::Failed;
+use crate::cli::talk;
 use crate::config::Secret;
 use crate::router::Lang;
 
