@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::access::Audit;
+use crate::access::Consents;
 use crate::access::Record;
 use crate::access::audit;
 use crate::access::claim;
@@ -26,7 +27,7 @@ use crate::api::Limits;
 use crate::api::Names;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
-use crate::api::http::Network;
+use crate::api::http::{Network, OwnPorts};
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -72,9 +73,6 @@ use report::Report;
 pub use settings::Reread;
 use settings::Settings;
 use sweep::Sweep;
-
-/// Memory of one script's VM.
-const VM_BYTES: usize = 64 << 20;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
@@ -154,6 +152,8 @@ pub struct App {
     reread: Option<Reread>,
     lua: LuaRuntime,
     processes: Processes,
+    consents: Consents,
+    own_ports: OwnPorts,
     /// Ends of runs that no message started.
     own: broadcast::Receiver<Arc<Background>>,
     _instances: Vec<Instance>,
@@ -194,7 +194,7 @@ impl App {
         audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
         let dir = &config.state.dir;
         let access = Access::open(config.access.clone(), store.clone(), dir, audit).await?;
-        let access = Arc::new(access);
+        let access = Arc::new(access.limited(config.limits));
         if let Some(claimed) = access.outvoted() {
             tracing::warn!(person.id = %claimed, "somebody else claimed this bot than `access.owner` names; the settings win");
         }
@@ -210,13 +210,18 @@ impl App {
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
-        let limits = Limits::default();
-        let host = Host::new(limits, VM_BYTES)
+        let consents = Consents::open(store.clone()).await?;
+        let limits = Limits::from(config.limits);
+        let own = OwnPorts::default();
+        let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
+        let host = Host::new(limits, config.limits.memory_bytes)
+            .with_processes(config.limits.all_processes)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
-            .with_network(Network::granting(config.scripts.private_hosts.clone()))
+            .with_roots(roots(&config))
+            .with_network(network)
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
+            .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
             .with_client(client.clone());
         let processes = host.processes().clone();
@@ -227,7 +232,7 @@ impl App {
         let engine = lua.engine().clone();
         let live = engine.live();
         // From before the first hook runs.
-        let own = engine.background();
+        let ends = engine.background();
         // Loading runs the top level of every script.
         let scripts = host.clone();
         let loaded =
@@ -286,7 +291,9 @@ impl App {
             reread: None,
             lua,
             processes,
-            own,
+            consents,
+            own_ports: own,
+            own: ends,
             _instances: instances,
         })
     }
@@ -365,6 +372,10 @@ impl App {
         };
         let settings = watch::Sender::new(status::Settings::default());
         let history = watch::Sender::new(self.config.history);
+        self.own_ports.extend(console.as_ref().and_then(Console::port));
+        if self.command == DEV {
+            self.own_ports.extend(self.config.dingtalk.api_base.port());
+        }
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
@@ -428,6 +439,11 @@ impl App {
                 told: settings,
             };
             downstream.spawn(settings.run(stages.aside.clone()));
+        }
+        if !self.config.scripts.asked.is_empty() {
+            let (audit, library) = (access.audit().clone(), self.library.clone());
+            let rescan = move || library.rescan();
+            downstream.spawn(self.consents.watch(audit, stages.aside.clone(), rescan));
         }
         let (outbox, reports) = (self.outbox.clone(), self.library.reports());
         let runs = self.lua.engine().background();
@@ -548,6 +564,12 @@ struct Stages {
     outbox: CancellationToken,
     aside: CancellationToken,
     books: CancellationToken,
+}
+
+/// What `fs` reaches: never the journal, the audit, the keys of the console, or the settings.
+fn roots(config: &Config) -> Roots {
+    let own = std::iter::once(config.state.dir.clone()).chain(config.scripts.closed.clone());
+    Roots::only(&config.scripts.folders, config.state.dir.join(FILES)).closing(own)
 }
 
 /// Runs that no message started are named as the others are.

@@ -20,6 +20,7 @@ use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
+use crate::config;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
@@ -45,13 +46,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            wall: Duration::from_mins(10),
-            cpu: Duration::from_secs(10),
-            output_bytes: 64 << 20,
-            processes: 16,
-            replies: 200,
-        }
+        config::Limits::default().into()
+    }
+}
+
+impl From<config::Limits> for Limits {
+    fn from(limits: config::Limits) -> Self {
+        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
+        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
     }
 }
 

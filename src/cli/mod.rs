@@ -12,6 +12,7 @@ mod dev;
 mod doctor;
 mod editor;
 mod explain;
+mod grant;
 mod host;
 mod init;
 mod lock;
@@ -65,6 +66,7 @@ const EXAMPLES: &str = "Examples:
   moonbell status --json       what the running host is doing
   moonbell lock                stop everything and refuse everybody, at once
   moonbell audit --denied      who was refused, and why
+  moonbell grant               let scripts of other people do what they ask for
   moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -105,7 +107,9 @@ impl Global {
 
     /// Reads the settings.
     fn read(&self, need: Need) -> Result<Loaded> {
-        let loaded = config::load(&self.source(), need)?;
+        let mut loaded = config::load(&self.source(), need)?;
+        loaded.config.scripts.closed.extend(loaded.file.clone());
+        loaded.config.scripts.closed.extend(loaded.secret_files.iter().cloned());
         loaded.config.hide_secrets();
         telemetry::refilter(loaded.config.log_filter.as_deref())?;
         Ok(loaded)
@@ -133,6 +137,7 @@ enum Command {
     Lock(lock::Lock),
     Unlock(lock::Unlock),
     Audit(audit::Audit),
+    Grant(grant::Grant),
     Runs(runs::Runs),
     Logs(logs::Logs),
     Usage(usage::Usage),
@@ -176,6 +181,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Lock(command) => command.run(&cli.global),
         Command::Unlock(command) => command.run(&cli.global),
         Command::Audit(command) => command.run(&cli.global),
+        Command::Grant(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),

@@ -87,12 +87,62 @@ impl<'a> Check<'a> {
         self.connection(&mut config);
         self.network(&mut config, need);
         config.log_filter = self.text("log.filter");
+        self.limits(&mut config);
         let (least, most) = (Duration::ZERO, Duration::from_hours(1));
         if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
             config.shutdown.deadline = deadline;
         }
         let Self { warnings, problems, secret_files, missing, .. } = self;
         Checked { config, warnings, problems, secret_files, missing }
+    }
+
+    fn limits(&mut self, config: &mut Config) {
+        let limits = &mut config.limits;
+        let (least, most) = (Duration::from_millis(100), Duration::from_hours(24 * 30));
+        if let Some(limit) = self.duration("limits.run_time", least, most) {
+            limits.run_time = limit;
+        }
+        if let Some(limit) = self.duration("limits.run_cpu", least, Duration::from_hours(1)) {
+            limits.run_cpu = limit;
+        }
+        if let Some(megabytes) = self.whole("limits.memory_mb", 8, 4_096) {
+            limits.memory_bytes = megabytes << 20;
+        }
+        if let Some(megabytes) = self.whole("limits.output_mb", 1, 1 << 20) {
+            limits.output_bytes = (megabytes as u64) << 20;
+        }
+        for (path, limit, most) in [
+            ("limits.replies", &mut limits.replies, 100_000),
+            ("limits.processes", &mut limits.processes, 1_024),
+            ("limits.all_processes", &mut limits.all_processes, 4_096),
+        ] {
+            if let Some(count) = self.whole(path, 1, most) {
+                *limit = count;
+            }
+        }
+        for (path, limit) in [
+            ("limits.person_runs", &mut limits.person_runs),
+            ("limits.handler_runs", &mut limits.handler_runs),
+            ("limits.person_per_minute", &mut limits.person_per_minute),
+        ] {
+            if let Some(count) = self.count(path) {
+                *limit = Some(count).filter(|count| *count > 0);
+            }
+        }
+    }
+
+    /// A whole number in these bounds.
+    fn whole(&mut self, path: &'static str, least: usize, most: usize) -> Option<usize> {
+        let text = self.text(path)?;
+        let count = text.replace('_', "").parse::<usize>();
+        if let Ok(count) = count
+            && (least..=most).contains(&count)
+        {
+            return Some(count);
+        }
+        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
+        self.wrong(path, message, "write a whole number");
+        None
     }
 
     fn connection(&mut self, config: &mut Config) {
@@ -227,6 +277,19 @@ impl<'a> Check<'a> {
                 }
             }
             config.scripts.private_hosts = hosts;
+        }
+        if let Some(folders) = self.list("scripts.asked") {
+            for folder in &folders {
+                if folder.is_empty() || folder.starts_with('.') || folder.contains(['/', '\\', ':'])
+                {
+                    let shown = folder.escape_debug();
+                    let message = format!("`scripts.asked`: `{shown}` is not the name of a folder");
+                    let hint =
+                        "write the name of a folder inside `scripts.dir`, such as \"shared\"";
+                    self.wrong("scripts.asked", message, hint);
+                }
+            }
+            config.scripts.asked = folders;
         }
         if let Some(dir) = self.path("state.dir") {
             config.state.dir = dir;

@@ -228,6 +228,14 @@ pub(crate) const KEYS: &[Key] = &[
               `[\"127.0.0.1:8080\", \"wiki.internal\"]`. Public ones need no entry.",
     },
     Key {
+        path: "scripts.asked",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Folders inside `scripts.dir` with scripts of other people, such as `[\"shared\"]`. A script there reaches what its \
+              `bot.script{ needs = … }` asks for and nothing else, and serves only after `moonbell grant` on this computer. \
+              Yours get everything, unless they name their needs.",
+    },
+    Key {
         path: "state.dir",
         kind: Kind::Path,
         default: "\"\"",
@@ -326,6 +334,68 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"\"",
         doc: "What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,moonbell::transport=debug`. \
               `--log` and `MOONBELL_LOG` win over it.",
+    },
+    Key {
+        path: "limits.run_time",
+        kind: Kind::Duration,
+        default: "\"10m\"",
+        doc: "How long a run may take, unless its handler gives a `timeout`; waiting for a person does not count.",
+    },
+    Key {
+        path: "limits.run_cpu",
+        kind: Kind::Duration,
+        default: "\"10s\"",
+        doc: "How long a run may execute Lua; waiting does not count.",
+    },
+    Key {
+        path: "limits.memory_mb",
+        kind: Kind::Number,
+        default: "64",
+        doc: "Megabytes that one script may hold, with all its runs, 8 to 4096. Whoever asks for more fails alone.",
+    },
+    Key {
+        path: "limits.output_mb",
+        kind: Kind::Number,
+        default: "64",
+        doc: "Megabytes that the programs of one run may write.",
+    },
+    Key {
+        path: "limits.replies",
+        kind: Kind::Number,
+        default: "200",
+        doc: "Messages and cards of one run: a loop that answers for ever ends here.",
+    },
+    Key {
+        path: "limits.processes",
+        kind: Kind::Number,
+        default: "16",
+        doc: "Programs that one run may have open at the same time.",
+    },
+    Key {
+        path: "limits.all_processes",
+        kind: Kind::Number,
+        default: "256",
+        doc: "Programs that all runs together may have open at the same time.",
+    },
+    Key {
+        path: "limits.person_runs",
+        kind: Kind::Count,
+        default: "32",
+        doc: "Runs that one person may have under way at the same time, the owner too. One more is refused, in words.",
+    },
+    Key {
+        path: "limits.handler_runs",
+        kind: Kind::Count,
+        default: "4096",
+        doc: "Runs of one handler under way at the same time, those that wait for a person included: half of what there is \
+              room for.",
+    },
+    Key {
+        path: "limits.person_per_minute",
+        kind: Kind::Count,
+        default: "60",
+        doc: "Runs that one person may start in any minute, over all handlers. Whoever asks for more is told once; then nothing \
+              is said to them until they are slower. `rate` of a handler counts beside this.",
     },
     Key {
         path: "shutdown.deadline",

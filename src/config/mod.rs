@@ -49,6 +49,7 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// What is logged; `None`: the usual.
     pub log_filter: Option<String>,
+    pub limits: Limits,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -95,6 +96,8 @@ impl Config {
                 dir: scripts.into(),
                 folders: vec!["/".into()],
                 private_hosts: Vec::new(),
+                closed: Vec::new(),
+                asked: Vec::new(),
             },
             state: State::new(state),
             history: History::default(),
@@ -104,6 +107,7 @@ impl Config {
             connection: Connection::default(),
             proxy: None,
             log_filter: None,
+            limits: Limits::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
@@ -207,6 +211,10 @@ pub struct Scripts {
     pub folders: Vec<PathBuf>,
     /// Private addresses that `http` may call, as `host` or `host:port`.
     pub private_hosts: Vec<String>,
+    /// Files that no script reaches. Not a setting: that of the settings itself, once it is known.
+    pub closed: Vec<PathBuf>,
+    /// Folders in `dir` whose scripts are other people's: they get what was granted, and nothing else.
+    pub asked: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -317,6 +325,52 @@ impl Default for Connection {
             tell_after: Duration::from_mins(5),
             collect: Duration::from_mins(2),
         }
+    }
+}
+
+/// How far scripts and people may go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Of one run: from its start to its end, and of that, executing Lua.
+    pub run_time: Duration,
+    pub run_cpu: Duration,
+    /// Bytes that one script may hold, with all its runs.
+    pub memory_bytes: usize,
+    /// Of one run: bytes that its programs may write, messages, and programs open at the same time.
+    pub output_bytes: u64,
+    pub replies: usize,
+    pub processes: usize,
+    /// Programs of all runs open at the same time.
+    pub all_processes: usize,
+    /// Runs under way at the same time, of one person and of one handler; `None`: no limit.
+    pub person_runs: Option<u64>,
+    pub handler_runs: Option<u64>,
+    /// Runs that one person may start in any minute; `None`: no limit.
+    pub person_per_minute: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            run_time: Duration::from_mins(10),
+            run_cpu: Duration::from_secs(10),
+            memory_bytes: 64 << 20,
+            output_bytes: 64 << 20,
+            replies: 200,
+            processes: 16,
+            all_processes: 256,
+            person_runs: Some(32),
+            handler_runs: Some(4_096),
+            person_per_minute: Some(60),
+        }
+    }
+}
+
+impl Limits {
+    /// Nobody is refused for how much they ask: for tests and benches, in which few people say a lot.
+    #[must_use]
+    pub fn for_anybody(self) -> Self {
+        Self { person_runs: None, handler_runs: None, person_per_minute: None, ..self }
     }
 }
 

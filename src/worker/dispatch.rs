@@ -413,8 +413,12 @@ impl Dispatch {
             Ok(permit) => permit,
             Err(why) => {
                 tracing::warn!(run = row.run, handler = handler.title(), %why, "refused a command");
-                let text = phrases::denied(handler.title(), &why, lang);
-                return Some(Outcome::saying(message, text).by(handler).denied(&why));
+                let mut outcome = Outcome::new(State::Done).by(handler).denied(&why);
+                if !why.is_silent() {
+                    let text = phrases::denied(handler.title(), &why, lang);
+                    outcome.posts.push(say(message, text));
+                }
+                return Some(outcome);
             }
         };
         run.set_attempt(row.attempt);

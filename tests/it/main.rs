@@ -26,6 +26,7 @@ mod config;
 mod engine;
 mod home;
 mod host;
+mod manifest;
 mod newcomer;
 mod page;
 mod reliability;

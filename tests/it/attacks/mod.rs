@@ -8,7 +8,10 @@ mod callers;
 mod claim;
 mod doors;
 mod lock;
+mod lua;
 mod rotation;
+mod scripts;
+mod shell;
 
 use std::fs;
 use std::process::{Output, Stdio};
