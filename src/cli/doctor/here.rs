@@ -10,7 +10,6 @@ use super::Facts;
 use super::check::{Check, Fix, Said};
 use crate::access::Lock;
 use crate::access::read_grants;
-use crate::api::Host;
 use crate::budget::{Month, Report, Spent};
 use crate::cli::service;
 use crate::cli::starter;
@@ -327,7 +326,9 @@ pub(super) fn scripts(facts: &Facts, fix: Fix) -> Check {
         }
         fixed.extend(made);
     }
-    let check = match check::folder(dir, None, &Host::default()) {
+    // What a journal that cannot be read grants is nothing.
+    let host = crate::cli::check::granted(&facts.loaded.config).unwrap_or_default();
+    let check = match check::folder(dir, None, &host) {
         Err(error) => Check::failed("scripts", error.to_string(), error.to_string())
             .todo(error.hint(), error.hint()),
         Ok(checked) => {
