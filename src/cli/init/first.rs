@@ -15,7 +15,7 @@ use super::words as w;
 use crate::access::{claim, read_grants};
 use crate::app::App;
 use crate::cli::{Failed, host, news, starter};
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::inbox::{self, Filter, Past};
 use crate::message::{Inbound, StaffId};
 use crate::outbox;
@@ -108,19 +108,12 @@ struct Watch<'a> {
 struct Watched {
     state: PathBuf,
     owner: Option<StaffId>,
-    /// Where DingTalk has to send messages; the Stream mode needs no address.
-    address: Option<String>,
 }
 
 impl<'a> Watch<'a> {
     fn new(config: &Config, voice: &'a Voice, limit: Option<Duration>) -> Self {
-        let http = (config.dingtalk.mode == Mode::Http)
-            .then(|| format!("http://{}{}/robot", config.http.listen, config.http.path));
-        let config = Watched {
-            state: config.state.dir.clone(),
-            owner: config.access.owner.clone(),
-            address: http,
-        };
+        let config =
+            Watched { state: config.state.dir.clone(), owner: config.access.owner.clone() };
         Self {
             voice,
             config,
@@ -139,9 +132,6 @@ impl<'a> Watch<'a> {
     /// Returns when a message was answered.
     async fn run(&mut self) -> Result<()> {
         let lang = self.voice.lang;
-        if let Some(address) = &self.config.address {
-            self.voice.note(&w::http_address(address, lang));
-        }
         loop {
             tokio::time::sleep(GLANCE).await;
             if self.limit.is_some_and(|limit| self.began.elapsed() > limit) {
@@ -211,6 +201,13 @@ impl<'a> Watch<'a> {
                 json!({ "state": connection.state, "reason": connection.error, "hint": connection.hint }),
             );
             self.connection.clone_from(&connection.state);
+            if let Some(webhook) = moment.webhook.filter(|_| connection.is_up()) {
+                self.voice.note(&w::http_address(&webhook.robot, lang));
+                if !webhook.public {
+                    self.voice.trouble(w::http_address_is_local(lang), "");
+                }
+                self.voice.event("first", "webhook", json!({ "robot": webhook.robot }));
+            }
         }
         Ok(connection.is_up())
     }
