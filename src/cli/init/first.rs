@@ -152,7 +152,7 @@ impl<'a> Watch<'a> {
             if !self.asked {
                 self.asked = true;
                 if self.shown.is_some() {
-                    let name = self.name(&journal, &owner)?;
+                    let name = name(&journal, &owner)?;
                     self.voice.done(&w::claimed(&name, owner.as_str(), lang));
                     self.voice.event("first", "claimed", json!({ "owner": owner.as_str() }));
                     self.voice.note(w::now_ping(lang));
@@ -237,18 +237,6 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// What the owner is called, by the message that made them the owner.
-    fn name(&self, journal: &Look, owner: &StaffId) -> Result<String> {
-        let person = Some(owner.as_str().to_owned());
-        let filter = Filter { person, limit: 1, ..Filter::default() };
-        let found = journal.read(|c| inbox::list(c, &filter))?;
-        let last = found.into_iter().next().and_then(|past| past.inbound);
-        Ok(match last {
-            Some(Inbound::Message(message)) => message.sender.nick,
-            _ => owner.to_string(),
-        })
-    }
-
     /// The run of the owner's that was answered; failures are told.
     fn answered(&mut self, journal: &Look, owner: &StaffId) -> Result<Option<Past>> {
         let lang = self.voice.lang;
@@ -280,4 +268,16 @@ impl<'a> Watch<'a> {
         }
         Ok(None)
     }
+}
+
+/// What the owner is called, by the message that made them the owner.
+fn name(journal: &Look, owner: &StaffId) -> Result<String> {
+    let person = Some(owner.as_str().to_owned());
+    let filter = Filter { person, limit: 1, ..Filter::default() };
+    let found = journal.read(|c| inbox::list(c, &filter))?;
+    let last = found.into_iter().next().and_then(|past| past.inbound);
+    Ok(match last {
+        Some(Inbound::Message(message)) => message.sender.nick,
+        _ => owner.to_string(),
+    })
 }
