@@ -11,13 +11,13 @@ use chrono::{DateTime, Local};
 use serde_json::json;
 
 use super::qr::{self, Screen};
-use super::words as w;
 use super::{Setup, hide, missing, settings};
 use crate::cli::Failed;
 use crate::config::{self, Config, DingTalk, Need, Secret};
 use crate::dingtalk::{ApiError, Class, Client, Decision, Registration};
-use crate::router::Lang;
 use crate::store::now_ms;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Polls in a row without an answer, after which somebody is asked whether to go on.
 const UNANSWERED_POLLS: u32 = 5;

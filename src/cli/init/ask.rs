@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result};
 use rpassword::ConfigBuilder;
 use url::Url;
 
-use super::voice::{self, Voice};
-use super::words as w;
+use super::super::lang;
+use super::voice::Voice;
 use crate::cli::Failed;
 use crate::config::Secret;
-use crate::router::Lang;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
@@ -26,7 +27,7 @@ impl Ask {
 
     /// Asked in both languages; the system's is the first choice.
     pub(super) async fn language(&mut self) -> Result<Lang> {
-        let system = voice::system_language();
+        let system = lang::of_terminal();
         // In ASCII a terminal cannot show what is asked about.
         if !self.voice.unicode {
             return Ok(system);

@@ -11,7 +11,6 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::voice::Voice;
-use super::words as w;
 use crate::access::{claim, read_grants};
 use crate::app::App;
 use crate::cli::{Failed, host, news, starter};
@@ -21,6 +20,7 @@ use crate::message::{Inbound, StaffId};
 use crate::outbox;
 use crate::store::{self, Look, note, now_ms};
 use crate::telemetry::status::Status;
+use crate::words::setup as w;
 
 /// How often it is looked for news: soon enough that a person thinks it follows their phone.
 const GLANCE: Duration = Duration::from_millis(300);

@@ -13,7 +13,6 @@ mod progress;
 mod qr;
 mod settings;
 mod voice;
-pub(super) mod words;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -31,14 +30,14 @@ use self::ask::Ask;
 use self::progress::Progress;
 use self::settings::{Doors, Wanted};
 use self::voice::Voice;
-use self::words as w;
 use super::service::{self, Service};
-use super::{Failed, Global, editor, host, starter, talk};
+use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
 use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
-use crate::router::Lang;
+use crate::sink;
 use crate::store::Instance;
-use crate::telemetry;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Set up the bot: the app at DingTalk, settings, scripts, and the first message
 ///
@@ -155,7 +154,7 @@ impl Init {
     }
 
     fn steps(&self, global: &Global) -> Result<ExitCode> {
-        let spoken = self.lang.as_deref().map_or_else(voice::system_language, voice::language);
+        let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
         let spoken = Cell::new(spoken);
         let prepared = host::interruptible(async || self.prepare(global, &spoken).await)?;
         let Some(ready) = prepared else {
@@ -196,9 +195,9 @@ impl Init {
         let (loaded, file, own_folder) = load(global)?;
         let mut config = loaded.config;
         let progress = Progress::read(&config.state.dir);
-        let mut voice = Voice::new(self.json, voice::system_language());
+        let mut voice = Voice::new(self.json, lang::of_terminal());
         let mut ask = voice.may_ask().then(|| Ask::new(voice.clone()));
-        let known = self.lang.as_deref().map(voice::language).or(progress.lang());
+        let known = self.lang.as_deref().map(lang::read).or(progress.lang());
         voice.lang = match (&mut ask, known) {
             (_, Some(lang)) => lang,
             (Some(ask), None) => ask.language().await?,
@@ -375,11 +374,7 @@ impl Setup<'_> {
         ask.voice.note(w::http_doors(lang));
         let check = |check: fn(&str) -> Result<(), settings::Unfit>| {
             move |text: &str| {
-                if text.is_empty() {
-                    Ok(())
-                } else {
-                    check(text).map_err(|why| w::unfit(&why, lang))
-                }
+                if text.is_empty() { Ok(()) } else { check(text).map_err(|why| why.text(lang)) }
             }
         };
         let token = ask.hidden(w::ask_token(lang), check(settings::check_token)).await?;
@@ -461,10 +456,10 @@ fn missing(flag: &str, why: &str, lang: Lang) -> Failed {
 }
 
 fn wrong_door(why: settings::Unfit, lang: Lang) -> Failed {
-    Failed::new(w::unfit(&why, lang)).hint(w::door_hint(lang)).misuse()
+    Failed::new(why.text(lang)).hint(w::door_hint(lang)).misuse()
 }
 
 /// From now on it is written as `***`, whoever writes it.
 fn hide(secret: &Secret) {
-    telemetry::hide(secret.expose());
+    sink::hide(secret.expose());
 }

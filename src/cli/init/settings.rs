@@ -14,6 +14,8 @@ use url::Url;
 
 use crate::cli::Failed;
 use crate::config::{Mode, Secret};
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Far above any secret.
 const SECRET_LIMIT_BYTES: u64 = 64 << 10;
@@ -334,6 +336,18 @@ pub(super) enum Unfit {
     TokenLetters,
     KeyLength(usize),
     KeyLetters,
+}
+
+impl Unfit {
+    /// Says it to whoever typed that.
+    pub(super) fn text(self, lang: Lang) -> String {
+        match self {
+            Self::TokenLength(length) => w::token_length(length, lang),
+            Self::TokenLetters => w::token_letters(lang).to_owned(),
+            Self::KeyLength(length) => w::key_length(length, lang),
+            Self::KeyLetters => w::key_letters(lang).to_owned(),
+        }
+    }
 }
 
 /// As DingTalk's developer console takes them.
