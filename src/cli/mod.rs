@@ -11,8 +11,10 @@ mod completions;
 mod dev;
 mod editor;
 mod explain;
+mod grant;
 mod host;
 mod init;
+mod lang;
 mod lock;
 mod logs;
 mod news;
@@ -37,6 +39,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Loaded, Need, Places, Source};
+use crate::sink;
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -63,6 +66,7 @@ const EXAMPLES: &str = "Examples:
   moonbell status --json       what the running host is doing
   moonbell lock                stop everything and refuse everybody, at once
   moonbell audit --denied      who was refused, and why
+  moonbell grant               let scripts of other people do what they ask for
   moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -102,12 +106,13 @@ impl Global {
 
     /// Reads the settings and speaks their warnings.
     fn load(&self, need: Need) -> Result<Loaded> {
-        let loaded = config::load(&self.source(), need)?;
+        let mut loaded = config::load(&self.source(), need)?;
+        loaded.config.scripts.closed.extend(loaded.file.clone());
         let Config { dingtalk, http, .. } = &loaded.config;
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
         let scripts = loaded.config.secrets.values().flatten();
         for secret in doors.chain([&dingtalk.client_secret]).chain(scripts) {
-            telemetry::hide(secret.expose());
+            sink::hide(secret.expose());
         }
         for warning in &loaded.warnings {
             talk::warning(warning);
@@ -127,6 +132,7 @@ enum Command {
     Lock(lock::Lock),
     Unlock(lock::Unlock),
     Audit(audit::Audit),
+    Grant(grant::Grant),
     Runs(runs::Runs),
     Logs(logs::Logs),
     Usage(usage::Usage),
@@ -159,6 +165,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     // Tests show what happened themselves.
     let quiet = matches!(cli.command, Command::Test(_) | Command::Replay(_)).then_some("off");
     telemetry::init(cli.global.log.as_deref().or(quiet))?;
+    telemetry::panics::report(|what| talk::failed_now(what));
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
         Command::Init(command) => command.run(&cli.global),
@@ -169,6 +176,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Lock(command) => command.run(&cli.global),
         Command::Unlock(command) => command.run(&cli.global),
         Command::Audit(command) => command.run(&cli.global),
+        Command::Grant(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),
