@@ -158,7 +158,7 @@ async fn d6_a_script_reaches_neither_the_secrets_nor_the_data_of_another() {
     fs::write(host.path("scripts/theirs/lib/loot.luau"), loot).unwrap();
     let link = host.path("scripts/theirs/link.luau");
     std::os::unix::fs::symlink(host.path("scripts/lib/keys.luau"), link).unwrap();
-    host.write("theirs/sneak.luau", &sneak.replace("\"loot\"", "\"lib/loot\""));
+    host.write("theirs/sneak.luau", &sneak.replace("require(\"loot\")", "require(\"lib/loot\")"));
     let granted = moonbell(&host, &["grant", "--yes"]);
     assert_eq!(code(&granted), 0, "{}", text(&granted));
     host.say(OWNER, "keep");
