@@ -25,20 +25,19 @@ use crate::config::History;
 use crate::config::Loaded;
 use crate::config::Need;
 use crate::config::Source;
-use crate::config::redact;
 use crate::dingtalk::Client;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::outage;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Lang;
-use crate::store::Store;
+use crate::sink;
 use crate::store::now_ms;
 use crate::telemetry;
 use crate::telemetry::status;
 use crate::watch::Watch;
+use crate::words::Lang;
 
 /// How often the files are looked at although nothing was heard of them: names that begin with a dot, links that are
 /// turned elsewhere and disks of the network are not watched.
@@ -84,7 +83,7 @@ pub(super) struct Settings {
     pub(super) ledger: Ledger,
     pub(super) history: watch::Sender<History>,
     pub(super) outbox: Outbox,
-    pub(super) store: Store,
+    pub(super) languages: Languages,
     pub(super) told: watch::Sender<status::Settings>,
 }
 
@@ -143,7 +142,7 @@ impl Settings {
 
     /// What was read is wrong: nothing changes.
     async fn refuse(&self, why: &str) {
-        let why = redact(why).into_owned();
+        let why = sink::redact(why).into_owned();
         let known = self.told.borrow().error.clone();
         if known.as_ref() == Some(&why) {
             return;
@@ -164,7 +163,9 @@ impl Settings {
     }
 
     async fn take_over(&mut self, loaded: Loaded) {
-        loaded.config.hide_secrets();
+        for secret in loaded.config.every_secret() {
+            sink::hide(secret.expose());
+        }
         if let Err(error) = telemetry::refilter(loaded.config.log_filter.as_deref()) {
             return self.refuse(&format!("`log.filter`: {error}")).await;
         }
@@ -274,7 +275,7 @@ impl Settings {
 
     async fn tell(&self, text: impl FnOnce(Lang) -> String) {
         let Some(owner) = self.access.owner() else { return };
-        let lang = self.store.read(outage::lang).await.unwrap_or_default();
+        let lang = self.languages.of(Some(&owner));
         let reply = Reply {
             to: Address::notice(&owner),
             body: Body::Text { text: text(lang) },

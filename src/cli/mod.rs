@@ -15,6 +15,7 @@ mod explain;
 mod grant;
 mod host;
 mod init;
+mod lang;
 mod lock;
 mod logs;
 mod news;
@@ -39,6 +40,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Need, Places, Source};
+use crate::sink;
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -110,7 +112,9 @@ impl Global {
         let mut loaded = config::load(&self.source(), need)?;
         loaded.config.scripts.closed.extend(loaded.file.clone());
         loaded.config.scripts.closed.extend(loaded.secret_files.iter().cloned());
-        loaded.config.hide_secrets();
+        for secret in loaded.config.every_secret() {
+            sink::hide(secret.expose());
+        }
         telemetry::refilter(loaded.config.log_filter.as_deref())?;
         Ok(loaded)
     }
@@ -170,6 +174,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     // Tests show what happened themselves.
     let quiet = matches!(cli.command, Command::Test(_) | Command::Replay(_)).then_some("off");
     telemetry::init(cli.global.log.as_deref().or(quiet))?;
+    telemetry::panics::report(|what| talk::failed_now(what));
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
         Command::Init(command) => command.run(&cli.global),

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use crate::app;
 use crate::config::{Problem, Problems};
-use crate::router::Lang;
 use crate::script::check::Finding;
 use crate::sim;
-use crate::telemetry::{LogError, escape, file, redact};
+use crate::sink::{escape, redact};
+use crate::telemetry::{LogError, file};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;
@@ -170,16 +170,6 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 /// no secret of ours is repeated.
 fn safe(text: &str) -> String {
     redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
-}
-
-/// The language that a tag such as `zh-CN` means here.
-pub(super) fn language(tag: &str) -> Lang {
-    if tag.to_ascii_lowercase().starts_with("zh") { Lang::Zh } else { Lang::En }
-}
-
-/// What this user reads, as far as the system knows.
-pub(super) fn lang() -> Lang {
-    sys_locale::get_locale().as_deref().map_or(Lang::En, language)
 }
 
 /// How many columns there are to write to: those of the terminal, else what every reader copes with.

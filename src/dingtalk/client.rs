@@ -18,6 +18,7 @@ use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
 use crate::config::{DingTalk, Proxy, Secret};
+use crate::sink::hide;
 
 /// DingTalk's own server-side limit is 3 s; this leaves room for a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,7 +45,7 @@ struct Inner {
     api_base: Url,
     oapi_base: Url,
     client_id: String,
-    client_secret: AppSecret,
+    client_secret: RwLock<Secret>,
     /// Counts the secrets after the first, for those who hold something that was opened with one.
     renewed: watch::Sender<u64>,
     proxy: Option<Proxy>,
@@ -53,24 +54,6 @@ struct Inner {
     token: TokenCache,
     gate: Gate,
     clicks: Clicks,
-}
-
-/// The secret of the app, as everybody has it who holds one of these.
-#[derive(Clone, Debug)]
-pub(super) struct AppSecret(Arc<RwLock<Secret>>);
-
-impl AppSecret {
-    pub(super) fn new(secret: Secret) -> Self {
-        Self(Arc::new(RwLock::new(secret)))
-    }
-
-    pub(super) fn get(&self) -> Secret {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, secret: Secret) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = secret;
-    }
 }
 
 /// Why no client could be built.
@@ -99,6 +82,7 @@ impl Client {
     /// As [`Client::new`].
     pub fn through(config: &DingTalk, proxy: Option<&Proxy>) -> Result<Self, ClientError> {
         install_crypto();
+        hide(config.client_secret.expose());
         for (setting, url) in [("api_base", &config.api_base), ("oapi_base", &config.oapi_base)] {
             if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
                 return Err(ClientError::Base { setting, url: url.clone() });
@@ -123,7 +107,7 @@ impl Client {
                 api_base: config.api_base.clone(),
                 oapi_base: config.oapi_base.clone(),
                 client_id: config.client_id.clone(),
-                client_secret: AppSecret::new(config.client_secret.clone()),
+                client_secret: RwLock::new(config.client_secret.clone()),
                 renewed: watch::Sender::new(0),
                 proxy: proxy.cloned(),
                 ahead_ms: AtomicI64::new(i64::MIN),
@@ -167,18 +151,14 @@ impl Client {
     }
 
     pub(super) fn client_secret(&self) -> Secret {
-        self.inner.client_secret.get()
-    }
-
-    /// The app's secret, followed by whoever has this.
-    pub(super) fn app_secret(&self) -> AppSecret {
-        self.inner.client_secret.clone()
+        self.inner.client_secret.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on the app's secret is this one. What was got with the one before is not used any more: no token, no
     /// connection, no refusal.
     pub fn renew_secret(&self, secret: Secret) {
-        self.inner.client_secret.set(secret);
+        hide(secret.expose());
+        *self.inner.client_secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
         self.inner.token.forget();
         self.inner.gate.ask_again();
         self.inner.renewed.send_modify(|times| *times += 1);
@@ -404,7 +384,7 @@ impl Client {
         }
         classify(endpoint, status, &body).map_err(|error| {
             let error = ApiError {
-                message: redact(&error.message, &[self.client_secret().expose()]),
+                message: redact(&error.message),
                 retry_after: retry_after.or(error.retry_after),
                 ..error
             };
@@ -450,7 +430,7 @@ pub(super) fn network(
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if inner.source().is_none() {
-            message = format!("{message}: {}", redact(&inner.to_string(), &[]));
+            message = format!("{message}: {}", redact(&inner.to_string()));
         }
         cause = inner.source();
     }

@@ -13,8 +13,9 @@ use mlua::{Function, MultiValue, Result as LuaResult, Value};
 use crate::api::bot;
 use crate::api::bot::Declared;
 use crate::api::ctx;
+use crate::api::limit::Limit;
 use crate::api::moment;
-use crate::api::run::{Limit, Run};
+use crate::api::run::Run;
 use crate::script::diagnostic::Raised;
 use crate::script::vm::Vm;
 
@@ -57,7 +58,10 @@ pub(super) async fn drive(
     index: usize,
     args: &serde_json::Value,
 ) -> Ended {
-    drive_function(vm, run, &vm.functions[index], &vm.registrations()[index].declared, args).await
+    let registration = &vm.registrations()[index];
+    let handler = format!("{} {}", vm.scope.script(), registration.title());
+    run.speaks_in(vm.scope.host().outgoing().clone(), handler);
+    drive_function(vm, run, &vm.functions[index], &registration.declared, args).await
 }
 
 /// The same of any function of this VM, called as a handler of what was `declared`.

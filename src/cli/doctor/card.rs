@@ -8,8 +8,8 @@ use crate::access::read_grants;
 use crate::config::Config;
 use crate::dingtalk::{ApiError, Card, Client, Phase};
 use crate::message::{Address, StaffId};
-use crate::router::Lang;
 use crate::store::Look;
+use crate::words::Lang;
 
 const ID: &str = "card-template";
 

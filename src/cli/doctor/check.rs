@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// In the order in which they are shown. Ids are a promise: programs and docs/troubleshooting.md name them.
 pub(super) const IDS: &[&str] = &[

@@ -6,8 +6,10 @@
 mod card;
 mod check;
 mod here;
+mod link;
 mod show;
 mod there;
+mod webhook;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -20,9 +22,9 @@ use self::check::{Check, Fix, IDS, State};
 use super::remote::Remote;
 use super::{Global, talk};
 use crate::config::{Loaded, Need, Problems};
-use crate::router::Lang;
 use crate::store::{Instance, Look};
 use crate::telemetry::status::Status as Moment;
+use crate::words::Lang;
 
 /// A host that has not answered by then is seen through its file.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -83,7 +85,7 @@ impl Facts {
 
 impl Doctor {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let lang = talk::lang();
+        let lang = super::lang::of_terminal();
         if std::io::stderr().is_terminal() {
             talk::say(lang.pick("正在检查，大约十秒……", "checking, for about ten seconds ..."));
         }
@@ -139,7 +141,7 @@ impl Doctor {
                 Ok(config) => {
                     let (mut found, webhook) = tokio::join!(
                         there::all(&facts, config, listen),
-                        there::webhook_url(&facts, config),
+                        webhook::look(&facts, config),
                     );
                     found.push(webhook);
                     found

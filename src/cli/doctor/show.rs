@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::check::{Check, State};
-use crate::router::Lang;
-use crate::telemetry::escape;
-use crate::telemetry::redact;
+use crate::sink::escape;
+use crate::sink::redact;
+use crate::words::Lang;
 
 /// Narrower, and every line is a word.
 const NARROWEST: usize = 40;

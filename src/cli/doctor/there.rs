@@ -10,22 +10,15 @@ use url::{Host, Url};
 
 use super::Facts;
 use super::check::{Check, Page, Said};
-use crate::config::{Config, Mode};
+use super::link;
+use crate::config::Config;
 use crate::dingtalk::{ApiError, Card, Class, Client, Permission};
-use crate::store::Instance;
-use crate::transport::{self, Heard};
 
 /// A name server that has not answered by then leaves messages waiting just as long.
 const DNS: Duration = Duration::from_secs(6);
 
-/// From the call for a ticket until the socket is open.
-const OPEN: Duration = Duration::from_secs(20);
-
 /// DingTalk signs with its clock, and certificates end by it.
 const SKEW: Duration = Duration::from_mins(1);
-
-/// Frames come every half minute at least.
-const SILENCE_MS: i64 = 90_000;
 
 /// What hangs on the calls with a token.
 const WITH_TOKEN: [&str; 4] = [
@@ -52,7 +45,7 @@ pub(super) async fn all(facts: &Facts, config: &Config, listen: Duration) -> Vec
         for id in ["clock", "secret", "token", "address"].into_iter().chain(WITH_TOKEN) {
             found.push(Check::after(id, blocked));
         }
-        found.extend(connection(facts, config, &client, Some(blocked), listen).await);
+        found.extend(link::look(facts, config, &client, Some(blocked), listen).await);
         return found;
     }
     let token = token(&client).await;
@@ -61,7 +54,7 @@ pub(super) async fn all(facts: &Facts, config: &Config, listen: Duration) -> Vec
     found.push(clock(&client));
     let (permissions, connection) = tokio::join!(
         permissions(config, &client, blocked),
-        connection(facts, config, &client, blocked, listen),
+        link::look(facts, config, &client, blocked, listen),
     );
     found.extend(permissions);
     found.extend(connection);
@@ -360,286 +353,5 @@ async fn template(config: &Config, client: &Client) -> Check {
         )
         .page(Page::Cards),
         Err(error) => asked(Check::warning("card-template", error.to_string(), error.to_string()), &error),
-    }
-}
-
-async fn connection(
-    facts: &Facts,
-    config: &Config,
-    client: &Client,
-    blocked: Option<&'static str>,
-    listen: Duration,
-) -> Vec<Check> {
-    let other = other_host(facts, config);
-    if config.dingtalk.mode == Mode::Http {
-        return registered(facts, other);
-    }
-    if let Some(moment) = &facts.moment {
-        return told(&moment.connection, other);
-    }
-    if let Some(blocked) = blocked {
-        return vec![Check::after("connection", blocked), Check::after("frames", blocked), other];
-    }
-    if other.is_bad() {
-        let after = |id| Check::after(id, "second-host");
-        return vec![after("connection"), after("frames"), other];
-    }
-    let Ok(looked) = timeout(OPEN + listen, Box::pin(transport::look(client, listen))).await else {
-        return vec![
-            not_open(&format!("not open within {OPEN:?}"), None),
-            Check::after("frames", "connection"),
-            other,
-        ];
-    };
-    match looked {
-        Err(transport::StreamError::Api(error)) => {
-            vec![not_open(&error.to_string(), error.hint()), Check::after("frames", "connection"), other]
-        }
-        Err(error) => vec![not_open(&error.to_string(), None), Check::after("frames", "connection"), other],
-        Ok(Heard::Closed) => vec![
-            not_open("DingTalk closed it at once", None),
-            Check::after("frames", "connection"),
-            Check::warning("second-host", "连接一打开就被关闭：可能别处有程序用同一个 client id 连接着", "the connection was closed at once: another program may be connected with this client id")
-                .todo("找到并结束它，或给它单独的应用", "find and end it, or give it an app of its own"),
-        ],
-        Ok(heard) => {
-            let open = Check::ok("connection", "可以打开（试了一下，没有主机在运行）", "can be opened (tried; no host runs)");
-            let seconds = listen.as_secs();
-            let frames = match heard {
-                Heard::Frame => Check::ok("frames", "有数据帧", "frames come"),
-                _ => Check::warning(
-                    "frames",
-                    format!("{seconds} 秒内没有数据帧"),
-                    format!("no frame within {seconds} s"),
-                )
-                .todo(
-                    "钉钉的第一帧有时要等半分钟：用 --listen 40 再试；如果还没有，检查防火墙和代理",
-                    "DingTalk's first one takes half a minute at times: try `--listen 40`; if none comes then, look at firewall and proxy",
-                ),
-            };
-            vec![open, frames, other]
-        }
-    }
-}
-
-fn not_open(why: &str, hint: Option<String>) -> Check {
-    let check = Check::failed("connection", why, why).page(Page::Robot);
-    match hint {
-        Some(hint) => check.todo(hint.clone(), hint),
-        None => check.todo(
-            "确认应用有机器人，消息接收模式是 Stream，并已发布",
-            "the app needs a robot, in Stream mode, and a published version",
-        ),
-    }
-}
-
-/// What the running host says of its connection.
-fn told(connection: &crate::telemetry::status::Connection, other: Check) -> Vec<Check> {
-    let state = connection.state.replace('_', " ");
-    let why = connection.error.clone().unwrap_or_else(|| state.clone());
-    let other = match &connection.warning {
-        Some(warning) if !other.is_bad() => {
-            Check::warning("second-host", warning.clone(), warning.clone()).todo(
-                "找到并结束另一个程序，或给它单独的应用",
-                "find and end the other program, or give it an app of its own",
-            )
-        }
-        _ => other,
-    };
-    if state == "deaf" {
-        let frames = Check::failed("frames", why.clone(), why).todo(
-            "主机正在重新连接；如果反复出现，检查防火墙和代理",
-            "the host is connecting anew; if it happens again and again, look at firewall and proxy",
-        );
-        return vec![Check::ok("connection", "已打开", "open"), frames, other];
-    }
-    if !connection.is_up() {
-        return vec![
-            not_open(&why, connection.hint.clone()),
-            Check::after("frames", "connection"),
-            other,
-        ];
-    }
-    let now = crate::store::now_ms();
-    let frames = match connection.last_frame_at_ms.filter(|at| now - at < SILENCE_MS) {
-        Some(at) => {
-            let seconds = (now - at).max(0) / 1000;
-            Check::ok(
-                "frames",
-                format!("最近一帧在 {seconds} 秒前"),
-                format!("the last one came {seconds} s ago"),
-            )
-        }
-        None => Check::ok("frames", "刚刚连上", "connected just now"),
-    };
-    vec![Check::ok("connection", "主机已连接", "the host is connected"), frames, other]
-}
-
-/// Two hosts of one app would share its messages at random.
-fn other_host(facts: &Facts, config: &Config) -> Check {
-    let app = &config.dingtalk;
-    let state = std::path::absolute(&config.state.dir).unwrap_or_else(|_| config.state.dir.clone());
-    match Instance::holder_of_app(&config.state.locks, &app.client_id, &app.api_base) {
-        Some(holder) if holder.dir != state || !facts.runs => {
-            let (pid, dir) = (holder.pid, holder.dir.display().to_string());
-            Check::failed(
-                "second-host",
-                format!("本机另一个 moonbell（进程 {pid}，{dir}）在用同一个应用"),
-                format!("another moonbell on this computer (process {pid}, `{dir}`) answers for this app"),
-            )
-            .todo(
-                "结束它，或用 dingtalk.client_id 给其中一个单独的应用",
-                "end it, or give one of them an app of its own with `dingtalk.client_id`",
-            )
-        }
-        _ => Check::ok(
-            "second-host",
-            "本机没有；别处的会在断线时看出来",
-            "none on this computer; one elsewhere shows in broken connections",
-        ),
-    }
-}
-
-/// In HTTP mode DingTalk connects, not we.
-fn registered(facts: &Facts, other: Check) -> Vec<Check> {
-    let frames =
-        Check::skipped("frames", "HTTP 模式没有长连接", "http mode has no connection of its own");
-    let connection = match facts.moment.as_ref().map(|moment| &moment.connection) {
-        None => Check::skipped("connection", "没有主机在运行", "no host runs"),
-        Some(connection) if connection.is_up() => {
-            Check::ok("connection", "主机在等钉钉的回调", "the host receives DingTalk's calls")
-        }
-        Some(connection) => {
-            let why = connection.error.clone().unwrap_or_else(|| connection.state.clone());
-            not_open(&why, connection.hint.clone())
-        }
-    };
-    vec![connection, frames, other]
-}
-
-/// Whether DingTalk can find the address that it is to call, as far as that can be seen from here.
-pub(super) async fn webhook_url(facts: &Facts, config: &Config) -> Check {
-    const ID: &str = "webhook-url";
-    if config.dingtalk.mode == Mode::Stream {
-        return Check::skipped(ID, "Stream 模式没有回调地址", "stream mode has none");
-    }
-    let listen = config.http.listen;
-    if !facts.runs
-        && let Err(error) = std::net::TcpListener::bind(listen)
-    {
-        return Check::failed(
-            ID,
-            format!("{listen} 不能监听：{error}"),
-            format!("{listen} cannot be listened on: {error}"),
-        )
-        .todo(
-            "结束占用它的程序，或换一个 http.listen",
-            "end the program that has it, or set another `http.listen`",
-        );
-    }
-    let Some(url) = &config.http.public_url else {
-        return Check::failed(
-            ID,
-            "没有设置 http.public_url：不知道钉钉该调用哪个地址",
-            "`http.public_url` is not set: nobody knows which address DingTalk is to call",
-        )
-        .todo(
-            "设置它，并把 moonbell status 显示的地址填到开发者后台",
-            "set it, and copy the addresses that `moonbell status` shows into the developer console",
-        )
-        .page(Page::Robot);
-    };
-    if is_private(url) {
-        return Check::failed(
-            ID,
-            format!("钉钉到不了 {url}：这是内网或本机地址"),
-            format!("DingTalk cannot reach {url}: it is an address of this computer or of a private network"),
-        )
-        .todo(
-            "用公网域名加 HTTPS，经反向代理或隧道转到本机；或改用 Stream 模式",
-            "use a public name with https that leads here through a proxy or tunnel; or Stream mode, which needs none",
-        )
-        .page(Page::Robot);
-    }
-    let mut robot = url.clone();
-    robot.set_path(&format!("{}/robot", url.path().trim_end_matches('/')));
-    if !facts.runs {
-        return Check::ok(
-            ID,
-            format!("{robot}（没有主机在运行，没有试）"),
-            format!("{robot} (not tried: no host runs)"),
-        );
-    }
-    let Ok(client) = Client::through(&config.dingtalk, config.proxy.as_ref()) else {
-        return Check::after(ID, "tls");
-    };
-    match client.knock(&robot).await {
-        Ok(status) if status >= 500 || (300..400).contains(&status) => Check::failed(
-            ID,
-            format!("{robot} 回答 HTTP {status}：没有通到 moonbell"),
-            format!("{robot} answers with HTTP status {status}: it does not lead to moonbell"),
-        )
-        .todo(
-            format!("检查代理或隧道：它要通到 http://{listen}{}", config.http.path),
-            format!(
-                "look at the proxy or tunnel: it must lead to http://{listen}{}",
-                config.http.path
-            ),
-        ),
-        Ok(_) => Check::ok(ID, format!("{robot} 可达"), format!("{robot} answers")),
-        Err(error) => Check::failed(
-            ID,
-            format!("{robot} 不可达：{}", error.message),
-            format!("{robot} does not answer: {}", error.message),
-        )
-        .todo("检查域名、证书、防火墙和隧道", "look at name, certificate, firewall and tunnel"),
-    }
-}
-
-fn is_private(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            let ends = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
-            name == "localhost" || !name.contains('.') || ends.iter().any(|end| name.ends_with(end))
-        }
-        Some(Host::Ipv4(ip)) => {
-            let [a, b, ..] = ip.octets();
-            ip.is_loopback()
-                || ip.is_private()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || (a == 100 && (64..128).contains(&b))
-        }
-        Some(Host::Ipv6(ip)) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
-        None => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_that_nobody_outside_reaches_are_known() {
-        for (url, private) in [
-            ("https://bot.example.com/dingtalk", false),
-            ("https://203.0.113.7", false),
-            ("https://100.128.0.1", false),
-            ("https://localhost:8787", true),
-            ("https://printer/", true),
-            ("https://nas.local", true),
-            ("https://10.0.0.5", true),
-            ("https://100.100.0.1", true),
-            ("https://[fd00::1]", true),
-            ("https://[::1]", true),
-        ] {
-            assert_eq!(is_private(&Url::parse(url).unwrap()), private, "{url}");
-        }
     }
 }

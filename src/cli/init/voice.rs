@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::words as w;
 use crate::cli::talk;
-use crate::router::Lang;
-use crate::telemetry::{escape, redact};
+use crate::sink::{escape, redact};
+use crate::words::Lang;
+use crate::words::setup as w;
 
 #[derive(Clone, Debug)]
 pub(super) struct Voice {

@@ -8,14 +8,14 @@ use chrono::{DateTime, Local, TimeDelta, Utc};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::budget::thousands;
-use crate::telemetry::escape;
+use crate::sink::escape;
 use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
 use crate::telemetry::status::Settings;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
 use crate::telemetry::status::Webhook;
+use crate::words::thousands;
 
 pub(super) fn as_json(
     live: bool,

@@ -7,11 +7,14 @@ pub(super) mod callbacks;
 mod callers;
 mod claim;
 mod doors;
+mod local;
 mod lock;
 mod lua;
 mod rotation;
 mod scripts;
+mod secrets;
 mod shell;
+mod text;
 
 use std::fs;
 use std::process::{Output, Stdio};

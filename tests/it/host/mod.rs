@@ -21,6 +21,7 @@ mod files;
 mod flood;
 mod handover;
 mod kills;
+mod language;
 mod moments;
 mod network;
 mod offline;
