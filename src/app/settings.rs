@@ -37,6 +37,7 @@ use crate::store::now_ms;
 use crate::telemetry;
 use crate::telemetry::status;
 use crate::watch::Watch;
+use crate::words;
 use crate::words::Lang;
 
 /// How often the files are looked at although nothing was heard of them: names that begin with a dot, links that are
@@ -152,13 +153,7 @@ impl Settings {
         );
         self.told.send_modify(|told| told.error = Some(why.clone()));
         if known.is_none() {
-            self.tell(move |lang| match lang {
-                Lang::Zh => format!("⚠️ 设置文件改错了，仍按原来的设置运行：\n{why}"),
-                Lang::En => format!(
-                    "⚠️ The settings were changed and are wrong now; those of before go on to count:\n{why}"
-                ),
-            })
-            .await;
+            self.tell(|lang| words::settings::wrong(&why, lang)).await;
         }
     }
 
@@ -215,10 +210,7 @@ impl Settings {
         self.reread.read = Some(loaded);
         if was_wrong {
             tracing::info!("the settings are sound again");
-            self.tell(|lang| {
-                lang.pick("✅ 设置文件已恢复正常", "✅ The settings are sound again").to_owned()
-            })
-            .await;
+            self.tell(|lang| words::settings::sound(lang).to_owned()).await;
         }
     }
 

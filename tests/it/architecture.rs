@@ -304,6 +304,15 @@ const READ_CHINESE: &[&str] = &[
     "router/value.rs",
     "worker/rights.rs",
     "cli/grant.rs",
+    // Sentences stand in pairs beside the check that says them: whoever makes a check has to give both.
+    "cli/doctor/card.rs",
+    "cli/doctor/check.rs",
+    "cli/doctor/here.rs",
+    "cli/doctor/link.rs",
+    "cli/doctor/mod.rs",
+    "cli/doctor/show.rs",
+    "cli/doctor/there.rs",
+    "cli/doctor/webhook.rs",
     // Asks in which language to go on.
     "cli/init/ask.rs",
     // A path of its tests.

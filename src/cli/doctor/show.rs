@@ -70,17 +70,12 @@ fn summary(checks: &[Check], lang: Lang) -> String {
     let [ok, warnings, failed, skipped] =
         [State::Ok, State::Warning, State::Failed, State::Skipped].map(count);
     let all = checks.len();
-    match lang {
-        Lang::Zh => {
-            format!("共 {all} 项：{ok} 正常，{warnings} 留意，{failed} 有问题，{skipped} 跳过")
-        }
-        Lang::En => {
-            let plural = if warnings == 1 { "" } else { "s" };
-            format!(
-                "{all} checks: {ok} ok, {warnings} warning{plural}, {failed} failed, {skipped} skipped"
-            )
-        }
-    }
+    let plural = if warnings == 1 { "" } else { "s" };
+    let zh = format!("共 {all} 项：{ok} 正常，{warnings} 留意，{failed} 有问题，{skipped} 跳过");
+    let en = format!(
+        "{all} checks: {ok} ok, {warnings} warning{plural}, {failed} failed, {skipped} skipped"
+    );
+    lang.pick(&zh, &en).to_owned()
 }
 
 fn line(text: &mut String, more: &str, indent: usize, width: usize) {
