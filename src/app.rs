@@ -490,9 +490,8 @@ async fn way_in(
         return Ok(Transport::Stream(Box::new(stream)));
     }
     let audit = dispatch.access.audit().clone();
-    let (account, http) = (&config.dingtalk, &config.http);
     let store = dispatch.store.clone();
-    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
 }
 

@@ -255,6 +255,8 @@ impl Setup<'_> {
         let screen = Screen::of_this_terminal(self.voice.unicode);
         self.voice.note(w::scan_it(lang));
         match qr::draw(&code.address, screen) {
+            // A log is no place for pictures.
+            _ if self.ask.is_none() => {}
             Ok(drawn) => self.voice.drawn(&drawn),
             Err((rows, columns)) if rows < 200 => {
                 self.voice.note(&w::window_too_small(rows, columns, lang));
