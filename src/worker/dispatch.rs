@@ -38,7 +38,6 @@ use crate::message::Body;
 use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
-use crate::message::Reply;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
