@@ -11,7 +11,6 @@ use url::Url;
 use super::super::lang;
 use super::voice::Voice;
 use crate::cli::Failed;
-use crate::cli::talk;
 use crate::config::Secret;
 use crate::words::Lang;
 use crate::words::setup as w;
