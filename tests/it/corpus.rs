@@ -6,7 +6,7 @@ use std::path::Path;
 use moonbell::fuzzing::TARGETS;
 
 #[test]
-fn every_saved_input_holds_() {
+fn every_saved_input_holds_what_its_target_promises() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     for (name, target) in TARGETS {
         let folder = corpus.join(name);

@@ -11,6 +11,7 @@ mod local;
 mod lock;
 mod secrets;
 mod text;
+mod tls;
 
 use std::fs;
 use std::process::{Output, Stdio};
