@@ -111,7 +111,7 @@ impl Global {
             sink::hide(secret.expose());
         }
         // Passwords of proxies stand in addresses that programs print.
-        for (name, value) in &source.environment {
+        for (name, value) in &self.source().environment {
             let is_proxy = name.to_string_lossy().to_ascii_uppercase().ends_with("_PROXY");
             let address = value.to_str().filter(|_| is_proxy).and_then(|text| text.parse().ok());
             if let Some(password) = address.as_ref().and_then(url::Url::password) {
