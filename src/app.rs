@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::access::Audit;
+use crate::access::Consents;
 use crate::access::Record;
 use crate::access::audit;
 use crate::access::claim;
@@ -25,7 +26,7 @@ use crate::api::Names;
 use crate::api::Outgoing;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
-use crate::api::http::Network;
+use crate::api::http::{Network, OwnPorts};
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -35,6 +36,7 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
+use crate::language::Languages;
 use crate::outage;
 use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
@@ -71,9 +73,6 @@ use crate::worker::tell_owner_of_runs;
 
 use report::Report;
 use sweep::Sweep;
-
-/// Memory of one script's VM.
-const VM_BYTES: usize = 64 << 20;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
@@ -150,6 +149,8 @@ pub struct App {
     transport: Transport,
     lua: LuaRuntime,
     processes: Processes,
+    consents: Consents,
+    own_ports: OwnPorts,
     /// Ends of runs that no message started.
     own: broadcast::Receiver<Arc<Background>>,
     _instances: Vec<Instance>,
@@ -190,28 +191,39 @@ impl App {
         audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
         let dir = &config.state.dir;
         let access = Access::open(config.access.clone(), store.clone(), dir, audit).await?;
-        let access = Arc::new(access);
+        let access = Arc::new(access.limited(config.limits));
         if let Some(claimed) = access.outvoted() {
             tracing::warn!(person.id = %claimed, "somebody else claimed this bot than `access.owner` names; the settings win");
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
+        let languages = Languages::open(config.language, store.clone()).await?;
+        for message in store.read(books::last_heard).await? {
+            languages.hear(&message.sender, &message.text);
+        }
         let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
+            .with_languages(languages.clone())
             .with_ledger(ledger.clone())
             .card_settings(card_settings(&config, &client));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
-        let limits = Limits { replies: config.limits.replies, ..Limits::default() };
-        let host = Host::new(limits, VM_BYTES)
+        let consents = Consents::open(store.clone()).await?;
+        let limits = Limits::from(config.limits);
+        let own = OwnPorts::default();
+        let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
+        let host = Host::new(limits, config.limits.memory_bytes)
+            .with_processes(config.limits.all_processes)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
-            .with_network(Network::granting(config.scripts.private_hosts.clone()))
+            .with_roots(roots(&config))
+            .with_network(network)
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
+            .with_languages(languages.clone())
+            .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
@@ -223,7 +235,7 @@ impl App {
         let engine = lua.engine().clone();
         let live = engine.live();
         // From before the first hook runs.
-        let own = engine.background();
+        let ends = engine.background();
         // Loading runs the top level of every script.
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
@@ -234,6 +246,7 @@ impl App {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access,
+            languages,
             library: library.clone(),
             limits,
             running: Running::default(),
@@ -280,7 +293,9 @@ impl App {
             transport,
             lua,
             processes,
-            own,
+            consents,
+            own_ports: own,
+            own: ends,
             _instances: instances,
         })
     }
@@ -351,6 +366,10 @@ impl App {
                 None
             }
         };
+        self.own_ports.extend(console.as_ref().and_then(Console::port));
+        if self.command == DEV {
+            self.own_ports.extend(self.config.dingtalk.api_base.port());
+        }
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
@@ -383,6 +402,7 @@ impl App {
                 store: self.dispatch.store.clone(),
                 outbox: self.outbox.clone(),
                 owner: self.dispatch.access.owner_cell().clone(),
+                languages: self.dispatch.languages.clone(),
                 settings: self.config.connection.clone(),
             };
             downstream.spawn(watch.run(stages.aside.clone()));
@@ -399,22 +419,37 @@ impl App {
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         let access = Arc::clone(&self.dispatch.access);
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        if !self.config.scripts.asked.is_empty() {
+            let (audit, library) = (access.audit().clone(), self.library.clone());
+            let rescan = move || library.rescan();
+            downstream.spawn(self.consents.watch(audit, stages.aside.clone(), rescan));
+        }
         let (outbox, reports) = (self.outbox.clone(), self.library.reports());
         let runs = self.lua.engine().background();
+        let languages = self.dispatch.languages.clone();
+        downstream.spawn(languages.clone().run(stages.aside.clone()));
         downstream.spawn(tell_owner_of_runs(
             Arc::clone(&access),
+            languages.clone(),
             outbox.clone(),
             runs,
             stages.aside.clone(),
         ));
         downstream.spawn(tell_owner_of_budgets(
             Arc::clone(&access),
+            languages.clone(),
             self.dispatch.store.clone(),
             outbox.clone(),
             self.ledger.clone(),
             stages.aside.clone(),
         ));
-        downstream.spawn(tell_owner(Arc::clone(&access), outbox, reports, stages.aside.clone()));
+        downstream.spawn(tell_owner(
+            Arc::clone(&access),
+            languages,
+            outbox,
+            reports,
+            stages.aside.clone(),
+        ));
         let mut watching = JoinSet::new();
         watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();
@@ -518,6 +553,12 @@ struct Stages {
     outbox: CancellationToken,
     aside: CancellationToken,
     books: CancellationToken,
+}
+
+/// What `fs` reaches: never the journal, the audit, the keys of the console, or the settings.
+fn roots(config: &Config) -> Roots {
+    let own = std::iter::once(config.state.dir.clone()).chain(config.scripts.closed.clone());
+    Roots::only(&config.scripts.folders, config.state.dir.join(FILES)).closing(own)
 }
 
 /// Runs that no message started are named as the others are.

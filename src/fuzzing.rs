@@ -17,8 +17,9 @@ use crate::dingtalk::{Callbacks, Door, Shown};
 use crate::dingtalk::{Frame, Received, receive, robot_message};
 use crate::message::Body;
 use crate::outbox;
-use crate::router::{Asked, Choice, Command, Handler, Help, Kind, Lang, Place, Routes};
+use crate::router::{Asked, Choice, Command, Handler, Help, Kind, Place, Routes};
 use crate::sink;
+use crate::words::Lang;
 
 /// A target: its name, as in `fuzz/corpus/NAME`, and what is behind it.
 pub type Target = (&'static str, fn(&[u8]));

@@ -26,6 +26,7 @@ pub mod dingtalk;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inbox;
+pub mod language;
 pub mod message;
 pub mod outage;
 pub mod outbox;
@@ -37,4 +38,5 @@ pub mod sink;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod words;
 pub mod worker;

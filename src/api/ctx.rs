@@ -196,11 +196,12 @@ pub(crate) fn create(
     ctx.raw_set("run_id", run.id())?;
     ctx.raw_set("attempt", run.attempt())?;
 
-    let user = lua.create_table_with_capacity(0, 3)?;
+    let user = lua.create_table_with_capacity(0, 4)?;
     user.raw_set("id", message.sender.staff_id.as_ref().map(StaffId::as_str))?;
     user.raw_set("name", message.sender.nick.as_str())?;
     user.raw_set("role", run.role())?;
-    strict(lua, "ctx.user", &["id", "name", "role"], &user)?;
+    user.raw_set("lang", run.lang().code())?;
+    strict(lua, "ctx.user", &["id", "name", "role", "lang"], &user)?;
     ctx.raw_set("user", user)?;
 
     let chat = lua.create_table_with_capacity(0, 3)?;

@@ -22,7 +22,8 @@ use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words;
+use crate::words::Lang;
 
 /// How long a question stays open, unless the script says otherwise.
 const TIMEOUT: Duration = Duration::from_mins(5);
@@ -167,7 +168,7 @@ impl Asking {
         let Some(message) = message else {
             return Err(misuse("no message started this run, so there is nobody to ask"));
         };
-        let (lane, lang) = (message.lane(), Lang::of(&message.text).unwrap_or_default());
+        let (lane, lang) = (message.lane(), call.run.lang());
         let timeout = timeout.unwrap_or(TIMEOUT);
         if timeout > LONGEST {
             return Err(misuse("option `timeout`: 24h are the most"));
@@ -264,7 +265,11 @@ pub(super) async fn choose(
         match pick(&answer, &choices) {
             Ok(n) => return Ok(Outcome::Value(choices[n].clone())),
             Err(near) => {
-                text = again(near.map(|n| choices[n].as_str()), choices.len(), asking.lang);
+                text = words::dialogs::again(
+                    near.map(|n| choices[n].as_str()),
+                    choices.len(),
+                    asking.lang,
+                );
             }
         }
     }
@@ -280,7 +285,7 @@ pub(super) async fn confirm(
     let timeout = options.duration("timeout")?;
     options.finish()?;
     let asking = Asking::new(call, timeout)?;
-    let how = asking.lang.pick("（请回复“是”或“否”）", "(yes or no)");
+    let how = words::dialogs::yes_or_no(asking.lang);
     let mut text = format!("{question} {how}");
     for _ in 0..TRIES {
         let answer = match asking.ask(std::mem::take(&mut text)).await? {
@@ -290,10 +295,7 @@ pub(super) async fn confirm(
         if let Some(said) = yes_or_no(&answer) {
             return Ok(Outcome::Value(said));
         }
-        let again = asking.lang.pick(
-            "请只回复“是”或“否”，或发送“取消”。",
-            "Please answer just yes or no, or send cancel.",
-        );
+        let again = words::dialogs::just_yes_or_no(asking.lang);
         again.clone_into(&mut text);
     }
     Ok(unclear().into())
@@ -364,23 +366,6 @@ fn pick(answer: &str, choices: &[String]) -> Result<usize, Option<usize>> {
         said.chars().count() > 1 && distance(&names[*n]) <= 1 + names[*n].chars().count() / 3
     };
     Err(near.filter(guess))
-}
-
-fn again(near: Option<&str>, count: usize, lang: Lang) -> String {
-    match (near, lang) {
-        (Some(near), Lang::Zh) => {
-            format!("没听懂；是不是 {near}？请回复 1 到 {count} 的数字，或发送“取消”。")
-        }
-        (Some(near), Lang::En) => {
-            format!(
-                "That is none of them; did you mean {near}? Answer with a number from 1 to {count}, or send cancel."
-            )
-        }
-        (None, Lang::Zh) => format!("没听懂。请回复 1 到 {count} 的数字，或发送“取消”。"),
-        (None, Lang::En) => {
-            format!("That is none of them. Answer with a number from 1 to {count}, or send cancel.")
-        }
-    }
 }
 
 fn yes_or_no(answer: &str) -> Option<bool> {

@@ -15,20 +15,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
+use crate::api::limit::Limit;
 use crate::api::notes::{Noted, Notes};
 use crate::api::outgoing::{self, Outgoing};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
+use crate::config;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
 use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Lang;
 use crate::sink::markdown;
+use crate::words::Lang;
 
 /// How far a run may go. They come from outside the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,48 +49,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            wall: Duration::from_mins(10),
-            cpu: Duration::from_secs(10),
-            output_bytes: 64 << 20,
-            processes: 16,
-            replies: 200,
-        }
+        config::Limits::default().into()
     }
 }
 
-/// Why a run may not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    Wall(Duration),
-    Cpu(Duration),
-    Memory(usize),
-    Output(u64),
-    Replies(usize),
-    /// Of its handler or its conversation.
-    Outgoing(usize),
-    /// A host function panicked: a mistake of ours, and the end of this run alone.
-    Panic,
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wall(limit) => write!(f, "the time limit of {limit:?} was reached"),
-            Self::Cpu(limit) => write!(f, "the CPU limit of {limit:?} was reached"),
-            Self::Memory(limit) => write!(f, "the memory limit of {} MiB was reached", limit >> 20),
-            Self::Output(limit) => write!(f, "the output limit of {} KiB was reached", limit >> 10),
-            Self::Replies(limit) => {
-                write!(f, "the limit of {limit} replies in one run was reached")
-            }
-            Self::Outgoing(limit) => write!(
-                f,
-                "the limit of {limit} messages in a minute, of one handler or into one conversation, was reached"
-            ),
-            Self::Panic => {
-                f.write_str("a host function failed inside moonbell; please report it with the log")
-            }
-        }
+impl From<config::Limits> for Limits {
+    fn from(limits: config::Limits) -> Self {
+        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
+        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
     }
 }
 
@@ -129,6 +97,7 @@ pub struct Run {
     limits: Limits,
     cancel: CancellationToken,
     stopped: OnceLock<Stop>,
+    lang: OnceLock<Lang>,
     over: CancellationToken,
     started: Stopwatch,
     cpu_us: AtomicU64,
@@ -191,6 +160,7 @@ impl Run {
             limits,
             cancel,
             stopped: OnceLock::new(),
+            lang: OnceLock::new(),
             over: CancellationToken::new(),
             started: clock.start(),
             cpu_us: AtomicU64::new(0),
@@ -261,9 +231,14 @@ impl Run {
         self.stopped.get().copied()
     }
 
-    /// The language of the message that started it.
+    /// Says in which language its person is spoken to; once, before it starts.
+    pub fn speak(&self, lang: Lang) {
+        let _ = self.lang.set(lang);
+    }
+
+    /// The language in which its person is spoken to.
     pub fn lang(&self) -> Lang {
-        self.message().and_then(|message| Lang::of(&message.text)).unwrap_or_default()
+        self.lang.get().copied().unwrap_or_default()
     }
 
     /// Cancelled once the run has ended, however it ended: processes and watchers that outlive a future listen here.

@@ -20,8 +20,9 @@ use crate::api::shell::process::{Chunk, Exit};
 use crate::api::time::format_duration;
 use crate::config::Attach;
 use crate::outbox::Card;
-use crate::router::Lang;
 use crate::sink::{clean, redact, redact_begun};
+use crate::words::Lang;
+use crate::words::cards;
 
 /// Characters of output in the card: under what a card shows at most, with room for the lines around it.
 const TAIL_CHARS: usize = 2_400;
@@ -110,19 +111,11 @@ fn attach(value: Value) -> LuaResult<Option<Attach>> {
 /// The last line of the card.
 fn said(exit: &Exit, lang: Lang) -> String {
     let took = format_duration(exit.took);
-    match (exit.timed_out, exit.code, exit.signal, lang) {
-        (true, _, _, Lang::En) => format!("timed out after {took}"),
-        (true, _, _, Lang::Zh) => format!("超时，已停止 · {took}"),
-        (_, Some(code), _, Lang::En) => format!("exit {code} · {took}"),
-        (_, Some(code), _, Lang::Zh) => format!("退出码 {code} · {took}"),
-        (_, _, Some(signal), Lang::En) => {
-            format!("ended by {} · {took}", shell::signal_name(signal))
-        }
-        (_, _, Some(signal), Lang::Zh) => {
-            format!("被 {} 结束 · {took}", shell::signal_name(signal))
-        }
-        (.., Lang::En) => format!("ended · {took}"),
-        (.., Lang::Zh) => format!("已结束 · {took}"),
+    match (exit.timed_out, exit.code, exit.signal) {
+        (true, ..) => cards::timed_out(&took, lang),
+        (_, Some(code), _) => cards::exit(code, &took, lang),
+        (_, _, Some(signal)) => cards::ended_by(&shell::signal_name(signal), &took, lang),
+        _ => cards::ended(&took, lang),
     }
 }
 

@@ -11,8 +11,10 @@ mod completions;
 mod dev;
 mod editor;
 mod explain;
+mod grant;
 mod host;
 mod init;
+mod lang;
 mod lock;
 mod logs;
 mod news;
@@ -64,6 +66,7 @@ const EXAMPLES: &str = "Examples:
   moonbell status --json       what the running host is doing
   moonbell lock                stop everything and refuse everybody, at once
   moonbell audit --denied      who was refused, and why
+  moonbell grant               let scripts of other people do what they ask for
   moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -103,7 +106,8 @@ impl Global {
 
     /// Reads the settings and speaks their warnings.
     fn load(&self, need: Need) -> Result<Loaded> {
-        let loaded = config::load(&self.source(), need)?;
+        let mut loaded = config::load(&self.source(), need)?;
+        loaded.config.scripts.closed.extend(loaded.file.clone());
         let Config { dingtalk, http, .. } = &loaded.config;
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
         let scripts = loaded.config.secrets.values().flatten();
@@ -138,6 +142,7 @@ enum Command {
     Lock(lock::Lock),
     Unlock(lock::Unlock),
     Audit(audit::Audit),
+    Grant(grant::Grant),
     Runs(runs::Runs),
     Logs(logs::Logs),
     Usage(usage::Usage),
@@ -181,6 +186,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Lock(command) => command.run(&cli.global),
         Command::Unlock(command) => command.run(&cli.global),
         Command::Audit(command) => command.run(&cli.global),
+        Command::Grant(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),

@@ -11,7 +11,7 @@ use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Attach, Config, Mode};
+use super::{Attach, Config, Language, Mode};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
@@ -41,6 +41,9 @@ impl<'a> Check<'a> {
     /// The settings (worthless if there are problems), warnings, problems, and whether something `need`ed is missing.
     pub(super) fn run(mut self, need: Need) -> (Config, Vec<Problem>, Vec<Problem>, bool) {
         let mut config = Config::new("", "");
+        if let Some(language) = self.choice("language").as_deref().and_then(Language::from_word) {
+            config.language = language;
+        }
         self.dingtalk(&mut config, need);
         self.cards(&mut config);
         self.http(&mut config, need);
@@ -49,7 +52,6 @@ impl<'a> Check<'a> {
         self.access(&mut config);
         self.secrets(&mut config, need);
         self.budget(&mut config);
-        self.limits(&mut config);
         self.other_side(&config, need);
         if let Some(listen) = self.listen("console.listen") {
             if !listen.ip().is_loopback() {
@@ -65,6 +67,7 @@ impl<'a> Check<'a> {
             config.console.listen = listen;
         }
         self.connection(&mut config);
+        self.limits(&mut config);
         let (least, most) = (Duration::ZERO, Duration::from_hours(1));
         if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
             config.shutdown.deadline = deadline;
@@ -176,6 +179,19 @@ impl<'a> Check<'a> {
                 }
             }
             config.scripts.private_hosts = hosts;
+        }
+        if let Some(folders) = self.list("scripts.asked") {
+            for folder in &folders {
+                if folder.is_empty() || folder.starts_with('.') || folder.contains(['/', '\\', ':'])
+                {
+                    let shown = folder.escape_debug();
+                    let message = format!("`scripts.asked`: `{shown}` is not the name of a folder");
+                    let hint =
+                        "write the name of a folder inside `scripts.dir`, such as \"shared\"";
+                    self.wrong("scripts.asked", message, hint);
+                }
+            }
+            config.scripts.asked = folders;
         }
         if let Some(dir) = self.path("state.dir") {
             config.state.dir = dir;

@@ -1,4 +1,6 @@
-//! How much is said, and who the other side may be.
+//! How far scripts and people may go, and who the other side may be.
+
+use std::time::Duration;
 
 use super::Config;
 use super::check::Check;
@@ -11,13 +13,53 @@ const MADE_UP: [(&str, &str); 2] =
 
 impl Check<'_> {
     pub(super) fn limits(&mut self, config: &mut Config) {
-        let limit = |count: u64| usize::try_from(count).ok().filter(|count| *count > 0);
-        if let Some(count) = self.count("limits.replies") {
-            config.limits.replies = limit(count).unwrap_or(usize::MAX);
+        let limits = &mut config.limits;
+        let (least, most) = (Duration::from_millis(100), Duration::from_hours(24 * 30));
+        if let Some(limit) = self.duration("limits.run_time", least, most) {
+            limits.run_time = limit;
         }
-        if let Some(count) = self.count("limits.per_minute") {
-            config.limits.per_minute = limit(count).unwrap_or(usize::MAX);
+        if let Some(limit) = self.duration("limits.run_cpu", least, Duration::from_hours(1)) {
+            limits.run_cpu = limit;
         }
+        if let Some(megabytes) = self.whole("limits.memory_mb", 8, 4_096) {
+            limits.memory_bytes = megabytes << 20;
+        }
+        if let Some(megabytes) = self.whole("limits.output_mb", 1, 1 << 20) {
+            limits.output_bytes = (megabytes as u64) << 20;
+        }
+        for (path, limit, most) in [
+            ("limits.replies", &mut limits.replies, 100_000),
+            ("limits.per_minute", &mut limits.per_minute, 100_000),
+            ("limits.processes", &mut limits.processes, 1_024),
+            ("limits.all_processes", &mut limits.all_processes, 4_096),
+        ] {
+            if let Some(count) = self.whole(path, 1, most) {
+                *limit = count;
+            }
+        }
+        for (path, limit) in [
+            ("limits.person_runs", &mut limits.person_runs),
+            ("limits.handler_runs", &mut limits.handler_runs),
+            ("limits.person_per_minute", &mut limits.person_per_minute),
+        ] {
+            if let Some(count) = self.count(path) {
+                *limit = Some(count).filter(|count| *count > 0);
+            }
+        }
+    }
+
+    /// A whole number in these bounds.
+    fn whole(&mut self, path: &'static str, least: usize, most: usize) -> Option<usize> {
+        let text = self.text(path)?;
+        let count = text.replace('_', "").parse::<usize>();
+        if let Ok(count) = count
+            && (least..=most).contains(&count)
+        {
+            return Some(count);
+        }
+        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
+        self.wrong(path, message, "write a whole number");
+        None
     }
 
     /// A simulator and DingTalk are never taken for each other: what the one signs, the other's host does not believe, and a

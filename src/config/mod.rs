@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod network;
 mod problem;
+mod reference;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -24,14 +25,15 @@ use url::Url;
 
 use crate::message::StaffId;
 
-pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Place, Problem, Problems};
+pub use reference::reference;
 
 /// All settings of one host, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub language: Language,
     pub dingtalk: DingTalk,
     pub cards: Cards,
     pub http: Http,
@@ -58,6 +60,7 @@ impl Config {
         let base = |text: &str| Url::parse(text).expect("a constant");
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
+            language: Language::Auto,
             dingtalk: DingTalk {
                 client_id: String::new(),
                 client_secret: Secret::new(""),
@@ -89,6 +92,8 @@ impl Config {
                 dir: scripts.into(),
                 folders: vec!["/".into()],
                 private_hosts: Vec::new(),
+                closed: Vec::new(),
+                asked: Vec::new(),
             },
             state: State::new(state),
             history: History::default(),
@@ -100,6 +105,31 @@ impl Config {
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
+    }
+}
+
+/// The language in which somebody wishes to be spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// The one they write in.
+    #[default]
+    Auto,
+    Zh,
+    En,
+}
+
+impl Language {
+    /// As it is written in the file and kept in the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Zh => "zh",
+            Self::En => "en",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Zh, Self::En].into_iter().find(|language| language.word() == word)
     }
 }
 
@@ -183,6 +213,10 @@ pub struct Scripts {
     pub folders: Vec<PathBuf>,
     /// Private addresses that `http` may call, as `host` or `host:port`.
     pub private_hosts: Vec<String>,
+    /// Files that no script reaches. Not a setting: that of the settings itself, once it is known.
+    pub closed: Vec<PathBuf>,
+    /// Folders in `dir` whose scripts are other people's: they get what was granted, and nothing else.
+    pub asked: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -296,18 +330,52 @@ impl Default for Connection {
     }
 }
 
-/// How much scripts may say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How far scripts and people may go.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Messages and cards of one run.
+    /// Of one run: from its start to its end, and of that, executing Lua.
+    pub run_time: Duration,
+    pub run_cpu: Duration,
+    /// Bytes that one script may hold, with all its runs.
+    pub memory_bytes: usize,
+    /// Of one run: bytes that its programs may write, messages, and programs open at the same time.
+    pub output_bytes: u64,
     pub replies: usize,
-    /// Of one handler, and into one conversation, in a minute; answers are counted from the eleventh of a run.
+    pub processes: usize,
+    /// Programs of all runs open at the same time.
+    pub all_processes: usize,
+    /// Runs under way at the same time, of one person and of one handler; `None`: no limit.
+    pub person_runs: Option<u64>,
+    pub handler_runs: Option<u64>,
+    /// Runs that one person may start in any minute; `None`: no limit.
+    pub person_per_minute: Option<u64>,
+    /// Messages of one handler, and into one conversation, in a minute; answers are counted from the eleventh of a run.
     pub per_minute: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { replies: 200, per_minute: 200 }
+        Self {
+            run_time: Duration::from_mins(10),
+            run_cpu: Duration::from_secs(10),
+            memory_bytes: 64 << 20,
+            output_bytes: 64 << 20,
+            replies: 200,
+            per_minute: 200,
+            processes: 16,
+            all_processes: 256,
+            person_runs: Some(32),
+            handler_runs: Some(4_096),
+            person_per_minute: Some(60),
+        }
+    }
+}
+
+impl Limits {
+    /// Nobody is refused for how much they ask: for tests and benches, in which few people say a lot.
+    #[must_use]
+    pub fn for_anybody(self) -> Self {
+        Self { person_runs: None, handler_runs: None, person_per_minute: None, ..self }
     }
 }
 

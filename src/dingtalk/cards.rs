@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 use super::client::Client;
 use super::error::{ApiError, Class};
 use crate::message::{Address, ChatKind};
+use crate::words;
+use crate::words::Lang;
 
 const CREATE: &str = "/v1.0/card/instances/createAndDeliver";
 const UPDATE: &str = "/v1.0/card/instances";
@@ -67,7 +69,7 @@ pub enum Phase {
 }
 
 impl Client {
-    /// Creates `card` and puts it into the chat `to`, showing `text`; `owner` may press its buttons.
+    /// Creates `card` and puts it into the chat `to`, showing `text`. The notice of it is in `lang`.
     ///
     /// # Errors
     /// Also when the card was created but not delivered, which DingTalk reports as a success.
@@ -76,12 +78,13 @@ impl Client {
         card: &Card,
         to: &Address,
         text: &str,
+        lang: Lang,
     ) -> Result<(), ApiError> {
         let space = Space::of(card, to)?;
         // A family B card without text is blank until its first update.
         let text = if card.family() == Family::B && text.trim().is_empty() { "…" } else { text };
         let robot = self.robot_code(to.robot_code.as_deref());
-        let mut request = create_request(card, &space, robot, text);
+        let mut request = create_request(card, &space, robot, text, lang);
         self.clicks().say(&mut request);
         match self.api(Method::POST, CREATE, &request).await {
             Ok(answer) => check_delivery(&answer),
@@ -242,7 +245,7 @@ impl Space {
     }
 }
 
-fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str) -> Value {
+fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str, lang: Lang) -> Value {
     let mut variables = json!({ "config": AUTO_LAYOUT, &card.key: text });
     if card.family() == Family::B {
         variables["flowStatus"] = "1".into();
@@ -262,8 +265,11 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str) -> V
     }
     let model = json!({
         "supportForward": true,
-        "lastMessageI18n": { "ZH_CN": "处理中…" },
-        "notification": { "alertContent": "机器人正在回复", "notificationOff": false },
+        "lastMessageI18n": {
+            "ZH_CN": words::cards::working(Lang::Zh),
+            "EN_US": words::cards::working(Lang::En),
+        },
+        "notification": { "alertContent": words::cards::answering(lang), "notificationOff": false },
     });
     match space.kind {
         ChatKind::Group => {
@@ -377,8 +383,14 @@ mod tests {
 
     fn create(card: &Card, kind: ChatKind) -> Value {
         let space = Space::of(card, &address(kind)).unwrap();
-        let mut request = create_request(card, &space, "dingfixturebot000001", "");
+        let mut request = create_request(card, &space, "dingfixturebot000001", "", Lang::Zh);
         Clicks::Stream.say(&mut request);
+        // The samples have one language only.
+        for model in ["imGroupOpenSpaceModel", "imRobotOpenSpaceModel"] {
+            if let Some(texts) = request.pointer_mut(&format!("/{model}/lastMessageI18n")) {
+                assert!(texts.as_object_mut().unwrap().remove("EN_US").is_some());
+            }
+        }
         request
     }
 

@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use super::EMPTY;
 use super::cut::{Above, Fence, Limit, fit};
 use super::spool::Spool;
-use super::words;
 use crate::config::Attach;
 use crate::dingtalk::text::shorten;
 use crate::message::Address;
-use crate::router::Lang;
 use crate::sink::markdown;
 use crate::sink::{is_blank, redact, redact_begun, spoken};
+use crate::words;
+use crate::words::Lang;
 
 /// Bytes of text kept in memory for a card: some screens more than is shown, so that a cut finds a line break.
 const KEPT_BYTES: usize = 32 * 1024;
@@ -414,7 +414,7 @@ impl Content {
         let text = self.text();
         // Before it is cut: half a secret is not recognised any more. While it is written, half of one may be all there is.
         let text = if self.ending.is_none() { redact_begun(&text) } else { redact(&text) };
-        fit(&head, &self.above, &text, limit, |lines| words::above(lines, lang))
+        fit(&head, &self.above, &text, limit, |lines| words::cards::above(lines, lang))
     }
 }
 
@@ -443,9 +443,9 @@ fn bar(fraction: f64, label: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::thousands;
     use super::*;
     use crate::message::{ChatKind, ConversationId};
+    use crate::words::thousands;
 
     fn card() -> Card {
         let to = Address {

@@ -31,7 +31,6 @@ mod spool;
 mod sweep;
 #[cfg(test)]
 mod trials;
-mod words;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,16 +43,18 @@ use tokio::sync::Notify;
 use crate::budget::Ledger;
 use crate::config::Owner;
 use crate::dingtalk::text;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
 use crate::message::Reply;
-use crate::router::Lang;
 use crate::sink::{is_blank, spoken};
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 pub use card::Card;
 pub use cards::CardSettings;
@@ -80,6 +81,7 @@ pub struct Outbox {
     spool: Option<spool::Spool>,
     timing: Timing,
     owner: Owner,
+    languages: Languages,
     ledger: Ledger,
     shared: Arc<Shared>,
 }
@@ -176,6 +178,7 @@ impl Outbox {
             spool: None,
             timing: Timing::default(),
             owner: Owner::default(),
+            languages: Languages::default(),
             ledger: Ledger::default(),
             shared: Arc::default(),
         };
@@ -190,6 +193,12 @@ impl Outbox {
     #[must_use]
     pub fn with_owner(self, owner: Owner) -> Self {
         Self { owner, ..self }
+    }
+
+    /// Says in which language people are told.
+    #[must_use]
+    pub fn with_languages(self, languages: Languages) -> Self {
+        Self { languages, ..self }
     }
 
     /// Keeps to what `ledger` allows.
@@ -324,7 +333,7 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
                 c.prepare_cached(
                     "INSERT INTO cards (id, address, title, run, lang, state, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'new', ?6)",
                 )?
-                .execute(params![card.id(), address, card.title(), run, lang_code(card.lang()), now])?;
+                .execute(params![card.id(), address, card.title(), run, card.lang().code(), now])?;
                 (&card.to().conversation_id, vec![Item::Card { id: card.id().to_owned() }])
             }
         };
@@ -339,15 +348,8 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
 #[doc(hidden)]
 pub fn fit_card(text: &str, chars: usize) -> String {
     let limit = cut::Limit { chars, ..cut::Limit::MOST };
-    cut::fit("", &cut::Above::default(), text, limit, |lines| words::above(lines, Lang::En)).text
-}
-
-fn lang_code(lang: Lang) -> &'static str {
-    lang.pick("zh", "en")
-}
-
-fn lang_of(code: &str) -> Lang {
-    if code == "zh" { Lang::Zh } else { Lang::En }
+    let note = |lines| words::cards::above(lines, Lang::En);
+    cut::fit("", &cut::Above::default(), text, limit, note).text
 }
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.

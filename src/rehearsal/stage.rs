@@ -29,6 +29,7 @@ use crate::config;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Past;
+use crate::language::Languages;
 use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
@@ -104,6 +105,7 @@ impl WeakStage {
 struct Inner {
     setting: Setting,
     clock: Clock,
+    languages: Languages,
     idle: Idle,
     folder: tempfile::TempDir,
     play: Mutex<Play>,
@@ -193,6 +195,7 @@ impl Stage {
         Ok(Self(Arc::new(Inner {
             setting,
             clock: Clock::standing(monday),
+            languages: Languages::default(),
             idle,
             folder,
             play: Mutex::default(),
@@ -220,6 +223,10 @@ impl Stage {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(super) fn languages(&self) -> &Languages {
+        &self.0.languages
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -284,6 +291,7 @@ impl Stage {
             .with_journal(outbox.clone(), Kv::new(store.clone()).on_clock(clock.clone()))
             .with_roots(roots)
             .with_access(Arc::clone(&access))
+            .with_languages(inner.languages.clone())
             .with_world(clock.clone(), world);
         // A replay knows none: there each is a secret of nothing.
         let host = match inner.setting.unknown {
@@ -317,6 +325,7 @@ impl Stage {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access: Arc::clone(&access),
+            languages: inner.languages.clone(),
             library: library.clone(),
             limits,
             running: Running::default(),

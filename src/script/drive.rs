@@ -13,8 +13,9 @@ use mlua::{Function, MultiValue, Result as LuaResult, Value};
 use crate::api::bot;
 use crate::api::bot::Declared;
 use crate::api::ctx;
+use crate::api::limit::Limit;
 use crate::api::moment;
-use crate::api::run::{Limit, Run};
+use crate::api::run::Run;
 use crate::script::diagnostic::Raised;
 use crate::script::vm::Vm;
 

@@ -24,6 +24,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_runs.sql"),
     include_str!("migrations/0010_access.sql"),
     include_str!("migrations/0011_signatures.sql"),
+    include_str!("migrations/0012_consents.sql"),
+    include_str!("migrations/0013_languages.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

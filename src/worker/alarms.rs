@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Dispatch;
 use super::notices;
+use crate::words::Lang;
 
 /// Each message counts against the organisation's monthly calls.
 const AGAIN: Duration = Duration::from_hours(1);
@@ -29,12 +30,12 @@ impl Alarms {
 
 impl Dispatch {
     /// Tells the owner of `what` in these words, unless they heard of it in the last hour.
-    pub(super) async fn alarm(&self, what: &str, text: String) {
+    pub(super) async fn alarm(&self, what: &str, text: impl FnOnce(Lang) -> String) {
         let Some(owner) = self.access.owner() else { return };
         if !self.alarms.is_news(what) {
             return;
         }
-        let post = notices::to_owner(&owner, text);
+        let post = notices::to_owner(&owner, text(self.languages.of(Some(&owner))));
         if let Err(error) = self.outbox.post("alarm", vec![post]).await {
             tracing::error!(%error, what, "the owner could not be told");
         }

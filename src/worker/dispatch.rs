@@ -32,6 +32,7 @@ use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
@@ -42,7 +43,6 @@ use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::router::Handler;
-use crate::router::Lang;
 use crate::script::Ended;
 use crate::script::Library;
 use crate::script::Live;
@@ -53,6 +53,8 @@ use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// After the deadline of the shutdown, what cancelling them may take.
 const CANCEL: Duration = Duration::from_secs(3);
@@ -89,6 +91,7 @@ pub struct Dispatch {
     pub inbox: Inbox,
     pub outbox: Outbox,
     pub access: Arc<Access>,
+    pub languages: Languages,
     pub library: Library,
     pub limits: crate::api::Limits,
     pub running: Running,
@@ -206,8 +209,8 @@ impl Dispatch {
     }
 
     async fn tell_crowded(self, message: Message, waiting: usize) {
-        let lang = Lang::of(&message.text).unwrap_or_default();
-        let post = say(&message, phrases::many_wait(waiting, lang));
+        let lang = self.languages.hear(&message.sender, &message.text);
+        let post = say(&message, words::runs::many_wait(waiting, lang));
         if let Err(error) = self.outbox.post("queue", vec![post]).await {
             tracing::warn!(%error, "somebody could not be told how many of their messages wait");
         }
@@ -273,7 +276,7 @@ impl Dispatch {
     }
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = self.languages.hear(&message.sender, &message.text);
         // What the host itself says is counted for whoever wrote.
         self.outbox.ledger().begins(&row.run, "", message.sender.key());
         // One moment of the scripts: routes and the functions they lead to belong together.
@@ -369,9 +372,10 @@ impl Dispatch {
                 conversation.id = %message.chat.id,
                 "a loop with something that answers by itself was cut"
             );
-            outcome.posts.push(say(message, phrases::looping(lang)));
+            outcome.posts.push(say(message, words::alarms::looping(lang).to_owned()));
             let who = message.sender.key();
-            let text = phrases::loop_cut(&message.sender.nick, who, &row.run);
+            let nick = phrases::quoted(&message.sender.nick);
+            let text = |lang| words::alarms::loop_cut(&nick, who, &row.run, lang);
             self.alarm(&format!("loop {}", message.lane()), text).await;
         }
         Some(outcome)
@@ -427,9 +431,10 @@ impl Dispatch {
         let ended_early = match waited {
             Some(Turn::Go) => None,
             Some(Turn::Stopped) => Some((State::Cancelled, None)),
-            Some(Turn::Replaced) => {
-                Some((State::Cancelled, Some(phrases::replaced(&row.run, &message.text, lang))))
-            }
+            Some(Turn::Replaced) => Some((
+                State::Cancelled,
+                Some(words::runs::replaced(&row.run, &phrases::quoted(&message.text), lang)),
+            )),
             // It has done nothing yet: the next host serves it.
             None => {
                 return Some(Outcome {
@@ -469,10 +474,15 @@ impl Dispatch {
             Ok(permit) => permit,
             Err(why) => {
                 tracing::warn!(run = row.run, handler = handler.title(), %why, "refused a command");
-                let text = phrases::denied(handler.title(), &why, lang);
-                return Some(Outcome::saying(message, text).by(handler).denied(&why));
+                let mut outcome = Outcome::new(State::Done).by(handler).denied(&why);
+                if !why.is_silent() {
+                    let text = phrases::denied(handler.title(), &why, lang);
+                    outcome.posts.push(say(message, text));
+                }
+                return Some(outcome);
             }
         };
+        run.speak(lang);
         run.set_attempt(row.attempt);
         let mut served = Served {
             script: Some(Arc::clone(edition.script())),
@@ -526,11 +536,17 @@ impl Dispatch {
                 (State::Interrupted, None)
             }
             Ended::Cancelled if halted => {
-                posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
+                posts.push(say(
+                    message,
+                    words::runs::interrupted(&row.run, &phrases::quoted(&message.text), lang),
+                ));
                 (State::Interrupted, Some("the host was stopped".to_owned()))
             }
             Ended::Cancelled if ticket.replaced().is_cancelled() => {
-                posts.push(say(message, phrases::replaced(&row.run, &message.text, lang)));
+                posts.push(say(
+                    message,
+                    words::runs::replaced(&row.run, &phrases::quoted(&message.text), lang),
+                ));
                 (State::Cancelled, Some("a newer message took its place".to_owned()))
             }
             Ended::Cancelled if let Some(why) = permit.taken() => {
@@ -545,13 +561,15 @@ impl Dispatch {
                     "a handler failed: {}",
                     failed.full
                 );
-                if let Some(limit @ (Limit::Replies(_) | Limit::Outgoing(_))) = &failed.limit
+                if let Some(limit @ (Limit::Replies(_) | Limit::Outgoing(_))) = failed.limit
                     && !actor.is_owner()
                 {
-                    let text = phrases::talks_too_much(&name, &row.run, *limit);
+                    let text = |lang| {
+                        words::alarms::talks_too_much(&name, &row.run, &limit.text(lang), lang)
+                    };
                     self.alarm(&format!("outgoing {name}"), text).await;
                 }
-                let limit = failed.limit.as_ref().map(ToString::to_string);
+                let limit = failed.limit.map(|limit| limit.text(lang));
                 let why =
                     if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
                 posts.push(gate::say_where(&run, message, phrases::failed(&row.run, why, lang)));
@@ -559,7 +577,7 @@ impl Dispatch {
             }
         };
         if run.answers_privately() && run.has_said_anything() {
-            posts.push(say(message, phrases::sent_privately(lang)));
+            posts.push(say(message, words::access::sent_privately(lang).to_owned()));
         }
         permit.ended(gate::how(state));
         listed.ended(state == State::Done);

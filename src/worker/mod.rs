@@ -27,6 +27,7 @@ mod running;
 mod runtime;
 mod schedules;
 mod served;
+mod tongue;
 mod turns;
 mod usage;
 

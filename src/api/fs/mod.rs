@@ -18,16 +18,21 @@ use tokio_util::sync::CancellationToken;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::fs::files::{Entry, Stop};
 use crate::api::fs::roots::Roots;
+use crate::api::manifest::raised;
 use crate::api::module::Module;
 use crate::api::options::{Options, text_of};
 use crate::api::{Call, Host};
 
 pub use survey::Stamp;
+pub(crate) use survey::{check_pattern, survey, survey_base, watched_base};
 
 /// Where a path of `script` leads, if it may; for tests that throw anything at it.
 #[doc(hidden)]
 pub fn reached(roots: &Roots, script: &str, text: &str) -> Option<std::path::PathBuf> {
-    roots.resolve(script, text, roots::Last::Follow).ok().map(|place| place.full)
+    roots
+        .resolve(script, text, roots::Last::Follow, crate::access::Use::Read)
+        .ok()
+        .map(|place| place.full)
 }
 
 /// What a file of somebody else is called here; for the same tests.
@@ -35,7 +40,6 @@ pub fn reached(roots: &Roots, script: &str, text: &str) -> Option<std::path::Pat
 pub fn safe_name(text: &str) -> String {
     name::safe(text, "file")
 }
-pub(crate) use survey::{check_pattern, survey, survey_base};
 
 /// Read at once unless a script says otherwise.
 const READ_BYTES: u64 = 8 << 20;
@@ -194,13 +198,12 @@ async fn on_disk<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce(&Roots, &str, &Stop) -> Result<T, Failure> + Send + 'static,
 ) -> LuaResult<Result<T, Failure>> {
-    let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
+    let (roots, script) = (call.roots(), Arc::clone(&call.script));
     let _wait = call.host.wait();
     let stop = CancellationToken::new();
     let _dropped = stop.clone().drop_guard();
-    tokio::task::spawn_blocking(move || work(&roots, &script, &Stop(stop)))
-        .await
-        .map_err(|error| misuse(format!("the disk work failed: {error}")))
+    let worked = tokio::task::spawn_blocking(move || work(&roots, &script, &Stop(stop))).await;
+    raised(worked.map_err(|error| misuse(format!("the disk work failed: {error}")))?)
 }
 
 fn entries(lua: &Lua, found: Result<Vec<Entry>, Failure>) -> LuaResult<Outcome<Vec<Table>>> {

@@ -4,9 +4,12 @@
 //! output made text by [`output`]. Every process belongs to the run that started it.
 
 pub mod command;
+mod environment;
 pub mod output;
 mod play;
 pub mod process;
+mod pump;
+mod strays;
 mod template;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +18,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, MultiValue, Result as LuaResult, Table, Value, Variadic};
 use tokio::sync::Mutex;
 
+use crate::access::Need;
 use crate::api::failure::{Failure, Outcome, misuse, suggestion, type_name};
 use crate::api::module::{Class, Module};
 use crate::api::options::{Options, text_of};
@@ -71,6 +75,8 @@ async fn sh(
     call: Call,
     (script, mut args): (String, Variadic<Value>),
 ) -> LuaResult<Outcome<Table>> {
+    // What a shell runs is any program.
+    call.need(&Need::Shell(None))?;
     let options = match args.last() {
         Some(Value::Table(options)) => {
             let options = options.clone();
@@ -219,6 +225,8 @@ pub(super) fn command(mut options: Options) -> LuaResult<Command> {
 
 /// Starts it for the run of `call`. Raises when the run may not open any more.
 pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Process, SpawnError>> {
+    let program = command.argv.first().map(|program| String::from_utf8_lossy(program).into_owned());
+    call.need(&Need::Shell(program))?;
     let slot = call.run.open_process()?;
     let played = match call.host.world() {
         Some(world) => world.program(call, &command)?,

@@ -9,7 +9,10 @@ mod claim;
 mod doors;
 mod local;
 mod lock;
+mod lua;
+mod scripts;
 mod secrets;
+mod shell;
 mod text;
 mod tls;
 

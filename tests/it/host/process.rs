@@ -172,6 +172,7 @@ pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
         "[dingtalk]\nmode = {mode:?}\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
          card_template = {template:?}\n[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n\
          [budget]\napi_calls = 0\npushes = 0\n\
+         [limits]\nperson_runs = 0\nhandler_runs = 0\nperson_per_minute = 0\n\
          [console]\nlisten = \"127.0.0.1:0\"\n\
          [access]\nowner = {OWNER:?}\n[access.roles]\nguest = {:?}\n",
         stage.sim.client_id(),

@@ -1,31 +1,6 @@
-//! What `init` says, in the two languages.
+//! What `init` and `service` say.
 
-use super::settings::Unfit;
-use crate::router::Lang;
-
-macro_rules! words {
-    ($(
-        $(#[$doc:meta])*
-        $key:ident $(($($arg:ident: $type:ty),+ $(,)?))? { zh: $zh:literal, en: $en:literal $(,)? }
-    )*) => {
-        $(words!(@function [$(#[$doc])*] $key [$($($arg: $type),+)?] $zh $en);)*
-    };
-    (@function [$(#[$doc:meta])*] $key:ident [] $zh:literal $en:literal) => {
-        $(#[$doc])*
-        pub(in crate::cli) fn $key(lang: Lang) -> &'static str {
-            lang.pick($zh, $en)
-        }
-    };
-    (@function [$(#[$doc:meta])*] $key:ident [$($arg:ident: $type:ty),+] $zh:literal $en:literal) => {
-        $(#[$doc])*
-        pub(in crate::cli) fn $key($($arg: $type,)+ lang: Lang) -> String {
-            match lang {
-                Lang::Zh => format!($zh),
-                Lang::En => format!($en),
-            }
-        }
-    };
-}
+use super::Lang;
 
 words! {
     title {
@@ -135,7 +110,7 @@ words! {
     busy_hint { zh: "请过一会儿再试", en: "try again in a moment" }
     app_refused(error: &str) { zh: "钉钉拒绝了：{error}", en: "DingTalk refuses it: {error}" }
     app_refused_hint {
-        zh: "请在 open-dev.dingtalk.com 检查应用：是否已启用、已发布",
+        zh: "请在 open-dev.dingtalk.com 检查应用：是否已启用、已发布？",
         en: "look at the app on open-dev.dingtalk.com: is it enabled, and a version published?",
     }
 
@@ -163,11 +138,23 @@ words! {
         zh: "脚本：{folder}（已有脚本保持不变）",
         en: "Scripts: {folder}; those that were there stay",
     }
+    http_address_first {
+        zh: "HTTP 模式下，钉钉要能访问这台电脑：请先准备好公网地址（反向代理、隧道或证书，见 docs/http-mode.md）。",
+        en: "In the HTTP mode DingTalk has to reach this computer: through a proxy, a tunnel or with a certificate (docs/http-mode.md).",
+    }
+    ask_public_url {
+        zh: "公网地址（例如 https://bot.example.com/dingtalk，回车跳过）",
+        en: "Its public address (such as https://bot.example.com/dingtalk; Enter: later)",
+    }
+    no_address {
+        zh: "这不是以 https:// 开头的地址。",
+        en: "That is no address that begins with https://.",
+    }
     http_doors {
         zh: "HTTP 模式下，接收事件需要“事件订阅”页面里的 Token 和 AES Key；只收消息可直接回车跳过。",
         en: "In the HTTP mode, events need token and AES key of the page \"Event subscription\"; for messages alone, press Enter.",
     }
-    ask_token { zh: "Token", en: "Token" }
+    ask_token { zh: "Token（令牌）", en: "Token" }
     ask_aes_key { zh: "AES Key（43 个字符）", en: "AES key (43 characters)" }
     door_hint {
         zh: "请从 open-dev.dingtalk.com 的“事件订阅”页面重新复制",
@@ -251,8 +238,12 @@ words! {
     }
     not_connected(error: &str) { zh: "还没有连上钉钉：{error}", en: "Not connected to DingTalk yet: {error}" }
     http_address(address: &str) {
-        zh: "请让钉钉能访问 {address}（经代理或隧道），并把公网地址填入机器人的“消息接收地址”。",
-        en: "DingTalk has to reach {address} (through a proxy or tunnel): enter its public address as the robot's message address.",
+        zh: "在 open-dev.dingtalk.com 的机器人页面选择 HTTP 模式，消息接收地址填：{address}",
+        en: "On open-dev.dingtalk.com, page \"robot\", choose HTTP and enter this address for messages: {address}",
+    }
+    http_address_is_local {
+        zh: "这个地址只在这台电脑上有效：请在 http.public_url 中写入公网地址（见 docs/http-mode.md）",
+        en: "that address is good on this computer only: say the public one in `http.public_url` (docs/http-mode.md)",
     }
     nobody_wrote { zh: "没有等到第一条消息", en: "no first message came" }
     go_on_hint {
@@ -302,19 +293,10 @@ words! {
 }
 
 /// What a refusal says, if it says anything.
-pub(super) fn code_refused(reason: &str, lang: Lang) -> String {
+pub(crate) fn code_refused(reason: &str, lang: Lang) -> String {
     if reason.is_empty() {
         code_was_refused_silently(lang).to_owned()
     } else {
         code_was_refused(reason, lang)
-    }
-}
-
-pub(super) fn unfit(why: &Unfit, lang: Lang) -> String {
-    match why {
-        Unfit::TokenLength(length) => token_length(*length, lang),
-        Unfit::TokenLetters => token_letters(lang).to_owned(),
-        Unfit::KeyLength(length) => key_length(*length, lang),
-        Unfit::KeyLetters => key_letters(lang).to_owned(),
     }
 }
