@@ -115,6 +115,16 @@ impl Global {
         for secret in loaded.config.every_secret() {
             sink::hide(secret.expose());
         }
+        // Passwords of proxies stand in addresses that programs print.
+        for (name, value) in &self.source().environment {
+            let is_proxy = name.to_string_lossy().to_ascii_uppercase().ends_with("_PROXY");
+            let address = value.to_str().filter(|_| is_proxy).and_then(|text| text.parse().ok());
+            if let Some(password) = address.as_ref().and_then(url::Url::password) {
+                sink::hide(password);
+                let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
+                sink::hide(&decoded);
+            }
+        }
         telemetry::refilter(loaded.config.log_filter.as_deref())?;
         Ok(loaded)
     }

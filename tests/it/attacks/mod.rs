@@ -15,6 +15,7 @@ mod scripts;
 mod secrets;
 mod shell;
 mod text;
+mod tls;
 
 use std::fs;
 use std::process::{Output, Stdio};
