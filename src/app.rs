@@ -216,7 +216,7 @@ impl App {
         let own = OwnPorts::default();
         let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
         let host = Host::new(limits, config.limits.memory_bytes)
-            .with_processes(config.limits.all_processes)
+            .with_processes(Processes::of(config.limits.all_processes, &config.state.dir))
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(roots(&config))
             .with_network(network)
@@ -228,6 +228,7 @@ impl App {
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let processes = host.processes().clone();
+        processes.end_orphans().await;
         let dialogs = host.dialogs().clone();
         let open = dialogs.clone();
         inbox.answers(move |lane| open.take_next(lane));
@@ -490,9 +491,8 @@ async fn way_in(
         return Ok(Transport::Stream(Box::new(stream)));
     }
     let audit = dispatch.access.audit().clone();
-    let (account, http) = (&config.dingtalk, &config.http);
     let store = dispatch.store.clone();
-    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
 }
 

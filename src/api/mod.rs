@@ -214,11 +214,11 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The same host, whose scripts may have so many programs open together.
+    /// The same host, whose scripts have their programs here.
     #[must_use]
-    pub fn with_processes(&self, most: usize) -> Self {
+    pub fn with_processes(&self, processes: Processes) -> Self {
         let mut inner = (*self.inner).clone();
-        inner.processes = Processes::with_limit(most);
+        inner.processes = processes;
         Self { inner: Arc::new(inner) }
     }
 
