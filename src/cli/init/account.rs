@@ -319,6 +319,7 @@ impl Setup<'_> {
         let plan = settings::plan(&self.file, &wanted)?;
         if plan.fresh {
             plan.write(self.own_folder)?;
+            self.made = true;
         } else {
             // Settings that were there are changed when they have been shown; the secret is safe already.
             plan.write_secrets(self.own_folder)?;
