@@ -90,7 +90,7 @@ async fn send(config: &Config, card: &Card, owner: &StaffId, lang: Lang) -> Resu
         .map_err(|error| unready(&error))?;
     let text =
         lang.pick("moonbell doctor：看到这张卡片了吗？", "moonbell doctor: do you see this card?");
-    client.create_and_deliver(card, &Address::notice(owner), text).await?;
+    client.create_and_deliver(card, &Address::notice(owner), text, lang).await?;
     client.begin_card(card, text).await?;
     let guid = uuid::Uuid::new_v4().to_string();
     client.stream_card(card, &guid, text, Phase::Done).await?;
