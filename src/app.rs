@@ -6,12 +6,15 @@
 mod books;
 mod left;
 mod report;
+mod settings;
 mod sweep;
+mod take;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +78,10 @@ use crate::worker::tell_owner_of_runs;
 pub use left::Left;
 
 use report::Report;
+pub use settings::Reread;
+use settings::Settings;
 use sweep::Sweep;
+use take::{take_app, take_processes};
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
@@ -150,6 +156,9 @@ pub struct App {
     library: Library,
     keeper: Keeper,
     transport: Transport,
+    host: Host,
+    /// `None`: the settings are not read again.
+    reread: Option<Reread>,
     lua: LuaRuntime,
     processes: Processes,
     consents: Consents,
@@ -204,7 +213,8 @@ impl App {
         for message in store.read(books::last_heard).await? {
             languages.hear(&message.sender, &message.text);
         }
-        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
+        let proxy = config.proxy.as_ref();
+        let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
@@ -242,7 +252,9 @@ impl App {
         // From before the first hook runs.
         let ends = engine.background();
         // Loading runs the top level of every script.
-        let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
+        let scripts = host.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || Library::open(&dir, scripts, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
             late: Late::default(),
@@ -302,6 +314,8 @@ impl App {
             library,
             keeper,
             transport,
+            host,
+            reread: None,
             lua,
             processes,
             consents,
@@ -338,6 +352,12 @@ impl App {
     pub fn left(&self) -> Left {
         let Dispatch { running, live, .. } = &self.dispatch;
         Left { running: running.clone(), live: live.clone(), outbox: self.outbox.clone() }
+    }
+
+    /// Reads the settings again whenever they change.
+    #[must_use]
+    pub fn rereading(self, reread: Reread) -> Self {
+        Self { reread: Some(reread), ..self }
     }
 
     /// Replaces the connection's times, for tests.
@@ -378,6 +398,8 @@ impl App {
                 None
             }
         };
+        let settings = watch::Sender::new(status::Settings::default());
+        let history = watch::Sender::new(self.config.history);
         self.own_ports.extend(console.as_ref().and_then(Console::port));
         if self.command == DEV {
             self.own_ports.extend(self.config.dingtalk.api_base.port());
@@ -393,6 +415,7 @@ impl App {
             link: self.transport.link(),
             addresses: self.transport.addresses().cloned(),
             dispatch: self.dispatch.clone(),
+            settings: settings.subscribe(),
         };
         let stages = Stages::default();
         let mut books = JoinSet::new();
@@ -423,7 +446,7 @@ impl App {
         let sweep = Sweep {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
-            history: self.config.history,
+            history: history.subscribe(),
             files,
         };
         downstream.spawn(sweep.run(stages.aside.clone()));
@@ -431,6 +454,21 @@ impl App {
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         let access = Arc::clone(&self.dispatch.access);
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        if let Some(reread) = self.reread {
+            let settings = Settings {
+                reread,
+                config: self.config.clone(),
+                access: Arc::clone(&access),
+                host: self.host.clone(),
+                client: self.client.clone(),
+                ledger: self.ledger.clone(),
+                history,
+                outbox: self.outbox.clone(),
+                languages: self.dispatch.languages.clone(),
+                told: settings,
+            };
+            downstream.spawn(settings.run(stages.aside.clone()));
+        }
         if !self.config.scripts.asked.is_empty() {
             let (audit, library) = (access.audit().clone(), self.library.clone());
             let rescan = move || library.rescan();
@@ -505,9 +543,8 @@ async fn way_in(
         return Ok(Transport::Stream(Box::new(stream)));
     }
     let audit = dispatch.access.audit().clone();
-    let (account, http) = (&config.dingtalk, &config.http);
     let store = dispatch.store.clone();
-    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
 }
 
@@ -522,33 +559,6 @@ fn card_settings(config: &Config, client: &Client) -> CardSettings {
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
         stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
-    }
-}
-
-/// Programs of this host, known as such to the next one.
-fn take_processes(config: &Config) -> Processes {
-    let most = config.limits.all_processes;
-    Processes::of_folder(most, &config.state.dir).unwrap_or_else(|error| {
-        tracing::warn!(%error, "programs that a crash leaves running would not be known to the next start");
-        Processes::with_limit(most)
-    })
-}
-
-/// One host per app. Where no lock can be kept, there is at least the one of the state folder.
-fn take_app(config: &Config, command: &str) -> Result<Option<Instance>, Fatal> {
-    // The app of a simulator that lives as long as this process is nobody else's.
-    if command == DEV {
-        return Ok(None);
-    }
-    let (account, state) = (&config.dingtalk, &config.state);
-    match Instance::of_app(&state.locks, &account.client_id, &account.api_base, &state.dir, command)
-    {
-        Ok(instance) => Ok(Some(instance)),
-        Err(error @ InstanceError::Io { .. }) => {
-            tracing::warn!("a second host of the same app would not be noticed: {error}");
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }
 

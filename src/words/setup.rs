@@ -138,6 +138,18 @@ words! {
         zh: "脚本：{folder}（已有脚本保持不变）",
         en: "Scripts: {folder}; those that were there stay",
     }
+    http_address_first {
+        zh: "HTTP 模式下，钉钉要能访问这台电脑：请先准备好公网地址（反向代理、隧道或证书，见 docs/http-mode.md）。",
+        en: "In the HTTP mode DingTalk has to reach this computer: through a proxy, a tunnel or with a certificate (docs/http-mode.md).",
+    }
+    ask_public_url {
+        zh: "公网地址（例如 https://bot.example.com/dingtalk，回车跳过）",
+        en: "Its public address (such as https://bot.example.com/dingtalk; Enter: later)",
+    }
+    no_address {
+        zh: "这不是以 https:// 开头的地址。",
+        en: "That is no address that begins with https://.",
+    }
     http_doors {
         zh: "HTTP 模式下，接收事件需要“事件订阅”页面里的 Token 和 AES Key；只收消息可直接回车跳过。",
         en: "In the HTTP mode, events need token and AES key of the page \"Event subscription\"; for messages alone, press Enter.",
@@ -226,8 +238,12 @@ words! {
     }
     not_connected(error: &str) { zh: "还没有连上钉钉：{error}", en: "Not connected to DingTalk yet: {error}" }
     http_address(address: &str) {
-        zh: "请让钉钉能访问 {address}（经代理或隧道），并把公网地址填入机器人的“消息接收地址”。",
-        en: "DingTalk has to reach {address} (through a proxy or tunnel): enter its public address as the robot's message address.",
+        zh: "在 open-dev.dingtalk.com 的机器人页面选择 HTTP 模式，消息接收地址填：{address}",
+        en: "On open-dev.dingtalk.com, page \"robot\", choose HTTP and enter this address for messages: {address}",
+    }
+    http_address_is_local {
+        zh: "这个地址只在这台电脑上有效：请在 http.public_url 中写入公网地址（见 docs/http-mode.md）",
+        en: "that address is good on this computer only: say the public one in `http.public_url` (docs/http-mode.md)",
     }
     nobody_wrote { zh: "没有等到第一条消息", en: "no first message came" }
     go_on_hint {

@@ -90,7 +90,7 @@ impl Setup<'_> {
             client_secret: secret.clone(),
             ..self.config.dingtalk.clone()
         };
-        Ok(Client::new(&settings)?)
+        Ok(Client::through(&settings, self.config.proxy.as_ref())?)
     }
 
     /// The app of the settings, if it works and nobody wants another one.
@@ -255,6 +255,8 @@ impl Setup<'_> {
         let screen = Screen::of_this_terminal(self.voice.unicode);
         self.voice.note(w::scan_it(lang));
         match qr::draw(&code.address, screen) {
+            // A log is no place for pictures.
+            _ if self.ask.is_none() => {}
             Ok(drawn) => self.voice.drawn(&drawn),
             Err((rows, columns)) if rows < 200 => {
                 self.voice.note(&w::window_too_small(rows, columns, lang));
@@ -317,6 +319,7 @@ impl Setup<'_> {
         let plan = settings::plan(&self.file, &wanted)?;
         if plan.fresh {
             plan.write(self.own_folder)?;
+            self.made = true;
         } else {
             // Settings that were there are changed when they have been shown; the secret is safe already.
             plan.write_secrets(self.own_folder)?;

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use anyhow::{Context as _, Result};
 use rpassword::ConfigBuilder;
+use url::Url;
 
 use super::super::lang;
 use super::voice::Voice;
@@ -77,6 +78,20 @@ impl Ask {
             let said = self.line(&format!("    {question}: ")).await?;
             if !said.is_empty() {
                 return Ok(said);
+            }
+        }
+    }
+
+    /// An address of the web, or nothing.
+    pub(super) async fn address(&mut self, question: &str) -> Result<Option<Url>> {
+        loop {
+            let said = self.line(&format!("    {question}: ")).await?;
+            if said.is_empty() {
+                return Ok(None);
+            }
+            match Url::parse(&said) {
+                Ok(url) if matches!(url.scheme(), "https" | "http") => return Ok(Some(url)),
+                _ => self.voice.trouble(w::no_address(self.voice.lang), ""),
             }
         }
     }

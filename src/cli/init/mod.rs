@@ -23,11 +23,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use url::Url;
+use uuid::Uuid;
 
 use self::account::Account;
 use self::ask::Ask;
 use self::progress::Progress;
-use self::settings::Wanted;
+use self::settings::{Doors, Wanted};
 use self::voice::Voice;
 use super::service::{self, Service};
 use super::{Failed, Global, editor, host, lang, starter, talk};
@@ -72,6 +73,9 @@ pub(super) struct Init {
     /// How messages come: over a connection that moonbell opens, or to an address of yours that DingTalk calls
     #[arg(long, value_name = "MODE", value_parser = ["stream", "http"])]
     mode: Option<String>,
+    /// What DingTalk calls, beginning with https:// (mode http)
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
     /// Read the token of the event subscription from this file (mode http)
     #[arg(long, value_name = "FILE", requires = "aes_key_file")]
     token_file: Option<PathBuf>,
@@ -126,6 +130,8 @@ struct Setup<'a> {
     progress: Progress,
     /// Files of secrets that an earlier step had to write.
     written: Vec<PathBuf>,
+    /// The settings file was made by an earlier step: nobody has to agree to its changes.
+    made: bool,
 }
 
 /// What became of the steps before the first message.
@@ -219,6 +225,7 @@ impl Init {
             ask,
             progress,
             written: Vec::new(),
+            made: false,
         };
         setup.progress.keep_lang(setup.voice.lang);
         setup.voice.greet();
@@ -299,8 +306,7 @@ impl Setup<'_> {
             mode,
             api_base: self.init.api_base.clone(),
             oapi_base: self.init.oapi_base().cloned(),
-            token: doors.as_ref().map(|(token, _)| token.clone()),
-            aes_key: doors.map(|(_, key)| key),
+            doors,
             scripts: self.init.scripts.as_deref().map(std::path::absolute).transpose()?,
         };
         let plan = settings::plan(&self.file, &wanted)?;
@@ -308,7 +314,7 @@ impl Setup<'_> {
         if plan.changes.is_empty() && self.written.is_empty() {
             self.voice.done(&w::settings_stay(&shown, lang));
         } else {
-            if !plan.fresh && !plan.changes.is_empty() {
+            if !plan.fresh && !self.made && !plan.changes.is_empty() {
                 self.voice.note(&w::settings_change(&shown, lang));
                 for change in &plan.changes {
                     self.voice.note(&format!("    {change}"));
@@ -342,22 +348,32 @@ impl Setup<'_> {
         }
     }
 
-    /// Token and AES key for events, which come in the HTTP mode only. Nobody has to have them.
-    async fn doors(&mut self, mode: Mode) -> Result<Option<(Secret, Secret)>> {
+    /// What the HTTP mode needs beside the account, as far as the settings do not say it.
+    async fn doors(&mut self, mode: Mode) -> Result<Doors> {
         let lang = self.voice.lang;
         if mode != Mode::Http {
-            return Ok(None);
+            return Ok(Doors::default());
+        }
+        let mut doors = Doors { public_url: self.init.public_url.clone(), ..Doors::default() };
+        if !settings::has_door(&self.file, "card_secret") {
+            // Told to DingTalk by the host itself: nobody ever has to know it.
+            let letters = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string());
+            doors.card = Some(Secret::new(letters.concat()));
         }
         if let (Some(token), Some(key)) = (&self.init.token_file, &self.init.aes_key_file) {
             let (token, key) = (settings::secret_of(token)?, settings::secret_of(key)?);
             settings::check_token(token.expose()).map_err(|why| wrong_door(why, lang))?;
             settings::check_aes_key(key.expose()).map_err(|why| wrong_door(why, lang))?;
-            return Ok(Some((token, key)));
+            doors.event = Some((token, key));
         }
-        if settings::has_doors(&self.file) {
-            return Ok(None);
+        let Some(ask) = &mut self.ask else { return Ok(doors) };
+        if doors.public_url.is_none() && !settings::has_door(&self.file, "public_url") {
+            ask.voice.note(w::http_address_first(lang));
+            doors.public_url = ask.address(w::ask_public_url(lang)).await?;
         }
-        let Some(ask) = &mut self.ask else { return Ok(None) };
+        if doors.event.is_some() || settings::has_door(&self.file, "token") {
+            return Ok(doors);
+        }
         ask.voice.note(w::http_doors(lang));
         let check = |check: fn(&str) -> Result<(), settings::Unfit>| {
             move |text: &str| {
@@ -366,10 +382,13 @@ impl Setup<'_> {
         };
         let token = ask.hidden(w::ask_token(lang), check(settings::check_token)).await?;
         if token.expose().is_empty() {
-            return Ok(None);
+            return Ok(doors);
         }
         let key = ask.hidden(w::ask_aes_key(lang), check(settings::check_aes_key)).await?;
-        Ok(if key.expose().is_empty() { None } else { Some((token, key)) })
+        if !key.expose().is_empty() {
+            doors.event = Some((token, key));
+        }
+        Ok(doors)
     }
 
     fn scripts(&mut self) -> Result<()> {
