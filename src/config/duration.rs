@@ -61,8 +61,8 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 fn spelled(time: Duration) -> String {
     let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     // Weeks are read, but nobody counts a year in them.
-    let units = UNITS.iter().rev().filter(|(name, _)| !matches!(*name, "w" | "min"));
-    let fits = units.clone().find(|(_, unit)| ms >= *unit && ms.is_multiple_of(*unit));
+    let mut units = UNITS.iter().rev().filter(|(name, _)| !matches!(*name, "w" | "min"));
+    let fits = units.find(|(_, unit)| ms >= *unit && ms.is_multiple_of(*unit));
     fits.map_or_else(|| "0s".to_owned(), |(name, unit)| format!("{}{name}", ms / unit))
 }
 

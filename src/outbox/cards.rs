@@ -134,6 +134,15 @@ fn is_lasting(error: &ApiError) -> bool {
         || error.code == "template-key"
 }
 
+/// Gives up showing a card. `unsure`: a try was not answered, so it may be in its chat, and then it has to end. Its first
+/// frame tells.
+fn perhaps_shown(card: &Card, unsure: bool) {
+    if unsure {
+        tracing::warn!(card = card.id(), "nobody knows whether a card was shown");
+        card.may_be_shown();
+    }
+}
+
 pub(super) fn not_shown() -> ApiError {
     ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
 }
@@ -156,7 +165,7 @@ impl Sender {
         .await;
         let mut limit = Limit::MOST;
         loop {
-            let Some(wire) = self.wire(card.id()) else { return };
+            let Some(wire) = self.wire(card.id()) else { return perhaps_shown(card, unsure) };
             self.cards.bucket.take(Call::Frame).await;
             let text = card.frame(limit).text;
             match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
@@ -172,15 +181,11 @@ impl Sender {
                             attempt += 1;
                             tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                         }
-                        // It may be in its chat, and then it has to end. Its first frame tells whether it is.
-                        None if unsure => {
-                            tracing::warn!(%error, card = card.id(), "nobody knows whether a card was shown");
-                            card.may_be_shown();
-                            return;
-                        }
                         None => {
-                            self.refused(&error).await;
-                            return;
+                            if !error.was_not_answered() {
+                                self.refused(&error).await;
+                            }
+                            return perhaps_shown(card, unsure);
                         }
                     }
                 }

@@ -180,6 +180,7 @@ fn word(typed: &str) -> Option<Control> {
     Some(match words::trim_punctuation(bare) {
         "stop" | "停" | "停止" => Control::Stop(None),
         "cancel" | "取消" => Control::Cancel,
+        "停止全部" | "取消全部" | "全部停止" | "全部取消" => Control::StopAll,
         "runs" | "任务" => Control::Runs,
         "log" | "日志" => Control::Log(None),
         "again" | "重跑" => Control::Again(None),
@@ -250,7 +251,8 @@ mod tests {
         ] {
             assert_eq!(read(text), Some(control), "{text}");
         }
-        for text in ["stop all", "Stop ALL", "停止 全部", "取消 全部", "cancel all"] {
+        for text in ["stop all", "Stop ALL", "停止 全部", "取消 全部", "取消全部", "cancel all"]
+        {
             assert_eq!(read(text), Some(Control::StopAll), "{text}");
         }
         assert_eq!(read("log in to the server"), None);
