@@ -16,6 +16,7 @@ use super::attach::Attachment;
 use super::card::{Card, Frame};
 use super::cut::{Above, Limit, fit};
 use super::deliver::{Sender, Template};
+use super::endings::not_shown;
 use super::rate::{Bucket, Call, PER_SECOND};
 use super::{Item, Post, insert};
 use crate::config::Attach;
@@ -141,10 +142,6 @@ fn perhaps_shown(card: &Card, unsure: bool) {
         tracing::warn!(card = card.id(), "nobody knows whether a card was shown");
         card.may_be_shown();
     }
-}
-
-pub(super) fn not_shown() -> ApiError {
-    ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
 }
 
 impl Sender {

@@ -12,6 +12,8 @@ use super::rate::Call;
 use super::spool;
 use crate::config::Attach;
 use crate::dingtalk;
+use crate::dingtalk::ApiError;
+use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
 use crate::message::Address;
 use crate::message::Body;
@@ -81,6 +83,10 @@ impl Ending {
             Self::Failed => Phase::Failed,
         }
     }
+}
+
+pub(super) fn not_shown() -> ApiError {
+    ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
 }
 
 /// A card that had not been closed when the host died.
@@ -183,7 +189,7 @@ impl Sender {
                     ended => ended,
                 }
             }
-            Ok(_) => Err(super::cards::not_shown()),
+            Ok(_) => Err(not_shown()),
             Err(no_template) if card.ending.is_none() => {
                 tracing::warn!(error = %no_template, "a card that was cut short cannot be ended");
                 return;
