@@ -4,6 +4,7 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod books;
+mod left;
 mod report;
 mod settings;
 mod sweep;
@@ -77,6 +78,8 @@ use report::Report;
 pub use settings::Reread;
 use settings::Settings;
 use sweep::Sweep;
+
+pub use left::Left;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
@@ -338,7 +341,7 @@ impl App {
 
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
-        Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+        Left::of(&self.dispatch.running, &self.outbox)
     }
 
     /// Reads the settings again whenever they change.
@@ -543,23 +546,6 @@ fn card_settings(config: &Config, client: &Client) -> CardSettings {
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
         stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
-    }
-}
-
-/// What a host that ends may wait for.
-#[derive(Clone, Debug)]
-pub struct Left {
-    running: Running,
-    outbox: Outbox,
-}
-
-impl Left {
-    pub fn runs(&self) -> usize {
-        self.running.list().len()
-    }
-
-    pub fn replies(&self) -> usize {
-        self.outbox.waiting() + self.outbox.open_cards()
     }
 }
 
