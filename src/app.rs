@@ -74,12 +74,11 @@ use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
+pub use left::Left;
 use report::Report;
 pub use settings::Reread;
 use settings::Settings;
 use sweep::Sweep;
-
-pub use left::Left;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
