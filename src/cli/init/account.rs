@@ -90,7 +90,7 @@ impl Setup<'_> {
             client_secret: secret.clone(),
             ..self.config.dingtalk.clone()
         };
-        Ok(Client::new(&settings)?)
+        Ok(Client::through(&settings, self.config.proxy.as_ref())?)
     }
 
     /// The app of the settings, if it works and nobody wants another one.
