@@ -5,12 +5,14 @@
 
 mod books;
 mod report;
+mod settings;
 mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +74,8 @@ use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 use report::Report;
+pub use settings::Reread;
+use settings::Settings;
 use sweep::Sweep;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
@@ -147,6 +151,9 @@ pub struct App {
     library: Library,
     keeper: Keeper,
     transport: Transport,
+    host: Host,
+    /// `None`: the settings are not read again.
+    reread: Option<Reread>,
     lua: LuaRuntime,
     processes: Processes,
     consents: Consents,
@@ -201,7 +208,8 @@ impl App {
         for message in store.read(books::last_heard).await? {
             languages.hear(&message.sender, &message.text);
         }
-        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
+        let proxy = config.proxy.as_ref();
+        let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
@@ -216,7 +224,7 @@ impl App {
         let own = OwnPorts::default();
         let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
         let host = Host::new(limits, config.limits.memory_bytes)
-            .with_processes(config.limits.all_processes)
+            .with_processes(Processes::of(config.limits.all_processes, &config.state.dir))
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(roots(&config))
             .with_network(network)
@@ -228,6 +236,7 @@ impl App {
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let processes = host.processes().clone();
+        processes.end_orphans().await;
         let dialogs = host.dialogs().clone();
         let open = dialogs.clone();
         inbox.answers(move |lane| open.take_next(lane));
@@ -237,7 +246,9 @@ impl App {
         // From before the first hook runs.
         let ends = engine.background();
         // Loading runs the top level of every script.
-        let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
+        let scripts = host.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || Library::open(&dir, scripts, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
             late: Late::default(),
@@ -291,6 +302,8 @@ impl App {
             library,
             keeper,
             transport,
+            host,
+            reread: None,
             lua,
             processes,
             consents,
@@ -326,6 +339,12 @@ impl App {
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
         Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+    }
+
+    /// Reads the settings again whenever they change.
+    #[must_use]
+    pub fn rereading(self, reread: Reread) -> Self {
+        Self { reread: Some(reread), ..self }
     }
 
     /// Replaces the connection's times, for tests.
@@ -366,6 +385,8 @@ impl App {
                 None
             }
         };
+        let settings = watch::Sender::new(status::Settings::default());
+        let history = watch::Sender::new(self.config.history);
         self.own_ports.extend(console.as_ref().and_then(Console::port));
         if self.command == DEV {
             self.own_ports.extend(self.config.dingtalk.api_base.port());
@@ -381,6 +402,7 @@ impl App {
             link: self.transport.link(),
             addresses: self.transport.addresses().cloned(),
             dispatch: self.dispatch.clone(),
+            settings: settings.subscribe(),
         };
         let stages = Stages::default();
         let mut books = JoinSet::new();
@@ -411,7 +433,7 @@ impl App {
         let sweep = Sweep {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
-            history: self.config.history,
+            history: history.subscribe(),
             files,
         };
         downstream.spawn(sweep.run(stages.aside.clone()));
@@ -419,6 +441,21 @@ impl App {
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         let access = Arc::clone(&self.dispatch.access);
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        if let Some(reread) = self.reread {
+            let settings = Settings {
+                reread,
+                config: self.config.clone(),
+                access: Arc::clone(&access),
+                host: self.host.clone(),
+                client: self.client.clone(),
+                ledger: self.ledger.clone(),
+                history,
+                outbox: self.outbox.clone(),
+                languages: self.dispatch.languages.clone(),
+                told: settings,
+            };
+            downstream.spawn(settings.run(stages.aside.clone()));
+        }
         if !self.config.scripts.asked.is_empty() {
             let (audit, library) = (access.audit().clone(), self.library.clone());
             let rescan = move || library.rescan();
@@ -490,9 +527,8 @@ async fn way_in(
         return Ok(Transport::Stream(Box::new(stream)));
     }
     let audit = dispatch.access.audit().clone();
-    let (account, http) = (&config.dingtalk, &config.http);
     let store = dispatch.store.clone();
-    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
 }
 

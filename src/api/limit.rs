@@ -1,10 +1,39 @@
-//! The limits of a run: which one it hit, and how that is said.
+//! The limits of a run, which one it hit, and how that is said.
 
 use std::fmt;
 use std::time::Duration;
 
+use crate::config;
 use crate::words::Lang;
 use crate::words::cards;
+
+/// How far a run may go. They come from outside the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall clock from start to end.
+    pub wall: Duration,
+    /// Time spent executing Lua.
+    pub cpu: Duration,
+    /// Bytes of output of all processes of the run.
+    pub output_bytes: u64,
+    /// Processes open at the same time.
+    pub processes: usize,
+    /// Replies of one run: a loop that answers for ever stops here.
+    pub replies: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        config::Limits::default().into()
+    }
+}
+
+impl From<config::Limits> for Limits {
+    fn from(limits: config::Limits) -> Self {
+        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
+        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
+    }
+}
 
 /// Why a run may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

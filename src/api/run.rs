@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
 use crate::api::limit::Limit;
+pub use crate::api::limit::Limits;
 use crate::api::notes::{Noted, Notes};
 use crate::api::outgoing::{self, Outgoing};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
-use crate::config;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
@@ -31,34 +31,6 @@ use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::sink::markdown;
 use crate::words::Lang;
-
-/// How far a run may go. They come from outside the script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Wall clock from start to end.
-    pub wall: Duration,
-    /// Time spent executing Lua.
-    pub cpu: Duration,
-    /// Bytes of output of all processes of the run.
-    pub output_bytes: u64,
-    /// Processes open at the same time.
-    pub processes: usize,
-    /// Replies of one run: a loop that answers for ever stops here.
-    pub replies: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        config::Limits::default().into()
-    }
-}
-
-impl From<config::Limits> for Limits {
-    fn from(limits: config::Limits) -> Self {
-        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
-        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
-    }
-}
 
 /// How runs are named that no message started: by what started them (`every`), or by a name that nothing else has.
 #[derive(Clone)]

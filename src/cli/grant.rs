@@ -104,7 +104,9 @@ impl Grant {
                 }
                 continue;
             }
-            one = true;
+            if std::mem::replace(&mut one, true) {
+                talk::say("");
+            }
             talk::say(question(script, needs, has));
             if self.yes || confirmed()? {
                 book.grant(script, needs)?;

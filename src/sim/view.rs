@@ -51,8 +51,11 @@ pub const BOT: &str = "bot";
 pub struct Bot {
     pub name: String,
     pub client_id: String,
-    /// Whether a stream connection that takes bot messages is open.
+    /// Whether a stream connection that takes bot messages is open; in HTTP mode, whether the last call found somebody.
     pub connected: bool,
+    /// Stream connections that are open, whatever they take.
+    #[serde(default)]
+    pub connections: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::Entry;
 use super::lang::is_chinese;
 use super::{
     access, account, alarms, budget, cards, dialogs, dingtalk, help, language, outage, parked,
-    runs, scripts, setup, timers,
+    runs, scripts, settings, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -25,6 +25,7 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),
     ("scripts", scripts::ENTRIES),
+    ("settings", settings::ENTRIES),
     ("setup", setup::ENTRIES),
     ("timers", timers::ENTRIES),
 ];

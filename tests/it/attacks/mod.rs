@@ -10,6 +10,7 @@ mod doors;
 mod local;
 mod lock;
 mod lua;
+mod rotation;
 mod scripts;
 mod secrets;
 mod shell;
