@@ -4,6 +4,7 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod books;
+mod fatal;
 mod report;
 mod settings;
 mod sweep;
@@ -36,7 +37,6 @@ use crate::config::Mode;
 use crate::console::Console;
 use crate::console::Desk;
 use crate::dingtalk::Client;
-use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
 use crate::language::Languages;
 use crate::outage;
@@ -45,10 +45,8 @@ use crate::outbox::Outbox;
 use crate::outbox::Template;
 use crate::router::is_control;
 use crate::script::Background;
-use crate::script::FolderError;
 use crate::script::Keeper;
 use crate::script::Library;
-use crate::store;
 use crate::store::Instance;
 use crate::store::InstanceError;
 use crate::store::Store;
@@ -73,6 +71,8 @@ use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
+pub use fatal::Fatal;
+
 use report::Report;
 pub use settings::Reread;
 use settings::Settings;
@@ -95,45 +95,6 @@ const SPOOL: &str = "spool";
 
 /// The command that plays: its DingTalk is made up and ends with it.
 const DEV: &str = "dev";
-
-/// Why the host cannot start, or cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum Fatal {
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error(transparent)]
-    Transport(#[from] transport::Fatal),
-    #[error(transparent)]
-    Scripts(#[from] FolderError),
-    #[error("loading the scripts failed inside moonbell: {0}")]
-    Load(String),
-    #[error("cannot start the Lua runtime: {0}")]
-    Lua(std::io::Error),
-    #[error("cannot write the audit in `{}`: {cause}", path.display())]
-    Audit { path: std::path::PathBuf, cause: std::io::Error },
-    #[error(transparent)]
-    Doors(#[from] transport::OpenError),
-}
-
-impl Fatal {
-    /// The owner's next step.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Instance(error) => error.hint(),
-            Self::Store(error) => error.hint(),
-            Self::Doors(error) => error.hint(),
-            Self::Scripts(error) => Some(error.hint()),
-            Self::Audit { .. } => {
-                Some("check the permissions of the folder, and the room on its disk")
-            }
-            Self::Client(_) | Self::Transport(_) | Self::Lua(_) | Self::Load(_) => None,
-        }
-    }
-}
 
 /// A host, ready to run.
 #[derive(Debug)]
