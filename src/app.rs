@@ -25,6 +25,8 @@ use crate::api::Names;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
 use crate::api::http::Network;
+use crate::asks;
+use crate::asks::Asks;
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -199,7 +201,8 @@ impl App {
             .with_ledger(ledger.clone())
             .card_settings(card_settings(&config));
         let stops = outbox.clone();
-        inbox.urgent(move |click| stops.is_stop(click));
+        inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
+        let asks = Asks::new(store.clone());
         let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let limits = Limits::default();
@@ -210,6 +213,7 @@ impl App {
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
             .with_names(names(&inbox))
+            .with_asks(asks.clone())
             .with_client(client.clone());
         let processes = host.processes().clone();
         let dialogs = host.dialogs().clone();
@@ -226,6 +230,7 @@ impl App {
         let dispatch = Dispatch {
             late: Late::default(),
             dialogs,
+            asks: asks.clone(),
             store,
             inbox: inbox.clone(),
             outbox: outbox.clone(),
@@ -380,6 +385,7 @@ impl App {
         let sweep = Sweep {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
+            asks: self.dispatch.asks.clone(),
             history: self.config.history,
             files,
         };
@@ -438,6 +444,7 @@ fn card_settings(config: &Config) -> CardSettings {
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
         stop_actions: config.cards.stop_actions.clone(),
+        buttons: config.dingtalk.card_template.as_ref().map_or(0, |_| config.cards.buttons),
     }
 }
 

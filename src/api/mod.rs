@@ -43,6 +43,7 @@ pub mod log;
 mod media;
 pub mod module;
 pub mod moment;
+mod names;
 pub mod notes;
 pub mod options;
 pub mod re;
@@ -68,6 +69,7 @@ use crate::access::Door;
 use crate::access::Handler;
 use crate::access::Permit;
 use crate::access::Terms;
+use crate::asks::Asks;
 use crate::clock::Clock;
 use crate::dingtalk::Client;
 use crate::message::StaffId;
@@ -82,10 +84,11 @@ pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
 pub use last_words::Stop;
 pub use module::{Class, Module};
+pub use names::Names;
 pub use notes::Noted;
 pub use options::Options;
 pub use rest::{Rest, Resting};
-pub use run::{Limit, Limits, Names, Run};
+pub use run::{Limit, Limits, Run};
 pub use shell::process::Processes;
 pub use world::World;
 
@@ -150,6 +153,7 @@ struct Inner {
     secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
     dialogs: Dialogs,
+    asks: Asks,
     clock: Clock,
     world: Option<Arc<dyn World>>,
     waits: Waits,
@@ -179,6 +183,7 @@ impl Host {
                 secrets: None,
                 client: None,
                 dialogs: Dialogs::default(),
+                asks: Asks::default(),
                 clock: Clock::default(),
                 world: None,
                 waits: Waits::default(),
@@ -276,6 +281,24 @@ impl Host {
         let terms = Terms::default();
         let handler = Handler { name: handler, terms: &terms };
         access.begin(&Actor::host(door), None, handler, run.id(), run.cancel()).map(Some)
+    }
+
+    /// The same host, whose questions are kept in `asks`.
+    #[must_use]
+    pub fn with_asks(&self, asks: Asks) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.asks = asks;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who may answer the questions that are open, and how.
+    pub fn asks(&self) -> &Asks {
+        &self.inner.asks
+    }
+
+    /// Who may do what; `None`: nobody is asked here.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.inner.access.as_deref()
     }
 
     /// The questions that scripts have asked people and that are open.

@@ -30,7 +30,7 @@ pub mod text;
 mod token;
 pub mod zip;
 
-pub use cards::{Card, Family, Phase};
+pub use cards::{Button, Card, Family, Phase};
 pub use client::{Client, ClientError};
 pub use error::{ApiError, Class, Reach, classify};
 pub use facts::{EVENTS, Facts, plain};

@@ -132,7 +132,7 @@ impl Sender {
                 (text.trim_start().to_owned(), Phase::Failed)
             }
         };
-        let ended = match self.wire_of(&card.id) {
+        let ended = match self.wire_of_another(&card.id) {
             Ok(wire) if card.open => {
                 self.cards.bucket.take(Call::Final).await;
                 self.end_on_the_wire(&wire, &text, phase, card.lang).await

@@ -21,6 +21,7 @@ mod endings;
 mod history;
 mod notices;
 mod pace;
+mod question;
 mod rate;
 mod reaction;
 mod rows;
@@ -53,6 +54,7 @@ use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
 
+pub use crate::dingtalk::Button;
 pub use card::Card;
 pub use cards::CardSettings;
 pub use clicks::Clicked;
@@ -269,6 +271,7 @@ impl Outbox {
             lang,
             spool: self.spool.clone(),
             attach: self.cards.attach,
+            asks: None,
         });
         self.cards().insert(card.id().to_owned(), card.clone());
         card

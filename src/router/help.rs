@@ -122,6 +122,18 @@ impl<I> Handler<I> {
         if let Some(role) = &self.terms.role {
             let _ = write!(text, "\n{}{colon}{role}", lang.pick("谁能用", "who"));
         }
+        match self.terms.confirm.as_ref().map(|confirm| confirm.approvers.as_deref()) {
+            Some(None) => text.push_str(
+                lang.pick("\n执行前会请你确认", "\nasks you to approve it before it runs"),
+            ),
+            Some(Some(role)) => {
+                let _ = match lang {
+                    Lang::Zh => write!(text, "\n执行前需要另一位 {role} 批准"),
+                    Lang::En => write!(text, "\nruns once another {role} has approved it"),
+                };
+            }
+            None => {}
+        }
         let _ = write!(
             text,
             "\n{}{colon}{}",

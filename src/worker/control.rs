@@ -72,6 +72,7 @@ impl Dispatch {
     ) -> String {
         let done = match control {
             Control::Cancel if self.dialogs.cancel(&message.lane()) => Ok(phrases::left(lang)),
+            Control::Cancel if self.withdraw(message, actor).await => Ok(phrases::left(lang)),
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
             Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
                 let told = if stopped { phrases::stopped } else { phrases::no_such_run };
@@ -93,6 +94,11 @@ impl Dispatch {
             tracing::error!(%error, run = row.run, "a control word could not be done");
             phrases::not_written(lang)
         })
+    }
+
+    /// Takes back what this person asked others here to approve.
+    async fn withdraw(&self, message: &Message, actor: &Actor) -> bool {
+        self.asks.withdraw(actor.id(), &message.chat, self.library.clock().now_ms()).await
     }
 
     /// Ends what runs, or waits in a queue, for this person in this chat.

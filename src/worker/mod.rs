@@ -6,6 +6,7 @@
 
 pub mod account;
 mod answers;
+mod approvals;
 mod clicks;
 mod control;
 pub mod decision;
@@ -27,6 +28,7 @@ mod schedules;
 mod served;
 mod turns;
 mod usage;
+mod verdicts;
 
 pub use control::Unfit;
 pub use dispatch::{Dispatch, Places};

@@ -219,6 +219,19 @@ fn quoted(text: &str) -> String {
     text.chars().take(40).filter(|c| !c.is_control() && *c != '`').collect()
 }
 
+/// The same, when it waited for an answer.
+pub(super) fn question_lost(run: &str, text: &str, question: &str, lang: Lang) -> String {
+    let (text, question) = (quoted(text), quoted(question));
+    match lang {
+        Lang::Zh => format!(
+            "⚠️ moonbell 重新启动了，`{text}` 提的问题“{question}”已经失效，不用再回答（运行 {run}）。要重新开始，请发送：again {run}"
+        ),
+        Lang::En => format!(
+            "⚠️ moonbell was restarted, so the question “{question}” of `{text}` is lost; an answer counts for nothing (run {run}). To begin again, send `again {run}`."
+        ),
+    }
+}
+
 /// To the sender of a message whose run was cut short.
 pub(super) fn interrupted(run: &str, text: &str, lang: Lang) -> String {
     let text = quoted(text);

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use super::decision::{self, Verdict};
 use super::dispatch::{Dispatch, say};
 use super::phrases;
+use crate::asks;
 use crate::inbox;
 use crate::inbox::Cut;
 use crate::inbox::Fate;
@@ -20,6 +21,7 @@ use crate::script::OnCrash;
 use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Error;
+use crate::store::now_ms;
 
 /// How often one message is taken up: a message that ends its host each time must not do so for ever.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -105,6 +107,9 @@ impl Dispatch {
 /// Tells the sender of a message that was cut short, in the transaction that marks it.
 fn tell(c: &Connection, row: &Row, message: &Message) -> rusqlite::Result<outbox::Posted> {
     let lang = Lang::of(&message.text).unwrap_or_default();
-    let text = phrases::interrupted(&row.run, &message.text, lang);
+    let text = match asks::lost(c, &row.run, now_ms())? {
+        Some(question) => phrases::question_lost(&row.run, &message.text, &question, lang),
+        None => phrases::interrupted(&row.run, &message.text, lang),
+    };
     outbox::insert(c, &row.run, &[say(message, text)])
 }

@@ -56,6 +56,7 @@ pub(super) fn word_of(control: &Control) -> &'static str {
         Control::Deny { .. } => "deny",
         Control::Who => "who",
         Control::Yes(_) => "yes",
+        Control::No(_) => "no",
         Control::Help(_) => "help",
     }
 }
@@ -105,6 +106,10 @@ impl Dispatch {
                 Err(why) => why,
             },
             Control::Yes(code) => self.confirmed(message, actor, code, lang).await,
+            Control::No(code) => match self.access.confirmed(actor, &message.chat, code) {
+                Some(_) => phrases::left(lang),
+                None => phrases::nothing_to_confirm(lang),
+            },
             _ => return None,
         })
     }

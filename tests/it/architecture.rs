@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "access",
             "api",
+            "asks",
             "budget",
             "clock",
             "config",
@@ -36,13 +37,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transport", &["config", "dingtalk", "inbox", "message"]),
     ("inbox", &["message", "store"]),
     ("access", &["clock", "config", "message", "store"]),
+    ("asks", &["config", "message", "router", "store"]),
     ("budget", &["clock", "config", "dingtalk", "router", "store"]),
     ("router", &["access", "message"]),
     (
         "worker",
         &[
-            "access", "api", "budget", "clock", "config", "dingtalk", "inbox", "message", "outbox",
-            "router", "script", "store",
+            "access", "api", "asks", "budget", "clock", "config", "dingtalk", "inbox", "message",
+            "outbox", "router", "script", "store",
         ],
     ),
     (
@@ -50,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "access",
             "api",
+            "asks",
             "clock",
             "config",
             "inbox",
@@ -65,7 +68,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("script", &["access", "api", "clock", "config", "message", "router"]),
     (
         "api",
-        &["access", "clock", "config", "dingtalk", "message", "outbox", "router", "store", "timer"],
+        &[
+            "access", "asks", "clock", "config", "dingtalk", "message", "outbox", "router",
+            "store", "timer",
+        ],
     ),
     ("outbox", &["budget", "config", "dingtalk", "message", "router", "store"]),
     ("outage", &["config", "inbox", "message", "outbox", "router", "store", "transport"]),

@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::api::dialog::Approval;
+
 /// Variables that a child gets from the host: where things are, how the person speaks, and the addresses of their own
 /// session (so that `git` over ssh, `systemctl --user` and desktop tools work). Nothing that holds a secret.
 const INHERITED: &[&str] = &[
@@ -62,6 +64,8 @@ pub struct Command {
     pub env: BTreeMap<String, Option<String>>,
     pub stdin: Stdin,
     pub timeout: Option<Duration>,
+    /// Leave that somebody gave for exactly this.
+    pub approved: Option<Approval>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -164,6 +168,11 @@ pub(super) struct Exact {
 }
 
 impl Command {
+    /// The program and the folder as they are found now. Touches the file system.
+    pub(in crate::api) fn found(&self) -> Result<(PathBuf, PathBuf), SpawnError> {
+        self.resolve().map(|exact| (exact.program, exact.cwd))
+    }
+
     /// Finds the program, the folder and the environment. Touches the file system.
     pub(super) fn resolve(&self) -> Result<Exact, SpawnError> {
         let mut argv = Vec::with_capacity(self.argv.len());
