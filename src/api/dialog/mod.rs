@@ -158,7 +158,7 @@ async fn converse<T>(
     let posed = asking.pose(kind, question, (place, None), buttons).map(drop);
     posed.expect("only approvals are counted");
     asking.show(shown, asking.here()).await?;
-    for _ in 0..TRIES {
+    for left in (0..TRIES).rev() {
         let heard = match asking.hear().await {
             Ok(heard) => heard,
             Err(failure) => {
@@ -194,6 +194,8 @@ async fn converse<T>(
                 }
                 return Ok(Ok(value));
             }
+            // Nothing is asked once more after the last try.
+            Err(_) if left == 0 => {}
             Err(again) => {
                 if let Err(late) = asking.listen().await {
                     asking
