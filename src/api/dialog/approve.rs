@@ -226,10 +226,14 @@ async fn request(call: Call, request: Request) -> LuaResult<Result<Allowed, Fail
         .with(run.id())
         .with(asker.as_str())
         .with_some(request.approvers.as_deref())
+        .with(to.conversation_id.as_str())
+        .with(asking.until_ms.to_be_bytes())
         .with(&request.question)
         .with(&request.plan.digest)
         .hex();
-    open.update(|waiting| waiting.ask.digest.clone_from(&bound));
+    if let Some(open) = asking.open() {
+        open.update(|waiting| waiting.ask.digest.clone_from(&bound));
+    }
     let shown = match shown(&asking, &request, &code, &bound, &to).await? {
         Ok(shown) => shown,
         Err(failure) => return Ok(Err(failure)),
@@ -288,7 +292,13 @@ async fn request(call: Call, request: Request) -> LuaResult<Result<Allowed, Fail
         if failure.kind != "changed" {
             record(&asking, ended, &bound);
         }
-        if !on_card && matches!(ended, Ended::Refused | Ended::Expired) {
+        // Whoever cancelled, or found the script changed, was answered; the others hear of it here.
+        let told = match failure.kind {
+            "cancelled" => true,
+            "changed" => request.approvers.is_none(),
+            _ => false,
+        };
+        if !on_card && !told {
             asking.say(line).await?;
         }
         return Ok(Err(failure));

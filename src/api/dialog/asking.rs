@@ -156,6 +156,11 @@ impl Asking {
         Ok(&mut self.posed.insert(Posed { open, card: None }).open)
     }
 
+    /// The question, while it is open.
+    pub(super) fn open(&mut self) -> Option<&mut Open> {
+        self.posed.as_mut().map(|posed| &mut posed.open)
+    }
+
     /// How many of these answers can have a button: all of them or none.
     pub(super) fn buttons(&self, labels: &[String]) -> LuaResult<usize> {
         let fit = labels.len() <= self.call.host.outbox()?.buttons()
