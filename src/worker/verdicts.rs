@@ -57,13 +57,19 @@ fn over(past: &Past, lang: Lang) -> String {
     let run = &past.run;
     let by = past.decided_by.as_deref().map(|by| format!(" · {by}")).unwrap_or_default();
     let at = past.ended_at_ms.map(|at| format!(" · {}", clock_time(at))).unwrap_or_default();
-    let how = match past.ended.unwrap_or(Ended::Withdrawn) {
-        Ended::Allowed => lang.pick("已批准过了", "That was approved already"),
-        Ended::Refused => lang.pick("已拒绝过了", "That was refused already"),
-        Ended::Answered => lang.pick("已回答过了", "That was answered already"),
-        Ended::Expired => lang.pick("已经过期，没有执行", "That has expired, and nothing was run"),
-        Ended::Withdrawn => lang.pick("已经取消，没有执行", "That was left, and nothing was run"),
-        Ended::Lost => lang.pick(
+    let how = match past.ended {
+        // Its run ended, or somebody decides it in this very moment.
+        None => lang.pick("已经结束了", "That has ended already"),
+        Some(Ended::Allowed) => lang.pick("已批准过了", "That was approved already"),
+        Some(Ended::Refused) => lang.pick("已拒绝过了", "That was refused already"),
+        Some(Ended::Answered) => lang.pick("已回答过了", "That was answered already"),
+        Some(Ended::Expired) => {
+            lang.pick("已经过期，没有执行", "That has expired, and nothing was run")
+        }
+        Some(Ended::Withdrawn) => {
+            lang.pick("已经取消，没有执行", "That was left, and nothing was run")
+        }
+        Some(Ended::Lost) => lang.pick(
             "moonbell 重新启动过，这个问题已经失效",
             "That question ended with a restart of moonbell",
         ),
