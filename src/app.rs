@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::access::Audit;
+use crate::access::Consents;
 use crate::access::Record;
 use crate::access::audit;
 use crate::access::claim;
@@ -24,7 +25,7 @@ use crate::api::Limits;
 use crate::api::Names;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
-use crate::api::http::Network;
+use crate::api::http::{Network, OwnPorts};
 use crate::asks;
 use crate::asks::Asks;
 use crate::budget::Ledger;
@@ -53,7 +54,10 @@ use crate::store::kv::Kv;
 use crate::store::now_ms;
 use crate::telemetry::status;
 use crate::transport;
+use crate::transport::Addresses;
 use crate::transport::Stream;
+use crate::transport::Transport;
+use crate::transport::Webhook;
 use crate::worker::Dispatch;
 use crate::worker::Late;
 use crate::worker::LuaRuntime;
@@ -67,9 +71,6 @@ use crate::worker::tell_owner_of_runs;
 
 use report::Report;
 use sweep::Sweep;
-
-/// Memory of one script's VM.
-const VM_BYTES: usize = 64 << 20;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
@@ -108,8 +109,8 @@ pub enum Fatal {
     Lua(std::io::Error),
     #[error("cannot write the audit in `{}`: {cause}", path.display())]
     Audit { path: std::path::PathBuf, cause: std::io::Error },
-    #[error("`dingtalk.mode = \"http\"` is not built yet")]
-    HttpMode,
+    #[error(transparent)]
+    Doors(#[from] transport::OpenError),
 }
 
 impl Fatal {
@@ -118,7 +119,7 @@ impl Fatal {
         match self {
             Self::Instance(error) => error.hint(),
             Self::Store(error) => error.hint(),
-            Self::HttpMode => Some("use `mode = \"stream\"`, which needs no public address"),
+            Self::Doors(error) => error.hint(),
             Self::Scripts(error) => Some(error.hint()),
             Self::Audit { .. } => {
                 Some("check the permissions of the folder, and the room on its disk")
@@ -143,9 +144,11 @@ pub struct App {
     ledger: Ledger,
     library: Library,
     keeper: Keeper,
-    stream: Stream,
+    transport: Transport,
     lua: LuaRuntime,
     processes: Processes,
+    consents: Consents,
+    own_ports: OwnPorts,
     /// Ends of runs that no message started.
     own: broadcast::Receiver<Arc<Background>>,
     _instances: Vec<Instance>,
@@ -175,9 +178,6 @@ impl App {
         url: Option<String>,
         months: Clock,
     ) -> Result<Self, Fatal> {
-        if config.dingtalk.mode == Mode::Http {
-            return Err(Fatal::HttpMode);
-        }
         let mut instances = vec![Instance::acquire(&config.state.dir, command)?];
         instances.extend(take_app(&config, command)?);
         let store = Store::open(&config.state.dir)?;
@@ -189,29 +189,34 @@ impl App {
         audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
         let dir = &config.state.dir;
         let access = Access::open(config.access.clone(), store.clone(), dir, audit).await?;
-        let access = Arc::new(access);
+        let access = Arc::new(access.limited(config.limits));
         if let Some(claimed) = access.outvoted() {
             tracing::warn!(person.id = %claimed, "somebody else claimed this bot than `access.owner` names; the settings win");
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
+        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
             .with_ledger(ledger.clone())
-            .card_settings(card_settings(&config));
+            .card_settings(card_settings(&config, &client));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
         let asks = Asks::new(store.clone());
-        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
-        let limits = Limits::default();
-        let host = Host::new(limits, VM_BYTES)
+        let consents = Consents::open(store.clone()).await?;
+        let limits = Limits::from(config.limits);
+        let own = OwnPorts::default();
+        let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
+        let host = Host::new(limits, config.limits.memory_bytes)
+            .with_processes(config.limits.all_processes)
             .with_journal(outbox.clone(), Kv::new(store.clone()))
-            .with_roots(Roots::only(&config.scripts.folders, config.state.dir.join(FILES)))
-            .with_network(Network::granting(config.scripts.private_hosts.clone()))
+            .with_roots(roots(&config))
+            .with_network(network)
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
+            .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
             .with_asks(asks.clone())
             .with_client(client.clone());
@@ -223,7 +228,7 @@ impl App {
         let engine = lua.engine().clone();
         let live = engine.live();
         // From before the first hook runs.
-        let own = engine.background();
+        let ends = engine.background();
         // Loading runs the top level of every script.
         let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
@@ -262,8 +267,7 @@ impl App {
                 "the last host died with messages taken up that had not begun, or may be run twice; they run again"
             );
         }
-        let stream =
-            Stream::new(client.clone(), inbox.clone()).late_after(config.connection.late_after);
+        let transport = way_in(&config, &client, &inbox, &dispatch).await?;
         let started_at_ms = now_ms();
         Ok(Self {
             config,
@@ -277,10 +281,12 @@ impl App {
             ledger,
             library,
             keeper,
-            stream,
+            transport,
             lua,
             processes,
-            own,
+            consents,
+            own_ports: own,
+            own: ends,
             _instances: instances,
         })
     }
@@ -303,6 +309,11 @@ impl App {
         Ok(Some(code))
     }
 
+    /// Where DingTalk is to call, in HTTP mode.
+    pub fn addresses(&self) -> Option<&Addresses> {
+        self.transport.addresses()
+    }
+
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
         Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
@@ -311,7 +322,7 @@ impl App {
     /// Replaces the connection's times, for tests.
     #[must_use]
     pub fn timing(self, timing: transport::Timing) -> Self {
-        Self { stream: self.stream.timing(timing), ..self }
+        Self { transport: self.transport.timing(timing), ..self }
     }
 
     /// Replaces how many rows may be under way, for tests.
@@ -346,6 +357,10 @@ impl App {
                 None
             }
         };
+        self.own_ports.extend(console.as_ref().and_then(Console::port));
+        if self.command == DEV {
+            self.own_ports.extend(self.config.dingtalk.api_base.port());
+        }
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
@@ -354,7 +369,8 @@ impl App {
             console: console.as_ref().map(Console::url),
             started_at_ms: self.started_at_ms,
             ledger: self.ledger.clone(),
-            link: self.stream.link(),
+            link: self.transport.link(),
+            addresses: self.transport.addresses().cloned(),
             dispatch: self.dispatch.clone(),
         };
         let stages = Stages::default();
@@ -373,7 +389,7 @@ impl App {
         // A simulator that begins with this host has sent nothing before it.
         if self.command != DEV {
             let watch = outage::Watch {
-                link: self.stream.link(),
+                link: self.transport.link(),
                 store: self.dispatch.store.clone(),
                 outbox: self.outbox.clone(),
                 owner: self.dispatch.access.owner_cell().clone(),
@@ -394,6 +410,11 @@ impl App {
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         let access = Arc::clone(&self.dispatch.access);
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        if !self.config.scripts.asked.is_empty() {
+            let (audit, library) = (access.audit().clone(), self.library.clone());
+            let rescan = move || library.rescan();
+            downstream.spawn(self.consents.watch(audit, stages.aside.clone(), rescan));
+        }
         let (outbox, reports) = (self.outbox.clone(), self.library.reports());
         let runs = self.lua.engine().background();
         downstream.spawn(tell_owner_of_runs(
@@ -416,7 +437,7 @@ impl App {
         working.spawn(self.dispatch.run(stages.dispatch.clone()));
 
         // Returns when asked to, or when nothing can be stored any more.
-        let ended = self.stream.run(stop).await;
+        let ended = self.transport.run(stop).await;
 
         stages.dispatch.cancel();
         while working.join_next().await.is_some() {}
@@ -437,14 +458,37 @@ impl App {
     }
 }
 
-fn card_settings(config: &Config) -> CardSettings {
+/// Connected or bound, but nothing is taken in yet.
+async fn way_in(
+    config: &Config,
+    client: &Client,
+    inbox: &Inbox,
+    dispatch: &Dispatch,
+) -> Result<Transport, Fatal> {
+    let late_after = config.connection.late_after;
+    if config.dingtalk.mode == Mode::Stream {
+        let stream = Stream::new(client.clone(), inbox.clone()).late_after(late_after);
+        return Ok(Transport::Stream(Box::new(stream)));
+    }
+    let audit = dispatch.access.audit().clone();
+    let (account, http) = (&config.dingtalk, &config.http);
+    let store = dispatch.store.clone();
+    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
+}
+
+fn card_settings(config: &Config, client: &Client) -> CardSettings {
+    // A button that nobody could hear is not shown.
+    let deaf = config.dingtalk.mode == Mode::Http
+        && (config.http.card_secret.is_none()
+            || (config.http.public_url.is_none() && !client.is_simulated()));
     CardSettings {
         calls_per_second: config.cards.calls_per_second,
         attach: config.cards.attach,
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
-        stop_actions: config.cards.stop_actions.clone(),
-        buttons: config.dingtalk.card_template.as_ref().map_or(0, |_| config.cards.buttons),
+        stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
+        buttons: if deaf { 0 } else { config.cards.buttons },
     }
 }
 
@@ -491,6 +535,12 @@ struct Stages {
     outbox: CancellationToken,
     aside: CancellationToken,
     books: CancellationToken,
+}
+
+/// What `fs` reaches: never the journal, the audit, the keys of the console, or the settings.
+fn roots(config: &Config) -> Roots {
+    let own = std::iter::once(config.state.dir.clone()).chain(config.scripts.closed.clone());
+    Roots::only(&config.scripts.folders, config.state.dir.join(FILES)).closing(own)
 }
 
 /// Runs that no message started are named as the others are.

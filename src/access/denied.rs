@@ -31,6 +31,18 @@ pub enum Denied {
     NotAsked,
     #[error("somebody else than whoever asked for it must decide this")]
     OwnRequest,
+    #[error(
+        "one person may start {most} runs in a minute (`limits.person_per_minute` in the settings)"
+    )]
+    Flood {
+        most: u64,
+        /// The first of a flood: whoever it is about is told.
+        first: bool,
+    },
+    #[error("one person may have {0} runs under way (`limits.person_runs` in the settings)")]
+    PersonRuns(u64),
+    #[error("a handler may have {0} runs under way (`limits.handler_runs` in the settings)")]
+    HandlerRuns(u64),
 }
 
 impl Denied {
@@ -47,7 +59,15 @@ impl Denied {
             Self::Rate(_) => "rate",
             Self::NotAsked => "not_asked",
             Self::OwnRequest => "own_request",
+            Self::Flood { .. } => "flood",
+            Self::PersonRuns(_) => "person_runs",
+            Self::HandlerRuns(_) => "handler_runs",
         }
+    }
+
+    /// Whether nothing is said about it: it was said a moment ago.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::Flood { first: false, .. })
     }
 
     /// Whether this person may not write to the bot at all; otherwise it is about one thing.

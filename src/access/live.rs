@@ -133,6 +133,15 @@ impl Live {
         stopped
     }
 
+    /// How many runs are under way of this person, and of this handler.
+    pub(super) fn count(&self, who: &Who, handler: &str) -> (u64, u64) {
+        let held = self.held();
+        let count = |fits: &dyn Fn(&Allowed) -> bool| {
+            held.runs.values().filter(|run| fits(run)).count() as u64
+        };
+        (count(&|run| run.who == *who), count(&|run| run.handler == handler))
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

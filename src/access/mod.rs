@@ -11,10 +11,13 @@
 mod actor;
 pub mod audit;
 pub mod claim;
+pub mod consents;
 mod denied;
+pub mod disguise;
 mod grants;
 mod live;
 mod lock;
+pub mod needs;
 mod pending;
 mod rates;
 mod refusals;
@@ -40,17 +43,19 @@ use crate::store::Store;
 
 pub use actor::{Actor, Door};
 pub use audit::{Audit, Record};
+pub use consents::{Consent, Consents};
 pub use denied::Denied;
 pub use grants::{GROUP, Grant, read as read_grants};
 pub use live::Permit;
 pub use lock::Lock;
+pub use needs::{Need, Needs, Reach, ReachCell, Use};
 pub use terms::{Confirm, Place, Rate, Scope, Terms};
 
 use actor::Who;
 use grants::Grants;
 use live::{Allowed, Live};
 use pending::Pending;
-use rates::Rates;
+use rates::{Rates, Taken};
 use refusals::Refusals;
 
 /// Name of the role that the owner has.
@@ -72,6 +77,7 @@ pub struct Access {
     lists: BTreeMap<String, Vec<String>>,
     grants: Grants,
     rates: Rates,
+    limits: config::Limits,
     refusals: Refusals,
     pending: Pending,
     live: Live,
@@ -119,6 +125,7 @@ impl Access {
             lists: lists.roles,
             grants: Grants::default(),
             rates: Rates::default(),
+            limits: config::Limits::default().for_anybody(),
             refusals: Refusals::default(),
             pending: Pending::default(),
             live: Live::default(),
@@ -156,6 +163,12 @@ impl Access {
         };
         this.told.set(this.owner());
         Ok(this)
+    }
+
+    /// The same, where people and handlers may have so many runs. Unless told, as many as they like.
+    #[must_use]
+    pub fn limited(self, limits: config::Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The same, where time is `clock`.
@@ -286,10 +299,13 @@ impl Access {
         if actor.who != Who::Local && !terms.scope.holds(chat) {
             return Err(Denied::Scope(terms.scope.to_string()));
         }
-        if let (Action::Run { .. }, Some(rate), Some(id)) = (action, terms.rate, actor.person())
-            && !self.rates.take(id.as_str(), name, rate, self.clock.now_ms())
-        {
-            return Err(Denied::Rate(rate.to_string()));
+        if let (Action::Run { .. }, Some(id)) = (action, actor.person()) {
+            self.crowd(&actor.who, id, name)?;
+            if let Some(rate) = terms.rate
+                && self.rates.take(id.as_str(), name, rate, self.clock.now_ms()) != Taken::Counted
+            {
+                return Err(Denied::Rate(rate.to_string()));
+            }
         }
         Ok(())
     }
@@ -310,6 +326,28 @@ impl Access {
             reason: reason.to_owned(),
             ..Record::of("approval", verdict, actor)
         });
+    }
+
+    /// Whether somebody may start one run more; it is among those under way already.
+    fn crowd(&self, who: &Who, id: &StaffId, handler: &str) -> Result<(), Denied> {
+        let config::Limits { person_runs, handler_runs, person_per_minute, .. } = self.limits;
+        if person_runs.is_some() || handler_runs.is_some() {
+            let (of_person, of_handler) = self.live.count(who, handler);
+            if let Some(most) = person_runs.filter(|most| of_person > *most) {
+                return Err(Denied::PersonRuns(most));
+            }
+            if let Some(most) = handler_runs.filter(|most| of_handler > *most) {
+                return Err(Denied::HandlerRuns(most));
+            }
+        }
+        let Some(most) = person_per_minute else { return Ok(()) };
+        let times = u32::try_from(most).unwrap_or(u32::MAX);
+        let rate = Rate { times, per: Duration::from_mins(1) };
+        // Under the name of no handler: all of them together.
+        match self.rates.take(id.as_str(), "", rate, self.clock.now_ms()) {
+            Taken::Counted => Ok(()),
+            Taken::Refused { first } => Err(Denied::Flood { most, first }),
+        }
     }
 
     /// Asks for leave to run `handler`, and keeps it until the permit is dropped. When it is taken back, `cancel` is

@@ -14,6 +14,7 @@ use url::Url;
 use crate::api::Call;
 use crate::api::failure::{Failure, Outcome, misuse};
 use crate::api::fs::inbox::{self, Piece, Saved, Target};
+use crate::api::manifest::raised;
 use crate::api::options::Options;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
@@ -80,7 +81,7 @@ pub(super) async fn save(
     };
     let (sender, pieces) = mpsc::channel(PIECES);
     let caller = call.host.downloads().clone();
-    let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
+    let (roots, script) = (call.roots(), Arc::clone(&call.script));
     let fetching = call.host.on_sockets(async move {
         match source {
             Source::Wire(url) => caller.download(url, max, timeout, sender).await,
@@ -98,7 +99,8 @@ pub(super) async fn save(
     // Fetching is the one that is dropped with the run; writing then ends by itself.
     let (fetched, written) = tokio::join!(fetching, writing);
     fetched?;
-    Ok(match written.map_err(|error| misuse(format!("the disk work failed: {error}")))? {
+    let written = written.map_err(|error| misuse(format!("the disk work failed: {error}")))?;
+    Ok(match raised(written)? {
         Ok(saved) => Outcome::Value(table(&call, &saved)?),
         Err(failure) if failure.kind == "denied" && failure.hint.is_some() => {
             Failure { hint: None, ..failure }.into()

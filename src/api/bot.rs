@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
-use crate::access::{Confirm, Place, Rate, Scope, Terms};
+use crate::access::needs::Owner;
+use crate::access::{Confirm, Need, Place, Rate, Scope, Terms, Use};
 use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
-use crate::api::fs::check_pattern;
+use crate::api::fs::{check_pattern, watched_base};
+use crate::api::manifest;
 use crate::api::module::Module;
 use crate::api::moment;
 use crate::api::options::{Options, duration};
@@ -213,6 +215,9 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
                 collect(lua, Declared::Cron { schedule }, HandlerOptions { name, ..HandlerOptions::default() }, function)
             },
         )?
+        .function("script", &["manifest"], |lua, scope, manifest: Options| {
+            manifest::script(lua, scope, manifest)
+        })?
         .run_function("send", &["to", "message"], |_, call, (to, message): (Value, Value)| {
             let to = recipient(call, &to)?;
             ctx::say(call, to, message)
@@ -314,6 +319,7 @@ fn recipient(call: &Call, to: &Value) -> LuaResult<Address> {
     };
     match to {
         Value::String(name) if &*name.as_bytes() == b"owner" => {
+            call.need(&Need::Send(Some(Owner)))?;
             call.host.owner().map(person).ok_or_else(|| {
                 misuse("nobody owns this bot yet: `moonbell claim` prints a code for it, or set `access.owner`")
             })
@@ -322,6 +328,7 @@ fn recipient(call: &Call, to: &Value) -> LuaResult<Address> {
             let mut options = Options::from(Some(table.clone()));
             let (user, chat) = (options.string("user")?, options.string("chat")?);
             options.finish()?;
+            call.need(&Need::Send(None))?;
             match (user.filter(|id| !id.is_empty()), chat.filter(|id| !id.is_empty())) {
                 (Some(user), None) => Ok(person(StaffId::new(user))),
                 (None, Some(chat)) => Ok(Address {
@@ -540,6 +547,29 @@ fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {
         .collect()
 }
 
+/// Raises when the script did not ask for what it declares.
+fn allowed(lua: &Lua, declared: &Declared) -> LuaResult<()> {
+    let need = match declared {
+        Declared::Match { .. } | Declared::Fallback => Need::Messages,
+        Declared::Every { .. } | Declared::Cron { .. } => Need::Schedule,
+        Declared::Event { .. } | Declared::Card => Need::Events,
+        Declared::Watch { .. } => Need::Watch,
+        Declared::Command { .. }
+        | Declared::Start
+        | Declared::Stop
+        | Declared::Save
+        | Declared::Restore => return Ok(()),
+    };
+    let scope = crate::api::Scope::of(lua)?;
+    scope.need(&need)?;
+    if let Declared::Watch { patterns, .. } = declared {
+        for base in patterns.iter().filter_map(|pattern| watched_base(pattern)) {
+            scope.need(&Need::Fs(Some(Use::Read), Some(base)))?;
+        }
+    }
+    Ok(())
+}
+
 fn collect(
     lua: &Lua,
     declared: Declared,
@@ -564,6 +594,7 @@ fn collect(
             "declares something, so it works only at the top level of a script, while it loads",
         ));
     };
+    allowed(lua, &declared)?;
     // Two would each get, or leave, all of it; two timers of one name could not be told apart.
     let twin = collector.0.iter().find(|one| match (&declared, &one.declared) {
         (Declared::Save, Declared::Save) | (Declared::Restore, Declared::Restore) => true,

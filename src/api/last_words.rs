@@ -12,6 +12,8 @@ pub enum Stop {
     Replaced,
     /// The host ends.
     Host,
+    /// The host ends, and the next one runs it again.
+    Postponed,
 }
 
 /// Of a run that was cancelled.
@@ -26,6 +28,12 @@ pub(super) fn stopped(why: Stop, run: &str, lang: Lang) -> String {
         }
         (Stop::Host, Lang::En) => {
             format!("⚠️ interrupted: moonbell stopped. To run it again, send: again {run}")
+        }
+        (Stop::Postponed, Lang::Zh) => {
+            "⚠️ 已中断：moonbell 停止了，下次启动时会重新运行。".to_owned()
+        }
+        (Stop::Postponed, Lang::En) => {
+            "⚠️ interrupted: moonbell stopped, and runs it again when it starts.".to_owned()
         }
     }
 }

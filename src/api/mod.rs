@@ -40,6 +40,7 @@ pub mod json;
 pub mod kv;
 mod last_words;
 pub mod log;
+pub mod manifest;
 mod media;
 pub mod module;
 pub mod moment;
@@ -50,6 +51,7 @@ pub mod re;
 pub mod reference;
 mod rest;
 pub mod run;
+mod scope;
 pub mod secret;
 pub mod shell;
 mod stream;
@@ -57,13 +59,13 @@ pub mod text;
 pub mod time;
 pub mod world;
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use mlua::{Lua, Result as LuaResult, Table};
 
 use crate::access::Access;
 use crate::access::Actor;
+use crate::access::Consents;
 use crate::access::Denied;
 use crate::access::Door;
 use crate::access::Handler;
@@ -89,6 +91,8 @@ pub use notes::Noted;
 pub use options::Options;
 pub use rest::{Rest, Resting};
 pub use run::{Limit, Limits, Run};
+pub(crate) use scope::TOP_LEVEL;
+pub use scope::{Call, Scope};
 pub use shell::process::Processes;
 pub use world::World;
 
@@ -158,6 +162,9 @@ struct Inner {
     world: Option<Arc<dyn World>>,
     waits: Waits,
     names: Names,
+    /// Folders below the scripts folder whose scripts get only what was granted.
+    asked: Arc<[String]>,
+    consents: Option<Consents>,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -188,6 +195,8 @@ impl Host {
                 world: None,
                 waits: Waits::default(),
                 names: Names::default(),
+                asked: Arc::default(),
+                consents: None,
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -198,6 +207,14 @@ impl Host {
     pub fn with_journal(&self, outbox: Outbox, kv: Kv) -> Self {
         let mut inner = (*self.inner).clone();
         inner.journal = Some(Journal { outbox, kv });
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts may have so many programs open together.
+    #[must_use]
+    pub fn with_processes(&self, most: usize) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.processes = Processes::with_limit(most);
         Self { inner: Arc::new(inner) }
     }
 
@@ -224,6 +241,32 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.names = names;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, where the scripts in these folders below the scripts folder are other people's: they reach what they
+    /// declare and nothing else, and serve only once `consents` has all of it. Without consents, all of it is.
+    #[must_use]
+    pub fn with_asked(&self, folders: &[String], consents: Option<Consents>) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.asked = folders.into();
+        inner.consents = consents;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Folders of other people's scripts.
+    pub fn asked(&self) -> &[String] {
+        &self.inner.asked
+    }
+
+    /// The folder of other people's scripts that this one is in, if it is in one.
+    pub fn asked_folder(&self, script: &str) -> Option<&str> {
+        let folder = script.split_once('/')?.0;
+        self.inner.asked.iter().map(String::as_str).find(|asked| *asked == folder)
+    }
+
+    /// What the owner granted to other people's scripts; `None`: here that is not asked.
+    pub fn consents(&self) -> Option<&Consents> {
+        self.inner.consents.as_ref()
     }
 
     /// What names a run that no message started.
@@ -432,83 +475,6 @@ impl Default for Host {
     fn default() -> Self {
         Self::new(Limits::default(), MEMORY_BYTES)
     }
-}
-
-/// What host functions of one VM share: the host, the script, and the run whose turn it is.
-#[derive(Clone)]
-pub struct Scope(Arc<ScopeInner>);
-
-struct ScopeInner {
-    host: Host,
-    script: Arc<str>,
-    current: Mutex<Option<Arc<Run>>>,
-}
-
-impl Scope {
-    pub(crate) fn new(host: Host, script: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(ScopeInner { host, script: script.into(), current: Mutex::new(None) }))
-    }
-
-    /// The scope of the VM that calls.
-    pub fn of(lua: &Lua) -> LuaResult<Self> {
-        lua.app_data_ref::<Self>()
-            .map(|scope| scope.clone())
-            .ok_or_else(|| misuse("this VM has no scope"))
-    }
-
-    pub fn host(&self) -> &Host {
-        &self.0.host
-    }
-
-    /// The script's path below the scripts folder, with `/`.
-    pub fn script(&self) -> &Arc<str> {
-        &self.0.script
-    }
-
-    /// The run whose turn it is; none while the script is loaded.
-    pub fn run(&self) -> Option<Arc<Run>> {
-        self.0.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Says whose turn it is: the driver does, around each poll.
-    pub(crate) fn enter(&self, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
-        std::mem::replace(&mut *self.0.current.lock().unwrap_or_else(PoisonError::into_inner), run)
-    }
-
-    /// The call of the current run.
-    ///
-    /// # Errors
-    ///
-    /// At the top level, saying where to put the call; in a run that was stopped, naming why.
-    pub(crate) fn call(&self, lua: &Lua) -> LuaResult<Call> {
-        let run = self.run().ok_or_else(|| misuse(TOP_LEVEL))?;
-        run.check()?;
-        Ok(Call {
-            lua: lua.clone(),
-            host: self.0.host.clone(),
-            script: Arc::clone(&self.0.script),
-            run,
-        })
-    }
-}
-
-/// Ends the message of every call that is refused at the top level; a load failure of this kind is recognised by it.
-pub(crate) const TOP_LEVEL: &str = "cannot be called while the script loads: put it into a handler, or into `bot.on(\"start\", function() … end)`";
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("script", &self.0.script).finish_non_exhaustive()
-    }
-}
-
-/// One call of a host function: who calls, from where.
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub lua: Lua,
-    pub host: Host,
-    /// The script's path below the scripts folder.
-    pub script: Arc<str>,
-    pub run: Arc<Run>,
 }
 
 /// Builds every module into the globals of a fresh VM.

@@ -20,6 +20,7 @@ use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
+use crate::config;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
@@ -45,13 +46,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            wall: Duration::from_mins(10),
-            cpu: Duration::from_secs(10),
-            output_bytes: 64 << 20,
-            processes: 16,
-            replies: 200,
-        }
+        config::Limits::default().into()
+    }
+}
+
+impl From<config::Limits> for Limits {
+    fn from(limits: config::Limits) -> Self {
+        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
+        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
     }
 }
 
@@ -448,7 +450,7 @@ impl Run {
     pub fn open_card(&self, outbox: &Outbox, to: Address, title: &str) -> LuaResult<Card> {
         self.check()?;
         let card = outbox.card(to, title, &self.id, self.lang());
-        self.show_card(card.clone())?;
+        self.show_card(outbox, card.clone())?;
         Ok(card)
     }
 
@@ -457,9 +459,13 @@ impl Run {
     /// # Errors
     ///
     /// As [`Run::reply`].
-    pub fn show_card(&self, card: Card) -> LuaResult<()> {
-        self.state().cards.push(card.clone());
-        self.post(Post::Card(card))
+    pub fn show_card(&self, outbox: &Outbox, card: Card) -> LuaResult<()> {
+        if let Err(error) = self.post(Post::Card(card.clone())) {
+            outbox.forget_card(&card);
+            return Err(error);
+        }
+        self.state().cards.push(card);
+        Ok(())
     }
 
     fn post(&self, post: Post) -> LuaResult<()> {

@@ -15,6 +15,7 @@ use mlua::{
     Variadic,
 };
 
+use crate::access::Need;
 use crate::api::failure::{Failure, Outcome, misuse, suggestion, type_name};
 use crate::api::module::Module;
 use crate::api::options::text_of;
@@ -72,7 +73,10 @@ pub(crate) fn expose(value: &Value) -> Option<String> {
 
 pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
     Module::new(lua, "secret")?
-        .function("get", &["name"], |_, scope, name: String| Ok(get(scope, &name)))?
+        .function("get", &["name"], |_, scope, name: String| {
+            scope.need(&Need::Secret(Some(name.clone())))?;
+            Ok(get(scope, &name))
+        })?
         .function("join", &["parts"], |_, _, parts: Variadic<Value>| {
             let mut joined = String::new();
             for (index, part) in parts.iter().enumerate() {

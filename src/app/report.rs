@@ -12,6 +12,8 @@ use crate::config::redact;
 use crate::script;
 use crate::store::now_ms;
 use crate::telemetry::status;
+use crate::transport;
+use crate::transport::Addresses;
 use crate::transport::Link;
 use crate::transport::Phase;
 use crate::worker::Dispatch;
@@ -33,6 +35,8 @@ pub(super) struct Report {
     pub(super) started_at_ms: i64,
     pub(super) ledger: Ledger,
     pub(super) link: Link,
+    /// In HTTP mode.
+    pub(super) addresses: Option<Addresses>,
     pub(super) dispatch: Dispatch,
 }
 
@@ -84,9 +88,11 @@ impl Report {
 
     fn connection(&self) -> status::Connection {
         let state = self.link.now();
+        let warning = warning(&state);
         let (word, hint, until) = match state.phase {
             Phase::Connecting => ("connecting", None, None),
             Phase::Connected => (status::Connection::CONNECTED, None, None),
+            Phase::Registered => (status::Connection::REGISTERED, None, None),
             Phase::Deaf { .. } => ("deaf", None, None),
             Phase::BackingOff { until, .. } => ("backing_off", None, Some(until)),
             Phase::Refused { until, hint, .. } => ("refused", hint, Some(until)),
@@ -97,16 +103,24 @@ impl Report {
             state: word.to_owned(),
             since_ms: unix_ms(state.since),
             error: state.error.map(|error| redact(&error).into_owned()),
-            warning: state.closed_soon.map(|times| {
-                format!(
-                    "DingTalk closed {times} connections soon after they were opened: another program may be connected with \
-                     this client id, perhaps on another computer"
-                )
-            }),
+            warning,
             hint,
             until_ms: until.map(unix_ms),
             last_frame_at_ms: self.link.heard_at().map(unix_ms),
         }
+    }
+
+    fn webhook(&self) -> Option<status::Webhook> {
+        let addresses = self.addresses.clone()?;
+        Some(status::Webhook {
+            listen: addresses.listen.to_string(),
+            tls: addresses.tls,
+            public: addresses.public,
+            robot: addresses.robot,
+            event: addresses.event,
+            card: addresses.card,
+            refused: self.link.totals().refused,
+        })
     }
 
     /// How the host is now.
@@ -119,6 +133,8 @@ impl Report {
             command: self.command.to_owned(),
             started_at_ms: self.started_at_ms,
             updated_at_ms: now_ms(),
+            mode: if self.addresses.is_some() { "http" } else { "stream" }.to_owned(),
+            webhook: self.webhook(),
             connection: self.connection(),
             budget: self.budget(),
             scripts_dir: self.scripts_dir.clone(),
@@ -142,6 +158,23 @@ impl Report {
             console: self.console.clone(),
         }
     }
+}
+
+/// What looks wrong, though it may be up.
+fn warning(state: &transport::State) -> Option<String> {
+    if let Some(times) = state.closed_soon {
+        return Some(format!(
+            "DingTalk closed {times} connections soon after they were opened: another program may be connected with this \
+             client id, perhaps on another computer"
+        ));
+    }
+    let skew_ms = state.skew_ms?;
+    let (seconds, side) =
+        (skew_ms.unsigned_abs() / 1_000, if skew_ms > 0 { "ago" } else { "ahead" });
+    Some(format!(
+        "the last call that DingTalk signed was refused, because it was signed {seconds} s {side} by this computer's clock: \
+         is the clock right?"
+    ))
 }
 
 fn describe_script(script: &script::Status) -> status::Script {

@@ -8,9 +8,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Failed, Global, starter, talk};
+use crate::access::{Consents, consents};
 use crate::api::Host;
-use crate::config::Need;
+use crate::config::{Config, Need};
 use crate::script::check::{self, Checked, Finding, Severity};
+use crate::store::Look;
 
 /// Check scripts without running them: mistakes, types, conflicts, code that nothing reaches
 ///
@@ -35,11 +37,17 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let (dir, only) = match &self.path {
-            Some(path) => place(path)?,
+        let (dir, only, host) = match &self.path {
+            Some(path) => {
+                let (dir, only) = place(path)?;
+                (dir, only, None)
+            }
             None => {
-                let configured = global.load(Need::Settings)?.config.scripts.dir;
-                (starter::dev_folder(false, &configured), None)
+                let config = global.load(Need::Settings)?.config;
+                let dir = starter::dev_folder(false, &config.scripts.dir);
+                // Which scripts wait for a grant is known of the folder that is served.
+                let ours = dir == config.scripts.dir;
+                (dir, None, ours.then_some(config))
             }
         };
         // Processes of a host are looked after on a runtime; no script starts one while it loads.
@@ -49,7 +57,11 @@ impl Check {
             .context("cannot start the threads of the host")?;
         let checked = {
             let _runtime = runtime.enter();
-            check::folder(&dir, only.as_deref(), &Host::default())
+            let host = match &host {
+                Some(config) => granted(config)?,
+                None => Host::default(),
+            };
+            check::folder(&dir, only.as_deref(), &host)
                 .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?
         };
         if self.json {
@@ -62,6 +74,16 @@ impl Check {
         }
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// A host that knows which scripts are other people's, and what was granted to them.
+fn granted(config: &Config) -> Result<Host> {
+    let failed = |error: crate::store::Error| Failed::new(error.to_string());
+    let list = match Look::open(&config.state.dir).map_err(failed)? {
+        Some(journal) => journal.read(consents::read).map_err(failed)?,
+        None => Vec::new(),
+    };
+    Ok(Host::default().with_asked(&config.scripts.asked, Some(Consents::known(list))))
 }
 
 /// The folder to check, and the script in it if just one is asked for.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -10,7 +11,9 @@ use super::{Global, browser, host, news, starter, talk};
 use crate::app::App;
 use crate::config::{Access, Budget, Config, Mode, Need, Secret};
 use crate::message::StaffId;
-use crate::sim::{CARD_BUTTONS, CARD_TEMPLATE, Options, Sim};
+use crate::sim;
+use crate::sim::{CARD_BUTTONS, CARD_TEMPLATE, Options, Registration, Sim};
+use crate::transport::Addresses;
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -20,7 +23,9 @@ use crate::sim::{CARD_BUTTONS, CARD_TEMPLATE, Options, Sim};
 #[command(after_help = "Examples:
   moonbell dev                         open the printed address, type `help`
   moonbell dev --scripts ~/handlers    serve another folder
-  moonbell dev --port 0 --open         any free port, opened in your browser")]
+  moonbell dev --port 0 --open         any free port, opened in your browser
+  moonbell dev --http                  DingTalk calls the host, as with `mode = \"http\"`
+  moonbell dev --sim-only              DingTalk alone: practise `moonbell init`, or try a bot of another kind")]
 pub(super) struct Dev {
     /// Serve the handlers of this folder
     #[arg(long, value_name = "DIR")]
@@ -31,12 +36,21 @@ pub(super) struct Dev {
     /// Open the chat page in your browser
     #[arg(long)]
     open: bool,
+    /// Let the simulated DingTalk call the host (HTTP mode), instead of the host connecting to it
+    #[arg(long)]
+    http: bool,
+    /// Simulate DingTalk and serve no handlers
+    #[arg(long, conflicts_with_all = ["scripts", "http"])]
+    sim_only: bool,
 }
 
 impl Dev {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let loaded = global.load(Need::Settings)?;
         let mut config = loaded.config;
+        if self.sim_only {
+            return self.simulate(config.console.listen.port());
+        }
         if let Some(dir) = &self.scripts {
             config.scripts.dir = starter::named(dir)?;
         }
@@ -58,7 +72,11 @@ impl Dev {
             config.access = access(&options);
             let sim = Sim::start(options).await?;
             point_at(&mut config, &sim)?;
+            let keys = self.http.then(|| Keys::put_into(&mut config));
             let app = App::open(config, "dev", Some(sim.page_url())).await?;
+            if let (Some(keys), Some(doors)) = (keys, app.addresses()) {
+                sim.app(keys.called_at(doors))?;
+            }
             left.of(app.left());
             talk::say("moonbell: your handlers answer a simulated DingTalk on this computer\n");
             talk::address("  chat page  ", &sim.page_url());
@@ -81,12 +99,76 @@ impl Dev {
     }
 }
 
+impl Dev {
+    /// DingTalk alone, for a bot that somebody connects to it.
+    fn simulate(&self, port: u16) -> Result<ExitCode> {
+        host::serve(async |stop, _| {
+            let options = Options {
+                port: self.port.unwrap_or(port),
+                registration: Registration {
+                    interval: Duration::from_secs(1),
+                    scanned_after_polls: None,
+                    ..Registration::default()
+                },
+                ..Options::default()
+            };
+            let sim = Sim::start(options).await?;
+            let base = sim.url().to_owned();
+            talk::say("moonbell: a simulated DingTalk on this computer, without a bot\n");
+            talk::address("  chat page      ", &sim.page_url());
+            talk::say(format_args!(
+                "  API            {base}\n  client id      {}\n  client secret  {}\n\n\
+                 Connect a bot, for example:\n\n  moonbell init --api-base {base}\n\nCtrl-C stops.\n",
+                sim.client_id(),
+                sim.client_secret(),
+            ));
+            let _page = self.open.then(|| browser::open(&sim.page_url()));
+            stop.cancelled().await;
+            sim.stop().await;
+            Ok(())
+        })
+    }
+}
+
 /// The simulated owner owns; everybody else there is a guest, so that refusals can be seen too.
 pub(super) fn access(options: &Options) -> Access {
     let owner = options.people.iter().find(|person| person.owner);
     Access {
         owner: owner.map(|person| StaffId::new(&person.staff_id)),
         roles: [("guest".to_owned(), vec!["*".to_owned()])].into(),
+    }
+}
+
+/// What the simulated DingTalk shows when it calls; made up, and gone with this host.
+struct Keys {
+    token: String,
+    aes_key: String,
+}
+
+impl Keys {
+    fn put_into(config: &mut Config) -> Self {
+        let random = || uuid::Uuid::new_v4().simple().to_string();
+        let keys = Self { token: random(), aes_key: (random() + &random())[..43].to_owned() };
+        config.dingtalk.mode = Mode::Http;
+        config.http.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        config.http.token = Some(Secret::new(&keys.token));
+        config.http.aes_key = Some(Secret::new(&keys.aes_key));
+        config.http.card_secret = Some(Secret::new(random()));
+        // Those of the settings are for the real one.
+        let fresh = Config::new("", "").http;
+        (config.http.path, config.http.public_url) = (fresh.path, None);
+        (config.http.allow, config.http.trusted_proxies, config.http.tls) =
+            (fresh.allow, fresh.trusted_proxies, None);
+        keys
+    }
+
+    fn called_at(self, doors: &Addresses) -> sim::App {
+        sim::App::Http {
+            robot: doors.robot.clone(),
+            event: doors.event.clone(),
+            token: self.token,
+            aes_key: self.aes_key,
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::telemetry::file;
 /// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Long enough to give a terminal its echo back.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 /// Who waits longer than this wonders for what.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -80,6 +83,26 @@ where
     });
     runtime.shutdown_timeout(PATIENCE);
     code
+}
+
+/// Runs `work` until it ends, or until Ctrl-C: then there is no result. For what can be begun again at any moment.
+pub(super) fn interruptible<T>(work: impl AsyncFnOnce() -> Result<T>) -> Result<Option<T>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start a thread")?;
+    let done = runtime.block_on(async {
+        let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
+        let mut work = Box::pin(work());
+        tokio::select! {
+            () = signals.next() => Ok(None),
+            done = &mut work => done.map(Some),
+        }
+    });
+    // A question that was interrupted still waits for its line.
+    runtime.shutdown_timeout(AT_ONCE);
+    done
 }
 
 /// What a host that ends still waits for, once there is one.

@@ -47,6 +47,11 @@ pub(super) struct Logs {
 }
 
 impl Logs {
+    /// Of the host of `run`.
+    pub(super) fn of_the_host(follow: bool, lines: usize) -> Self {
+        Self { follow, lines, run: None, dev: false }
+    }
+
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let place = Place::find(global, self.dev, None)?;
         let id = self.run.as_deref().map(|id| id.trim_start_matches('#').to_lowercase());

@@ -11,7 +11,9 @@ mod completions;
 mod dev;
 mod editor;
 mod explain;
+mod grant;
 mod host;
+mod init;
 mod lock;
 mod logs;
 mod news;
@@ -20,6 +22,7 @@ mod remote;
 mod replay;
 mod run;
 mod runs;
+mod service;
 mod starter;
 mod status;
 mod talk;
@@ -51,6 +54,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
+  moonbell init                set up the real thing: an app at DingTalk by a QR code, settings, the first message
   moonbell run                 answer the real DingTalk, with the app of your settings file
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
@@ -60,6 +64,7 @@ const EXAMPLES: &str = "Examples:
   moonbell status --json       what the running host is doing
   moonbell lock                stop everything and refuse everybody, at once
   moonbell audit --denied      who was refused, and why
+  moonbell grant               let scripts of other people do what they ask for
   moonbell usage               what was used of DingTalk's monthly budgets, and by whom
 
 Settings: docs/config.md. Every key is also an environment variable, MOONBELL_<TABLE>_<KEY>.
@@ -89,14 +94,18 @@ pub struct Global {
 }
 
 impl Global {
-    /// Reads the settings and speaks their warnings.
-    fn load(&self, need: Need) -> Result<Loaded> {
-        let source = Source {
+    fn source(&self) -> Source {
+        Source {
             places: Places::of_this_user(),
             file: self.config.clone(),
             environment: std::env::vars_os().collect(),
-        };
-        let loaded = config::load(&source, need)?;
+        }
+    }
+
+    /// Reads the settings and speaks their warnings.
+    fn load(&self, need: Need) -> Result<Loaded> {
+        let mut loaded = config::load(&self.source(), need)?;
+        loaded.config.scripts.closed.extend(loaded.file.clone());
         let Config { dingtalk, http, .. } = &loaded.config;
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
         let scripts = loaded.config.secrets.values().flatten();
@@ -113,12 +122,15 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dev(dev::Dev),
+    Init(Box<init::Init>),
     Run(run::Run),
     Status(status::Status),
+    Service(service::ServiceCommand),
     Claim(claim::Claim),
     Lock(lock::Lock),
     Unlock(lock::Unlock),
     Audit(audit::Audit),
+    Grant(grant::Grant),
     Runs(runs::Runs),
     Logs(logs::Logs),
     Usage(usage::Usage),
@@ -153,12 +165,15 @@ fn run(cli: Cli) -> Result<ExitCode> {
     telemetry::init(cli.global.log.as_deref().or(quiet))?;
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
+        Command::Init(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
+        Command::Service(command) => command.run(&cli.global),
         Command::Claim(command) => command.run(&cli.global),
         Command::Lock(command) => command.run(&cli.global),
         Command::Unlock(command) => command.run(&cli.global),
         Command::Audit(command) => command.run(&cli.global),
+        Command::Grant(command) => command.run(&cli.global),
         Command::Runs(command) => command.run(&cli.global),
         Command::Logs(command) => command.run(&cli.global),
         Command::Usage(command) => command.run(&cli.global),

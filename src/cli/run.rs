@@ -25,10 +25,24 @@ pub(super) struct Run {
     /// Serve the handlers of this folder
     #[arg(long, value_name = "DIR")]
     scripts: Option<PathBuf>,
+    /// For service managers that start again whatever does not end with 0: settings that cannot be used do, too
+    #[arg(long, hide = true)]
+    supervised: bool,
 }
 
 impl Run {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let supervised = self.supervised;
+        match self.serve(global) {
+            Err(error) if supervised && talk::is_misuse(&error) => {
+                talk::error(&error);
+                Ok(ExitCode::SUCCESS)
+            }
+            ended => ended,
+        }
+    }
+
+    fn serve(self, global: &Global) -> Result<ExitCode> {
         let loaded = global.load(Need::Account)?;
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {

@@ -131,15 +131,17 @@ pub(super) fn error(error: &anyhow::Error) -> ExitCode {
     if let Some(hint) = hint(error) {
         let _ = writeln!(err, "{} {}", label("hint:", "\x1b[36;1m"), safe(&hint));
     }
+    ExitCode::from(if is_misuse(error) { MISUSE } else { 1 })
+}
+
+/// Whether arguments or settings are at fault, so that trying again cannot help.
+pub(super) fn is_misuse(error: &anyhow::Error) -> bool {
     let failed = error.downcast_ref::<Failed>();
-    let misuse = failed.is_some_and(|failed| failed.misuse)
-        || error.is::<Problems>()
-        || error.is::<LogError>();
-    ExitCode::from(if misuse { MISUSE } else { 1 })
+    failed.is_some_and(|failed| failed.misuse) || error.is::<Problems>() || error.is::<LogError>()
 }
 
 /// What the nearest error in the chain that knows better says to do.
-fn hint(error: &anyhow::Error) -> Option<String> {
+pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(failed) = cause.downcast_ref::<Failed>() {
             failed.hint.clone()
@@ -169,8 +171,13 @@ fn safe(text: &str) -> String {
     redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
-fn label(word: &str, color: &str) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || !io::stderr().is_terminal();
-    if plain { word.to_owned() } else { format!("{color}{word}\x1b[0m") }
+pub(super) fn label(word: &str, color: &str) -> String {
+    if colours() { format!("{color}{word}\x1b[0m") } else { word.to_owned() }
+}
+
+/// Whether talk may be coloured.
+pub(super) fn colours() -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !no_color && !dumb && io::stderr().is_terminal()
 }

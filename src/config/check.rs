@@ -11,7 +11,7 @@ use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Attach, Config, Mode, Tls};
+use super::{Attach, Config, Mode};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
@@ -63,11 +63,61 @@ impl<'a> Check<'a> {
             config.console.listen = listen;
         }
         self.connection(&mut config);
+        self.limits(&mut config);
         let (least, most) = (Duration::ZERO, Duration::from_hours(1));
         if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
             config.shutdown.deadline = deadline;
         }
         (config, self.warnings, self.problems, self.missing)
+    }
+
+    fn limits(&mut self, config: &mut Config) {
+        let limits = &mut config.limits;
+        let (least, most) = (Duration::from_millis(100), Duration::from_hours(24 * 30));
+        if let Some(limit) = self.duration("limits.run_time", least, most) {
+            limits.run_time = limit;
+        }
+        if let Some(limit) = self.duration("limits.run_cpu", least, Duration::from_hours(1)) {
+            limits.run_cpu = limit;
+        }
+        if let Some(megabytes) = self.whole("limits.memory_mb", 8, 4_096) {
+            limits.memory_bytes = megabytes << 20;
+        }
+        if let Some(megabytes) = self.whole("limits.output_mb", 1, 1 << 20) {
+            limits.output_bytes = (megabytes as u64) << 20;
+        }
+        for (path, limit, most) in [
+            ("limits.replies", &mut limits.replies, 100_000),
+            ("limits.processes", &mut limits.processes, 1_024),
+            ("limits.all_processes", &mut limits.all_processes, 4_096),
+        ] {
+            if let Some(count) = self.whole(path, 1, most) {
+                *limit = count;
+            }
+        }
+        for (path, limit) in [
+            ("limits.person_runs", &mut limits.person_runs),
+            ("limits.handler_runs", &mut limits.handler_runs),
+            ("limits.person_per_minute", &mut limits.person_per_minute),
+        ] {
+            if let Some(count) = self.count(path) {
+                *limit = Some(count).filter(|count| *count > 0);
+            }
+        }
+    }
+
+    /// A whole number in these bounds.
+    fn whole(&mut self, path: &'static str, least: usize, most: usize) -> Option<usize> {
+        let text = self.text(path)?;
+        let count = text.replace('_', "").parse::<usize>();
+        if let Ok(count) = count
+            && (least..=most).contains(&count)
+        {
+            return Some(count);
+        }
+        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
+        self.wrong(path, message, "write a whole number");
+        None
     }
 
     fn connection(&mut self, config: &mut Config) {
@@ -136,67 +186,6 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn http(&mut self, config: &mut Config, need: Need) {
-        if let Some(listen) = self.listen("http.listen") {
-            config.http.listen = listen;
-        }
-        if let Some(path) = self.text("http.path") {
-            let trimmed = path.trim_end_matches('/');
-            if !path.starts_with('/') || path.contains(['?', '#', ' ', '{', '}', '*']) {
-                let message =
-                    format!("`http.path` is `{}`, which is not a path", path.escape_debug());
-                self.wrong("http.path", message, "begin with a slash, for example \"/dingtalk\"");
-            }
-            trimmed.clone_into(&mut config.http.path);
-        }
-        // Doors of a mode that is off are neither opened nor checked.
-        let used = if config.dingtalk.mode == Mode::Http { need } else { Need::Settings };
-        config.http.token = self.secret("http.token", used);
-        config.http.aes_key = self.secret("http.aes_key", used);
-        config.http.card_secret = self.secret("http.card_secret", used);
-        let (token, aes_key) =
-            (self.entries.contains_key("http.token"), self.entries.contains_key("http.aes_key"));
-        if token != aes_key {
-            let (there, gone) =
-                if token { ("http.token", "http.aes_key") } else { ("http.aes_key", "http.token") };
-            self.wrong(
-                there,
-                format!("`{there}` is set but `{gone}` is not"),
-                "events need both, or neither",
-            );
-        }
-        if let Some(key) = &config.http.aes_key
-            && key.expose().len() != 43
-        {
-            let message =
-                format!("`http.aes_key` has {} characters; DingTalk's have 43", key.expose().len());
-            self.wrong("http.aes_key", message, "copy the AES key of the event subscription again");
-        }
-        let (cert, key) = (self.path("http.tls.cert"), self.path("http.tls.key"));
-        match (cert, key) {
-            (Some(cert), Some(key)) => config.http.tls = Some(Tls { cert, key }),
-            (None, None) => {}
-            (Some(_), None) => self.wrong(
-                "http.tls.cert",
-                "`http.tls.key` is missing".to_owned(),
-                "set both, or none",
-            ),
-            (None, Some(_)) => self.wrong(
-                "http.tls.key",
-                "`http.tls.cert` is missing".to_owned(),
-                "set both, or none",
-            ),
-        }
-        if used == Need::Account
-            && config.http.tls.is_none()
-            && !config.http.listen.ip().is_loopback()
-        {
-            let message = format!("callbacks are received on {} without TLS", config.http.listen);
-            let hint = "set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS";
-            self.warnings.push(Problem::new(self.place("http.listen"), message).hint(hint));
-        }
-    }
-
     fn budget(&mut self, config: &mut Config) {
         if let Some(calls) = self.count("budget.api_calls") {
             config.budget.api_calls = Some(calls).filter(|calls| *calls > 0);
@@ -240,6 +229,19 @@ impl<'a> Check<'a> {
                 }
             }
             config.scripts.private_hosts = hosts;
+        }
+        if let Some(folders) = self.list("scripts.asked") {
+            for folder in &folders {
+                if folder.is_empty() || folder.starts_with('.') || folder.contains(['/', '\\', ':'])
+                {
+                    let shown = folder.escape_debug();
+                    let message = format!("`scripts.asked`: `{shown}` is not the name of a folder");
+                    let hint =
+                        "write the name of a folder inside `scripts.dir`, such as \"shared\"";
+                    self.wrong("scripts.asked", message, hint);
+                }
+            }
+            config.scripts.asked = folders;
         }
         if let Some(dir) = self.path("state.dir") {
             config.state.dir = dir;
@@ -346,7 +348,7 @@ impl<'a> Check<'a> {
     }
 
     /// The texts of a list; `None` when it is absent.
-    fn list(&self, path: &str) -> Option<Vec<String>> {
+    pub(super) fn list(&self, path: &str) -> Option<Vec<String>> {
         match &self.entries.get(path)?.value {
             Raw::List(texts) => Some(texts.iter().map(|text| text.trim().to_owned()).collect()),
             _ => None,
@@ -410,7 +412,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn url(&mut self, path: &'static str) -> Option<Url> {
+    pub(super) fn url(&mut self, path: &'static str) -> Option<Url> {
         let text = self.text(path)?;
         let shown = text.escape_debug().to_string();
         let url = match Url::parse(&text) {
@@ -459,7 +461,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn listen(&mut self, path: &'static str) -> Option<SocketAddr> {
+    pub(super) fn listen(&mut self, path: &'static str) -> Option<SocketAddr> {
         let text = self.text(path)?;
         if let Ok(address) = text.replacen("localhost:", "127.0.0.1:", 1).parse() {
             return Some(address);
@@ -480,7 +482,7 @@ impl<'a> Check<'a> {
         None
     }
 
-    fn path(&mut self, path: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, path: &str) -> Option<PathBuf> {
         let text = self.text(path)?;
         let place = self.place(path);
         self.resolve(path, &text, &place)

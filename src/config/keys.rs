@@ -114,7 +114,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "cards.calls_per_second",
         kind: Kind::Number,
         default: "20",
-        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for               each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs               share the app.",
+        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs share the app.",
     },
     Key {
         path: "cards.attach",
@@ -155,6 +155,34 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: "\"/dingtalk\"",
         doc: "Messages are expected at `{path}/robot`, events at `{path}/event`, cards at `{path}/card`.",
+    },
+    Key {
+        path: "http.public_url",
+        kind: Kind::Url,
+        default: "\"\"",
+        doc: "The address that DingTalk calls and that leads to `http://{listen}{path}`, through a proxy or tunnel: \
+              `\"https://bot.example.com/dingtalk\"`. Shown by `moonbell status` to be copied; card buttons need it.",
+    },
+    Key {
+        path: "http.window",
+        kind: Kind::Duration,
+        default: "\"5m\"",
+        doc: "How old a call may be, by the time that it was signed at; from \"10s\" to \"1h\". Within it a signature is good \
+              for one body. A call from more than a minute ahead is refused too.",
+    },
+    Key {
+        path: "http.trusted_proxies",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Addresses of your own proxies, such as `[\"127.0.0.1\", \"10.0.0.0/8\"]`. Only what they say in \
+              `X-Forwarded-For` is believed.",
+    },
+    Key {
+        path: "http.allow",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Addresses that may call, such as `[\"203.119.0.0/16\"]`; everyone else gets the answer that a wrong signature \
+              gets. Empty: everyone. DingTalk does not promise its addresses.",
     },
     Key {
         path: "http.token",
@@ -205,6 +233,14 @@ pub(crate) const KEYS: &[Key] = &[
         default: "[]",
         doc: "Hosts of this computer and of private networks that `http` may call, as `\"host\"` or `\"host:port\"`, such as \
               `[\"127.0.0.1:8080\", \"wiki.internal\"]`. Public ones need no entry.",
+    },
+    Key {
+        path: "scripts.asked",
+        kind: Kind::List,
+        default: "[]",
+        doc: "Folders inside `scripts.dir` with scripts of other people, such as `[\"shared\"]`. A script there reaches what its \
+              `bot.script{ needs = … }` asks for and nothing else, and serves only after `moonbell grant` on this computer. \
+              Yours get everything, unless they name their needs.",
     },
     Key {
         path: "state.dir",
@@ -287,6 +323,68 @@ pub(crate) const KEYS: &[Key] = &[
         default: "\"5m\"",
         doc: "After an outage longer than this (no network, the computer slept, moonbell was stopped) the owner is told from \
               when to when, and what came late. At least \"1m\".",
+    },
+    Key {
+        path: "limits.run_time",
+        kind: Kind::Duration,
+        default: "\"10m\"",
+        doc: "How long a run may take, unless its handler gives a `timeout`; waiting for a person does not count.",
+    },
+    Key {
+        path: "limits.run_cpu",
+        kind: Kind::Duration,
+        default: "\"10s\"",
+        doc: "How long a run may execute Lua; waiting does not count.",
+    },
+    Key {
+        path: "limits.memory_mb",
+        kind: Kind::Number,
+        default: "64",
+        doc: "Megabytes that one script may hold, with all its runs, 8 to 4096. Whoever asks for more fails alone.",
+    },
+    Key {
+        path: "limits.output_mb",
+        kind: Kind::Number,
+        default: "64",
+        doc: "Megabytes that the programs of one run may write.",
+    },
+    Key {
+        path: "limits.replies",
+        kind: Kind::Number,
+        default: "200",
+        doc: "Messages and cards of one run: a loop that answers for ever ends here.",
+    },
+    Key {
+        path: "limits.processes",
+        kind: Kind::Number,
+        default: "16",
+        doc: "Programs that one run may have open at the same time.",
+    },
+    Key {
+        path: "limits.all_processes",
+        kind: Kind::Number,
+        default: "256",
+        doc: "Programs that all runs together may have open at the same time.",
+    },
+    Key {
+        path: "limits.person_runs",
+        kind: Kind::Count,
+        default: "32",
+        doc: "Runs that one person may have under way at the same time, the owner too. One more is refused, in words.",
+    },
+    Key {
+        path: "limits.handler_runs",
+        kind: Kind::Count,
+        default: "4096",
+        doc: "Runs of one handler under way at the same time, those that wait for a person included: half of what there is \
+              room for.",
+    },
+    Key {
+        path: "limits.person_per_minute",
+        kind: Kind::Count,
+        default: "60",
+        doc: "Runs that one person may start in any minute, over all handlers. Whoever asks for more is told once; then nothing \
+              is said to them until they are slower. `rate` of a handler counts beside this.",
     },
     Key {
         path: "shutdown.deadline",

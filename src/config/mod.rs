@@ -6,8 +6,10 @@ mod check;
 mod duration;
 mod file;
 mod hidden;
+mod http;
 mod keys;
 mod load;
+mod network;
 mod problem;
 mod secret;
 
@@ -25,6 +27,7 @@ use crate::message::StaffId;
 pub use hidden::{hide, redact, redact_ahead};
 pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
+pub use network::Network;
 pub use problem::{Place, Problem, Problems};
 
 /// All settings of one host, checked.
@@ -40,6 +43,7 @@ pub struct Config {
     pub console: Console,
     pub budget: Budget,
     pub connection: Connection,
+    pub limits: Limits,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -74,6 +78,10 @@ impl Config {
             http: Http {
                 listen: local(8787),
                 path: "/dingtalk".to_owned(),
+                public_url: None,
+                window: Duration::from_mins(5),
+                trusted_proxies: Vec::new(),
+                allow: Vec::new(),
                 token: None,
                 aes_key: None,
                 card_secret: None,
@@ -83,6 +91,8 @@ impl Config {
                 dir: scripts.into(),
                 folders: vec!["/".into()],
                 private_hosts: Vec::new(),
+                closed: Vec::new(),
+                asked: Vec::new(),
             },
             state: State::new(state),
             history: History::default(),
@@ -90,6 +100,7 @@ impl Config {
             console: Console { listen: local(7878) },
             budget: Budget::default(),
             connection: Connection::default(),
+            limits: Limits::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
@@ -148,6 +159,14 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Begins with `/`, does not end with one.
     pub path: String,
+    /// What DingTalk calls in the place of `http://{listen}{path}`.
+    pub public_url: Option<Url>,
+    /// How old a call may be, by its signed time.
+    pub window: Duration,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Who may call; empty: everyone.
+    pub allow: Vec<Network>,
     /// Token and AES key of the event subscription: both or neither; without them that door stays shut.
     pub token: Option<Secret>,
     pub aes_key: Option<Secret>,
@@ -170,6 +189,10 @@ pub struct Scripts {
     pub folders: Vec<PathBuf>,
     /// Private addresses that `http` may call, as `host` or `host:port`.
     pub private_hosts: Vec<String>,
+    /// Files that no script reaches. Not a setting: that of the settings itself, once it is known.
+    pub closed: Vec<PathBuf>,
+    /// Folders in `dir` whose scripts are other people's: they get what was granted, and nothing else.
+    pub asked: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -280,6 +303,52 @@ impl Default for Connection {
             tell_after: Duration::from_mins(5),
             collect: Duration::from_mins(2),
         }
+    }
+}
+
+/// How far scripts and people may go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Of one run: from its start to its end, and of that, executing Lua.
+    pub run_time: Duration,
+    pub run_cpu: Duration,
+    /// Bytes that one script may hold, with all its runs.
+    pub memory_bytes: usize,
+    /// Of one run: bytes that its programs may write, messages, and programs open at the same time.
+    pub output_bytes: u64,
+    pub replies: usize,
+    pub processes: usize,
+    /// Programs of all runs open at the same time.
+    pub all_processes: usize,
+    /// Runs under way at the same time, of one person and of one handler; `None`: no limit.
+    pub person_runs: Option<u64>,
+    pub handler_runs: Option<u64>,
+    /// Runs that one person may start in any minute; `None`: no limit.
+    pub person_per_minute: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            run_time: Duration::from_mins(10),
+            run_cpu: Duration::from_secs(10),
+            memory_bytes: 64 << 20,
+            output_bytes: 64 << 20,
+            replies: 200,
+            processes: 16,
+            all_processes: 256,
+            person_runs: Some(32),
+            handler_runs: Some(4_096),
+            person_per_minute: Some(60),
+        }
+    }
+}
+
+impl Limits {
+    /// Nobody is refused for how much they ask: for tests and benches, in which few people say a lot.
+    #[must_use]
+    pub fn for_anybody(self) -> Self {
+        Self { person_runs: None, handler_runs: None, person_per_minute: None, ..self }
     }
 }
 

@@ -83,6 +83,11 @@ impl Console {
         self.contact.url()
     }
 
+    /// The port it listens on.
+    pub fn port(&self) -> Option<u16> {
+        self.listener.local_addr().ok().map(|address| address.port())
+    }
+
     /// Serves until `stop`; then takes away the file that leads here.
     pub async fn run(self, desk: Desk, stop: CancellationToken) {
         let router = router(Arc::new(desk), &self.contact.token);

@@ -3,14 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::content::staff_id;
-use super::frame::Frame;
 use super::inbound::{ParseError, Received, parse_object};
 use super::lenient::{self, field};
 use crate::message::{CardAction, ConversationId, Inbound};
 
-/// Reads the callback of a card. Anything but a click is ignored.
-pub(super) fn read(frame: &Frame) -> Result<Received, ParseError> {
-    let data = parse_object(&frame.data)?;
+/// Reads the callback of a card, which came with the delivery of this name. Anything but a click is ignored.
+pub(super) fn read(data: &str, delivery: &str) -> Result<Received, ParseError> {
+    let data = parse_object(data)?;
     if field(&data, "type").is_some_and(|kind| kind != "actionCallback") {
         return Ok(Received::Ignored);
     }
@@ -36,7 +35,7 @@ pub(super) fn read(frame: &Frame) -> Result<Received, ParseError> {
         card_id.as_str(),
         user.as_ref().map_or("", |user| user.as_str()),
         &action_ids.join(","),
-        frame.headers.message_id().unwrap_or_default(),
+        delivery,
     ]
     .join("\u{1f}");
     Ok(Received::Inbound(Inbound::CardAction(CardAction {

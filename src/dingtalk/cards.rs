@@ -91,7 +91,9 @@ impl Client {
         let space = Space::of(card, to)?;
         // A family B card without text is blank until its first update.
         let text = if card.family() == Family::B && text.trim().is_empty() { "…" } else { text };
-        let request = create_request(card, &space, self.robot_code(to.robot_code.as_deref()), text);
+        let robot = self.robot_code(to.robot_code.as_deref());
+        let mut request = create_request(card, &space, robot, text);
+        self.clicks().say(&mut request);
         match self.api(Method::POST, CREATE, &request).await {
             Ok(answer) => check_delivery(&answer),
             // Ids are never reused, so an earlier try went through although its answer was lost.
@@ -274,8 +276,6 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str) -> V
     let mut request = json!({
         "cardTemplateId": card.template,
         "outTrackId": card.id,
-        // Without it no click comes back.
-        "callbackType": "STREAM",
         "cardData": { "cardParamMap": variables },
         "openSpaceId": space.id,
         "userIdType": 1,
@@ -377,6 +377,7 @@ fn check_delivery(answer: &Value) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::clicks::Clicks;
     use super::*;
     use crate::message::{ConversationId, StaffId};
 
@@ -405,7 +406,10 @@ mod tests {
     }
 
     fn create(card: &Card, kind: ChatKind) -> Value {
-        create_request(card, &Space::of(card, &address(kind)).unwrap(), "dingfixturebot000001", "")
+        let space = Space::of(card, &address(kind)).unwrap();
+        let mut request = create_request(card, &space, "dingfixturebot000001", "");
+        Clicks::Stream.say(&mut request);
+        request
     }
 
     #[test]

@@ -8,6 +8,7 @@ use reqwest::{Method, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::clicks::Clicks;
 use super::error::{ApiError, Class, classify};
 use super::gate::{self, Gate};
 use super::meter::{Call, Meter, NoMeter, Use, counts};
@@ -41,6 +42,7 @@ struct Inner {
     client_secret: Secret,
     token: TokenCache,
     gate: Gate,
+    clicks: Clicks,
 }
 
 /// Why no client could be built.
@@ -81,6 +83,7 @@ impl Client {
                 client_secret: config.client_secret.clone(),
                 token: TokenCache::new(),
                 gate: Gate::default(),
+                clicks: Clicks::of(config.mode),
             }),
             meter: Arc::new(NoMeter),
             run: None,
@@ -142,6 +145,10 @@ impl Client {
     /// The addresses that the settings name: what they hand out is trusted as they are.
     pub fn bases(&self) -> impl Iterator<Item = &Url> {
         [self.api_base(), self.oapi_base()].into_iter()
+    }
+
+    pub(super) fn clicks(&self) -> &Clicks {
+        &self.inner.clicks
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

@@ -50,7 +50,7 @@ pub enum ParseError {
 pub fn receive(frame: &Frame) -> Result<Received, ParseError> {
     match frame.topic() {
         Topic::Robot => robot_message(&frame.data),
-        Topic::Card => action::read(frame),
+        Topic::Card => action::read(&frame.data, frame.headers.message_id().unwrap_or_default()),
         Topic::Event => event::read(frame),
         Topic::Ping | Topic::Disconnect | Topic::Notice | Topic::Unknown => Ok(Received::Ignored),
     }

@@ -11,7 +11,7 @@ use crate::message::Inbound;
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Use {
-    /// Getting a token or a connection, which DingTalk does not count.
+    /// Getting a token, a connection or an app, which DingTalk does not count.
     Free,
     /// A message sent as the robot.
     Send,
@@ -36,7 +36,8 @@ impl Use {
             _ if endpoint.starts_with("/v1.0/card/") => Self::Card,
             _ if endpoint.starts_with("/v1.0/robot/emotion/") => Self::Reaction,
             _ if endpoint.starts_with("/v1.0/oauth2/")
-                || endpoint.starts_with("/v1.0/gateway/") =>
+                || endpoint.starts_with("/v1.0/gateway/")
+                || endpoint.starts_with("/app/registration/") =>
             {
                 Self::Free
             }

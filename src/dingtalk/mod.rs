@@ -8,9 +8,12 @@
 //! where DingTalk has just refused the same thing, see [`gate`].
 
 mod action;
+mod callback;
 mod cards;
+mod clicks;
 mod client;
 mod content;
+mod envelope;
 mod error;
 mod event;
 mod facts;
@@ -25,11 +28,14 @@ mod open;
 mod quote;
 mod react;
 mod redact;
+mod registration;
 mod send;
+mod sign;
 pub mod text;
 mod token;
 pub mod zip;
 
+pub use callback::{Call as Callback, Callbacks, Door, Forged, KeyError, Shown};
 pub use cards::{Button, Card, Family, Phase};
 pub use client::{Client, ClientError};
 pub use error::{ApiError, Class, Reach, classify};
@@ -39,4 +45,5 @@ pub use inbound::{ParseError, Received, receive, robot_message};
 pub use media::{MediaId, MediaKind};
 pub use meter::{Call, Meter, Push, Use};
 pub use open::Connection;
+pub use registration::{CODE_LIFE, Decision, Registration};
 pub use send::Sent;

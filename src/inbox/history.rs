@@ -72,12 +72,17 @@ pub struct Filter {
     pub since_ms: Option<i64>,
     /// Only those that a handler served.
     pub handled: bool,
+    /// Only those that a message started.
+    pub said: bool,
     /// The newest so many.
     pub limit: usize,
 }
 
 const COLUMNS: &str = "id, run, state, received_at_ms, started_at_ms, ended_at_ms, deliveries, script, version, handler, \
      args, exit, replies, error, log, output, attempt, again, lane = '', payload";
+
+/// Served by a handler of a script: an answer to a question, a claim and a click on Stop are the host's own business.
+const SERVED: &str = "AND handler IS NOT NULL AND (script IS NOT NULL OR handler NOT IN ('answer', 'claim', 'stop'))";
 
 /// The work that was the run `run`.
 pub fn of_run(c: &Connection, run: &str) -> rusqlite::Result<Option<Past>> {
@@ -97,7 +102,7 @@ pub fn since(c: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Past>> {
 /// The runs that `filter` wants, newest first.
 pub fn list(c: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Past>> {
     let state = if filter.state.is_some() { "WHERE state = ?1" } else { "WHERE ?1 IS NULL" };
-    let handled = if filter.handled { "AND handler IS NOT NULL" } else { "" };
+    let handled = if filter.handled { SERVED } else { "" };
     // By id, not by time: nothing has to be sorted, and looking ends with the limit.
     let select = format!("SELECT {COLUMNS} FROM inbox {state} {handled} ORDER BY id DESC");
     let mut statement = c.prepare(&select)?;
@@ -112,8 +117,9 @@ pub fn list(c: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Past>> {
         if (old && !past.own) || (filter.person.is_some() && looked > LOOK_BACK) {
             break;
         }
-        let wanted =
-            filter.person.as_deref().is_none_or(|person| past.person() == Some(person)) && !old;
+        let wanted = filter.person.as_deref().is_none_or(|person| past.person() == Some(person))
+            && (!filter.said || matches!(past.inbound, Some(Inbound::Message(_))))
+            && !old;
         if wanted {
             found.push(past);
         }

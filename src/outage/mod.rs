@@ -56,6 +56,9 @@ struct Known {
     rival: Option<Instant>,
 }
 
+/// Between two looks at a door that is open: more than a busy computer needs, so this one slept.
+const ASLEEP_MS: i64 = 15_000;
+
 /// A second host that comes and goes is one piece of news a day.
 const RIVAL_AGAIN: Duration = Duration::from_hours(24);
 
@@ -93,7 +96,11 @@ impl Watch {
         let quiet = matches!(state.phase, Phase::Deaf { .. }) && !self.link.keeps_alive();
         if state.is_up() {
             let began = unix_ms(state.since);
-            let heard = self.link.heard_at().map_or(began, |at| unix_ms(at).max(began));
+            let (began, heard) = if self.link.may_be_silent() {
+                known.listened(began)
+            } else {
+                (began, self.link.heard_at().map_or(began, |at| unix_ms(at).max(began)))
+            };
             self.contact(known, began, heard).await?;
         } else if quiet {
             let now = unix_ms(SystemTime::now());
@@ -203,13 +210,20 @@ impl Known {
         }
     }
 
+    /// Where DingTalk calls, it could have at any moment at which this host was awake: since when, and until now.
+    fn listened(&self, began: i64) -> (i64, i64) {
+        let now = unix_ms(SystemTime::now());
+        let awake = self.heard_at_ms.is_none_or(|last| now - last < ASLEEP_MS);
+        (if awake { began } else { now }, now)
+    }
+
     /// The first cause of a stretch is the one; but what DingTalk refuses, somebody has to mend.
     fn blame(&mut self, phase: &Phase) {
         let (cause, detail) = match phase {
             Phase::Refused { reason, .. } => (Cause::Refused, reason),
             Phase::BackingOff { reason, .. } => (Cause::Network, reason),
             Phase::Deaf { reason } => (Cause::Deaf, reason),
-            Phase::Connecting | Phase::Connected | Phase::Stopped => return,
+            Phase::Connecting | Phase::Connected | Phase::Registered | Phase::Stopped => return,
         };
         if self.cause.is_none() || cause == Cause::Refused {
             self.cause = Some(cause);

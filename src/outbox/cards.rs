@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::attach::Attachment;
 use super::card::{Card, Frame};
 use super::cut::{Above, Limit, fit};
-use super::deliver::{Sender, Template, wait_before};
+use super::deliver::{Sender, Template};
 use super::rate::{Bucket, Call, PER_SECOND};
 use super::{Item, Post, insert, words};
 use crate::config::Attach;
@@ -26,6 +26,7 @@ use crate::dingtalk::Phase;
 use crate::message::Body;
 use crate::message::Reply;
 use crate::router::Lang;
+use crate::store::Error;
 
 /// Least time between two frames of a card; clients flicker below it.
 const PACE: Duration = Duration::from_millis(800);
@@ -37,10 +38,7 @@ const SLOWEST: Duration = Duration::from_secs(10);
 const AGEING: u32 = 20;
 
 /// Tries for a final frame before its text goes out as Markdown: about two minutes.
-const FINAL_TRIES: u32 = 8;
-
-/// Tries after that, one each minute, for the card to end all the same; then it is left to the next start.
-const LATE_TRIES: u32 = 60;
+pub(super) const FINAL_TRIES: u32 = 8;
 
 /// Tries to take the Stop button off a card that has ended. A click on it is answered in any case.
 const BUTTON_TRIES: u32 = 3;
@@ -109,6 +107,11 @@ impl Cards {
         *self.circuit() = Some(Instant::now() + CIRCUIT);
     }
 
+    /// Somebody says that what DingTalk refused was put right, or the month has turned.
+    pub(super) fn ask_again(&self) {
+        *self.circuit() = None;
+    }
+
     fn works(&self) {
         self.bucket.went_well();
         *self.circuit() = None;
@@ -167,7 +170,7 @@ impl Sender {
                         Some(less) => limit = less,
                         None if error.is_transient() && attempt < 3 => {
                             attempt += 1;
-                            tokio::time::sleep(wait_before(attempt, &error)).await;
+                            tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                         }
                         None => {
                             self.refused(&error).await;
@@ -193,6 +196,9 @@ impl Sender {
         tracing::error!(%error, hint, "DingTalk refused a card; its text is sent as Markdown");
         if is_lasting(error) {
             self.cards.broke();
+        }
+        // What the month has no room for is told by the ledger.
+        if is_lasting(error) && error.class != Class::Quota {
             self.outbox.tell_refused(error).await;
         }
     }
@@ -213,7 +219,7 @@ impl Sender {
                 self.cards.bucket.take(Call::Final).await;
                 let ending = frame.ending.map_or(Phase::Failed, super::card::Ending::phase);
                 let render = |most: Limit| card.frame(most.least(limit)).text;
-                let ended = self.end_with(&wire, render, ending, card.lang()).await;
+                let ended = self.end_with(&wire, render, ending, card.lang(), FINAL_TRIES).await;
                 ended.map_err(|error| (error, Some((wire, ending))))
             }
             Ok(_) => Err((not_shown(), None)),
@@ -229,13 +235,9 @@ impl Sender {
         match late.filter(|_| error.is_transient()) {
             // The answer arrives now, whatever becomes of the card.
             Some((wire, ending)) => {
-                self.tell(card, posts).await;
-                if self.end_late(&wire, ending, card.lang()).await {
-                    self.close(card.id(), card.run(), Vec::new(), attachment).await;
-                } else {
-                    tracing::error!(%error, card = card.id(), "a card could not be ended; it is tried again after the next start");
-                    self.outbox.cards().remove(card.id());
-                }
+                self.tell(card.id(), card.run(), posts, attachment).await;
+                self.end_late(&wire, words::said_below(card.lang()), ending, card.lang()).await;
+                self.close(card.id(), card.run(), Vec::new(), None).await;
             }
             None => self.close(card.id(), card.run(), posts, attachment).await,
         }
@@ -302,7 +304,7 @@ impl Sender {
                     failures += 1;
                     tracing::warn!(%error, failures, "a frame of a card was not taken");
                     self.pause_after(&error);
-                    next = Instant::now() + wait_before(failures, &error).max(PACE);
+                    next = Instant::now() + self.outbox.timing.wait(failures, &error).max(PACE);
                     match limit.halved().filter(|_| error.class == Class::TooLarge) {
                         Some(less) => {
                             limit = less;
@@ -329,10 +331,11 @@ impl Sender {
         text: &str,
         phase: Phase,
         lang: Lang,
+        tries: u32,
     ) -> Result<(), ApiError> {
         let note = |lines| words::above(lines, lang);
         let render = |limit| fit("", &Above::default(), text, limit, note).text;
-        self.end_with(wire, render, phase, lang).await
+        self.end_with(wire, render, phase, lang, tries).await
     }
 
     /// Sets the end state with the last text, until it is accepted; then the Stop button goes.
@@ -342,6 +345,7 @@ impl Sender {
         render: impl Fn(Limit) -> String,
         phase: Phase,
         lang: Lang,
+        tries: u32,
     ) -> Result<(), ApiError> {
         let mut limit = Limit::MOST;
         let mut text = render(limit);
@@ -366,10 +370,14 @@ impl Sender {
                     words::refused(lang).clone_into(&mut text);
                     guid = Uuid::new_v4().to_string();
                 }
-                None if error.is_transient() && attempt < FINAL_TRIES => {
+                None if error.is_transient() && attempt < tries => {
                     attempt += 1;
                     tracing::warn!(%error, attempt, "the final frame of a card was not taken; trying again");
-                    tokio::time::sleep(wait_before(attempt, &error)).await;
+                    tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
+                }
+                None if error.is_transient() => {
+                    tracing::warn!(%error, card = wire.id, "a card cannot be ended yet; it is tried again");
+                    return Err(error);
                 }
                 None => {
                     self.refused(&error).await;
@@ -397,29 +405,6 @@ impl Sender {
         self.client.end_card(wire, text, phase).await
     }
 
-    /// The text was said as a message; now only the spinning has to stop.
-    async fn end_late(&self, wire: &dingtalk::Card, phase: Phase, lang: Lang) -> bool {
-        for _ in 0..LATE_TRIES {
-            tokio::time::sleep(Duration::from_mins(1)).await;
-            self.cards.bucket.take(Call::Final).await;
-            let guid = Uuid::new_v4().to_string();
-            match self.end_once(wire, &guid, words::said_below(lang), phase).await {
-                Ok(()) => {
-                    self.cards.works();
-                    self.hide_button(wire).await;
-                    return true;
-                }
-                Err(error) => {
-                    self.pause_after(&error);
-                    if !error.is_transient() {
-                        return true; // there is no card any more
-                    }
-                }
-            }
-        }
-        false
-    }
-
     /// Takes the buttons off a card that has ended, where the end itself did not.
     pub(super) async fn hide_button(&self, wire: &dingtalk::Card) {
         if (!wire.stop || wire.needs_beginning()) && wire.places == 0 {
@@ -435,7 +420,7 @@ impl Sender {
                         tracing::warn!(%error, "the buttons of a card that has ended stay");
                         return;
                     }
-                    tokio::time::sleep(wait_before(attempt, &error)).await;
+                    tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                 }
             }
         }
@@ -467,15 +452,16 @@ impl Sender {
         }
     }
 
-    /// Says the text of a card as a message, and notes that.
-    pub(super) async fn tell(&self, card: &Card, posts: Vec<Post>) {
-        let (id, run, outbox) = (card.id().to_owned(), card.run().to_owned(), self.outbox.clone());
-        let write = move |c: &Connection| {
-            c.execute("UPDATE cards SET told = 1 WHERE id = ?1", [&id])?;
-            insert(c, &run, &posts)
-        };
-        let told = self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await;
-        if let Err(error) = told {
+    /// Says the text of a card as a message, with its file, and notes that: the card itself has still to end.
+    pub(super) async fn tell(
+        &self,
+        id: &str,
+        run: &str,
+        posts: Vec<Post>,
+        attachment: Option<Attachment>,
+    ) {
+        let told = "UPDATE cards SET told = 1, attach = 0 WHERE id = ?1";
+        if let Err(error) = self.say_of(told, id, run, posts, attachment).await {
             tracing::error!(%error, "the text of a card could not be queued");
         }
     }
@@ -488,9 +474,25 @@ impl Sender {
         posts: Vec<Post>,
         attachment: Option<Attachment>,
     ) {
+        let closed = "UPDATE cards SET state = 'closed' WHERE id = ?1";
+        if let Err(error) = self.say_of(closed, id, run, posts, attachment).await {
+            tracing::error!(%error, "the end of a card could not be noted; it is ended again after the next start");
+        }
+        self.outbox.cards().remove(id);
+    }
+
+    /// Notes something of the card `id`, in one step with what is said in its place, and its file.
+    async fn say_of(
+        &self,
+        note: &'static str,
+        id: &str,
+        run: &str,
+        posts: Vec<Post>,
+        attachment: Option<Attachment>,
+    ) -> Result<(), Error> {
         let (card, run, outbox) = (id.to_owned(), run.to_owned(), self.outbox.clone());
         let write = move |c: &Connection| {
-            c.execute("UPDATE cards SET state = 'closed' WHERE id = ?1", [&card])?;
+            c.execute(note, [&card])?;
             let mut posted = insert(c, &run, &posts)?;
             if let Some(attachment) = attachment {
                 let chat = attachment.to().conversation_id.clone();
@@ -498,11 +500,7 @@ impl Sender {
             }
             Ok(posted)
         };
-        let closed = self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await;
-        if let Err(error) = closed {
-            tracing::error!(%error, "the end of a card could not be noted; it is ended again after the next start");
-        }
-        self.outbox.cards().remove(id);
+        self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await
     }
 
     fn wire(&self, card: &Card) -> Option<dingtalk::Card> {

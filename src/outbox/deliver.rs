@@ -17,7 +17,7 @@ use super::budget::{Released, Told, WEBHOOK_RESTS, is_alive};
 use super::card::Card;
 use super::cards::Cards;
 use super::pace::{Pace, Wait};
-use super::reaction::{AfterWebhook, Reaction, Rest, Timing, UNANSWERED, after_webhook, reaction};
+use super::reaction::{AfterWebhook, Reaction, Rest, UNANSWERED, after_webhook, reaction};
 use super::{Item, Outbox};
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
@@ -151,7 +151,7 @@ impl Outbox {
             let due = outbox.lanes().take(SIDE_BY_SIDE - deliveries.len());
             // After the look: who asked had said so before the row was there.
             if outbox.shared.ask_again.swap(false, Ordering::SeqCst) {
-                sender.client.ask_again();
+                sender.ask_again();
             }
             for (conversation, id) in due {
                 deliveries.spawn(sender.clone().deliver(Turn { conversation, id, kept: false }));
@@ -179,7 +179,7 @@ impl Outbox {
                     tracing::error!(%error, "a card broke off; it is ended after the next start");
                 },
                 Ok(()) = opened.changed(), if deadline.is_none() => {
-                    sender.client.ask_again();
+                    sender.ask_again();
                     streams.spawn(outbox.clone().release(Released::All));
                 }
                 () = outbox.shared.owner_heard.notified() => { streams.spawn(outbox.clone().release(Released::Notices)); }
@@ -215,6 +215,12 @@ impl Sender {
     /// The same, whose calls are counted for the run `run`.
     pub(super) fn for_run(&self, run: &str) -> Self {
         Self { client: self.client.for_run(run), ..self.clone() }
+    }
+
+    /// Believes no refusal any more.
+    fn ask_again(&self) {
+        self.client.ask_again();
+        self.cards.ask_again();
     }
 
     /// Tries one row once. A conversation whose row is to be tried again stays taken.
@@ -570,11 +576,6 @@ impl Sender {
             tokio::time::sleep(DISK_AGAIN).await;
         }
     }
-}
-
-/// The wait of card calls before they are tried again.
-pub(super) fn wait_before(attempt: u32, error: &ApiError) -> Duration {
-    Timing::default().wait(attempt, error)
 }
 
 fn unreachable_person() -> ApiError {

@@ -5,11 +5,13 @@ use rusqlite::{Connection, params};
 use super::Post;
 use super::attach::Attachment;
 use super::card::{Card, Ending};
+use super::cards::FINAL_TRIES;
 use super::cut::Limit;
 use super::deliver::Sender;
 use super::rate::Call;
 use super::{lang_of, spool, words};
 use crate::config::Attach;
+use crate::dingtalk;
 use crate::dingtalk::Phase;
 use crate::message::Address;
 use crate::message::Body;
@@ -40,6 +42,23 @@ pub fn insert_endings(c: &Connection, ended: &[Ended]) -> rusqlite::Result<()> {
             "UPDATE cards SET shown = ?2, ending = ?3, attach = ?4 WHERE id = ?1 AND state <> 'closed'",
         )?
         .execute(params![card.id, card.text, card.ending.as_str(), card.attach])?;
+    }
+    Ok(())
+}
+
+/// Writes that the run `run` of the host before, which left cards open, is run again: they end with that, and the next
+/// attempt has cards of its own. Inside the transaction that decides it.
+pub fn insert_repeats(c: &Connection, run: &str) -> rusqlite::Result<()> {
+    let open: Vec<(String, String, String)> = c
+        .prepare("SELECT id, shown, lang FROM cards WHERE run = ?1 AND state = 'open' AND ending IS NULL")?
+        .query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (id, shown, lang) in open {
+        let text = format!("{shown}\n\n{}", words::repeats(lang_of(&lang)));
+        c.execute(
+            "UPDATE cards SET shown = ?2, ending = ?3 WHERE id = ?1",
+            params![id, text.trim_start(), Ending::Failed.as_str()],
+        )?;
     }
     Ok(())
 }
@@ -132,10 +151,33 @@ impl Sender {
                 (text.trim_start().to_owned(), Phase::Failed)
             }
         };
+        let to: Option<Address> = serde_json::from_str(&card.address).ok();
+        // What the run said last is an answer: where the card cannot show it, a message does.
+        let mut answer = to
+            .clone()
+            .filter(|_| card.ending.is_some() && !card.told && !card.shown.trim().is_empty());
+        let mut attachment = self.left_over(&card, to);
+        let say = |answer: Option<Address>| {
+            let body = Body::Markdown { title: card.title.clone(), text: text.clone() };
+            answer.map(|to| Post::Reply(Reply { to, body, at: Vec::new() })).into_iter().collect()
+        };
         let ended = match self.wire_of_another(&card.id) {
             Ok(wire) if card.open => {
                 self.cards.bucket.take(Call::Final).await;
-                self.end_on_the_wire(&wire, &text, phase, card.lang).await
+                match self.end_on_the_wire(&wire, &text, phase, card.lang, FINAL_TRIES).await {
+                    Err(error) if error.is_transient() => {
+                        // The answer arrives now, whatever becomes of the card.
+                        let told = answer.is_some() || card.told;
+                        if answer.is_some() {
+                            let posts = say(answer.take());
+                            self.tell(&card.id, &card.run, posts, attachment.take()).await;
+                        }
+                        let text = if told { words::said_below(card.lang) } else { &text };
+                        self.end_late(&wire, text, phase, card.lang).await;
+                        Ok(())
+                    }
+                    ended => ended,
+                }
             }
             Ok(_) => Err(super::cards::not_shown()),
             Err(no_template) if card.ending.is_none() => {
@@ -144,35 +186,46 @@ impl Sender {
             }
             Err(no_template) => Err(no_template),
         };
-        let to: Option<Address> = serde_json::from_str(&card.address).ok();
-        let mut posts = Vec::new();
-        if let Err(error) = ended {
-            if card.ending.is_none() && error.is_transient() {
-                // Tried again after the next start. A refusal that repeating does not mend is an end: the card is gone.
-                return;
-            }
-            // What the run said last is an answer: where the card cannot show it, a message does.
-            if card.ending.is_some()
-                && !card.told
-                && !card.shown.trim().is_empty()
-                && let Some(to) = to.clone()
-            {
-                let body = Body::Markdown { title: card.title.clone(), text };
-                posts.push(Post::Reply(Reply { to, body, at: Vec::new() }));
-            }
-        }
+        // A refusal that repeating does not mend is an end, too: the card is gone.
+        let posts = if ended.is_err() { say(answer) } else { Vec::new() };
+        self.close(&card.id, &card.run, posts, attachment).await;
+    }
+
+    /// The file of a card of an earlier process, if it is to be sent.
+    fn left_over(&self, card: &CutShort, to: Option<Address>) -> Option<Attachment> {
         // The file is there from the moment on when its output did not fit any more.
         let attach = match card.ending {
             Some(_) => card.attach,
             None => self.outbox.cards.attach != Attach::Never,
         };
         let file = self.outbox.spool.as_ref().map(|all| spool::file(all.dir(), &card.id));
-        let attachment = match (file, to) {
+        match (file, to) {
             (Some(file), Some(to)) if attach && file.exists() => {
                 Some(Attachment::new(&card.id, to, &card.title, &card.run, card.lang))
             }
             _ => None,
-        };
-        self.close(&card.id, &card.run, posts, attachment).await;
+        }
+    }
+
+    /// Ends a card whose end was not taken for minutes. As long as it takes: an outage ends some day, and until then the
+    /// card spins.
+    pub(super) async fn end_late(
+        &self,
+        wire: &dingtalk::Card,
+        text: &str,
+        phase: Phase,
+        lang: Lang,
+    ) {
+        let (mut wait, longest) = (self.outbox.timing.late, self.outbox.timing.late * 10);
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(longest);
+            self.cards.bucket.take(Call::Final).await;
+            match self.end_on_the_wire(wire, text, phase, lang, 0).await {
+                Err(error) if error.is_transient() => {}
+                // Also where there is no card any more.
+                _ => return,
+            }
+        }
     }
 }

@@ -20,6 +20,8 @@ mod deliver;
 mod endings;
 mod history;
 mod notices;
+#[cfg(test)]
+mod outages;
 mod pace;
 mod question;
 mod rate;
@@ -59,7 +61,7 @@ pub use card::Card;
 pub use cards::CardSettings;
 pub use clicks::Clicked;
 pub use deliver::Template;
-pub use endings::{Ended, insert_endings};
+pub use endings::{Ended, insert_endings, insert_repeats};
 pub use history::{Said, of_run, sent_since};
 pub use reaction::Timing;
 pub use rows::{Counts, Unsent, Which, counts, unsent};
@@ -275,6 +277,11 @@ impl Outbox {
         });
         self.cards().insert(card.id().to_owned(), card.clone());
         card
+    }
+
+    /// Forgets a card that will not be posted.
+    pub fn forget_card(&self, card: &Card) {
+        self.cards().remove(card.id());
     }
 
     /// Cards of the run `run` that have come to their end, for [`insert_endings`] to commit with the run.

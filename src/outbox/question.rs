@@ -62,7 +62,7 @@ impl Sender {
         };
         let body = Body::Text { text: question.words.clone() };
         let reply = Reply { to: card.to().clone(), body, at: Vec::new() };
-        self.tell(card, vec![Post::Reply(reply)]).await;
+        self.tell(card.id(), card.run(), vec![Post::Reply(reply)], None).await;
     }
 
     /// A card of this process, as DingTalk is told of it.

@@ -44,6 +44,8 @@ pub struct Timing {
     pub asked: f64,
     /// Calls per second as the robot, all conversations together. DingTalk's standard limit is 20 for each API.
     pub robot_calls_per_second: f64,
+    /// Before a card that could not be ended for some minutes is ended again; it doubles, up to ten times this.
+    pub late: Duration,
 }
 
 impl Default for Timing {
@@ -55,6 +57,7 @@ impl Default for Timing {
             tell_again: Duration::from_hours(1),
             asked: 1.0,
             robot_calls_per_second: 18.0,
+            late: Duration::from_mins(1),
         }
     }
 }

@@ -224,7 +224,7 @@ impl Outbox {
             .await
     }
 
-    fn fewer_parked(&self, count: usize) {
+    pub(super) fn fewer_parked(&self, count: usize) {
         self.shared.parked.fetch_sub(count, std::sync::atomic::Ordering::Relaxed);
     }
 }

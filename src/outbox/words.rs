@@ -22,6 +22,14 @@ pub(super) fn interrupted(run: &str, lang: Lang) -> String {
     }
 }
 
+/// The same, of a run that is run again without being asked.
+pub(super) fn repeats(lang: Lang) -> &'static str {
+    lang.pick(
+        "⚠️ 已中断：moonbell 重新启动了，正在重新运行。",
+        "⚠️ interrupted: moonbell was restarted, and runs it again.",
+    )
+}
+
 /// In the place of a text that DingTalk's review refused.
 pub(super) fn refused(lang: Lang) -> &'static str {
     lang.pick(

@@ -87,6 +87,10 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
             }
         }
         (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
+        // In English "cancel order" is a sentence.
+        (Control::Cancel, [id]) if first.text.contains("取消") => {
+            Some(Control::Stop(Some(run(id)?)))
+        }
         (Control::Log(_), [id]) => Some(Control::Log(Some(run(id)?))),
         (Control::Again(_), [id]) => Some(Control::Again(Some(run(id)?))),
         (Control::Allow { .. }, rest) => {
@@ -222,11 +226,14 @@ mod tests {
             ("重跑 7k3fa", Control::Again(id())),
             ("/重跑", Control::Again(None)),
             ("stop #7k3fa", Control::Stop(id())),
+            ("取消 7k3fa", Control::Stop(id())),
         ] {
             assert_eq!(read(text), Some(control), "{text}");
         }
         assert_eq!(read("log in to the server"), None);
         assert_eq!(read("again 再说一遍"), None);
+        assert_eq!(read("cancel order"), None);
+        assert_eq!(read("取消 订单"), None);
     }
 
     #[test]

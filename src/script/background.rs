@@ -20,6 +20,8 @@ pub enum Finish {
     Failed(String),
     /// Somebody stopped it: neither well nor ill.
     Cancelled,
+    /// The host stopped while it ran.
+    Interrupted,
 }
 
 /// The end of one run.

@@ -34,6 +34,8 @@ pub enum LoadErrorKind {
     Conflict,
     /// The file was emptied, which removing it would say better.
     Empty,
+    /// It is somebody else's, and asks for what the owner has not granted.
+    Ungranted,
 }
 
 impl LoadErrorKind {
@@ -49,6 +51,7 @@ impl LoadErrorKind {
             Self::Declaration => "declaration",
             Self::Conflict => "conflict",
             Self::Empty => "empty",
+            Self::Ungranted => "ungranted",
         }
     }
 }
@@ -128,6 +131,9 @@ fn worded(message: &str) -> String {
         "nil" => "`error` was called with nothing; give it a text".to_owned(),
         _ if object("table") => "`error` was called with a table; give it a text".to_owned(),
         _ if object("function") => "`error` was called with a function; give it a text".to_owned(),
+        "attempt to modify a readonly table" => format!(
+            "{message}: globals, and what moonbell gives a script, do not change once it has loaded; write `local`"
+        ),
         _ => message.to_owned(),
     }
 }

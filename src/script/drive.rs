@@ -85,6 +85,7 @@ async fn approve(
         lua: vm.lua.clone(),
         host: vm.scope.host().clone(),
         script: Arc::clone(vm.scope.script()),
+        scope: vm.scope.clone(),
         run: Arc::clone(run),
     };
     let before = tokio::select! {

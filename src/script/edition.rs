@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local};
 
-use crate::access::Confirm;
+use crate::access::{Confirm, Needs, Reach, ReachCell};
 use crate::router::Command;
 use crate::router::Handler;
 use crate::router::Help;
@@ -36,6 +36,8 @@ pub struct Edition {
     loaded_at: DateTime<Local>,
     generation: Arc<Generation>,
     handlers: Vec<Arc<Handler<Target>>>,
+    needs: Needs,
+    reach: ReachCell,
     /// Whether another one, or none, serves in its place.
     replaced: AtomicBool,
 }
@@ -83,6 +85,8 @@ impl Candidate {
             id: self.id,
             number,
             loaded_at: Local::now(),
+            needs: self.vm.needs(),
+            reach: self.vm.reach().clone(),
             generation: Generation::spawn(self.vm, engine),
             handlers: self.handlers,
             replaced: AtomicBool::new(false),
@@ -121,6 +125,16 @@ impl Edition {
 
     pub fn registration(&self, handler: HandlerKey) -> Option<&Registration> {
         self.generation.registrations().iter().find(|registration| registration.handler == handler)
+    }
+
+    /// What it asked for, and got.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// Takes back what it may reach: runs under way can do nothing more but end.
+    pub(super) fn disarm(&self) {
+        self.reach.set(Reach::Nothing);
     }
 
     pub(super) fn replace(&self) {

@@ -50,7 +50,7 @@ impl Eyes {
             patterns: patterns.into(),
             debounce,
             script: Arc::clone(vm.path()),
-            roots: vm.scope.host().roots().clone(),
+            roots: vm.scope.host().roots().within(vm.scope.reach()),
             bases: BTreeMap::new(),
             watches: Vec::new(),
             known: None,

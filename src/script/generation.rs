@@ -557,6 +557,7 @@ fn tell_of(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends, has_row
     };
     let finish = match ended {
         Ended::Failed(failed) => Finish::Failed(failed.full.clone()),
+        Ended::Cancelled if run.stopped() == Some(Stop::Host) => Finish::Interrupted,
         Ended::Cancelled | Ended::NotApproved(_) => Finish::Cancelled,
         Ended::Done | Ended::Passed => Finish::Done,
     };

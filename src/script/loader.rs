@@ -18,6 +18,7 @@ use crate::router::Fault;
 use crate::router::Handler;
 use crate::router::Routes;
 
+use super::asked::{self, Standing};
 use super::diagnostic::{LoadError, LoadErrorKind};
 use super::edition::{Candidate, Edition, Target};
 use super::generation::Engine;
@@ -137,7 +138,7 @@ impl Loader {
 
     /// The first look.
     pub(super) fn open(&mut self) -> Result<Applied, FolderError> {
-        scan::scripts(&self.dir)?;
+        scan::scripts(&self.dir, self.host.asked())?;
         Ok(self.apply(&Touched { rescan: true, ..Touched::default() }))
     }
 
@@ -158,7 +159,7 @@ impl Loader {
     /// Looks at what was touched, loads what has to be, and swaps what can be.
     pub(super) fn apply(&mut self, touched: &Touched) -> Applied {
         let mut applied = Applied::default();
-        let on_disk = match scan::scripts(&self.dir) {
+        let on_disk = match scan::scripts(&self.dir, self.host.asked()) {
             Ok(on_disk) => on_disk,
             Err(error) => {
                 // A folder that is gone takes no handlers with it: more likely a disk or a checkout than a wish.
@@ -211,6 +212,7 @@ impl Loader {
         let below_touched =
             |path: &str| path.match_indices('/').any(|(at, _)| touched.contains(&path[..at]));
         touched.contains(name)
+            || below_touched(name)
             || script.absent.is_some()
             || script.dependencies.keys().any(|path| touched.contains(path) || below_touched(path))
     }
@@ -245,8 +247,8 @@ impl Loader {
     fn step(&mut self, name: &str, path: Option<&PathBuf>) -> Step {
         let folder = Folder::new(&self.dir);
         let look = path.map_or(Look::Gone, |path| scan::read(path));
+        let found = self.fingerprint(name, &look);
         let script = self.scripts.entry(name.to_owned()).or_default();
-        let found = scan::fingerprint(&look);
         script.gone = matches!(look, Look::Gone);
         let is_empty =
             matches!(&look, Look::Bytes(bytes) if bytes.iter().all(u8::is_ascii_whitespace));
@@ -275,30 +277,28 @@ impl Loader {
     /// Loads a script beside the one that serves.
     fn load(&mut self, name: &str, look: Look) -> Result<Candidate, LoadError> {
         let recorder = Arc::new(Recorder::new(Folder::new(&self.dir)));
-        let found = scan::fingerprint(&look);
+        let found = self.fingerprint(name, &look);
         let loaded = match look {
             Look::Bytes(bytes) => {
                 let source = Source { path: name.to_owned(), bytes };
                 Vm::load(&source, &self.host, Arc::clone(&recorder) as Arc<dyn Resolver>)
             }
-            Look::TooLarge { size_bytes } => {
-                let message =
-                    format!("the file has {size_bytes} bytes; a script has 1 MiB at most");
-                Err(LoadError::new(LoadErrorKind::TooLarge, name, message))
-            }
-            Look::Unreadable { reason } => Err(LoadError::new(
-                LoadErrorKind::Unreadable,
-                name,
-                format!("the file cannot be read: {reason}"),
-            )),
-            Look::Gone => Err(LoadError::new(LoadErrorKind::Unreadable, name, "the file is gone")),
+            other => Err(scan::unusable(name, &other)),
         };
         let script = self.scripts.entry(name.to_owned()).or_default();
         script.tried = Some(found);
         script.dependencies = recorder.asked();
         let id = self.next_id;
         self.next_id += 1;
-        Candidate::new(id, loaded?, |path| text_of(&self.dir, path))
+        let vm = loaded?;
+        asked::granted(&self.host, &self.dir, name, &vm.needs())?;
+        Candidate::new(id, vm, |path| text_of(&self.dir, path))
+    }
+
+    /// Tells one state of a script from another: its content, and what was granted to it.
+    fn fingerprint(&self, name: &str, look: &Look) -> Fingerprint {
+        let mark = Standing::of(&self.host, &self.dir, name).mark();
+        scan::fingerprint(look).rotate_left(1) ^ scan::content(mark.as_bytes())
     }
 
     /// Loads again those that only a conflict kept out.
@@ -420,6 +420,7 @@ impl Loader {
     }
 
     fn fail(&mut self, name: &str, error: LoadError, applied: &mut Applied) {
+        self.take_back(name, applied);
         let script = self.scripts.entry(name.to_owned()).or_default();
         let repeated = script.failure.as_ref().is_some_and(|(last, _)| *last == error);
         let waited = repeated && error.kind == LoadErrorKind::Conflict;
@@ -427,6 +428,17 @@ impl Loader {
         script.failure = Some((error.clone(), Local::now()));
         if !waited {
             applied.reports.push(Report::new(name, Outcome::Failed { error, serving, repeated }));
+        }
+    }
+
+    /// Ends the version that serves, unless what it got is granted still.
+    fn take_back(&mut self, name: &str, applied: &mut Applied) {
+        let standing = Standing::of(&self.host, &self.dir, name);
+        let Some(script) = self.scripts.get_mut(name) else { return };
+        if let Some(old) = script.serving.take_if(|edition| !standing.allows(edition.needs())) {
+            old.disarm();
+            old.replace();
+            applied.turns.push(Turn { old: Some(old), new: None });
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`Vm::load`] turns a file into a VM and its declarations, or into a [`LoadError`] that shows the line. A
 //! [`Generation`] owns a loaded VM in one task on the Lua runtime and drives every run of it as a coroutine.
 
+mod asked;
 mod background;
 pub mod check;
 mod diagnostic;
@@ -24,6 +25,7 @@ mod timetable;
 mod vm;
 pub mod watch;
 
+pub use asked::{Asked, asked};
 pub use background::{Background, Finish, Live, UnderWay};
 pub use diagnostic::{LoadError, LoadErrorKind, Raised};
 pub use drive::{Ended, Failed};

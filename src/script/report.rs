@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Local};
 
-use super::diagnostic::LoadError;
+use super::diagnostic::{LoadError, LoadErrorKind};
 
 /// One outcome of a load. `Display` is what the terminal shows.
 #[derive(Clone, Debug)]
@@ -64,6 +64,9 @@ impl fmt::Display for Report {
                 }
                 writeln!(f, "{error}")?;
                 match serving {
+                    None if error.kind == LoadErrorKind::Ungranted => {
+                        f.write_str("until then its handlers do not serve")
+                    }
                     Some(at) => write!(f, "still running the version of {}", at.format("%H:%M")),
                     None => f.write_str("its handlers do not serve until this is mended"),
                 }

@@ -54,13 +54,13 @@ impl Resolver for Folder {
     }
 }
 
-/// The paths that `require(name)` may mean, when `from` asks: best first. Names count from the scripts folder; with
-/// `./` or `../`, from the file that asks.
+/// The paths that `require(name)` may mean, when `from` asks: best first. Names count from `root`, a folder below the
+/// scripts folder or that folder itself (empty); with `./` or `../`, from the file that asks.
 ///
 /// # Errors
 ///
 /// When the name leads out of the folder or is no name.
-pub(super) fn candidates(from: &str, name: &str) -> Result<Vec<String>, String> {
+pub(super) fn candidates(root: &str, from: &str, name: &str) -> Result<Vec<String>, String> {
     const EXPECTED: &str =
         "expected the name of a file in the scripts folder, such as `require(\"lib/text\")`";
     if name.is_empty() || name.contains(['\\', '\0', ':']) || name.starts_with('/') {
@@ -68,6 +68,7 @@ pub(super) fn candidates(from: &str, name: &str) -> Result<Vec<String>, String> 
     }
     let mut parts: Vec<String> = Vec::new();
     if name.starts_with("./") || name.starts_with("../") {
+        let from = from.strip_prefix(root).unwrap_or(from).trim_start_matches('/');
         parts.extend(from.split('/').map(str::to_owned));
         parts.pop();
     }
@@ -78,6 +79,9 @@ pub(super) fn candidates(from: &str, name: &str) -> Result<Vec<String>, String> 
             Component::ParentDir if parts.pop().is_some() => {}
             _ => return Err(format!("`{name}` leads out of the scripts folder; {EXPECTED}")),
         }
+    }
+    if !root.is_empty() {
+        parts.insert(0, root.to_owned());
     }
     let base = parts.join("/");
     let has_extension = [".luau", ".lua"].iter().any(|extension| base.ends_with(extension));
@@ -98,15 +102,19 @@ mod tests {
 
     #[test]
     fn names_count_from_the_folder_and_dots_from_the_file() {
-        assert_eq!(candidates("ping.luau", "lib/text").unwrap()[0], "lib/text.luau");
-        assert_eq!(candidates("lib/a.luau", "./b").unwrap()[0], "lib/b.luau");
-        assert_eq!(candidates("lib/a.luau", "../b.lua").unwrap(), ["b.lua"]);
+        let first = |root, from, name| candidates(root, from, name).unwrap().swap_remove(0);
+        assert_eq!(first("", "ping.luau", "lib/text"), "lib/text.luau");
+        assert_eq!(first("", "lib/a.luau", "./b"), "lib/b.luau");
+        assert_eq!(first("", "lib/a.luau", "../b.lua"), "b.lua");
+        assert_eq!(first("theirs", "theirs/a.luau", "lib/text"), "theirs/lib/text.luau");
+        assert_eq!(first("theirs", "theirs/lib/a.luau", "../b"), "theirs/b.luau");
     }
 
     #[test]
     fn no_name_leads_out_of_the_folder() {
         for name in ["../x", "/etc/passwd", "lib/../../x", "", "C:\\x", "a\0b", "..", "lib/../.."] {
-            assert!(candidates("a.luau", name).is_err(), "{name}");
+            assert!(candidates("", "a.luau", name).is_err(), "{name}");
+            assert!(candidates("theirs", "theirs/a.luau", name).is_err(), "{name}");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::diagnostic::{LoadError, LoadErrorKind};
 use super::require::Resolver;
 use super::vm::MAX_BYTES;
 
@@ -32,9 +33,24 @@ impl FolderError {
     }
 }
 
-/// The scripts of the folder, by name: each `*.luau` and `*.lua` at its top. Tests (`*.test.luau`), definitions
-/// (`*.d.luau`) and hidden files are none; files in sub-folders are modules for `require`.
-pub(super) fn scripts(dir: &Path) -> Result<BTreeMap<String, PathBuf>, FolderError> {
+/// The scripts of the folder, by name: each `*.luau` and `*.lua` at its top, and at the top of the folders of other
+/// people's scripts in it. Tests (`*.test.luau`), definitions (`*.d.luau`) and hidden files are none; files in other
+/// sub-folders are modules for `require`.
+pub(super) fn scripts(
+    dir: &Path,
+    asked: &[String],
+) -> Result<BTreeMap<String, PathBuf>, FolderError> {
+    let mut found = scripts_in(dir, "")?;
+    for folder in asked {
+        // One that is not there has none; whoever names it may be about to make it.
+        if let Ok(more) = scripts_in(&dir.join(folder), &format!("{folder}/")) {
+            found.extend(more);
+        }
+    }
+    Ok(found)
+}
+
+fn scripts_in(dir: &Path, before: &str) -> Result<BTreeMap<String, PathBuf>, FolderError> {
     let unreadable = |error: &io::Error| match error.kind() {
         io::ErrorKind::NotFound => FolderError::Missing(dir.to_owned()),
         io::ErrorKind::NotADirectory => FolderError::NotAFolder(dir.to_owned()),
@@ -46,7 +62,7 @@ pub(super) fn scripts(dir: &Path) -> Result<BTreeMap<String, PathBuf>, FolderErr
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_folder = || fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
         if is_script(&name) && !is_folder() {
-            found.insert(name, entry.path());
+            found.insert(format!("{before}{name}"), entry.path());
         }
     }
     Ok(found)
@@ -97,6 +113,21 @@ pub(super) fn read(path: &Path) -> Look {
         },
         Err(error) => Look::Unreadable { reason: error.to_string() },
     }
+}
+
+/// Why a look that found no text is no script.
+pub(super) fn unusable(name: &str, look: &Look) -> LoadError {
+    let (kind, message) = match look {
+        Look::TooLarge { size_bytes } => (
+            LoadErrorKind::TooLarge,
+            format!("the file has {size_bytes} bytes; a script has 1 MiB at most"),
+        ),
+        Look::Unreadable { reason } => {
+            (LoadErrorKind::Unreadable, format!("the file cannot be read: {reason}"))
+        }
+        Look::Gone | Look::Bytes(_) => (LoadErrorKind::Unreadable, "the file is gone".to_owned()),
+    };
+    LoadError::new(kind, name, message)
 }
 
 fn try_read(path: &Path) -> io::Result<Look> {

@@ -11,6 +11,7 @@ use mlua::{
     Value,
 };
 
+use crate::access::{Needs, ReachCell};
 use crate::api::Host;
 use crate::api::Run;
 use crate::api::Scope;
@@ -124,7 +125,8 @@ impl Vm {
         let fail = |error: &mlua::Error| load_error(error, &source.path, &sources);
 
         let (lua, scope, slice) = new_vm(&source.path, host).map_err(|error| fail(&error))?;
-        let loaded = install_require(&lua, &source.path, resolver, &sources)
+        let root = host.asked_folder(&source.path).unwrap_or_default();
+        let loaded = install_require(&lua, root, &source.path, resolver, &sources)
             .map_err(|error| fail(&error))?;
         for (name, build) in more {
             let set = build(&lua).and_then(|value| lua.globals().raw_set(*name, value));
@@ -135,6 +137,9 @@ impl Vm {
 
         let (result, _, _) = slice.run(|| compile(&lua, &source.path, text)?.call::<()>(()));
         result.map_err(|error| fail(&error))?;
+
+        // What a handler writes into a global, every run of the script would read.
+        lua.globals().set_readonly(true);
 
         let collected = lua.remove_app_data::<Collector>().unwrap_or_default().0;
         let mut registrations = Vec::with_capacity(collected.len());
@@ -195,6 +200,16 @@ impl Vm {
 
     pub fn registrations(&self) -> &[Registration] {
         &self.registrations
+    }
+
+    /// What it asks for: nothing but to answer, unless it says so.
+    pub fn needs(&self) -> Needs {
+        self.scope.needs().unwrap_or_default()
+    }
+
+    /// What it may reach.
+    pub fn reach(&self) -> &ReachCell {
+        self.scope.reach_cell()
     }
 
     /// The files that it required, as paths below the scripts folder: a change of one reloads it.
@@ -327,13 +342,14 @@ type Loaded = Arc<Mutex<Vec<String>>>;
 /// `require(name)`: the file runs once in this VM; its result is kept, so it also works in handlers afterwards.
 fn install_require(
     lua: &Lua,
+    root: &str,
     script: &str,
     resolver: Arc<dyn Resolver>,
     sources: &Sources,
 ) -> LuaResult<Loaded> {
     let loaded: Loaded = Arc::default();
-    let (dependencies, sources, script) =
-        (Arc::clone(&loaded), Arc::clone(sources), script.to_owned());
+    let (dependencies, sources) = (Arc::clone(&loaded), Arc::clone(sources));
+    let (root, script) = (root.to_owned(), script.to_owned());
     let modules: Mutex<BTreeMap<String, Module>> = Mutex::default();
     let raw = lua.create_function(move |lua, name: Value| {
         let result = (|| {
@@ -347,7 +363,7 @@ fn install_require(
                     frame.source().source.as_deref().unwrap_or_default().trim_start_matches('@').to_owned()
                 })
                 .unwrap_or_else(|| script.clone());
-            let paths = candidates(&from, &name).map_err(misuse)?;
+            let paths = candidates(&root, &from, &name).map_err(misuse)?;
             let modules_now = || modules.lock().unwrap_or_else(PoisonError::into_inner);
             for path in &paths {
                 match modules_now().get(path) {

@@ -19,7 +19,7 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) client_id: String,
-    client_secret: String,
+    pub(super) client_secret: String,
     pub(super) scopes: Vec<String>,
     token: Option<(String, i64)>,
     tickets: HashMap<String, Ticket>,

@@ -15,6 +15,7 @@ use super::call::Call;
 use super::call::text;
 use super::cards::Card;
 use super::cards::Streaming;
+use super::doors::Route;
 use super::faults;
 use super::posts::Post;
 use super::view::MessageKind;
@@ -161,9 +162,9 @@ impl World {
             .map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
         let force = body.get("forceUpdate").and_then(Value::as_bool) == Some(true);
         if force || !self.callback_routes.contains_key(key) {
-            self.callback_routes.insert(key.to_owned(), (url.to_owned(), secret));
+            self.callback_routes.insert(key.to_owned(), Route { url: url.to_owned(), secret });
         }
-        let (url, secret) = &self.callback_routes[key];
+        let Route { url, secret } = &self.callback_routes[key];
         Ok(json!({ "success": true, "result": { "callbackUrl": url, "apiSecret": secret } }))
     }
 
@@ -217,6 +218,7 @@ impl World {
         }
         let mut card = Card::new(id, template, params);
         card.callback_type = text(body, "callbackType").map(str::to_owned);
+        card.route_key = text(body, "callbackRouteKey").map(str::to_owned);
         card.user_id_type = user_id_type(body);
         card.spaces = space_models(body);
         for (person, data) in

@@ -32,6 +32,8 @@ pub(super) struct Card {
     pub(super) state: CardState,
     /// Without a callback type no click ever reaches the bot.
     pub(super) callback_type: Option<String>,
+    /// For calls: where to.
+    pub(super) route_key: Option<String>,
     pub(super) user_id_type: i64,
     pub(super) spaces: Vec<&'static str>,
     last_guid: Option<String>,
@@ -59,6 +61,7 @@ impl Card {
             private: HashMap::new(),
             state: CardState::Processing,
             callback_type: None,
+            route_key: None,
             user_id_type: 1,
             spaces: Vec::new(),
             last_guid: None,

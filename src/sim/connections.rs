@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::doors::Route;
 use super::now_ms;
 
 /// Frames that may wait for a socket; past that a frame is left to redelivery. Enough for a burst of a benchmark.
@@ -87,6 +88,8 @@ pub(super) struct Push {
     pub(super) due_ms: Option<i64>,
     /// A card click waits for what the bot answers.
     pub(super) answer: Option<oneshot::Sender<Value>>,
+    /// Where a click goes whose card was created for calls.
+    pub(super) route: Option<Route>,
 }
 
 impl Push {
@@ -99,6 +102,7 @@ impl Push {
             attempts: 0,
             due_ms: None,
             answer: None,
+            route: None,
         }
     }
 }

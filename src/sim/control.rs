@@ -31,13 +31,17 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::Answered;
+use super::App;
 use super::Change;
 use super::Click;
 use super::Clicked;
+use super::Crooked;
 use super::FaultOrder;
 use super::OrderError;
 use super::RawFrame;
 use super::Say;
+use super::Scanned;
 use super::Shared;
 use super::Wire;
 use super::server::same_secret;
@@ -51,9 +55,12 @@ pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/upload", post(upload))
         .route("/click", post(click))
         .route("/faults", get(armed).post(faults))
+        .route("/registration", post(registration))
         .route("/raw", post(raw))
         .route("/event", post(event))
         .route("/callback", post(callback))
+        .route("/app", get(app).post(set_app))
+        .route("/crooked", post(crooked))
         .route("/wire", get(wire))
         .layer(DefaultBodyLimit::max(upload_bytes + 64 * 1024))
         .layer(axum::middleware::from_fn_with_state(shared, require_token))
@@ -122,6 +129,22 @@ async fn faults(
 }
 
 #[derive(Debug, Deserialize)]
+struct ScanOrder {
+    /// The newest one, where none is named.
+    user_code: Option<String>,
+    #[serde(flatten)]
+    scanned: Scanned,
+}
+
+async fn registration(
+    State(shared): State<Arc<Shared>>,
+    Json(order): Json<ScanOrder>,
+) -> Result<StatusCode, OrderError> {
+    shared.world().scan(order.user_code.as_deref(), order.scanned)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawOrder {
     frame: RawFrame,
@@ -162,6 +185,25 @@ async fn callback(
 ) -> StatusCode {
     shared.world().push(super::connections::Push::callback(&order.topic, &order.data));
     StatusCode::NO_CONTENT
+}
+
+async fn app(State(shared): State<Arc<Shared>>) -> Json<App> {
+    Json(shared.world().mode.clone())
+}
+
+async fn set_app(
+    State(shared): State<Arc<Shared>>,
+    Json(mode): Json<App>,
+) -> Result<StatusCode, OrderError> {
+    shared.world().set_app(mode)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn crooked(
+    State(shared): State<Arc<Shared>>,
+    Json(order): Json<Crooked>,
+) -> Result<Json<Answered>, OrderError> {
+    Ok(Json(shared.crooked(&order).await?))
 }
 
 #[derive(Debug, Deserialize)]

@@ -47,6 +47,10 @@ pub enum OrderError {
     NoSuchMessage { message: String },
     #[error("there is no uploaded file `{file}`; upload it first")]
     NoSuchFile { file: String },
+    #[error(
+        "no such code waits to be scanned: it was never given out, is over, or was decided upon"
+    )]
+    NoSuchCode,
     #[error("there is no card `{card}`")]
     NoSuchCard { card: String },
     #[error(
@@ -59,6 +63,12 @@ pub enum OrderError {
     Empty,
     #[error("no stream connection is open to send that on")]
     NotConnected,
+    #[error("`{url}` is not an address of this computer: the simulator calls nobody else")]
+    NotHere { url: String },
+    #[error(
+        "the app has not answered a call at that door yet, so there is none to make a crooked one of"
+    )]
+    NotCalledYet,
 }
 
 /// What [`super::Sim::until`] waited for did not happen. Printed, it holds the whole transcript.

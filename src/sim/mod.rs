@@ -12,10 +12,12 @@ mod answer;
 mod api;
 mod apps;
 mod call;
+mod caller;
 mod card_calls;
 mod cards;
 mod connections;
 mod control;
+mod doors;
 mod error;
 mod faults;
 mod files;
@@ -30,6 +32,8 @@ mod posts;
 mod registration;
 mod render;
 mod robot;
+mod scan;
+mod seal;
 mod server;
 mod socket;
 mod templates;
@@ -50,11 +54,17 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub use self::doors::Answered;
+pub use self::doors::App;
+pub use self::doors::Crook;
+pub use self::doors::Crooked;
+pub use self::doors::Door;
 pub use self::error::NotSeen;
 pub use self::error::OrderError;
 pub use self::error::StartError;
@@ -69,9 +79,11 @@ pub use self::options::Limits;
 pub use self::options::NewGroup;
 pub use self::options::NewPerson;
 pub use self::options::Options;
+pub use self::options::Registration;
 pub use self::orders::Click;
 pub use self::orders::Clicked;
 pub use self::orders::Say;
+pub use self::registration::Scanned;
 pub use self::socket::RawFrame;
 pub use self::templates::Family;
 pub use self::templates::Template;
@@ -165,11 +177,12 @@ impl Sim {
         let port = listener.local_addr().map_err(bind_error)?.port();
         let base_url = format!("http://127.0.0.1:{port}");
         let redelivery = Arc::new(Notify::new());
+        let (calls, to_make) = mpsc::channel(connections::OUTGOING_FRAMES);
         let shared = Arc::new(Shared {
             base_url: base_url.clone(),
             token: Uuid::new_v4().simple().to_string(),
             port,
-            world: Mutex::new(World::new(options, base_url, Arc::clone(&redelivery))),
+            world: Mutex::new(World::new(options, base_url, Arc::clone(&redelivery), calls)),
             redelivery,
             stop: CancellationToken::new(),
             sockets: TaskTracker::new(),
@@ -185,6 +198,7 @@ impl Sim {
             }
         });
         tasks.spawn(socket::redeliver(Arc::clone(&shared)));
+        tasks.spawn(caller::run(Arc::clone(&shared), to_make));
         Ok(Self { shared, tasks })
     }
 
@@ -269,6 +283,33 @@ impl Sim {
     /// There is no such card or person.
     pub async fn click(&self, click: &Click) -> Result<Clicked, OrderError> {
         self.shared.click(click).await
+    }
+
+    /// Somebody scans this code of the device flow, or the newest one, and decides.
+    ///
+    /// # Errors
+    ///
+    /// No such code waits.
+    pub fn scan(&self, user_code: Option<&str>, scanned: Scanned) -> Result<(), OrderError> {
+        self.shared.world().scan(user_code, scanned)
+    }
+
+    /// Tells the app of things over its connections, or by calls.
+    ///
+    /// # Errors
+    ///
+    /// An address is not on this computer.
+    pub fn app(&self, mode: App) -> Result<(), OrderError> {
+        self.shared.world().set_app(mode)
+    }
+
+    /// Makes a call that DingTalk would not make, out of the last honest one.
+    ///
+    /// # Errors
+    ///
+    /// There was none yet.
+    pub async fn crooked(&self, order: &Crooked) -> Result<Answered, OrderError> {
+        self.shared.crooked(order).await
     }
 
     /// Misbehaves as ordered.

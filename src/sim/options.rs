@@ -28,6 +28,7 @@ pub struct Options {
     pub published: bool,
     pub clocks: Clocks,
     pub limits: Limits,
+    pub registration: Registration,
     /// Whether a new connection closes the older ones, as one report claims (protocol I-2).
     pub evict_older_connections: bool,
     /// Whether `CONNECTED` and `REGISTERED` are sent; DingTalk does not always.
@@ -84,6 +85,27 @@ pub struct Limits {
     pub messages: usize,
 }
 
+/// How apps are made by scanning a code.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// What a client is told to wait between polls; in whole seconds.
+    pub interval: Duration,
+    pub lifetime: Duration,
+    /// After so many polls somebody has scanned; `None`: only when somebody does.
+    pub scanned_after_polls: Option<u32>,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            // In practice, although two hours are advertised.
+            lifetime: Duration::from_mins(10),
+            scanned_after_polls: Some(2),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         let person = |staff_id: &str, nick: &str| NewPerson {
@@ -126,6 +148,7 @@ impl Default for Options {
             published: true,
             clocks: Clocks::default(),
             limits: Limits::default(),
+            registration: Registration::default(),
             evict_older_connections: false,
             greet: true,
         }

@@ -399,12 +399,17 @@ impl World {
             .get(&click.card)
             .ok_or_else(|| OrderError::NoSuchCard { card: click.card.clone() })?;
         let not_sent = |why: &str| Ok(PendingClick::NotSent(why.to_owned()));
-        match card.callback_type.as_deref() {
-            Some("STREAM") => {}
-            Some(_) => return not_sent("the card was created for HTTP callbacks"),
-            None => return not_sent("the card was created without a callbackType"),
-        }
-        if self.connections.choose(super::connections::PushKind::Callback, TOPIC_CARD).is_none() {
+        let route = match (card.callback_type.as_deref(), &card.route_key) {
+            (Some("STREAM"), _) => None,
+            (Some("HTTP"), Some(key)) => match self.callback_routes.get(key) {
+                Some(route) => Some(route.clone()),
+                None => return not_sent("nobody has registered the callbackRouteKey of the card"),
+            },
+            (Some(_), _) => return not_sent("the card was created without a callbackRouteKey"),
+            (None, _) => return not_sent("the card was created without a callbackType"),
+        };
+        let kind = super::connections::PushKind::Callback;
+        if route.is_none() && self.connections.choose(kind, TOPIC_CARD).is_none() {
             return not_sent("no connection subscribed to card callbacks");
         }
         let pressed = json!({ "cardPrivateData": { "actionIds": [click.action_id], "params": click.params } }).to_string();
@@ -425,6 +430,7 @@ impl World {
         let (answer, answered) = oneshot::channel();
         let mut push = Push::callback(TOPIC_CARD, &data);
         push.answer = Some(answer);
+        push.route = route;
         self.push(push);
         Ok(PendingClick::Sent(answered))
     }

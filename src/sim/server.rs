@@ -20,6 +20,7 @@ use super::api;
 use super::control;
 use super::media;
 use super::page;
+use super::scan;
 use super::socket;
 
 /// Nothing but our own scripts, styles, pictures and calls; and nobody may frame us.
@@ -33,6 +34,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/res/{name}", get(media::download))
         .nest("/sim/api", control::router(Arc::clone(&shared)))
         .route("/sim/files/{id}", get(media::show))
+        .route("/sim/scan", get(scan::show).post(scan::decide))
         .merge(page::router())
         .fallback(api::dispatch)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard))

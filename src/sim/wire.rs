@@ -17,6 +17,7 @@ const SECRET_KEYS: &[&str] = &[
     "access_token",
     "ticket",
     "apiSecret",
+    "aes_key",
     "sessionWebhook",
 ];
 

@@ -10,9 +10,11 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::sync::broadcast;
+use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 use super::apps::App;
+use super::caller::Outbound;
 use super::cards::Card;
 use super::connections;
 use super::connections::Ack;
@@ -22,6 +24,10 @@ use super::connections::Push;
 use super::connections::PushKind;
 use super::connections::Sent;
 use super::connections::TOPIC_CARD;
+use super::doors;
+use super::doors::Call;
+use super::doors::Door;
+use super::doors::Route;
 use super::faults;
 use super::faults::ActiveFaults;
 use super::faults::FaultOrder;
@@ -59,7 +65,12 @@ pub(super) struct World {
     pub(super) faults: ActiveFaults,
     pub(super) registrations: Registrations,
     pub(super) counters: view::Counters,
-    pub(super) callback_routes: BTreeMap<String, (String, String)>,
+    pub(super) callback_routes: BTreeMap<String, Route>,
+    /// Stream or HTTP.
+    pub(super) mode: doors::App,
+    /// The last one at each door that was answered well.
+    pub(super) last_calls: BTreeMap<Door, Call>,
+    calls: mpsc::Sender<Outbound>,
     wire: WireLog,
     changes: broadcast::Sender<Change>,
     revision: watch::Sender<u64>,
@@ -67,7 +78,12 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(options: Options, base_url: String, redelivery: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        options: Options,
+        base_url: String,
+        redelivery: Arc<Notify>,
+        calls: mpsc::Sender<Outbound>,
+    ) -> Self {
         Self {
             base_url,
             organisation: Organisation::new(&options),
@@ -81,6 +97,9 @@ impl World {
             registrations: Registrations::default(),
             counters: view::Counters::default(),
             callback_routes: BTreeMap::new(),
+            mode: doors::App::default(),
+            last_calls: BTreeMap::new(),
+            calls,
             wire: WireLog::new(options.limits.wire_lines),
             changes: broadcast::Sender::new(CHANGES),
             revision: watch::Sender::new(0),
@@ -108,7 +127,7 @@ impl World {
         view::Bot {
             name: self.options.bot_name.clone(),
             client_id: self.app.client_id.clone(),
-            connected: self.connections.takes_messages(),
+            connected: self.is_called() || self.connections.takes_messages(),
         }
     }
 
@@ -221,6 +240,11 @@ impl World {
             && push.attempts <= clocks.redelivery_attempts;
         push.due_ms = clocks.redelivery.filter(|_| again).map(|delay| now_ms() + millis(delay));
         let push = &self.connections.pushes[&id];
+        if let Some(call) = self.call_for(push) {
+            // One that finds no room is made again when it is due.
+            let _ = self.calls.try_send(Outbound { push: id, call });
+            return;
+        }
         let Some(connection) = self.connections.choose(push.kind, &push.topic) else { return };
         let message_id = connections::new_message_id();
         let frame = connections::frame(push, &connection.id, &message_id);

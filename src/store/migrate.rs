@@ -23,7 +23,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_card_files.sql"),
     include_str!("migrations/0009_runs.sql"),
     include_str!("migrations/0010_access.sql"),
-    include_str!("migrations/0011_asks.sql"),
+    include_str!("migrations/0011_signatures.sql"),
+    include_str!("migrations/0012_consents.sql"),
+    include_str!("migrations/0013_asks.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

@@ -23,6 +23,10 @@ pub struct Status {
     /// Unix time, UTC.
     pub started_at_ms: i64,
     pub updated_at_ms: i64,
+    /// How messages come in: `stream` or `http`.
+    pub mode: String,
+    /// In the mode `http`: where DingTalk is to call.
+    pub webhook: Option<Webhook>,
     #[serde(flatten)]
     pub connection: Connection,
     pub budget: Budget,
@@ -39,11 +43,31 @@ pub struct Status {
     pub console: Option<String>,
 }
 
+/// Where calls of DingTalk are received.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Webhook {
+    /// Address and port on this computer.
+    pub listen: String,
+    /// Whether TLS ends here; else a proxy or tunnel has to have it.
+    pub tls: bool,
+    /// Whether the addresses are those that DingTalk sees (`http.public_url`); else they are good on this computer only.
+    pub public: bool,
+    /// To be copied into DingTalk's developer console: where messages go.
+    pub robot: String,
+    /// Where events go; `None`: that door is shut, because its secrets are not set.
+    pub event: Option<String>,
+    /// Where card clicks go; `None`: that door is shut, because its secret is not set.
+    pub card: Option<String>,
+    /// Calls that were refused since the start.
+    pub refused: u64,
+}
+
 /// How the host is connected. The names are those of the file, where all of this stands beside the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Connection {
-    /// `connecting`; `connected`; `deaf`: open, but nothing came any more, so another one is being opened;
+    /// `connecting`; `connected`; `registered`: DingTalk's calls are received (mode `http`); `deaf`: open, but nothing came any more, so another one is being opened;
     /// `backing_off` until the next attempt; `refused`: DingTalk will not have this app; `stopping`: nothing is taken any
     /// more, what runs may end.
     #[serde(rename = "connection")]
@@ -69,10 +93,11 @@ pub struct Connection {
 
 impl Connection {
     pub const CONNECTED: &str = "connected";
+    pub const REGISTERED: &str = "registered";
 
     /// Whether messages come in.
     pub fn is_up(&self) -> bool {
-        self.state == Self::CONNECTED
+        matches!(self.state.as_str(), Self::CONNECTED | Self::REGISTERED)
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use super::counters::{Counters, Totals};
 use super::rivals::WITHIN;
-use super::socket::Counters;
 
 /// The connection at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +19,17 @@ pub struct State {
     /// Connections that the server closed soon after they were opened, lately and more than by chance: another host may
     /// be connected as the same app.
     pub closed_soon: Option<usize>,
+    /// In HTTP mode: calls are refused because their signed time is so many milliseconds away from this computer's clock,
+    /// while none is taken.
+    pub skew_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
     Connecting,
     Connected,
+    /// DingTalk's calls are received (HTTP mode). Whether there are any only the next one tells.
+    Registered,
     /// The socket was open, but nothing came any more. A new one is being opened, or is open and has not brought a frame
     /// yet: what a server has forgotten it may forget again.
     Deaf {
@@ -51,18 +56,24 @@ impl Phase {
             Self::Deaf { reason }
             | Self::BackingOff { reason, .. }
             | Self::Refused { reason, .. } => Some(reason),
-            Self::Connecting | Self::Connected | Self::Stopped => None,
+            Self::Connecting | Self::Connected | Self::Registered | Self::Stopped => None,
         }
     }
 }
 
 impl State {
     pub(super) fn new() -> Self {
-        Self { phase: Phase::Connecting, since: SystemTime::now(), error: None, closed_soon: None }
+        Self {
+            phase: Phase::Connecting,
+            since: SystemTime::now(),
+            error: None,
+            closed_soon: None,
+            skew_ms: None,
+        }
     }
 
     pub fn is_up(&self) -> bool {
-        self.phase == Phase::Connected
+        matches!(self.phase, Phase::Connected | Phase::Registered)
     }
 
     pub(super) fn enter(&mut self, phase: Phase) {
@@ -85,8 +96,8 @@ impl State {
 pub struct Link {
     pub(super) state: watch::Receiver<State>,
     pub(super) counters: Arc<Counters>,
-    /// Without a frame for this long it is deaf, whether or not that has been noticed.
-    pub(super) silence: Duration,
+    /// Without a frame for this long it is deaf, whether or not that has been noticed; `None`: silence means nothing.
+    pub(super) silence: Option<Duration>,
 }
 
 impl Link {
@@ -102,7 +113,7 @@ impl Link {
         }
         let heard = self.heard_at().map_or(state.since, |heard| heard.max(state.since));
         let silent = heard.elapsed().unwrap_or_default();
-        if silent >= self.silence {
+        if self.silence.is_some_and(|limit| silent >= limit) {
             state.enter(Phase::Deaf { reason: format!("no frame for {silent:.0?}") });
             state.since = heard;
         }
@@ -112,6 +123,16 @@ impl Link {
     /// When the last frame came, since the start of this host.
     pub fn heard_at(&self) -> Option<SystemTime> {
         self.counters.heard_at()
+    }
+
+    /// Whether silence means that nobody speaks, as where DingTalk calls, and not that nothing can come.
+    pub fn may_be_silent(&self) -> bool {
+        self.silence.is_none()
+    }
+
+    /// What came in since the start.
+    pub fn totals(&self) -> Totals {
+        self.counters.totals()
     }
 
     /// Whether the server has ever shown that it sends frames when nobody speaks.
@@ -158,7 +179,7 @@ mod tests {
         state.enter(Phase::Connected);
         state.since -= Duration::from_secs(89);
         let (told, seen) = watch::channel(state.clone());
-        let link = Link { state: seen, counters, silence: Duration::from_secs(90) };
+        let link = Link { state: seen, counters, silence: Some(Duration::from_secs(90)) };
         assert!(link.now().is_up());
         state.since -= Duration::from_secs(2);
         told.send_replace(state);

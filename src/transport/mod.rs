@@ -4,18 +4,23 @@
 //! acknowledged, so DingTalk sends it again.
 
 mod backoff;
+mod counters;
 mod link;
 mod quiet;
 mod rivals;
 mod socket;
 mod stream;
 mod wake;
+mod webhook;
 
 use std::time::SystemTime;
 
+use tokio_util::sync::CancellationToken;
+
+pub use counters::{Counters, Totals};
 pub use link::{Link, Phase, State};
-pub use socket::{Counters, Totals};
 pub use stream::{Stream, Timing};
+pub use webhook::{Addresses, OpenError, Webhook};
 
 /// Unix time in milliseconds.
 fn now_ms() -> i64 {
@@ -28,4 +33,51 @@ fn now_ms() -> i64 {
 pub enum Fatal {
     #[error("messages cannot be stored any more: {0}")]
     Journal(String),
+}
+
+/// The way in of one host.
+#[derive(Debug)]
+pub enum Transport {
+    /// moonbell dials out.
+    Stream(Box<Stream>),
+    /// DingTalk calls.
+    Webhook(Box<Webhook>),
+}
+
+impl Transport {
+    /// Returns a view of it, for those who tell how it is.
+    pub fn link(&self) -> Link {
+        match self {
+            Self::Stream(stream) => stream.link(),
+            Self::Webhook(webhook) => webhook.link(),
+        }
+    }
+
+    /// Where DingTalk calls, if it does.
+    pub fn addresses(&self) -> Option<&Addresses> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Webhook(webhook) => Some(webhook.addresses()),
+        }
+    }
+
+    /// Replaces the times, for tests.
+    #[must_use]
+    pub fn timing(self, timing: Timing) -> Self {
+        match self {
+            Self::Stream(stream) => Self::Stream(Box::new(stream.timing(timing))),
+            Self::Webhook(webhook) => Self::Webhook(Box::new(webhook.timing(timing))),
+        }
+    }
+
+    /// Takes in what comes until `stop`, then finishes the commits under way.
+    ///
+    /// # Errors
+    /// [`Fatal`] only when nothing can be stored any more.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Fatal> {
+        match self {
+            Self::Stream(stream) => Box::pin(stream.run(stop)).await,
+            Self::Webhook(webhook) => Box::pin(webhook.run(stop)).await,
+        }
+    }
 }

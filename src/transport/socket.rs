@@ -5,8 +5,7 @@
 //! under way are finished: dropped halfway they would wait for the next start.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SplitSink};
@@ -19,8 +18,8 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
+use super::counters::{Counters, add};
 use super::now_ms;
-use super::quiet::Quiet;
 use super::stream::Timing;
 use super::wake::slept;
 use crate::dingtalk::Ack;
@@ -64,83 +63,6 @@ pub(super) struct Ended {
     pub(super) ending: Ending,
     /// Whether it ever brought a frame.
     pub(super) heard: bool,
-}
-
-/// What happened on the Stream since the start, for `status`.
-#[derive(Debug, Default)]
-pub struct Counters {
-    frames: AtomicU64,
-    accepted: AtomicU64,
-    duplicates: AtomicU64,
-    malformed: AtomicU64,
-    unknown: AtomicU64,
-    uncommitted: AtomicU64,
-    connections: AtomicU64,
-    /// Unix time of the last frame in milliseconds; 0: none came yet.
-    heard_at_ms: AtomicU64,
-    /// Whether the server ever sent a frame by itself.
-    keeps_alive: AtomicBool,
-    waiting: Quiet,
-    given_up: Quiet,
-}
-
-/// The counters at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub frames: u64,
-    /// New work, committed.
-    pub accepted: u64,
-    /// Redeliveries, acknowledged and dropped.
-    pub duplicates: u64,
-    /// Frames or data that could not be read.
-    pub malformed: u64,
-    /// Frames of types and topics that nobody subscribed to.
-    pub unknown: u64,
-    /// Deliveries that could not be stored and were left unacknowledged.
-    pub uncommitted: u64,
-    pub connections: u64,
-}
-
-impl Counters {
-    pub fn totals(&self) -> Totals {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Totals {
-            frames: get(&self.frames),
-            accepted: get(&self.accepted),
-            duplicates: get(&self.duplicates),
-            malformed: get(&self.malformed),
-            unknown: get(&self.unknown),
-            uncommitted: get(&self.uncommitted),
-            connections: get(&self.connections),
-        }
-    }
-
-    pub(super) fn connected(&self) {
-        add(&self.connections);
-    }
-
-    pub(super) fn heard(&self) {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let ms = u64::try_from(since.as_millis()).unwrap_or_default();
-        self.heard_at_ms.store(ms, Ordering::Relaxed);
-    }
-
-    pub(super) fn heard_at(&self) -> Option<SystemTime> {
-        let ms = self.heard_at_ms.load(Ordering::Relaxed);
-        (ms > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(ms))
-    }
-
-    fn kept_alive(&self) {
-        self.keeps_alive.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn keeps_alive(&self) -> bool {
-        self.keeps_alive.load(Ordering::Relaxed)
-    }
-}
-
-fn add(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 pub(super) struct Socket {

@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fatal;
 use super::backoff::Backoff;
+use super::counters::Counters;
 use super::link::{Link, Phase, State};
 use super::rivals::Rivals;
-use super::socket::{Counters, Ended, Ending, News, Socket, Ws, describe};
+use super::socket::{Ended, Ending, News, Socket, Ws, describe};
 use super::wake::slept;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
@@ -29,7 +30,7 @@ const MAX_FRAME_BYTES: usize = 1024 * 1024;
 /// A socket tells two things at most, and few sockets overlap.
 const NEWS_QUEUE: usize = 16;
 
-/// The times of the Stream, so that tests need not wait for them.
+/// The times of both ways in, so that tests need not wait for them.
 #[derive(Clone, Debug)]
 pub struct Timing {
     /// From the request for a ticket until the socket is open.
@@ -56,6 +57,9 @@ pub struct Timing {
     /// Between attempts to store a delivery, and when to leave it to DingTalk to send it again.
     pub commit_retry: Duration,
     pub commit_patience: Duration,
+    /// For the headers of a call in HTTP mode, and for its body.
+    pub head: Duration,
+    pub body: Duration,
 }
 
 impl Default for Timing {
@@ -74,6 +78,8 @@ impl Default for Timing {
             drain: Duration::from_secs(5),
             commit_retry: Duration::from_secs(1),
             commit_patience: Duration::from_secs(30),
+            head: Duration::from_secs(5),
+            body: Duration::from_secs(5),
         }
     }
 }
@@ -122,7 +128,11 @@ impl Stream {
     /// Returns a view of the connection, for those who tell how it is.
     pub fn link(&self) -> Link {
         let silence = self.timing.silence;
-        Link { state: self.state.subscribe(), counters: self.counters.clone(), silence }
+        Link {
+            state: self.state.subscribe(),
+            counters: self.counters.clone(),
+            silence: Some(silence),
+        }
     }
 
     fn enter(&self, phase: Phase) {

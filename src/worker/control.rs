@@ -227,11 +227,12 @@ impl Dispatch {
         Ok(if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") })
     }
 
-    /// The run that somebody may ask about: by its id, or the last one of theirs that a handler served.
+    /// The run that somebody may ask about: by its id, or the last message of theirs that a handler served.
     async fn asked(&self, id: Option<&str>, actor: &Actor) -> Result<Option<Past>, Error> {
         let me = actor.id().as_str().to_owned();
         let Some(id) = id else {
-            let filter = Filter { person: Some(me), handled: true, limit: 1, ..Filter::default() };
+            let (person, limit) = (Some(me), 1);
+            let filter = Filter { person, handled: true, said: true, limit, ..Filter::default() };
             return Ok(self.store.read(move |c| inbox::list(c, &filter)).await?.pop());
         };
         let past = self.find(id).await?;

@@ -423,8 +423,12 @@ impl Dispatch {
             Ok(permit) => permit,
             Err(why) => {
                 tracing::warn!(run = row.run, handler = handler.title(), %why, "refused a command");
-                let text = phrases::denied(handler.title(), &why, lang);
-                return Some(Outcome::saying(message, text).by(handler).denied(&why));
+                let mut outcome = Outcome::new(State::Done).by(handler).denied(&why);
+                if !why.is_silent() {
+                    let text = phrases::denied(handler.title(), &why, lang);
+                    outcome.posts.push(say(message, text));
+                }
+                return Some(outcome);
             }
         };
         run.set_attempt(row.attempt);
@@ -447,10 +451,11 @@ impl Dispatch {
         self.inbox.begin(row.id);
         let start = edition.generation().start(Arc::clone(&run), handler.id.handler, args);
         tokio::pin!(start);
+        let repeats = on_crash(snapshot, handler) == OnCrash::Retry && row.attempt < ATTEMPTS;
         let (ended, halted) = tokio::select! {
             ended = &mut start => (ended, false),
             () = halt.cancelled() => {
-                run.stop(Stop::Host);
+                run.stop(if repeats { Stop::Postponed } else { Stop::Host });
                 (start.await, true)
             }
             () = ticket.replaced().cancelled() => {
@@ -474,11 +479,7 @@ impl Dispatch {
                 return None;
             }
             Ended::Done => (State::Done, None),
-            Ended::Cancelled
-                if halted
-                    && on_crash(snapshot, handler) == OnCrash::Retry
-                    && row.attempt < ATTEMPTS =>
-            {
+            Ended::Cancelled if halted && repeats => {
                 requeue = Some(true);
                 (State::Interrupted, None)
             }

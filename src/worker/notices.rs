@@ -94,7 +94,7 @@ struct Streak {
 
 impl Streaks {
     fn notice(&mut self, end: &Background, now: Instant) -> Option<String> {
-        if end.finish == Finish::Cancelled {
+        if matches!(end.finish, Finish::Cancelled | Finish::Interrupted) {
             return None;
         }
         let key = (Arc::clone(&end.script), end.what.clone());

@@ -126,6 +126,7 @@ fn own(end: &Background) -> Own {
         Finish::Done => (State::Done, None),
         Finish::Failed(why) => (State::Failed, Some(redact(why).into_owned())),
         Finish::Cancelled => (State::Cancelled, None),
+        Finish::Interrupted => (State::Interrupted, Some("the host was stopped".to_owned())),
     };
     Own {
         run: end.run.clone(),

@@ -30,6 +30,26 @@ pub(super) fn denied(name: &str, why: &Denied, lang: Lang) -> String {
         (Denied::Rate(_), Lang::En) => {
             format!("You have used `{name}` too often; try again later.")
         }
+        (Denied::Flood { most, .. }, Lang::Zh) => {
+            format!("太快了：每人每分钟最多运行 {most} 次。之后的消息不再逐条提示，请稍后再试。")
+        }
+        (Denied::Flood { most, .. }, Lang::En) => format!(
+            "Too fast: one person may start {most} runs in a minute. What you send meanwhile is refused without a word; try again later."
+        ),
+        (Denied::PersonRuns(most), Lang::Zh) => {
+            format!("你已有 {most} 个任务在运行，达到每人的上限。等一个结束，或发送 stop 停止。")
+        }
+        (Denied::PersonRuns(most), Lang::En) => format!(
+            "You have {most} runs under way, the most for one person. Wait for one to end, or say stop."
+        ),
+        (Denied::HandlerRuns(most), Lang::Zh) => {
+            format!("`{name}` 已有 {most} 个任务在运行，达到上限，请稍后再试。")
+        }
+        (Denied::HandlerRuns(most), Lang::En) => {
+            format!(
+                "`{name}` has {most} runs under way, the most that it may have; try again later."
+            )
+        }
         (Denied::Locked, _) => locked(lang),
         (why, _) if why.is_stranger() => refused(lang),
         _ => not_for_you(name, lang),

@@ -46,6 +46,9 @@ impl Dispatch {
         let mine = std::sync::Arc::clone(&posted);
         let settle = move |c: &Connection, cut: &Cut| {
             let fate = this.fate(cut);
+            if fate == Fate::Again {
+                outbox::insert_repeats(c, &cut.row.run)?;
+            }
             if fate == Fate::Interrupted
                 && let Inbound::Message(message) = &cut.row.inbound
             {

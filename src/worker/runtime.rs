@@ -8,7 +8,11 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::TaskTracker;
 
+use crate::api::Stop;
 use crate::script::Engine;
+
+/// What runs that are cut off may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Owns the threads that run Lua.
 #[derive(Debug)]
@@ -47,6 +51,11 @@ impl LuaRuntime {
         self.engine.tasks().close();
         if tokio::time::timeout(patience, self.engine.tasks().wait()).await.is_err() {
             tracing::warn!("scripts still ran after {patience:?}; they were cut off");
+            // Runs of timers: each says how it ended, so that the journal tells of it.
+            for one in self.engine.live().list() {
+                one.run.stop(Stop::Host);
+            }
+            let _ = tokio::time::timeout(LAST_WORDS, self.engine.tasks().wait()).await;
         }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

@@ -80,7 +80,7 @@ async fn files_are_written_read_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn no_path_leaves_the_folders() {
+async fn c1_no_path_leaves_the_folders() {
     let disk = Disk::new().await;
     let (inside, outside) = (disk.path().join("in"), disk.path().join("out"));
     symlink(&outside, inside.join("link")).unwrap();
@@ -123,7 +123,7 @@ async fn no_path_leaves_the_folders() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_refused_at_once() {
+async fn c2_what_is_no_file_is_refused_at_once() {
     let bench = Bench::new().await; // reaches everything
     let pipe = bench.dir.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -151,7 +151,7 @@ async fn what_is_no_file_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_swapped_under_the_call_leads_nowhere() {
+async fn c2_a_link_that_is_swapped_under_the_call_leads_nowhere() {
     let disk = Disk::new().await;
     let (inside, outside) = (disk.path().join("in"), disk.path().join("out"));
     fs::create_dir(inside.join("real")).unwrap();
@@ -173,11 +173,11 @@ async fn a_link_that_is_swapped_under_the_call_leads_nowhere() {
     disk.passes(
         r#"
         local path, ok = IN .. "/door/secret", 0
-        for _ = 1, 2000 do
+        for _ = 1, 10000 do
             local text = fs.read(path)
             assert(text == nil or text == "mine", text)
             if text then ok += 1 end
-            fs.write(path, "mine")
+            if ok % 8 == 0 then fs.write(path, "mine") end
         end
         assert(ok > 0)
         "#,
@@ -186,6 +186,55 @@ async fn a_link_that_is_swapped_under_the_call_leads_nowhere() {
     stop.store(true, Ordering::Relaxed);
     swapper.join().unwrap();
     assert_eq!(fs::read_to_string(outside.join("secret")).unwrap(), "secret");
+}
+
+#[tokio::test]
+async fn c2_a_hard_link_is_the_file_that_it_is_and_one_swapped_for_a_link_is_not_followed() {
+    let disk = Disk::new().await;
+    let (inside, outside) = (disk.path().join("in"), disk.path().join("out"));
+    // Whoever may make one could read the file before; what is written takes the place of the name alone.
+    fs::hard_link(outside.join("secret"), inside.join("hard")).unwrap();
+    symlink("hard", inside.join("soft")).unwrap();
+    disk.passes(
+        r#"
+        assert(fs.write(IN .. "/hard", "mine") and fs.read(IN .. "/hard") == "mine")
+        assert(fs.remove(IN .. "/soft") and fs.read(IN .. "/hard") == "mine")
+        "#,
+    )
+    .await;
+    assert_eq!(fs::read_to_string(outside.join("secret")).unwrap(), "secret");
+}
+
+#[tokio::test]
+async fn c5_what_is_moonbells_own_is_read_written_sent_and_removed_by_no_script() {
+    let mut disk = Disk::new().await;
+    let state = disk.path().join("state");
+    fs::create_dir_all(state.join("files/other")).unwrap();
+    fs::write(state.join("the-journal"), "journal").unwrap();
+    fs::write(state.join("files/other/note"), "another's").unwrap();
+    fs::write(disk.path().join("config.toml"), "client_secret").unwrap();
+    symlink(state.join("the-journal"), disk.path().join("in/link")).unwrap();
+    let roots = Roots::everything(state.join("files"));
+    let closed = [state.clone(), disk.path().join("config.toml")];
+    disk.0.host = disk.0.host.with_roots(roots.closing(closed));
+    let body = r#"
+        local home = HOME
+        for _, path in { "/state/the-journal", "/config.toml", "/state/files/other/note", "/in/link", "/state" } do
+            for _, name in { "read", "list", "stat", "mkdir" } do
+                local none, err = fs[name](home .. path)
+                assert(none == nil and err.kind == "denied", name .. " " .. path .. ": " .. tostring(err))
+            end
+            assert(fs.write(home .. path, "x") == nil and fs.append(home .. path, "x") == nil)
+            assert(fs.copy(home .. path, "stolen") == nil and fs.move(home .. path, "stolen") == nil or path == "/in/link")
+            assert(ctx:send_file(home .. path) == nil, path)
+        end
+        assert(fs.remove(home, { recursive = true }) == nil and fs.remove(home .. "/state", { recursive = true }) == nil)
+        assert(#fs.glob(home .. "/**/the-journal") == 0 and #fs.glob(home .. "/**/note") == 0)
+        assert(fs.write("own", "x") and fs.read("own") == "x" and fs.read(home .. "/state/files/test/own") == "x")
+    "#;
+    disk.0.passes(&body.replace("HOME", &format!("{:?}", disk.path()))).await;
+    assert_eq!(fs::read_to_string(state.join("the-journal")).unwrap(), "journal");
+    assert_eq!(fs::read_to_string(state.join("files/other/note")).unwrap(), "another's");
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ async fn calls_carry_what_they_are_given() {
 }
 
 #[tokio::test]
-async fn what_was_not_granted_is_never_reached() {
+async fn g1_what_was_not_granted_is_never_reached() {
     let wire = Wire::new().await;
     wire.passes(
         r#"
@@ -155,7 +155,7 @@ async fn what_was_not_granted_is_never_reached() {
 }
 
 #[tokio::test]
-async fn proofs_of_identity_stay_with_the_host_they_were_given_to() {
+async fn g3_proofs_of_identity_stay_with_the_host_they_were_given_to() {
     let mut wire = Wire::new().await;
     let both = [wire.granted.to_string(), wire.other.to_string()];
     wire.bench.host = wire.bench.host.with_network(Network::granting(both));
@@ -172,7 +172,7 @@ async fn proofs_of_identity_stay_with_the_host_they_were_given_to() {
 }
 
 #[tokio::test]
-async fn answers_that_never_end_or_swell_are_cut() {
+async fn g5_answers_that_never_end_or_swell_are_cut() {
     let wire = Wire::new().await;
     wire.passes(
         r#"
@@ -251,7 +251,7 @@ async fn a_server_that_hangs_up_or_talks_nonsense_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_head_that_never_ends_is_given_up() {
+async fn g5_a_head_that_never_ends_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut servers = JoinSet::new();

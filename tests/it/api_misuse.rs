@@ -43,7 +43,7 @@ const VALUES: &[&str] = &[
 const SKIPPED: &[&str] = &["time.sleep"];
 
 #[tokio::test]
-async fn no_wrong_argument_does_more_than_raise_and_each_is_named() {
+async fn i11_no_wrong_argument_does_more_than_raise_and_each_is_named() {
     let bench = Bench::new().await;
     for module in moonbell::api::MODULES {
         let mut body =
@@ -115,7 +115,7 @@ const OBJECTS: &[(&str, &str, &[&str])] = &[
 ];
 
 #[tokio::test]
-async fn no_wrong_argument_of_a_method_does_more_than_raise() {
+async fn i11_no_wrong_argument_of_a_method_does_more_than_raise() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut servers = tokio::task::JoinSet::new();

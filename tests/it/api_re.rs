@@ -32,7 +32,7 @@ async fn patterns_find_replace_and_split() {
 }
 
 #[tokio::test]
-async fn a_pattern_from_a_chat_cannot_hold_up_the_host() {
+async fn i8_a_pattern_from_a_chat_cannot_hold_up_the_host() {
     let bench = Bench::new().await;
     let started = Instant::now();
     bench

@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("transport", &["config", "dingtalk", "inbox", "message"]),
+    ("transport", &["access", "config", "dingtalk", "inbox", "message", "store"]),
     ("inbox", &["message", "store"]),
     ("access", &["clock", "config", "message", "store"]),
     ("asks", &["config", "message", "router", "store"]),

@@ -151,6 +151,47 @@ fn each_kind_of_mistake_is_found_at_its_place() {
 }
 
 #[test]
+fn what_a_script_does_and_does_not_ask_for_is_found_where_it_can_be_seen() {
+    let script = r#"bot.script{ needs = { "http:a.example", "secret:one", "shell:git" } }
+local which = require("lib/which")
+bot.command("go <what>", function(ctx)
+	shell.run{ "git", "pull" }
+	shell.run({ "make" })
+	shell.run{ ctx.args.what }
+	shell.sh("ls")
+	ctx:stream{ "make" }
+	http.get("https://a.example/x")
+	http.get("https://b.example/x")
+	http.get(ctx.args.what)
+	secret.get("one")
+	secret.get("two")
+	bot.send("owner", "hi")
+	fs.read("own.txt")
+	fs.read("~/x.txt")
+	fs.write("/srv/x.txt", "")
+	bot.send("owner", "hi") -- moonbell: allow need
+	which.go()
+end)
+"#;
+    let module = "return { go = function() shell.run{ 'which' } end }\n";
+    let found = found(&[("a.luau", script), ("lib/which.luau", module)], &[]);
+    let needs: Vec<&str> =
+        found.iter().filter_map(|one| one.strip_suffix(" warning need")).collect();
+    let expected = [
+        "a.luau:5:2",
+        "a.luau:7:2",
+        "a.luau:8:6",
+        "a.luau:10:2",
+        "a.luau:13:2",
+        "a.luau:14:2",
+        "a.luau:16:2",
+        "a.luau:17:2",
+        "lib/which.luau:1:26",
+    ];
+    assert_eq!(needs, expected);
+}
+
+#[test]
 fn one_script_is_checked_as_it_stands_among_the_others() {
     let scripts = [
         ("a.luau", "local unused = 1\nbot.command('ping', function() end)\n"),

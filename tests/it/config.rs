@@ -123,7 +123,7 @@ roles.owner = ["manager1"]
     ~/config/config.toml:3:26: `dingtalk.card_template` must be a string, not true or false
       hint: put it in quotation marks
     ~/config/config.toml:4:6: `http.path` is `dingtalk`, which is not a path
-      hint: begin with a slash, for example "/dingtalk"
+      hint: begin with a slash, and use letters, digits, `-`, `.`, `_`, `~`: "/dingtalk"
     ~/config/config.toml:5:9: `console.listen` is 0.0.0.0:7878, which other computers can reach
       hint: the local pages are for this computer: listen on 127.0.0.1 or [::1]
     ~/config/config.toml:6:9: `scripts.dir` is `~eve/scripts`: homes of other users are not known

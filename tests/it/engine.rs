@@ -458,7 +458,7 @@ async fn cards_close_with_their_run() {
 }
 
 #[tokio::test]
-async fn a_ctx_of_another_run_explains_itself() {
+async fn i6_a_ctx_of_another_run_explains_itself() {
     let bench = Bench::new().await;
     let generation = bench.load("local kept\nbot.fallback(function(ctx)\nif kept then kept:reply('wrong chat') end\nkept = ctx\nend)");
     assert_eq!(bench.start(&generation, &bench.run("first")).await, Ended::Done);
@@ -718,7 +718,7 @@ async fn required_files_run_once_and_are_listed() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_vm_leads_out_of_it() {
+async fn i2_nothing_of_a_vm_leads_out_of_it() {
     let bench = Bench::new().await;
     bench
         .passes(

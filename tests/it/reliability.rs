@@ -22,6 +22,21 @@ fn tests_in(dir: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
+fn every_attack_in_the_list_names_a_test_that_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tests = BTreeSet::new();
+    for dir in ["src", "tests"] {
+        tests_in(&root.join(dir), &mut tests);
+    }
+    let document = fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let name = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
+    let rows = document.lines().filter(|line| line.starts_with('|'));
+    let named = rows.flat_map(|row| name.captures_iter(row)).map(|name| name[1].to_owned());
+    let missing: Vec<String> = named.filter(|name| !tests.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/security.md names tests that do not exist: {missing:#?}");
+}
+
+#[test]
 fn every_test_that_the_document_names_exists_and_every_rule_has_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut tests = BTreeSet::new();

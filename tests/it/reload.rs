@@ -250,7 +250,7 @@ async fn the_next_message_is_answered_by_what_was_saved() {
 }
 
 #[tokio::test]
-async fn a_save_that_is_wrong_in_any_way_leaves_the_old_version_serving() {
+async fn i7_a_save_that_is_wrong_in_any_way_leaves_the_old_version_serving() {
     use LoadErrorKind as Kind;
     let other = saying("taken", "other");
     let mut served = Scripts::new()
@@ -467,7 +467,7 @@ async fn a_module_that_appears_loads_the_script_that_wanted_it() {
 }
 
 #[tokio::test]
-async fn a_circle_of_modules_is_named_and_nothing_leads_out_of_the_folder() {
+async fn i7_a_circle_of_modules_is_named_and_nothing_leads_out_of_the_folder() {
     let scripts = Scripts::new();
     fs::write(scripts.home.path().join("outside.luau"), "return \"outside\"").unwrap();
     let mut served = scripts.with("ping.luau", &saying("ping", "good")).serve().await;
@@ -559,7 +559,7 @@ async fn an_empty_or_missing_moment_takes_no_handler_away() {
 }
 
 #[tokio::test]
-async fn a_thousand_saves_in_a_second_are_a_few_loads_and_the_last_one_wins() {
+async fn i7_a_thousand_saves_in_a_second_are_a_few_loads_and_the_last_one_wins() {
     let mut served = Scripts::new().with("a.luau", &saying("a", "start")).serve().await;
     for save in 0..1_000 {
         served.write("a.luau", saying("a", &format!("save {save}.")));
@@ -595,7 +595,7 @@ async fn a_command_of_another_script_is_had_once_that_lets_it_go() {
 }
 
 #[tokio::test]
-async fn two_files_with_one_command_at_the_start_serve_the_first_by_name() {
+async fn i7_two_files_with_one_command_at_the_start_serve_the_first_by_name() {
     let mut served = Scripts::new()
         .with("b.luau", &saying("x", "of b"))
         .with("a.luau", &saying("x", "of a"))
@@ -611,7 +611,7 @@ async fn two_files_with_one_command_at_the_start_serve_the_first_by_name() {
 }
 
 #[tokio::test]
-async fn a_thousand_reloads_leave_one_vm() {
+async fn i7_a_thousand_reloads_leave_one_vm() {
     let name = |script: usize| format!("s{script}.luau");
     let mut scripts = Scripts::new();
     for script in 0..40 {
@@ -658,7 +658,7 @@ async fn what_is_no_script_is_left_alone() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn links_in_circles_pipes_and_links_to_nowhere_are_told_and_harmless() {
+async fn i7_links_in_circles_pipes_and_links_to_nowhere_are_told_and_harmless() {
     use std::os::unix::fs::symlink;
     let mut served = Scripts::new().with("a.luau", &saying("a", "a")).serve().await;
     symlink(served.path("loop.luau"), served.path("loop.luau")).unwrap();

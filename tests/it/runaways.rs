@@ -34,25 +34,25 @@ macro_rules! runaways {
 }
 
 runaways! {
-    an_endless_loop_stops: "while true do end";
-    a_loop_that_catches_errors_stops: "while true do pcall(function() while true do end end) end";
-    a_coroutine_that_catches_errors_stops:
+    i4_an_endless_loop_stops: "while true do end";
+    i5_a_loop_that_catches_errors_stops: "while true do pcall(function() while true do end end) end";
+    i4_a_coroutine_that_catches_errors_stops:
         "coroutine.wrap(function() while true do pcall(function() while true do end end) end end)()";
-    coroutines_in_coroutines_stop:
+    i4_coroutines_in_coroutines_stop:
         "local function deep(n) if n == 0 then while true do end end coroutine.wrap(function() deep(n - 1) end)() end while true do pcall(deep, 20) end";
-    a_pattern_bomb_stops: r#"string.find(("a"):rep(2e5), ("a?"):rep(30) .. ".-.-.-.-b")"#;
-    a_pattern_bomb_that_is_caught_stops: r#"while true do pcall(string.find, ("a"):rep(2e5), (".-"):rep(20) .. "b") end"#;
-    a_comparator_that_never_ends_stops: "table.sort(table.create(20000, 1), function() while true do end end)";
-    a_comparator_that_catches_errors_stops:
+    i4_a_pattern_bomb_stops: r#"string.find(("a"):rep(2e5), ("a?"):rep(30) .. ".-.-.-.-b")"#;
+    i4_a_pattern_bomb_that_is_caught_stops: r#"while true do pcall(string.find, ("a"):rep(2e5), (".-"):rep(20) .. "b") end"#;
+    i4_a_comparator_that_never_ends_stops: "table.sort(table.create(20000, 1), function() while true do end end)";
+    i4_a_comparator_that_catches_errors_stops:
         "table.sort(table.create(20000, 1), function() while true do pcall(function() while true do end end) end end)";
-    an_error_handler_that_loops_stops: "while true do xpcall(error, function() while true do end end) end";
-    an_error_that_loops_when_printed_stops:
+    i4_an_error_handler_that_loops_stops: "while true do xpcall(error, function() while true do end end) end";
+    i4_an_error_that_loops_when_printed_stops:
         "local e = setmetatable({}, { __tostring = function() while true do end end }) while true do pcall(function() tostring(e) end) end";
-    an_iterator_that_never_ends_stops: "for _ in function() return 1 end do end";
-    a_replacement_that_loops_stops: "while true do pcall(string.gsub, ('a'):rep(100), 'a', function() while true do end end) end";
-    a_metamethod_that_loops_stops: "local t = setmetatable({}, { __index = function() while true do end end }) while true do pcall(function() return t.x end) end";
-    reading_the_clock_for_ever_stops: "while true do os.time() end";
-    calling_the_host_for_ever_stops: "while true do pcall(json.encode, { 1 }) end";
+    i4_an_iterator_that_never_ends_stops: "for _ in function() return 1 end do end";
+    i4_a_replacement_that_loops_stops: "while true do pcall(string.gsub, ('a'):rep(100), 'a', function() while true do end end) end";
+    i4_a_metamethod_that_loops_stops: "local t = setmetatable({}, { __index = function() while true do end end }) while true do pcall(function() return t.x end) end";
+    i4_reading_the_clock_for_ever_stops: "while true do os.time() end";
+    i4_calling_the_host_for_ever_stops: "while true do pcall(json.encode, { 1 }) end";
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn an_error_object_whose_text_loops_ends_its_run() {
 }
 
 #[tokio::test]
-async fn memory_has_an_end() {
+async fn i3_memory_has_an_end() {
     for body in [
         "string.rep('x', 1e9)",
         "local s = 'x' while true do s = s .. s end",
@@ -92,7 +92,7 @@ async fn memory_has_an_end() {
 }
 
 #[tokio::test]
-async fn deep_recursion_and_huge_results_are_errors() {
+async fn i3_deep_recursion_and_huge_results_are_errors() {
     let bench = tight().await;
     for body in [
         "local function f() return 1 + f() end f()",
@@ -107,7 +107,7 @@ async fn deep_recursion_and_huge_results_are_errors() {
 }
 
 #[tokio::test]
-async fn the_wall_clock_stops_a_wait_and_cannot_be_caught() {
+async fn i5_the_wall_clock_stops_a_wait_and_cannot_be_caught() {
     let bench =
         Bench::with(Limits { wall: Duration::from_millis(50), ..Limits::default() }, 32 << 20)
             .await;
@@ -122,7 +122,7 @@ async fn the_wall_clock_stops_a_wait_and_cannot_be_caught() {
 }
 
 #[tokio::test]
-async fn sixteen_spinning_scripts_leave_another_its_turn() {
+async fn i4_sixteen_spinning_scripts_leave_another_its_turn() {
     let bench = Bench::new().await;
     let spinning: Vec<_> = (0..16).map(|_| bench.handler("while true do end")).collect();
     let runs: Vec<_> = (0..16).map(|index| bench.run(&format!("spin{index}"))).collect();

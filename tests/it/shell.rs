@@ -151,7 +151,7 @@ fn hostile() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn arguments_arrive_as_they_are() {
+async fn b1_arguments_arrive_as_they_are() {
     for text in hostile() {
         let mut printf = command(&["printf", "%s"]);
         printf.argv.push(text.clone());
@@ -176,7 +176,17 @@ async fn a_child_gets_a_clean_environment_and_what_the_script_adds() {
     let names: Vec<_> = ended.out.lines().map(|line| line.split('=').next().unwrap()).collect();
     assert!(names.contains(&"PATH") && names.contains(&"HOME"), "{names:?}");
     let places = [
-        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANGUAGE", "TERM", "GREETING",
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TMPDIR",
+        "TZ",
+        "LANGUAGE",
+        "TERM",
+        "GREETING",
+        "MOONBELL_PROCESS",
     ];
     let session =
         ["SSH_AUTH_SOCK", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS"];
@@ -293,7 +303,7 @@ async fn a_run_that_ends_while_its_output_is_unread_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn who_ignores_the_request_to_end_is_killed_after_the_grace() {
+async fn b6_who_ignores_the_request_to_end_is_killed_after_the_grace() {
     let process = start(sh(&format!("sh -c \"{DEAF}\" & echo $!; {DEAF}"))).await;
     let mut pids = vec![process.pid().to_string()];
     pids.extend(first_lines(&process, 3).await.into_iter().filter(|line| line != "deaf"));
@@ -353,7 +363,7 @@ async fn a_daemon_that_holds_the_pipes_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn of_endless_output_only_the_tail_is_kept() {
+async fn b6_of_endless_output_only_the_tail_is_kept() {
     let process = start(command(&["yes", "0123456789012345678901234567890123456789"])).await;
     let mut tail = Tail::new(64 << 10);
     let mut seen = 0;
@@ -378,7 +388,7 @@ async fn a_slow_reader_misses_nothing_of_a_program_that_has_ended() {
 }
 
 #[tokio::test]
-async fn giving_up_half_way_through_a_start_leaves_no_process() {
+async fn b9_giving_up_half_way_through_a_start_leaves_no_process() {
     let home = tempfile::tempdir().unwrap();
     let processes = Processes::new();
     for round in 0_u64..40 {
@@ -396,7 +406,7 @@ async fn giving_up_half_way_through_a_start_leaves_no_process() {
 }
 
 #[tokio::test]
-async fn stopping_twice_or_after_the_end_is_harmless() {
+async fn b9_stopping_twice_or_after_the_end_is_harmless() {
     let process = start(command(&["true"])).await;
     assert!(finish(&process).await.exit.ok());
     process.kill();

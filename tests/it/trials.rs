@@ -247,6 +247,38 @@ end)
 }
 
 #[test]
+fn a_script_is_held_to_its_needs_in_a_test_too() {
+    let folder = Folder::new(&[
+        (
+            "needs.luau",
+            r#"
+bot.script{ api = 1, needs = { "shell:git" } }
+bot.command("git", function(ctx) ctx:reply(shell.run{ "git", "status" }.out) end)
+bot.command("make", function(ctx) shell.run{ "make" } end)
+bot.command("call", function(ctx) http.get("https://api.example.com/") end)
+"#,
+        ),
+        (
+            "needs.test.luau",
+            r#"
+test("git", function(t) t:process({ "git", "status" }, { stdout = "clean" }) t:user("a"):says("git") t:expect_reply("clean") end)
+test("make", function(t) t:process({ "make" }, { stdout = "" }) t:user("a"):says("make") end)
+test("call", function(t) t:http("GET", "https://api.example.com/", { status = 200 }) t:user("a"):says("call") end)
+"#,
+        ),
+    ]);
+    let results = folder.results();
+    assert_eq!(results["git"], None);
+    for (name, line) in [("make", "shell:make"), ("call", "http:api.example.com")] {
+        let said = results[name].as_deref().unwrap_or_default();
+        assert!(
+            said.contains(&format!("add `\"{line}\"` to `bot.script{{ needs = … }}`")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn time_stands_still_until_a_test_moves_it() {
     let folder = Folder::new(&[
         (

@@ -47,7 +47,7 @@ const FIELD: usize = 200;
 pub struct Record {
     /// Unix time in milliseconds.
     pub at_ms: i64,
-    /// `decision`, `approval`, `end`, `stopped`, `claim`, `grant`, `lock`, `unlock`, `start`, `mended`, `gap`.
+    /// `decision`, `approval`, `end`, `stopped`, `claim`, `grant`, `consent`, `lock`, `unlock`, `start`, `mended`, `gap`.
     pub event: String,
     /// Of a decision `allow` or `deny`; of an approval too, or `refuse`, `expire`; of an end how it ended.
     #[serde(default)]

@@ -18,6 +18,7 @@ use super::{TITLE_CHARS, TRIES, unclear, words};
 use crate::access::Actor;
 use crate::access::Confirm;
 use crate::access::Door;
+use crate::access::Need;
 use crate::api::Call;
 use crate::api::clean::fenced;
 use crate::api::ctx::{Owned, classes};
@@ -113,6 +114,9 @@ pub(in crate::api) async fn approve(
     }
     let timeout = options.duration("timeout")?.unwrap_or(Confirm::TIMEOUT);
     options.finish()?;
+    let program = command.argv.first().map(|program| String::from_utf8_lossy(program).into_owned());
+    // What the script may not start is not asked for.
+    call.need(&Need::Shell(program))?;
     let play = call.host.world().is_some();
     let plan = match plan::of_command(&command, play, call.run.lang()) {
         Ok(plan) => plan,

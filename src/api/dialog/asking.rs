@@ -192,7 +192,7 @@ impl Asking {
         let not_kept = |error| misuse(format!("the question was not kept: {error}"));
         posed.open.keep(self.call.host.clock().now_ms()).await.map_err(not_kept)?;
         if let Some(card) = posed.card.clone() {
-            run.show_card(card)?;
+            run.show_card(&outbox, card)?;
         }
         outbox.post(run.id(), run.take_pending()).await.map_err(not_kept)
     }

@@ -8,6 +8,7 @@ use cap_std::fs::{Dir, File, Metadata, OpenOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::roots::{Last, Place, Roots, failed, shortened};
+use crate::access::Use;
 use crate::api::failure::Failure;
 
 /// Entries of one list, results of one search.
@@ -71,7 +72,7 @@ pub(super) fn read(
     max: u64,
     stop: &Stop,
 ) -> Result<Vec<u8>, Failure> {
-    let place = roots.resolve(script, path, Last::Follow)?;
+    let place = roots.resolve(script, path, Last::Follow, Use::Read)?;
     let work = || {
         let mut file = regular(&place, OpenOptions::new().read(true))?;
         let mut content = Vec::new();
@@ -103,7 +104,7 @@ pub(super) fn write(
     path: &str,
     content: &[u8],
 ) -> Result<(), Failure> {
-    let place = roots.resolve(script, path, Last::Follow)?;
+    let place = roots.resolve(script, path, Last::Follow, Use::Write)?;
     replaced(&place, |file| file.write_all(content)).map_err(|error| failed(&error, "write", path))
 }
 
@@ -165,7 +166,7 @@ pub(super) fn append(
     path: &str,
     content: &[u8],
 ) -> Result<(), Failure> {
-    let place = roots.resolve(script, path, Last::Follow)?;
+    let place = roots.resolve(script, path, Last::Follow, Use::Write)?;
     let work = || {
         let mut file = regular(&place, OpenOptions::new().append(true).create(true))?;
         file.write_all(content)
@@ -200,7 +201,7 @@ pub(super) fn list(
     path: &str,
     stop: &Stop,
 ) -> Result<Vec<Entry>, Failure> {
-    let place = roots.resolve(script, path, Last::Follow)?;
+    let place = roots.resolve(script, path, Last::Follow, Use::Read)?;
     let work = || {
         let mut entries = Vec::new();
         for entry in place.root.open_dir(&place.relative)?.entries()? {
@@ -281,7 +282,7 @@ pub(super) fn search<T>(
 ) -> Result<Vec<(String, T)>, Failure> {
     let (base, rest) = base_of(pattern);
     let matcher = matcher(&rest, pattern)?;
-    let place = roots.resolve(script, &base, Last::Follow)?;
+    let place = roots.resolve(script, &base, Last::Follow, Use::Read)?;
     let depth = if rest.contains("**") { MAX_DEPTH } else { rest.split('/').count() };
     let mut found = Vec::new();
     let mut seen = 0;
@@ -316,6 +317,7 @@ pub(super) fn search<T>(
                 }
                 // A folder that may not be entered holds nothing that could be used.
                 if level < depth
+                    && !roots.is_closed(script, &place.full.join(&relative))
                     && entry.file_type().is_ok_and(|kind| kind.is_dir())
                     && let Ok(inner) = entry.open_dir()
                 {
@@ -330,14 +332,14 @@ pub(super) fn search<T>(
 }
 
 pub(super) fn stat(roots: &Roots, script: &str, path: &str) -> Result<Entry, Failure> {
-    let place = roots.resolve(script, path, Last::Follow)?;
+    let place = roots.resolve(script, path, Last::Follow, Use::Read)?;
     let found =
         place.root.metadata(&place.relative).map_err(|error| failed(&error, "look at", path))?;
     Ok(Entry::new(&place.full, &found))
 }
 
 pub(super) fn mkdir(roots: &Roots, script: &str, path: &str) -> Result<(), Failure> {
-    let place = roots.resolve(script, path, Last::Follow)?;
+    let place = roots.resolve(script, path, Last::Follow, Use::Write)?;
     if place.is_root() {
         return Ok(());
     }
@@ -351,8 +353,8 @@ pub(super) fn copy(
     overwrite: bool,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    let source = roots.resolve(script, from, Last::Follow)?;
-    let target = roots.resolve(script, to, Last::Follow)?;
+    let source = roots.resolve(script, from, Last::Follow, Use::Read)?;
+    let target = roots.resolve(script, to, Last::Follow, Use::Write)?;
     let mut file = regular(&source, OpenOptions::new().read(true))
         .map_err(|error| failed(&error, "copy", from))?;
     free(&target, to, overwrite)?;
@@ -388,9 +390,11 @@ pub(super) fn rename(
     overwrite: bool,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    let source = roots.resolve(script, from, Last::Keep)?;
-    let target = roots.resolve(script, to, Last::Keep)?;
-    kept(&source, from)?;
+    // Elsewhere it may be read.
+    roots.resolve(script, from, Last::Keep, Use::Read)?;
+    let source = roots.resolve(script, from, Last::Keep, Use::Write)?;
+    let target = roots.resolve(script, to, Last::Keep, Use::Write)?;
+    kept(roots, &source, from)?;
     free(&target, to, overwrite)?;
     match source.root.rename(&source.relative, &target.root, &target.relative) {
         Ok(()) => Ok(()),
@@ -410,8 +414,8 @@ pub(super) fn remove(
     recursive: bool,
     _: &Stop,
 ) -> Result<(), Failure> {
-    let place = roots.resolve(script, path, Last::Keep)?;
-    kept(&place, path)?;
+    let place = roots.resolve(script, path, Last::Keep, Use::Write)?;
+    kept(roots, &place, path)?;
     let work = || {
         let found = place.root.symlink_metadata(&place.relative)?;
         match (found.is_dir(), recursive) {
@@ -423,10 +427,11 @@ pub(super) fn remove(
     work().map_err(|error: io::Error| failed(&error, "remove", path))
 }
 
-/// A root and the home folder are not a script's to remove, nor is anything that they are in.
-fn kept(place: &Place, path: &str) -> Result<(), Failure> {
+/// A root, the home folder and what is moonbell's own are not a script's to remove, nor is anything that they are in.
+fn kept(roots: &Roots, place: &Place, path: &str) -> Result<(), Failure> {
     let home = directories::BaseDirs::new().and_then(|dirs| dirs.home_dir().canonicalize().ok());
-    if place.is_root() || home.is_some_and(|home| home.starts_with(&place.full)) {
+    let home = home.is_some_and(|home| home.starts_with(&place.full));
+    if place.is_root() || home || roots.holds_closed(&place.full) {
         return Err(Failure::new(
             "denied",
             format!("`{}` is not removed or moved: too much is in it", shortened(path)),

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::files::Temporary;
 use super::name;
 use super::roots::{Last, Roots, failed, shortened};
+use crate::access::Use;
 use crate::api::failure::Failure;
 
 /// Inside of the script's own folder.
@@ -101,7 +102,7 @@ pub(crate) fn receive(
 fn folder(roots: &Roots, script: &str, target: &Target) -> Result<(Dir, PathBuf), Failure> {
     let date = match target {
         Target::Folder(text) => {
-            let place = roots.resolve(script, text, Last::Follow)?;
+            let place = roots.resolve(script, text, Last::Follow, Use::Write)?;
             let create = || {
                 match place.root.create_dir_all(&place.relative) {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

@@ -18,12 +18,13 @@ use tokio_util::sync::CancellationToken;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::fs::files::{Entry, Stop};
 use crate::api::fs::roots::Roots;
+use crate::api::manifest::raised;
 use crate::api::module::Module;
 use crate::api::options::{Options, text_of};
 use crate::api::{Call, Host};
 
 pub use survey::Stamp;
-pub(crate) use survey::{check_pattern, survey, survey_base};
+pub(crate) use survey::{check_pattern, survey, survey_base, watched_base};
 
 /// Read at once unless a script says otherwise.
 const READ_BYTES: u64 = 8 << 20;
@@ -182,13 +183,12 @@ async fn on_disk<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce(&Roots, &str, &Stop) -> Result<T, Failure> + Send + 'static,
 ) -> LuaResult<Result<T, Failure>> {
-    let (roots, script) = (call.host.roots().clone(), Arc::clone(&call.script));
+    let (roots, script) = (call.roots(), Arc::clone(&call.script));
     let _wait = call.host.wait();
     let stop = CancellationToken::new();
     let _dropped = stop.clone().drop_guard();
-    tokio::task::spawn_blocking(move || work(&roots, &script, &Stop(stop)))
-        .await
-        .map_err(|error| misuse(format!("the disk work failed: {error}")))
+    let worked = tokio::task::spawn_blocking(move || work(&roots, &script, &Stop(stop))).await;
+    raised(worked.map_err(|error| misuse(format!("the disk work failed: {error}")))?)
 }
 
 fn entries(lua: &Lua, found: Result<Vec<Entry>, Failure>) -> LuaResult<Outcome<Vec<Table>>> {

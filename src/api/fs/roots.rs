@@ -11,7 +11,10 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use crate::access::needs::missing;
+use crate::access::{Need, Reach, Use};
 use crate::api::failure::Failure;
+use crate::api::manifest;
 
 /// Longer than any system takes.
 const MAX_PATH_BYTES: usize = 4096;
@@ -25,6 +28,10 @@ pub struct Roots {
     data: Option<PathBuf>,
     /// Where `~` is; `None`: the user's own home.
     home: Option<PathBuf>,
+    /// What the script that asks may reach of them.
+    reach: Reach,
+    /// What no script reaches, whatever the folders are: the host's own. A script's own folder in it stays its own.
+    closed: Arc<[PathBuf]>,
 }
 
 /// A path inside a root.
@@ -73,7 +80,7 @@ impl Roots {
         if folders.iter().any(|folder| folder == Path::new("/")) {
             return Self::everything(data);
         }
-        Self { folders: Some(folders.into()), data: Some(data.into()), home: None }
+        Self { folders: Some(folders.into()), data: Some(data.into()), ..Self::default() }
     }
 
     /// The same, where `~` is `home`.
@@ -82,13 +89,33 @@ impl Roots {
         Self { home: Some(home.into()), ..self }
     }
 
+    /// The same, where nobody reaches these files and folders, except each script its own folder.
+    #[must_use]
+    pub fn closing(self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { closed: paths.into_iter().collect(), ..self }
+    }
+
+    /// The same, for a script that may reach no more than this.
+    #[must_use]
+    pub(crate) fn within(&self, reach: Reach) -> Self {
+        Self { reach, ..self.clone() }
+    }
+
     /// The folder that relative paths of `script` start from.
     pub(crate) fn own(&self, script: &str) -> Option<PathBuf> {
-        let name = script.trim_end_matches(".luau").replace(['/', '\\', ':'], "%");
+        // A sign that stands for others is written out itself: no two scripts share a folder.
+        let name = script.strip_suffix(".luau").unwrap_or(script).replace('%', "%25");
+        let name = name.replace(['/', '\\', ':'], "%");
         self.data.as_ref().map(|data| data.join(name))
     }
 
-    pub(super) fn resolve(&self, script: &str, text: &str, last: Last) -> Result<Place, Failure> {
+    pub(super) fn resolve(
+        &self,
+        script: &str,
+        text: &str,
+        last: Last,
+        does: Use,
+    ) -> Result<Place, Failure> {
         let shown = shortened(text);
         let wanted = self.absolute(script, text)?;
         let full = canonical(&wanted, last).map_err(|error| failed(&error, "reach", &shown))?;
@@ -96,6 +123,20 @@ impl Roots {
             Failure::new("denied", format!("`{shown}` is outside the folders that scripts may use"))
                 .hint("use a path inside them, or a relative one: it stays in the script's own folder")
         })?;
+        if self.is_closed(script, &full) {
+            return Err(Failure::new("denied", format!("`{shown}` belongs to moonbell itself"))
+                .hint("a relative path stays in the script's own folder; `kv` keeps values"));
+        }
+        let root = match self.reach.places(does) {
+            None => root,
+            Some(places) => self.granted(script, &places, &full).ok_or_else(|| {
+                // As it was written, unless that leads astray.
+                let lies = text.split('/').any(|part| part == "..");
+                let path = if lies { full.to_string_lossy().into_owned() } else { text.to_owned() };
+                let need = Need::Fs(Some(does), Some(path));
+                manifest::failure(self.reach.ask(&need).err().unwrap_or_else(|| missing(&need)))
+            })?,
+        };
         let relative = match full.strip_prefix(&root) {
             Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
             _ => PathBuf::from("."),
@@ -145,6 +186,31 @@ impl Roots {
         std::fs::create_dir_all(&own)
             .map_err(|error| failed(&error, "create", &own.to_string_lossy()))?;
         checked(own.join(path))
+    }
+
+    /// Whether a path, made canonical, is the host's own.
+    pub(super) fn is_closed(&self, script: &str, full: &Path) -> bool {
+        let canonical = |path: &PathBuf| path.canonicalize().ok();
+        let inside = |path: PathBuf| full.starts_with(path);
+        self.closed.iter().filter_map(canonical).any(inside)
+            && !self.own(script).as_ref().and_then(canonical).is_some_and(inside)
+    }
+
+    /// Whether something of the host's own is in this folder.
+    pub(super) fn holds_closed(&self, full: &Path) -> bool {
+        let canonical = self.closed.iter().filter_map(|path| path.canonicalize().ok());
+        canonical.into_iter().any(|path| path.starts_with(full))
+    }
+
+    /// The folder to open for a script that reaches only these places and its own folder.
+    fn granted(&self, script: &str, places: &[&str], full: &Path) -> Option<PathBuf> {
+        let own = self.own(script).and_then(|own| own.canonicalize().ok());
+        let places = places
+            .iter()
+            .filter_map(|place| canonical(&self.absolute(script, place).ok()?, Last::Follow).ok());
+        let place = own.into_iter().chain(places).find(|place| full.starts_with(place))?;
+        // Of a file that is granted, or of a folder that is not there yet, the folder that it is in.
+        place.ancestors().find(|at| at.is_dir()).map(Path::to_owned)
     }
 
     fn root_of(&self, script: &str, full: &Path) -> Option<PathBuf> {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::files::{self, Stop};
 use super::roots::{Last, Roots};
+use crate::access::Use;
 use crate::api::failure::Failure;
 
 /// What tells one content of a file from another without reading it.
@@ -56,7 +57,7 @@ pub(crate) fn survey_base(
     let pattern = folder_or_pattern(roots, script, pattern)?;
     let (base, rest) = files::base_of(&pattern);
     files::matcher(&rest, &pattern)?;
-    let place = roots.resolve(script, &base, Last::Follow)?;
+    let place = roots.resolve(script, &base, Last::Follow, Use::Read)?;
     Ok((place.full, rest.contains('/') || rest.contains("**")))
 }
 
@@ -72,11 +73,21 @@ pub(crate) fn check_pattern(pattern: &str) -> Result<(), Failure> {
     files::matcher(&rest, pattern).map(|_| ())
 }
 
+/// The folder or path that a pattern needs, as it is written; `None`: it is in the script's own folder.
+pub(crate) fn watched_base(pattern: &str) -> Option<String> {
+    let base = if pattern.contains(['*', '?', '[', '{']) {
+        files::base_of(pattern).0
+    } else {
+        pattern.to_owned()
+    };
+    (base.starts_with('~') || std::path::Path::new(&base).is_absolute()).then_some(base)
+}
+
 fn folder_or_pattern(roots: &Roots, script: &str, pattern: &str) -> Result<String, Failure> {
     if pattern.contains(['*', '?', '[', '{']) {
         return Ok(pattern.to_owned());
     }
-    let is_dir = match roots.resolve(script, pattern, Last::Follow) {
+    let is_dir = match roots.resolve(script, pattern, Last::Follow, Use::Read) {
         Ok(place) => place.root.metadata(&place.relative).is_ok_and(|found| found.is_dir()),
         Err(failure) if failure.kind == "not_found" => false,
         Err(failure) => return Err(failure),

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use url::Url;
 
 use super::guard::{Denied, Network};
+use crate::access::{Need, Reach};
 use crate::api::failure::Failure;
 
 /// As browsers do, roughly.
@@ -22,6 +23,8 @@ pub(super) struct Request {
     pub(super) body: Option<Vec<u8>>,
     pub(super) timeout: Duration,
     pub(super) redirects: bool,
+    /// What the script that calls may reach: redirects are calls too.
+    pub(super) reach: Reach,
 }
 
 /// The client of all scripts. Proxies of the environment are not used: they would connect where the guard cannot see.
@@ -48,6 +51,23 @@ pub(super) fn parse(text: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
+/// Whether a script with this reach may call `url`.
+///
+/// # Errors
+/// In words for its writer, with the line to add.
+pub(crate) fn may_call(reach: &Reach, url: &Url) -> Result<(), String> {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_lowercase();
+    let port = url.port_or_known_default().unwrap_or_default();
+    if reach.ask(&Need::Http(Some(format!("{host}:{port}")))).is_ok() {
+        return Ok(());
+    }
+    // Told as short as it is usually written.
+    reach.ask(&Need::Http(Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })))
+}
+
 fn check_form(url: &Url) -> Result<(), String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("`{}:` is not called; only `http:` and `https:` are", url.scheme()));
@@ -70,6 +90,7 @@ pub(super) async fn send(
     let follow = async {
         for _ in 0..=MAX_REDIRECTS {
             network.check(&request.url).map_err(|denied| refused(&denied))?;
+            network.check_own(&request.url).await.map_err(|denied| refused(&denied))?;
             let host = request.url.host_str().unwrap_or_default().to_owned();
             let mut builder = client
                 .request(request.method.clone(), request.url.clone())
@@ -103,6 +124,8 @@ fn next(request: &Request, response: &Response) -> Result<Option<Url>, Failure> 
         std::str::from_utf8(location.as_bytes()).map_err(|_| bad("the address is not text"))?;
     let url = request.url.join(location).map_err(|error| bad(&error.to_string()))?;
     check_form(&url).map_err(|why| bad(&why))?;
+    may_call(&request.reach, &url)
+        .map_err(|why| Failure::new("denied", format!("a redirect: {why}")))?;
     Ok(Some(url))
 }
 
@@ -127,8 +150,11 @@ fn redirected(request: &mut Request, status: StatusCode, next: Url) {
 }
 
 fn refused(denied: &Denied) -> Failure {
-    Failure::new("denied", denied.to_string())
-        .hint("the owner may add it to `scripts.private_hosts` in the settings")
+    let failure = Failure::new("denied", denied.to_string());
+    if matches!(denied, Denied::Own(_)) {
+        return failure;
+    }
+    failure.hint("the owner may add it to `scripts.private_hosts` in the settings")
 }
 
 pub(super) fn timed_out(host: &str, timeout: Duration) -> Failure {

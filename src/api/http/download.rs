@@ -10,6 +10,7 @@ use url::Url;
 use super::Caller;
 use super::body::Body;
 use super::call::{self, Request};
+use crate::access::Reach;
 use crate::api::failure::Failure;
 use crate::api::fs::inbox::Piece;
 
@@ -36,6 +37,7 @@ impl Caller {
             body: None,
             timeout: IDLE.min(timeout),
             redirects: true,
+            reach: Reach::All,
         };
         let fetched = async {
             let response = self.send(request).await?;

@@ -28,7 +28,8 @@ use crate::api::options::{Options, text_of};
 use crate::api::secret::expose;
 use crate::api::{Call, Host};
 
-pub use guard::Network;
+pub(crate) use call::may_call;
+pub use guard::{Network, OwnPorts};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Kept of an answer unless a script says otherwise.
@@ -251,7 +252,9 @@ async fn perform(
         url.query_pairs_mut().extend_pairs(query);
     }
     let host = url.host_str().unwrap_or_default().to_owned();
-    let request = Request { method, url, headers, body, timeout, redirects };
+    let reach = call.scope.reach();
+    call::may_call(&reach, &url).map_err(misuse)?;
+    let request = Request { method, url, headers, body, timeout, redirects, reach };
     let caller = call.host.http().clone();
     let answer = match call.host.world() {
         Some(world) => played::asked(&request, |asked| world.answer(&call, asked))?,

@@ -1,55 +1,16 @@
 //! What a script asks to run, made exact: an absolute program, a clean environment, an existing folder.
 //!
-//! Arguments are a list and reach the program as they are: no shell reads them, so nothing in them is special. The
-//! environment is built from [`INHERITED`] and what the script adds: the host's secrets never get into it.
+//! Arguments are a list and reach the program as they are: no shell reads them, so nothing in them is special.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::api::dialog::Approval;
+use crate::api::shell::environment::environment;
 
-/// Variables that a child gets from the host: where things are, how the person speaks, and the addresses of their own
-/// session (so that `git` over ssh, `systemctl --user` and desktop tools work). Nothing that holds a secret.
-const INHERITED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "TMPDIR",
-    "TZ",
-    "LANG",
-    "LANGUAGE",
-    "SSH_AUTH_SOCK",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "DBUS_SESSION_BUS_ADDRESS",
-    // Windows: without these even small programs fail to start.
-    "SYSTEMROOT",
-    "WINDIR",
-    "SYSTEMDRIVE",
-    "COMSPEC",
-    "PATHEXT",
-    "TEMP",
-    "TMP",
-    "USERPROFILE",
-    "USERNAME",
-    "HOMEDRIVE",
-    "HOMEPATH",
-    "APPDATA",
-    "LOCALAPPDATA",
-    "PROGRAMDATA",
-    "PROGRAMFILES",
-    "PROGRAMFILES(X86)",
-    "NUMBER_OF_PROCESSORS",
-    "PROCESSOR_ARCHITECTURE",
-];
-/// The same, by the beginning of the name.
-const INHERITED_PREFIXES: &[&str] = &["LC_", "XDG_"];
 /// Where programs are looked for when the host has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -94,6 +55,8 @@ pub enum SpawnError {
     Nul { what: String },
     #[error("`{name}` is not a name for an environment variable")]
     EnvName { name: String },
+    #[error("`{name}` in `env` decides which code runs, so a script cannot set it")]
+    EnvDecides { name: String },
     #[error("{what} is not valid UTF-8")]
     Encoding { what: String },
     #[error("the arguments of `{program}` are too long for this system")]
@@ -114,7 +77,7 @@ impl SpawnError {
                 "invalid"
             }
             Self::NotFound { .. } => "not_found",
-            Self::NotExecutable { .. } => "denied",
+            Self::NotExecutable { .. } | Self::EnvDecides { .. } => "denied",
             Self::Folder { .. } => "cwd",
             Self::TooLarge { .. } => "too_large",
             Self::TooMany { .. } => "too_many",
@@ -143,6 +106,9 @@ impl SpawnError {
             }
             Self::Folder { .. } => {
                 "create the folder, or give another `cwd`; `~` is the home folder"
+            }
+            Self::EnvDecides { .. } => {
+                "say it among the arguments, where it can be read: { \"env\", \"NAME=value\", \"program\" }"
             }
             Self::Nul { .. } => "no program can be given a NUL byte; pass the data through `stdin`",
             Self::TooLarge { .. } => "pass the data through `stdin`, or write it to a file",
@@ -206,42 +172,6 @@ fn os_string(bytes: &[u8], what: &str) -> Result<OsString, SpawnError> {
     }
 }
 
-/// The environment of a child: what is inherited of `host`, then what the script says.
-fn environment(
-    host: impl Iterator<Item = (OsString, OsString)>,
-    extra: &BTreeMap<String, Option<String>>,
-) -> Result<BTreeMap<OsString, OsString>, SpawnError> {
-    let mut env: BTreeMap<_, _> = host
-        .filter(|(name, value)| {
-            let Some(name) = name.to_str().map(str::to_ascii_uppercase) else { return false };
-            // A proxy is part of where things are, but its address may hold a password.
-            let proxy = name.ends_with("_PROXY") && !value.to_string_lossy().contains('@');
-            INHERITED.contains(&name.as_str())
-                || INHERITED_PREFIXES.iter().any(|begin| name.starts_with(begin))
-                || proxy
-        })
-        .collect();
-    // Nothing here shows colours or moves a cursor: well-behaved programs then write plain text.
-    env.insert("TERM".into(), "dumb".into());
-    for (name, value) in extra {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(SpawnError::EnvName { name: name.clone() });
-        }
-        match value {
-            Some(value) if value.contains('\0') => {
-                return Err(SpawnError::Nul { what: format!("environment variable `{name}`") });
-            }
-            Some(value) => {
-                env.insert(name.into(), value.into());
-            }
-            None => {
-                env.remove(OsStr::new(name));
-            }
-        }
-    }
-    Ok(env)
-}
-
 fn home() -> Option<PathBuf> {
     directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())
 }
@@ -275,6 +205,9 @@ fn folder(path: Option<&str>) -> Result<PathBuf, SpawnError> {
     };
     if full.is_relative() {
         return Err(fail("it is not an absolute path"));
+    }
+    if full.components().any(|part| part == Component::ParentDir) {
+        return Err(fail("`..` leads out of the folder before it"));
     }
     match full.metadata() {
         Ok(found) if found.is_dir() => Ok(full),
@@ -342,54 +275,9 @@ fn is_executable(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn host(pairs: &[(&str, &str)]) -> impl Iterator<Item = (OsString, OsString)> {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect::<Vec<_>>()
-            .into_iter()
-    }
-
-    #[test]
-    fn a_child_inherits_places_and_languages_but_no_secret() {
-        let host = host(&[
-            ("PATH", "/bin"),
-            ("LC_ALL", "C"),
-            ("DINGTALK_CLIENT_SECRET", "s"),
-            ("AWS_SECRET_ACCESS_KEY", "s"),
-            ("LD_PRELOAD", "/x.so"),
-            ("BASH_ENV", "/x"),
-            ("TERM", "xterm"),
-            ("HTTPS_PROXY", "http://me:password@proxy"),
-            ("no_proxy", "localhost"),
-        ]);
-        let extra = BTreeMap::from([
-            ("ENV".to_owned(), Some("prod".to_owned())),
-            ("LC_ALL".to_owned(), None),
-        ]);
-        let env = environment(host, &extra).unwrap();
-        let env: Vec<_> = env
-            .iter()
-            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
-            .collect();
-        assert_eq!(env, ["ENV=prod", "PATH=/bin", "TERM=dumb", "no_proxy=localhost"]);
-    }
-
-    #[test]
-    fn names_of_variables_are_checked() {
-        for name in ["", "A=B", "A\0"] {
-            let extra = BTreeMap::from([(name.to_owned(), Some(String::new()))]);
-            assert_eq!(environment(host(&[]), &extra).unwrap_err().kind(), "invalid", "{name:?}");
-        }
-        let extra = BTreeMap::from([("A".to_owned(), Some("x\0y".to_owned()))]);
-        assert!(
-            environment(host(&[]), &extra).unwrap_err().to_string().contains("`A` contains a NUL")
-        );
-    }
-
     #[cfg(unix)]
     #[test]
-    fn a_program_is_never_found_by_name_in_the_working_folder() {
+    fn b8_a_program_is_never_found_by_name_in_the_working_folder() {
         let home = tempfile::tempdir().unwrap();
         std::fs::copy("/bin/sh", home.path().join("evil")).unwrap();
         for path in ["", ".", ":", "bin:.:", "::"] {
@@ -433,6 +321,11 @@ mod tests {
                 command(&["sh"], Some("here")),
                 "cwd",
                 "cannot use `here` as working folder: it is not an absolute path",
+            ),
+            (
+                command(&["sh"], Some("/tmp/../etc")),
+                "cwd",
+                "cannot use `/tmp/../etc` as working folder: `..` leads out of the folder before it",
             ),
             (
                 command(&["sh"], Some("~root")),

@@ -4,9 +4,12 @@
 //! output made text by [`output`]. Every process belongs to the run that started it.
 
 pub mod command;
+mod environment;
 pub mod output;
 mod play;
 pub mod process;
+mod pump;
+mod strays;
 mod template;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +18,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, MultiValue, Result as LuaResult, Table, Value, Variadic};
 use tokio::sync::Mutex;
 
+use crate::access::Need;
 use crate::api::ctx::Owned;
 use crate::api::dialog::Approval;
 use crate::api::failure::{Failure, Outcome, misuse, suggestion, type_name};
@@ -73,6 +77,8 @@ async fn sh(
     call: Call,
     (script, mut args): (String, Variadic<Value>),
 ) -> LuaResult<Outcome<Table>> {
+    // What a shell runs is any program.
+    call.need(&Need::Shell(None))?;
     let options = match args.last() {
         Some(Value::Table(options)) => {
             let options = options.clone();
@@ -221,6 +227,8 @@ pub(super) fn command(mut options: Options) -> LuaResult<Command> {
 
 /// Starts it for the run of `call`. Raises when the run may not open any more.
 pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Process, SpawnError>> {
+    let program = command.argv.first().map(|program| String::from_utf8_lossy(program).into_owned());
+    call.need(&Need::Shell(program))?;
     let slot = call.run.open_process()?;
     if let Some(approval) = &command.approved
         && let Err(error) = approval.spend(call, &command)?

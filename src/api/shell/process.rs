@@ -1,9 +1,10 @@
 //! Processes that belong to somebody: each has an owner, and none outlives it.
 //!
-//! A child leads a process group of its own (a job object on Windows). When it ends by itself, runs out of time, is
-//! killed, loses its handle or its run, or when the host closes, the whole group is told to end ([`SIGTERM`]) and after
-//! [`GRACE`] killed. The one way out is a session of its own (`setsid`, a daemon): such a process is left alone, and
-//! the pipes it holds are not waited for.
+//! A child leads a session and a process group of its own (a job object on Windows), so it has no terminal to ask at. When
+//! it ends by itself, runs out of time, is killed, loses its handle or its run, or when the host closes, the whole group is
+//! told to end ([`SIGTERM`]) and after [`GRACE`] killed. What left the group for a session of its own (`setsid`, a daemon)
+//! is found by its [`Mark`]: it is ended with a program that was stopped, and named in the log after one that ended by
+//! itself. The pipes it holds are not waited for.
 //!
 //! Output is handed on through a bounded channel: a reader that is slow slows the program, memory stays flat.
 //!
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -25,6 +26,8 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::api::shell::command::{Command, Exact, SpawnError, Stdin};
+use crate::api::shell::pump::{CHUNKS, Pump};
+use crate::api::shell::strays::{MARK, Mark};
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
 pub const MAX_OPEN: usize = 256;
@@ -34,16 +37,8 @@ pub const GRACE: Duration = Duration::from_secs(2);
 pub const LINGER: Duration = Duration::from_secs(1);
 /// How often it is asked whether the rest of a group is gone.
 const GLANCE: Duration = Duration::from_millis(20);
-/// What is in the pipes of a dead group is there at once.
-const LAST_READ: Duration = Duration::from_millis(50);
-/// More than a pipe holds: who still writes then has left the group.
-const LAST_BYTES: usize = 1 << 20;
 /// How long a killed process may take to disappear; one that hangs in the kernel takes longer and is given up.
 const REAP: Duration = Duration::from_secs(5);
-/// Bytes read at once, and how many such pieces may wait for the reader (128 KiB in all).
-const CHUNK: usize = 8 << 10;
-const CHUNKS: usize = 16;
-
 /// `SIGTERM`, the same number everywhere.
 pub const SIGTERM: i32 = 15;
 
@@ -320,8 +315,11 @@ impl Supervisor {
         let pipe = !matches!(stdin, Stdin::Null);
         let begin = Instant::now();
         // Blocking: it looks for files and waits for the child's `exec`.
+        let mark = Mark::new();
+        let marked = mark.clone();
         let spawned =
-            tokio::task::spawn_blocking(move || Tree::spawn(&command.resolve()?, pipe)).await;
+            tokio::task::spawn_blocking(move || Tree::spawn(&command.resolve()?, pipe, &marked))
+                .await;
         let mut tree = match spawned {
             Ok(Ok(tree)) => tree,
             Ok(Err(error)) => return drop(started.send(Err(error))),
@@ -359,6 +357,8 @@ impl Supervisor {
         tokio::pin!(out_of_time);
         let mut timed_out = false;
         let mut ended = false;
+        // Before it ended by itself; after that its handle goes, too.
+        let mut stopped = false;
         // Set when the program has ended by itself: how long its output is awaited.
         let mut linger = None;
         // Set once the group was told to end: when it is killed.
@@ -373,7 +373,10 @@ impl Supervisor {
             }
             tokio::select! {
                 biased; // stopping wins over working
-                () = self.stops.any(), if deadline.is_none() => deadline = Some(tree.end()),
+                () = self.stops.any(), if deadline.is_none() => {
+                    stopped = !ended;
+                    deadline = Some(tree.end());
+                }
                 () = &mut out_of_time, if deadline.is_none() && !ended => {
                     timed_out = true;
                     deadline = Some(tree.end());
@@ -408,6 +411,14 @@ impl Supervisor {
         if !drained {
             pumps.await;
         }
+        if stopped || timed_out {
+            let left = mark.end(deadline.unwrap_or_else(Instant::now)).await;
+            if !left.is_empty() {
+                warn!(pid, ?left, "what a stopped program left behind does not end");
+            }
+        } else {
+            tell_left(pid, mark).await;
+        }
     }
 
     fn publish(&self, status: io::Result<ExitStatus>, timed_out: bool, begin: Instant) {
@@ -419,6 +430,17 @@ impl Supervisor {
             took: begin.elapsed(),
         };
         self.exit.send_replace(Some(exit));
+    }
+}
+
+/// Names what a program that ended by itself left running: nobody else will.
+async fn tell_left(pid: u32, mark: Mark) {
+    let left = tokio::task::spawn_blocking(move || mark.strays()).await.unwrap_or_default();
+    if !left.is_empty() {
+        let left: Vec<String> =
+            left.iter().map(|stray| format!("{} ({})", stray.pid, stray.name)).collect();
+        let left = left.join(", ");
+        warn!(pid, "a program that has ended left processes running: {left}");
     }
 }
 
@@ -442,40 +464,6 @@ fn signal_of(status: ExitStatus) -> Option<i32> {
     }
 }
 
-/// Carries one pipe into the channel.
-struct Pump {
-    chunks: mpsc::Sender<Chunk>,
-    stops: Stops,
-    /// The group is dead: read what is left, and wait for nothing.
-    dead: CancellationToken,
-    stream: Stream,
-}
-
-impl Pump {
-    async fn run(self, pipe: Option<impl AsyncRead + Unpin>) {
-        let Some(mut pipe) = pipe else { return };
-        let mut buffer = vec![0; CHUNK];
-        let mut left = LAST_BYTES;
-        loop {
-            let read = tokio::select! {
-                biased; // what is there is read first
-                read = pipe.read(&mut buffer) => read,
-                () = async { self.dead.cancelled().await; tokio::time::sleep(LAST_READ).await } => return,
-            };
-            let Ok(size @ 1..) = read else { return };
-            if self.dead.is_cancelled() {
-                let Some(rest) = left.checked_sub(size) else { return };
-                left = rest;
-            }
-            let chunk = Chunk { stream: self.stream, bytes: buffer[..size].to_vec() };
-            tokio::select! {
-                sent = self.chunks.send(chunk) => if sent.is_err() { return },
-                () = self.stops.nobody_reads() => return,
-            }
-        }
-    }
-}
-
 /// A child and its process group. Dropping it kills them all.
 #[derive(Debug)]
 struct Tree {
@@ -488,7 +476,7 @@ struct Tree {
 }
 
 impl Tree {
-    fn spawn(exact: &Exact, stdin: bool) -> Result<Self, SpawnError> {
+    fn spawn(exact: &Exact, stdin: bool, mark: &Mark) -> Result<Self, SpawnError> {
         use std::process::Stdio;
         let mut command = CommandWrap::with_new(&exact.program, |command| {
             command
@@ -496,12 +484,13 @@ impl Tree {
                 .current_dir(&exact.cwd)
                 .env_clear()
                 .envs(&exact.env)
+                .env(MARK, mark.value())
                 .stdin(if stdin { Stdio::piped() } else { Stdio::null() })
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
         });
         #[cfg(unix)]
-        command.wrap(process_wrap::tokio::ProcessGroup::leader());
+        command.wrap(process_wrap::tokio::ProcessSession);
         #[cfg(windows)]
         command.wrap(process_wrap::tokio::KillOnDrop).wrap(process_wrap::tokio::JobObject);
 

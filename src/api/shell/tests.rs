@@ -89,7 +89,7 @@ async fn run_returns_what_came_out() {
 }
 
 #[tokio::test]
-async fn hostile_arguments_are_printed_as_they_are_by_every_way() {
+async fn b1_hostile_arguments_are_printed_as_they_are_by_every_way() {
     let script = Script::new();
     let hostile = [
         "; id",
@@ -156,7 +156,7 @@ async fn hostile_arguments_are_printed_as_they_are_by_every_way() {
 }
 
 #[tokio::test]
-async fn sh_is_a_shell_whose_arguments_are_passed() {
+async fn b2_sh_is_a_shell_whose_arguments_are_passed() {
     check(
         r#"
         assert(shell.sh("echo $1 | tr a-z A-Z && echo done", "hi").out == "HI\ndone\n")
@@ -328,7 +328,7 @@ async fn output_past_what_is_kept_is_cut_at_the_front_and_counted() {
 }
 
 #[tokio::test]
-async fn endless_output_ends_the_run_at_its_limit() {
+async fn b6_endless_output_ends_the_run_at_its_limit() {
     let script = Script::with(Limits { output_bytes: 1 << 20, ..Limits::default() });
     let error = script.error("pcall(shell.run, { 'yes' }); shell.run{ 'true' }").await;
     assert!(error.contains("the output limit of 1024 KiB was reached"), "{error}");
@@ -337,7 +337,7 @@ async fn endless_output_ends_the_run_at_its_limit() {
 }
 
 #[tokio::test]
-async fn a_run_may_not_open_more_than_its_share() {
+async fn b6_a_run_may_not_open_more_than_its_share() {
     let script = Script::with(Limits { processes: 2, ..Limits::default() });
     script
         .check(

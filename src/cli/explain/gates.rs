@@ -9,7 +9,6 @@ use super::Place;
 use super::causes;
 use super::past::Past;
 use crate::access::{Access, Actor, Denied, GROUP, OWNER};
-use crate::api::Limits;
 use crate::inbox;
 use crate::message::{ChatKind, Message};
 use crate::outbox;
@@ -492,7 +491,7 @@ fn chosen(
             .map_or("person in chat", |registration| queue(registration.options.queue)),
         timeout_ms: registration
             .and_then(Registration::timeout)
-            .unwrap_or(Limits::default().wall)
+            .unwrap_or(place.loaded.config.limits.run_time)
             .as_millis(),
         args,
         then,

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::{Failed, Global, dev, starter, talk};
-use crate::access::{Access, OWNER, read_grants};
+use crate::access::{Access, Consents, OWNER, consents, read_grants};
 use crate::api::Host;
 use crate::config::{self, Loaded, Need};
 use crate::inbox;
@@ -123,6 +123,19 @@ impl Place {
     }
 }
 
+impl Place {
+    /// A host that loads its scripts, as far as they are granted.
+    fn host(&self) -> Result<Host> {
+        let failed = |error: crate::store::Error| Failed::new(error.to_string());
+        let list = match Look::open(&self.state).map_err(failed)? {
+            Some(journal) => journal.read(consents::read).map_err(failed)?,
+            None => Vec::new(),
+        };
+        let asked = &self.loaded.config.scripts.asked;
+        Ok(Host::default().with_asked(asked, Some(Consents::known(list))))
+    }
+}
+
 impl Explain {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let place = Place::find(global, self.dev, self.scripts.as_deref())?;
@@ -145,9 +158,8 @@ impl Explain {
             .context("cannot start the threads of the host")?;
         let _entered = runtime.enter();
         let lua = LuaRuntime::start(1).context("cannot start the Lua runtime")?;
-        let (library, _keeper) =
-            Library::open(&place.scripts, Host::default(), lua.engine().clone())
-                .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
+        let (library, _keeper) = Library::open(&place.scripts, place.host()?, lua.engine().clone())
+            .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
         let snapshot: Arc<Snapshot> = library.snapshot();
         let explanation = Explanation::new(&place, &access, &snapshot, message.as_ref(), past);
         if self.json {

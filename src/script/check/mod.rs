@@ -8,6 +8,7 @@ mod annotations;
 mod expressions;
 mod finding;
 mod lexer;
+mod needs;
 mod scope;
 mod types;
 
@@ -16,11 +17,14 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::access::Reach;
+use crate::access::disguise::{Disguise, disguises};
 use crate::api::Host;
 use crate::router::Handler;
 use crate::router::Routes;
 use crate::router::Warning;
 
+use super::asked;
 use super::diagnostic::{LoadError, LoadErrorKind};
 use super::edition::{Candidate, Target};
 use super::loader::conflict_error;
@@ -50,7 +54,7 @@ pub struct Checked {
 pub fn folder(dir: &Path, only: Option<&str>, host: &Host) -> Result<Checked, FolderError> {
     let mut checker = Checker { dir, host, checked: Checked::default(), read: BTreeMap::new() };
     let mut candidates: Vec<Candidate> = Vec::new();
-    for (name, path) in scan::scripts(dir)? {
+    for (name, path) in scan::scripts(dir, host.asked())? {
         let concerned = only.is_none_or(|only| only == name);
         match checker.load(&name, &path, candidates.len() as u64, concerned) {
             Ok(candidate) => candidates.push(candidate),
@@ -105,13 +109,63 @@ pub fn text(path: &str, text: &str) -> Vec<Finding> {
             .into_iter()
             .map(|(lint, span)| describe(lint, path, text, &span)),
     );
-    let allowed = allowances(text, &comments);
+    findings
+        .extend(disguises(text).into_iter().map(|(span, what)| hidden(&what, path, text, &span)));
+    allow(text, &comments, &mut findings);
+    findings.sort_by_key(|finding| finding.start);
+    findings
+}
+
+/// Takes out what comments allow.
+fn allow(text: &str, comments: &[Range<usize>], findings: &mut Vec<Finding>) {
+    let allowed = allowances(text, comments);
     findings.retain(|finding| {
         let line = finding.start.map_or(0, |(line, _)| line);
         !allowed.iter().any(|(at, rule)| rule == finding.rule && (*at == line || at + 1 == line))
     });
-    findings.sort_by_key(|finding| finding.start);
+}
+
+/// What a file of a script does that the script does not ask for.
+fn unasked(path: &str, text: &str, reach: &Reach) -> Vec<Finding> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (tokens, comments) = lexer::tokens(text);
+    let mut findings = needs::findings(path, text, &tokens, reach);
+    allow(text, &comments, &mut findings);
     findings
+}
+
+fn hidden(what: &Disguise, path: &str, text: &str, span: &Range<usize>) -> Finding {
+    let (rule, message) = match what {
+        Disguise::Bidi(c) => (
+            "bidi",
+            format!(
+                "U+{:04X} turns the reading direction: what is shown is not what runs",
+                u32::from(*c)
+            ),
+        ),
+        Disguise::Invisible(c) => {
+            ("invisible", format!("U+{:04X} is there and cannot be seen", u32::from(*c)))
+        }
+        Disguise::Lookalike(alphabet) => (
+            "lookalike",
+            format!("this word mixes Latin letters with {alphabet} ones that look the same"),
+        ),
+    };
+    let mut finding = Finding::warning(rule, path, text, span, message);
+    // Shown, it would do to the terminal what it does to the editor.
+    finding.source = finding.source.map(|line| visible(&line));
+    finding.hint("take it out, or write it as an escape: `\\u{202E}`")
+}
+
+/// A line in which what hides shows, one sign for each.
+fn visible(line: &str) -> String {
+    let mut shown = line.to_owned();
+    for (span, what) in disguises(line).into_iter().rev() {
+        if !matches!(what, Disguise::Lookalike(_)) {
+            shown.replace_range(span, "\u{fffd}");
+        }
+    }
+    shown
 }
 
 struct Checker<'a> {
@@ -130,22 +184,9 @@ impl Checker<'_> {
         id: u64,
         concerned: bool,
     ) -> Result<Candidate, LoadError> {
-        let failed = |kind, message: String| Err(LoadError::new(kind, name, message));
         let bytes = match scan::read(path) {
             Look::Bytes(bytes) => bytes,
-            Look::TooLarge { size_bytes } => {
-                return failed(
-                    LoadErrorKind::TooLarge,
-                    format!("the file has {size_bytes} bytes; a script has 1 MiB at most"),
-                );
-            }
-            Look::Unreadable { reason } => {
-                return failed(
-                    LoadErrorKind::Unreadable,
-                    format!("the file cannot be read: {reason}"),
-                );
-            }
-            Look::Gone => return failed(LoadErrorKind::Unreadable, "the file is gone".to_owned()),
+            other => return Err(scan::unusable(name, &other)),
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let recorder = Arc::new(Recorder::new(Folder::new(self.dir)));
@@ -174,7 +215,20 @@ impl Checker<'_> {
                 }
             }
         }
-        Candidate::new(id, loaded?, |path| self.source(path))
+        let vm = loaded?;
+        if concerned && let Err(error) = asked::granted(self.host, self.dir, name, &vm.needs()) {
+            let severity = Severity::Warning;
+            self.checked.findings.push(Finding { severity, ..Finding::from(&error) });
+        }
+        let reach = vm.reach().get();
+        if concerned && matches!(reach, Reach::Only(_)) {
+            let files = std::iter::once(name).chain(vm.dependencies().iter().map(String::as_str));
+            let unasked =
+                files.filter_map(|file| Some(unasked(file, self.read.get(file)?, &reach)));
+            let unasked: Vec<Finding> = unasked.flatten().collect();
+            self.checked.findings.extend(unasked);
+        }
+        Candidate::new(id, vm, |path| self.source(path))
     }
 
     /// A test is compiled and looked at; `test` runs it.

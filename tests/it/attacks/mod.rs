@@ -4,9 +4,14 @@ mod abuse;
 mod access;
 mod approvals;
 mod audit;
+pub(super) mod callbacks;
+mod callers;
 mod claim;
 mod doors;
 mod lock;
+mod lua;
+mod scripts;
+mod shell;
 
 use std::fs;
 use std::process::{Output, Stdio};

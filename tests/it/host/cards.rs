@@ -296,6 +296,68 @@ async fn a_reload_leaves_a_card_to_its_run_and_the_end_of_the_host_ends_it() {
     assert!(stage.sim.stuck_cards().is_empty());
 }
 
+/// A handler that may be run again.
+const SAFE: &str = r#"
+bot.command("safe", { on_crash = "retry", run = function(ctx)
+    ctx:stream({ "sh", "-c", "echo begun; cat {home}/gate.gate", title = `try {ctx.attempt}` })
+end })
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_of_a_run_that_the_next_host_repeats_says_so_when_the_host_stops() {
+    let setup = setup().script("safe.luau", SAFE);
+    let host = setup.settings(|config, _| config.shutdown.deadline = Duration::ZERO).start().await;
+    let gate = host.hold("gate");
+    host.say(ALICE, "safe");
+    host.until("it shows something", |seen| {
+        seen.state.cards.iter().any(|card| card.text.contains("begun"))
+    })
+    .await;
+    let stage = host.stop().await;
+    let first = card(&stage);
+    assert_eq!(first.state, CardState::Failed);
+    assert!(
+        first.text.ends_with("moonbell stopped, and runs it again when it starts."),
+        "{first:?}"
+    );
+    drop(gate);
+    let host = stage.start().await;
+    host.until("it is run again", |seen| {
+        seen.state.cards.iter().any(|card| card.text.contains("try 2") && card.state.is_terminal())
+    })
+    .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_of_a_run_that_is_repeated_by_itself_asks_nobody_to_repeat_it() {
+    let host = setup().script("safe.luau", SAFE).spawn().await;
+    let gate = host.hold("gate");
+    host.say(ALICE, "safe");
+    host.until("it shows something", |seen| {
+        seen.state.cards.iter().any(|card| card.text.contains("begun"))
+    })
+    .await;
+    let host = HostProcess::spawn(host.kill().await).await;
+    host.until("it runs again", |seen| {
+        seen.state.cards.iter().any(|card| card.text.contains("try 2"))
+    })
+    .await;
+    drop(gate);
+    ended(&host).await;
+    host.look(|seen| {
+        let text = |title: &str| {
+            let card = seen.state.cards.iter().find(|card| card.text.contains(title)).unwrap();
+            card.text.clone()
+        };
+        let first = text("try 1");
+        assert!(first.contains("begun"), "{first}");
+        assert!(first.ends_with("⚠️ interrupted: moonbell was restarted, and runs it again."));
+        assert!(text("try 2").contains("exit 0"), "{}", text("try 2"));
+    });
+    host.terminate().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_crash_a_card_says_that_it_was_interrupted_and_how_to_run_it_again() {
     let host = setup().spawn().await;
@@ -452,6 +514,12 @@ async fn a_missing_permission_is_told_to_the_owner_once_and_cards_are_left_alone
         let calls = &seen.state.counters.calls;
         assert_eq!(calls.get("POST /v1.0/card/instances/createAndDeliver"), Some(&1), "{calls:?}");
     });
+    // The permission is granted, and the owner says so.
+    host.sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
+    host.say(OWNER, "parked retry all");
+    host.until("the owner is answered", |seen| seen.to(OWNER).len() == 2).await;
+    host.say(ALICE, "poem 2");
+    host.until("it is a card again", |seen| !seen.state.cards.is_empty()).await;
     host.stop().await;
 }
 

@@ -102,3 +102,20 @@ async fn a_full_disk_delays_messages_and_loses_none() {
     let (status, _) = host.terminate().await;
     assert!(status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c7_a_script_that_fills_the_disk_is_told_and_leaves_no_half_file() {
+    let script = r#"
+        bot.command("fill", function(ctx)
+            assert(fs.write("note", "whole"))
+            local ok, err = fs.write("note", ("x"):rep(6e6))
+            local names = {}
+            for _, entry in assert(fs.list(".")) do table.insert(names, entry.name) end
+            ctx:reply((ok and "wrote" or err.kind) .. " " .. table.concat(names, ",") .. " " .. fs.read("note"))
+        end)
+    "#;
+    let stage = Setup::new().script("fill.luau", script).stage().await;
+    let Some(host) = on_a_small_disk(stage).await else { return };
+    host.say(ALICE, "fill");
+    host.until("the old one is whole", |seen| seen.to(ALICE) == ["full note whole"]).await;
+}

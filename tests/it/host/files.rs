@@ -70,7 +70,7 @@ impl TestHost {
 }
 
 #[tokio::test]
-async fn files_land_in_the_inbox_of_the_day_under_safe_names() {
+async fn c3_files_land_in_the_inbox_of_the_day_under_safe_names() {
     let host = saver().await;
     let said = host.sends("季度报告 v2.pdf", b"%PDF-1.4 one").await;
     let path = host.inbox().join("季度报告 v2.pdf");
@@ -145,7 +145,7 @@ async fn a_script_may_name_a_folder_and_a_limit() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_fetched_says_why_and_leaves_nothing() {
+async fn c6_what_cannot_be_fetched_says_why_and_leaves_nothing() {
     let host = saver().await;
     host.options(&json!({ "timeout": 1, "max": 1 << 20 }));
     let file = |kind| FaultOrder {

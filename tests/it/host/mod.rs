@@ -36,5 +36,8 @@ mod stage;
 mod start;
 mod stopping;
 mod transcript;
+mod tunnel;
 mod upgrade;
+mod ways;
+mod webhook;
 mod wire;

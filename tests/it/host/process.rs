@@ -1,6 +1,7 @@
 //! The real binary on the stage: it can be killed.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::stage::{OWNER, PATIENCE, Stage};
+use super::stage::{AES_KEY, CARD_SECRET, OWNER, PATIENCE, Stage, TOKEN};
 
 /// `moonbell run` on a [`Stage`]. Dropping it kills it.
 #[derive(Debug)]
@@ -39,8 +40,25 @@ impl HostProcess {
 
     pub(super) async fn started(child: Child, stage: Stage) -> Self {
         let host = Self { child, stage: Some(stage) };
+        if host.tunnel.is_some() {
+            let mut listen = None;
+            host.until_true("the process is registered", || {
+                listen = host.listens();
+                listen.is_some()
+            })
+            .await;
+            host.is_called_at(listen);
+        }
         host.until("the process is connected", |seen| seen.state.bot.connected).await;
         host
+    }
+
+    /// Where it takes calls, once this very process does.
+    fn listens(&self) -> Option<SocketAddr> {
+        let text = fs::read_to_string(self.state_dir().join("status.json")).ok()?;
+        let status: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let is_up = status["pid"] == self.pid() && status["connection"] == "registered";
+        is_up.then(|| status["webhook"]["listen"].as_str()?.parse().ok())?
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -56,6 +74,7 @@ impl HostProcess {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let stage = self.stage.take().expect("handed on once");
+        stage.is_called_at(None);
         stage
             .until("the socket of the dead process is gone", |seen| !seen.state.bot.connected)
             .await;
@@ -67,6 +86,7 @@ impl HostProcess {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                self.is_called_at(None);
                 return (status, self.stage.take().expect("handed on once"));
             }
             assert!(
@@ -147,10 +167,12 @@ pub(super) fn bare(stage: &Stage, program: &str) -> Command {
 /// Writes the settings file of the stage.
 pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
     let template = stage.template.clone().unwrap_or_default();
+    let mode = if stage.tunnel.is_some() { "http" } else { "stream" };
     let text = format!(
-        "[dingtalk]\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
+        "[dingtalk]\nmode = {mode:?}\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
          card_template = {template:?}\n[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n\
          [budget]\napi_calls = 0\npushes = 0\n\
+         [limits]\nperson_runs = 0\nhandler_runs = 0\nperson_per_minute = 0\n\
          [console]\nlisten = \"127.0.0.1:0\"\n\
          [access]\nowner = {OWNER:?}\n[access.roles]\nguest = {:?}\n",
         stage.sim.client_id(),
@@ -161,8 +183,15 @@ pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
         stage.state_dir().to_str().unwrap(),
         stage.guests,
     );
+    let http = stage.tunnel.as_ref().map(|tunnel| {
+        format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\npublic_url = {:?}\ntoken = {TOKEN:?}\naes_key = {AES_KEY:?}\n\
+             card_secret = {CARD_SECRET:?}\n",
+            tunnel.url()
+        )
+    });
     let path = stage.path("bot.toml");
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text + http.as_deref().unwrap_or_default()).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     path
 }

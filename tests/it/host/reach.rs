@@ -64,3 +64,28 @@ async fn a_private_address_is_called_only_when_the_settings_grant_it() {
     .await;
     open.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g4_a_script_that_may_call_this_computer_does_not_reach_the_console() {
+    let host = Setup::new()
+        .script("reach.luau", REACH)
+        .settings(|config, _| {
+            config.scripts.private_hosts = ["127.0.0.1", "localhost"].map(str::to_owned).to_vec();
+        })
+        .start()
+        .await;
+    host.until_true("the console listens", || host.state_dir().join("console.json").exists()).await;
+    let contact = std::fs::read_to_string(host.state_dir().join("console.json")).unwrap();
+    let contact: serde_json::Value = serde_json::from_str(&contact).unwrap();
+    let port = contact["address"].as_str().unwrap().rsplit_once(':').unwrap().1.to_owned();
+    for name in ["127.0.0.1", "localhost", "127.1"] {
+        host.say(OWNER, &format!("fetch http://{name}:{port}/health"));
+    }
+    host.until("none of them leads there", |seen| seen.to(OWNER) == ["denied: "; 3]).await;
+    host.say(OWNER, &format!("fetch {}", host.sim.api_base()));
+    host.until("another port does", |seen| {
+        seen.to(OWNER).last().is_some_and(|status| status.parse::<u16>().is_ok())
+    })
+    .await;
+    host.stop().await;
+}

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use moonbell::sim::Click;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -77,6 +78,46 @@ async fn log_tells_all_about_a_run_to_whoever_started_it_and_to_admins() {
     host.until("the owner sees it", |seen| seen.to(OWNER).len() == 1).await;
     let owners = last(&host, OWNER);
     assert!(owners.contains("info about to work on shoes") && owners.contains(ALICE), "{owners}");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_and_again_alone_mean_the_last_run_and_not_what_was_said_or_clicked_while_it_ran() {
+    let asks = r#"
+        bot.command("greet", function(ctx)
+            local name = ctx:ask("who?")
+            ctx:reply("hello " .. tostring(name))
+        end)
+    "#;
+    let host = Setup::new().script("asks.luau", asks).start().await;
+    host.say(ALICE, "greet");
+    host.until("she is asked", |seen| seen.to(ALICE) == ["who?"]).await;
+    host.say(ALICE, "bob");
+    host.until("it is done", |seen| seen.to(ALICE).last() == Some(&"hello bob")).await;
+    host.say(ALICE, "again");
+    host.until("she is asked again", |seen| {
+        seen.to(ALICE).iter().filter(|text| **text == "who?").count() == 2
+    })
+    .await;
+    host.say(ALICE, "lina");
+    host.until("it is done again", |seen| seen.to(ALICE).last() == Some(&"hello lina")).await;
+
+    let gate = host.hold("gate");
+    host.say(ALICE, "card gate");
+    host.entered(&["gate"]).await;
+    host.until("its card is there", |seen| !seen.state.cards.is_empty()).await;
+    let card = host.look(|seen| seen.state.cards[0].id.clone());
+    let click = Click { card, from: ALICE.into(), action_id: "stop".into(), ..Click::default() };
+    host.sim.click(&click).await.unwrap();
+    let ended = "SELECT count(*) FROM inbox WHERE handler = 'card' AND state = 'cancelled'";
+    host.until_true("the run has ended", || host.journal(ended) == 1).await;
+    let clicked = "SELECT count(*) FROM inbox WHERE handler = 'stop' AND state = 'done'";
+    host.until_true("so has the click", || host.journal(clicked) == 1).await;
+    host.say(ALICE, "log");
+    host.until("she sees the run", |seen| seen.to(ALICE).last().unwrap().starts_with("run: "))
+        .await;
+    assert!(last(&host, ALICE).contains("message: card gate"), "{}", last(&host, ALICE));
+    drop(gate);
     host.stop().await;
 }
 
@@ -350,10 +391,13 @@ async fn timers_hooks_and_events_are_runs_too() {
         seen.to(OWNER).contains(&format!("Stopped (run {id}).").as_str())
     })
     .await;
-    drop(gate);
+    // The next one is still under way when the host stops.
+    host.until_true("it runs again", || host.lines("entered").len() > 1).await;
     let stage = host.stop().await;
+    drop(gate);
     let state = |what: &str| stage.journal(&format!("SELECT count(*) FROM inbox WHERE {what}"));
     assert_eq!(state(&format!("run = '{id}' AND state = 'cancelled'")), 1);
+    assert_eq!(state("handler = 'long' AND state = 'interrupted'"), 1);
     assert_eq!(state("handler = 'well'"), 1, "of those that were well the last is kept");
     assert_eq!(state("handler = 'on start' AND log LIKE '%hello'"), 1);
     assert!(state("run IS NULL") == 0 && state("lane = '' AND ended_at_ms IS NULL") == 0);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,10 @@ use std::time::Duration;
 
 use moonbell::app::{App, Fatal};
 use moonbell::clock::Clock;
-use moonbell::config::{Access, Budget, Config, Secret};
+use moonbell::config::{Access, Budget, Config, Mode, Secret};
 use moonbell::message::StaffId;
 use moonbell::sim::{
-    CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
+    self, CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
 };
 use moonbell::transport::Timing;
 use moonbell::worker::Places;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::process::HostProcess;
+use super::tunnel::Tunnel;
 
 pub(super) const OWNER: &str = "manager4220";
 pub(super) const ALICE: &str = "015412345601";
@@ -32,6 +34,18 @@ pub(super) const STRANGER: &str = "015412345604";
 
 /// Far more than a busy machine needs.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The keys of a host in HTTP mode.
+pub(super) const TOKEN: &str = "token-of-tests";
+pub(super) const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+pub(super) const CARD_SECRET: &str = "card-secret-of-tests";
+
+/// How messages come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Stream,
+    Http,
+}
 
 /// Handlers that most tests use. `{home}` becomes the folder of the test.
 const BASICS: &str = r#"
@@ -72,6 +86,7 @@ pub(super) struct Setup {
     timing: Timing,
     settings: Option<Settings>,
     places: Option<Places>,
+    way: Way,
 }
 
 impl Setup {
@@ -89,7 +104,14 @@ impl Setup {
             timing: quick(),
             settings: None,
             places: None,
+            way: Way::Stream,
         }
+    }
+
+    /// How messages come in.
+    pub(super) fn over(mut self, way: Way) -> Self {
+        self.way = way;
+        self
     }
 
     pub(super) fn script(mut self, name: &str, text: &str) -> Self {
@@ -141,9 +163,14 @@ impl Setup {
         let scripts = home.path().join("scripts");
         fs::create_dir(&scripts).unwrap();
         let sim = Sim::start(self.options).await.unwrap();
+        let tunnel = match self.way {
+            Way::Stream => None,
+            Way::Http => Some(Tunnel::open().await),
+        };
         let stage = Stage {
             home,
             sim,
+            tunnel,
             template: self.template,
             guests: self.guests,
             timing: self.timing,
@@ -171,6 +198,8 @@ pub(super) struct Stage {
     // Before the folder: sockets end first.
     pub(super) sim: Sim,
     pub(super) home: TempDir,
+    /// In HTTP mode.
+    pub(super) tunnel: Option<Tunnel>,
     pub(super) template: Option<String>,
     pub(super) guests: Vec<String>,
     timing: Timing,
@@ -248,15 +277,40 @@ impl Stage {
         config.dingtalk.card_template.clone_from(&self.template);
         // Many tests say more than a month has room for.
         config.budget = Budget::unlimited();
+        config.limits = config.limits.for_anybody();
         config.console.listen.set_port(0);
         config.access = Access {
             owner: Some(StaffId::new(OWNER)),
             roles: [("guest".to_owned(), self.guests.clone())].into(),
         };
+        if let Some(tunnel) = &self.tunnel {
+            config.dingtalk.mode = Mode::Http;
+            config.http.listen.set_port(0);
+            config.http.public_url = Some(tunnel.url().parse().unwrap());
+            config.http.token = Some(Secret::new(TOKEN));
+            config.http.aes_key = Some(Secret::new(AES_KEY));
+            config.http.card_secret = Some(Secret::new(CARD_SECRET));
+        }
         if let Some(settings) = &self.settings {
             settings(&mut config, self.home.path());
         }
         config
+    }
+
+    /// From now on DingTalk calls the host that listens there; `None`: nobody is there to be called.
+    pub(super) fn is_called_at(&self, host: Option<SocketAddr>) {
+        let Some(tunnel) = &self.tunnel else { return };
+        tunnel.leads_to(host);
+        let app = match host {
+            None => sim::App::Stream,
+            Some(_) => sim::App::Http {
+                robot: format!("{}/robot", tunnel.url()),
+                event: Some(format!("{}/event", tunnel.url())),
+                token: TOKEN.to_owned(),
+                aes_key: AES_KEY.to_owned(),
+            },
+        };
+        self.sim.app(app).unwrap();
     }
 
     pub(super) async fn start(self) -> TestHost {
@@ -268,6 +322,7 @@ impl Stage {
         let app = App::open_at(self.config(), "run", None, clock).await.unwrap();
         let app = app.timing(self.timing.clone()).places(self.places.unwrap_or_default());
         let stop = CancellationToken::new();
+        self.is_called_at(app.addresses().map(|addresses| addresses.listen));
         let mut running = JoinSet::new();
         running.spawn(Box::pin(app.run(stop.clone())));
         let host = TestHost { running, stop, stage: self };
@@ -415,7 +470,10 @@ impl TestHost {
     pub(super) async fn ended(mut self) -> Stage {
         let ended = tokio::time::timeout(PATIENCE, self.running.join_next()).await;
         match ended {
-            Ok(Some(Ok(Ok(())))) => self.stage,
+            Ok(Some(Ok(Ok(())))) => {
+                self.stage.is_called_at(None);
+                self.stage
+            }
             other => {
                 panic!("the host did not end in order: {other:?}\n{}", self.stage.sim.transcript())
             }

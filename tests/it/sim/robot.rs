@@ -6,7 +6,10 @@ use moonbell::sim::FaultOrder;
 use moonbell::sim::HttpFault;
 use moonbell::sim::HttpFaultKind;
 use moonbell::sim::Options;
+use moonbell::sim::OrderError;
+use moonbell::sim::Registration;
 use moonbell::sim::Say;
+use moonbell::sim::Scanned;
 use moonbell::sim::Sim;
 use reqwest::Method;
 use serde_json::Value;
@@ -331,4 +334,53 @@ async fn an_app_is_made_by_scanning_a_code() {
     assert_eq!(step("poll", poll.clone()).await["status"], "WAITING");
     assert_eq!(step("poll", poll.clone()).await["status"], "WAITING");
     assert_eq!(step("poll", poll).await["client_id"], sim.client_id());
+}
+
+#[tokio::test]
+async fn whoever_scans_may_refuse_let_it_expire_or_press_a_button_on_the_page() {
+    let registration = Registration { scanned_after_polls: None, ..Registration::default() };
+    let (sim, bot) = start_with(Options { registration, ..Options::default() }).await;
+    let step = async |name: &str, body: Value| {
+        bot.post(&format!("/app/registration/{name}"), &body).await.body
+    };
+    let begin = async || {
+        let nonce = step("init", json!({})).await["nonce"].clone();
+        step("begin", json!({ "nonce": nonce })).await
+    };
+    let poll =
+        async |begun: &Value| step("poll", json!({ "device_code": begun["device_code"] })).await;
+    let (one, two, three) = (begin().await, begin().await, begin().await);
+    assert_eq!(poll(&one).await["status"], "WAITING");
+    sim.scan(one["user_code"].as_str(), Scanned::Refuse { reason: "no".to_owned() }).unwrap();
+    assert_eq!(
+        (&poll(&one).await["status"], &poll(&one).await["fail_reason"]),
+        (&json!("FAIL"), &json!("no"))
+    );
+    assert_eq!(sim.scan(one["user_code"].as_str(), Scanned::Create), Err(OrderError::NoSuchCode));
+    sim.scan(two["user_code"].as_str(), Scanned::Expire).unwrap();
+    assert_eq!(poll(&two).await["status"], "EXPIRED");
+
+    // The page that the QR code leads to.
+    let page = three["verification_uri_complete"].as_str().unwrap();
+    let http = reqwest::Client::new();
+    let text = http.get(page).send().await.unwrap().text().await.unwrap();
+    assert!(
+        text.contains(three["user_code"].as_str().unwrap()) && text.contains("创建机器人"),
+        "{text}"
+    );
+    let form = format!("user_code={}&do=create", three["user_code"].as_str().unwrap());
+    let address = format!("{}/sim/scan", sim.url());
+    let foreign = http.post(&address).header("origin", "http://evil.example").body(form.clone());
+    assert_eq!(foreign.send().await.unwrap().status(), 403);
+    assert_eq!(poll(&three).await["status"], "WAITING");
+    let pressed = http
+        .post(&address)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(pressed.status(), 200);
+    assert_eq!(poll(&three).await["client_secret"], sim.client_secret());
+    assert_eq!(http.get(page).send().await.unwrap().status(), 404, "it is decided");
 }

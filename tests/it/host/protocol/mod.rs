@@ -2,6 +2,7 @@
 //!
 //! What each number promises to people is in `docs/reliability.md`.
 
+mod callbacks;
 mod calls;
 mod cards;
 mod connection;

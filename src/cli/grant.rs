@@ -1,0 +1,355 @@
+//! `moonbell grant`: what scripts of other people may reach, decided on this computer.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::json;
+
+use super::{Failed, Global, starter, talk};
+use crate::access::consents::{granted, insert, read, remove, revoked};
+use crate::access::needs::covered;
+use crate::access::{Audit, Consent, Needs};
+use crate::api::Host;
+use crate::config::Need;
+use crate::script::{Asked, asked};
+use crate::store::{Instance, Look, Store, note, now_ms};
+use crate::telemetry::escape;
+
+/// Grant scripts of other people what they ask for
+///
+/// They lie in the folders that `scripts.asked` names, and serve once you have read what they ask for and said yes. A grant
+/// belongs to a file and to what it asks for: its content may change, but when it asks for more you are asked again.
+/// Without SCRIPT: each one that waits. A running host follows within a second.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(after_help = "Examples:
+  moonbell grant                                each script that waits, one after another
+  moonbell grant shared/report.luau
+  moonbell grant --list                         what every script of other people asks for, and what it has
+  moonbell grant --revoke shared/report.luau    it serves no more, at once
+
+Exit codes: 0 done, or nothing waits; 1 not granted; 2 misuse.")]
+pub(super) struct Grant {
+    /// The script, as a path below the scripts folder or any other path
+    #[arg(value_name = "SCRIPT")]
+    script: Option<PathBuf>,
+    /// Show what was granted, and what waits
+    #[arg(long, conflicts_with_all = ["script", "revoke", "yes"])]
+    list: bool,
+    /// Take back what was granted to this script
+    #[arg(long, value_name = "SCRIPT", conflicts_with_all = ["script", "yes"])]
+    revoke: Option<PathBuf>,
+    /// Do not ask; for those who have read the script
+    #[arg(long, short)]
+    yes: bool,
+    /// With --list: print JSON
+    #[arg(long, requires = "list")]
+    json: bool,
+    /// Of the host of `moonbell dev`
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Grant {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let config = global.load(Need::Settings)?.config;
+        let (state, dir) = if self.dev {
+            (config.state.dir.join("dev"), starter::dev_folder(false, &config.scripts.dir))
+        } else {
+            (config.state.dir.clone(), config.scripts.dir.clone())
+        };
+        let dir = std::path::absolute(dir)?;
+        let book = Book { state, dir, folders: config.scripts.asked };
+        if let Some(script) = &self.revoke {
+            return book.revoke(script);
+        }
+        if book.folders.is_empty() {
+            return Err(Failed::new("no folder of other people's scripts is named in the settings")
+                .hint("name folders inside `scripts.dir`: `asked = [\"shared\"]` in [scripts]; your own scripts need no grant")
+                .misuse()
+                .into());
+        }
+        let scripts = book.scripts()?;
+        let held = book.held()?;
+        if self.list {
+            if self.json {
+                talk::data(serde_json::to_string_pretty(&as_json(&scripts, &held))?);
+            } else {
+                talk::quoted(&listed(&scripts, &held));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut refused = false;
+        let mut one = false;
+        for script in book.wanted(&scripts, self.script.as_deref())? {
+            let needs = match &script.needs {
+                Ok(needs) => needs,
+                Err(error) if self.script.is_some() => {
+                    return Err(
+                        Failed::new(format!("`{}` does not load: {error}", script.name)).into()
+                    );
+                }
+                Err(_) => continue,
+            };
+            let has = held.get(&key(script)).map(|consent| &consent.needs);
+            if has.is_some_and(|has| covered(has, needs)) {
+                if self.script.is_some() {
+                    talk::say(format_args!("{} has all that it asks for", escape(&script.name)));
+                    return Ok(ExitCode::SUCCESS);
+                }
+                continue;
+            }
+            one = true;
+            talk::say(question(script, needs, has));
+            if self.yes || confirmed()? {
+                book.grant(script, needs)?;
+                talk::say(format_args!("granted: {}", escape(&script.name)));
+            } else {
+                refused = true;
+                talk::say(format_args!("not granted: {}", escape(&script.name)));
+            }
+        }
+        if !one {
+            talk::say("no script waits for a grant");
+        }
+        Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+enum Change {
+    Grant(Consent),
+    Revoke(String),
+}
+
+/// Where grants are kept, and the scripts that they are for.
+struct Book {
+    state: PathBuf,
+    dir: PathBuf,
+    folders: Vec<String>,
+}
+
+impl Book {
+    fn scripts(&self) -> Result<Vec<Asked>> {
+        // Processes of a host are looked after on a runtime; no script starts one while it loads.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the host")?;
+        let _runtime = runtime.enter();
+        let host = Host::default().with_asked(&self.folders, None);
+        Ok(asked(&self.dir, &host)
+            .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?)
+    }
+
+    fn held(&self) -> Result<BTreeMap<String, Consent>> {
+        let list = match Look::open(&self.state).map_err(failed)? {
+            Some(journal) => journal.read(read).map_err(failed)?,
+            None => Vec::new(),
+        };
+        Ok(list.into_iter().map(|consent| (consent.path.clone(), consent)).collect())
+    }
+
+    /// The script that was named, or all.
+    fn wanted<'a>(&self, scripts: &'a [Asked], named: Option<&Path>) -> Result<Vec<&'a Asked>> {
+        let Some(named) = named else { return Ok(scripts.iter().collect()) };
+        let path = self.path_of(named)?;
+        let found: Vec<&Asked> = scripts.iter().filter(|script| script.path == path).collect();
+        if found.is_empty() {
+            let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
+            let hint = match names.as_slice() {
+                [] => format!("there are none in {}", self.folders.join(", ")),
+                names => format!("there are {}", names.join(", ")),
+            };
+            let message = format!("`{}` is no script of other people", named.display());
+            return Err(Failed::new(message).hint(hint).misuse().into());
+        }
+        Ok(found)
+    }
+
+    /// The whole path: below the scripts folder, or from where we stand.
+    fn path_of(&self, named: &Path) -> Result<PathBuf> {
+        let below = self.dir.join(named);
+        Ok(if below.exists() { below } else { std::path::absolute(named)? })
+    }
+
+    fn grant(&self, script: &Asked, needs: &Needs) -> Result<()> {
+        let consent = Consent {
+            path: key(script),
+            needs: needs.clone(),
+            content: script.content.clone(),
+            at_ms: now_ms(),
+        };
+        self.change(&Change::Grant(consent))
+    }
+
+    fn revoke(&self, named: &Path) -> Result<ExitCode> {
+        let held = self.held()?;
+        // Also of a script that is gone.
+        let candidates = [self.dir.join(named), std::path::absolute(named)?];
+        let path = candidates.iter().map(|path| path.to_string_lossy().into_owned());
+        let Some(path) = path.into_iter().find(|path| held.contains_key(path)) else {
+            let names: Vec<&str> = held.keys().map(String::as_str).collect();
+            let hint = match names.as_slice() {
+                [] => "nothing is granted to any script".to_owned(),
+                names => format!("granted are {}", names.join(", ")),
+            };
+            let message = format!("nothing is granted to `{}`", named.display());
+            return Err(Failed::new(message).hint(hint).misuse().into());
+        };
+        talk::say(format_args!("taken back: {}", escape(&path)));
+        self.change(&Change::Revoke(path))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Changes the journal, and records it: a running host records what it finds changed itself.
+    fn change(&self, change: &Change) -> Result<()> {
+        let instance = match Instance::holder(&self.state) {
+            Some(_) => None,
+            None => {
+                let instance = Instance::acquire(&self.state, "grant")?;
+                // Makes the journal, or brings it to this version.
+                drop(Store::open(&self.state).map_err(failed)?);
+                Some(instance)
+            }
+        };
+        let written = note(&self.state, |c| match change {
+            Change::Grant(consent) => insert(c, consent),
+            Change::Revoke(path) => remove(c, path).map(drop),
+        });
+        written.map_err(failed)?;
+        if instance.is_some() {
+            let audit = Audit::open(&self.state)?;
+            audit.record(match change {
+                Change::Grant(consent) => granted(consent),
+                Change::Revoke(path) => revoked(path),
+            });
+            audit.close();
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
+fn failed(error: crate::store::Error) -> Failed {
+    let told = Failed::new(error.to_string());
+    match error.hint() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+fn key(script: &Asked) -> String {
+    script.path.to_string_lossy().into_owned()
+}
+
+/// What somebody reads before they say yes.
+fn question(script: &Asked, needs: &Needs, has: Option<&Needs>) -> String {
+    let name = escape(&script.name);
+    let mut text = if needs.is_empty() {
+        format!("{name} asks for nothing but to answer messages to its commands.")
+    } else {
+        let more = if has.is_some() { ", more than it was granted" } else { "" };
+        format!("{name} asks for this{more}:\n")
+    };
+    let width = needs.iter().map(|need| need.to_string().chars().count()).max().unwrap_or_default();
+    for need in needs {
+        let new = has.is_some_and(|has| !has.iter().any(|one| one.covers(need)));
+        let mark = if new { "+" } else { " " };
+        let shown = escape(&need.to_string());
+        let _ = writeln!(text, "  {mark} {shown:width$}  {}", escape(&need.means()));
+    }
+    if needs.is_empty() {
+        text.push('\n');
+    }
+    text.push_str("Beside that it can answer whoever may use it, and keep its own data; it reaches nothing else.");
+    text
+}
+
+/// Asks on the terminal.
+fn confirmed() -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failed::new("there is no terminal to ask on")
+            .hint("read the script, then say --yes")
+            .misuse()
+            .into());
+    }
+    prompt();
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "好"))
+}
+
+fn prompt() {
+    use std::io::Write as _;
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(b"Grant it? [y/N] ");
+    let _ = err.flush();
+}
+
+/// How it stands with one script.
+fn standing(script: &Asked, held: &BTreeMap<String, Consent>) -> String {
+    let needs = match &script.needs {
+        Ok(needs) => needs,
+        Err(error) => return format!("does not load: {error}"),
+    };
+    match held.get(&key(script)) {
+        None => "waits for a grant".to_owned(),
+        Some(consent) if !covered(&consent.needs, needs) => {
+            "waits: it asks for more than it was granted".to_owned()
+        }
+        Some(consent) if consent.content != script.content => {
+            "granted; its content has changed since".to_owned()
+        }
+        Some(_) => "granted".to_owned(),
+    }
+}
+
+fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>) -> String {
+    let mut text = String::new();
+    for script in scripts {
+        let _ = writeln!(text, "{}  {}", script.name, standing(script, held));
+        for need in script.needs.iter().flatten() {
+            let granted = held
+                .get(&key(script))
+                .is_some_and(|has| has.needs.iter().any(|one| one.covers(need)));
+            let mark = if granted { "✓" } else { "+" };
+            let _ = writeln!(text, "  {mark} {need}");
+        }
+    }
+    let gone =
+        held.values().filter(|consent| scripts.iter().all(|script| key(script) != consent.path));
+    for consent in gone {
+        let _ = writeln!(text, "{}  granted, but it is gone", consent.path);
+    }
+    if text.is_empty() {
+        text.push_str("no scripts of other people");
+    }
+    text.trim_end().to_owned()
+}
+
+fn as_json(scripts: &[Asked], held: &BTreeMap<String, Consent>) -> serde_json::Value {
+    let words = |needs: &Needs| needs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let one = |script: &Asked| {
+        let consent = held.get(&key(script));
+        let needs = script.needs.as_ref().ok();
+        let serves = match (consent, needs) {
+            (Some(consent), Some(needs)) => covered(&consent.needs, needs),
+            _ => false,
+        };
+        json!({
+            "script": script.name,
+            "path": script.path,
+            "needs": needs.map(words),
+            "error": script.needs.as_ref().err().map(ToString::to_string),
+            "granted": consent.map(|consent| words(&consent.needs)),
+            "changed": consent.is_some_and(|consent| consent.content != script.content),
+            "serves": serves,
+        })
+    };
+    json!({ "scripts": scripts.iter().map(one).collect::<Vec<_>>() })
+}

@@ -1,0 +1,379 @@
+//! The app at DingTalk: the one of the settings, one that is named, or one that a phone makes by scanning a code.
+//!
+//! Id and secret are checked as soon as they are there. A secret goes from DingTalk or the person into its file: it is
+//! never printed, and no argument of a command.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Local};
+use serde_json::json;
+
+use super::qr::{self, Screen};
+use super::words as w;
+use super::{Setup, hide, missing, settings};
+use crate::cli::Failed;
+use crate::config::{self, Config, DingTalk, Need, Secret};
+use crate::dingtalk::{ApiError, Class, Client, Decision, Registration};
+use crate::router::Lang;
+use crate::store::now_ms;
+
+/// Polls in a row without an answer, after which somebody is asked whether to go on.
+const UNANSWERED_POLLS: u32 = 5;
+
+/// A new app may not be known everywhere at once.
+const CHECKS_OF_A_NEW_APP: u32 = 4;
+
+const BETWEEN_CHECKS: Duration = Duration::from_secs(2);
+
+/// An app whose id and secret DingTalk accepts.
+pub(super) struct Account {
+    pub(super) client_id: String,
+    pub(super) client_secret: Secret,
+    /// Not what the settings say already.
+    pub(super) fresh: bool,
+}
+
+/// How a person goes on after a step that failed.
+enum Next {
+    Again,
+    Otherwise,
+}
+
+/// Where an app comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Scan,
+    Enter,
+}
+
+impl Setup<'_> {
+    pub(super) async fn account(&mut self) -> Result<Account> {
+        let lang = self.voice.lang;
+        self.voice.heading(w::step_app(lang));
+        if let Some(account) = self.known().await? {
+            return Ok(account);
+        }
+        if let Some(id) = self.init.client_id.clone() {
+            return self.named(id).await;
+        }
+        let mut way = if self.init.scan || self.progress.code(self.oapi_base()).is_some() {
+            Way::Scan
+        } else if let Some(ask) = &mut self.ask {
+            match ask.choose(&[w::choice_scan(lang), w::choice_enter(lang)]).await? {
+                0 => Way::Scan,
+                _ => Way::Enter,
+            }
+        } else {
+            return Err(missing("--scan, --client-id", w::needs_app(lang), lang).into());
+        };
+        loop {
+            let account = match way {
+                Way::Scan => self.scan().await?,
+                Way::Enter => self.enter().await?,
+            };
+            if let Some(account) = account {
+                return Ok(account);
+            }
+            way = if way == Way::Scan { Way::Enter } else { Way::Scan };
+        }
+    }
+
+    fn oapi_base(&self) -> &str {
+        self.config.dingtalk.oapi_base.as_str()
+    }
+
+    fn client(&self, id: &str, secret: &Secret) -> Result<Client> {
+        let settings = DingTalk {
+            client_id: id.to_owned(),
+            client_secret: secret.clone(),
+            ..self.config.dingtalk.clone()
+        };
+        Ok(Client::new(&settings)?)
+    }
+
+    /// The app of the settings, if it works and nobody wants another one.
+    async fn known(&mut self) -> Result<Option<Account>> {
+        let lang = self.voice.lang;
+        let wanted = self.init.client_id.as_deref();
+        if self.init.scan || self.init.client_secret_file.is_some() {
+            return Ok(None);
+        }
+        // Without a secret that can be read there is no account.
+        let Some(Config { dingtalk, .. }) = self.whole() else { return Ok(None) };
+        let (id, secret) = (dingtalk.client_id, dingtalk.client_secret);
+        if wanted.is_some_and(|wanted| wanted != id) {
+            return Ok(None);
+        }
+        hide(&secret);
+        let fresh = !settings::names(&self.file, &id);
+        loop {
+            match self.client(&id, &secret)?.check_credentials().await {
+                Ok(()) => break,
+                Err(error) => match self.after(&error, w::choice_other(lang)).await? {
+                    Next::Again => {}
+                    Next::Otherwise => return Ok(None),
+                },
+            }
+        }
+        self.voice.done(&w::app_works(&id, lang));
+        self.voice.event("app", "known", json!({ "client_id": id }));
+        if wanted.is_none()
+            && !fresh
+            && let Some(ask) = &mut self.ask
+        {
+            let choices = [w::choice_keep(lang), w::choice_other(lang)];
+            if ask.choose(&choices).await? == 1 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Account { client_id: id, client_secret: secret, fresh }))
+    }
+
+    /// The settings with their account, if there is one.
+    fn whole(&self) -> Option<Config> {
+        let source = super::source(self.global, &self.file);
+        let mut config = config::load(&source, Need::Account).ok()?.config;
+        config.dingtalk.api_base.clone_from(&self.config.dingtalk.api_base);
+        config.dingtalk.oapi_base.clone_from(&self.config.dingtalk.oapi_base);
+        Some(config)
+    }
+
+    /// The app of `--client-id`.
+    async fn named(&mut self, id: String) -> Result<Account> {
+        let lang = self.voice.lang;
+        let given = match &self.init.client_secret_file {
+            Some(file) if file == Path::new("-") => Some(settings::secret_of_stdin()?),
+            Some(file) => Some(settings::secret_of(file)?),
+            None => std::env::var("MOONBELL_DINGTALK_CLIENT_SECRET").ok().map(Secret::new),
+        };
+        loop {
+            let secret = match (&given, &mut self.ask) {
+                (Some(secret), _) => secret.clone(),
+                (None, Some(ask)) => {
+                    ask.hidden(w::ask_secret(lang), |said| some(said, lang)).await?
+                }
+                (None, None) => {
+                    let flag = "--client-secret-file";
+                    return Err(missing(flag, w::needs_secret(lang), lang).into());
+                }
+            };
+            hide(&secret);
+            if let Some(account) = self.check(&id, secret, given.is_some()).await? {
+                return Ok(account);
+            }
+        }
+    }
+
+    /// Asks for id and secret; `None`: rather scan.
+    async fn enter(&mut self) -> Result<Option<Account>> {
+        let lang = self.voice.lang;
+        let Some(ask) = &mut self.ask else { return Ok(None) };
+        ask.voice.note(w::where_credentials_are(lang));
+        loop {
+            let Some(ask) = &mut self.ask else { return Ok(None) };
+            let id = ask.text(w::ask_id(lang)).await?;
+            let secret = ask.hidden(w::ask_secret(lang), |said| some(said, lang)).await?;
+            if let Some(account) = self.check(&id, secret, false).await? {
+                return Ok(Some(account));
+            }
+        }
+    }
+
+    /// `None`: they are wrong, and can be entered again.
+    async fn check(&mut self, id: &str, secret: Secret, given: bool) -> Result<Option<Account>> {
+        let lang = self.voice.lang;
+        loop {
+            match self.client(id, &secret)?.check_credentials().await {
+                Ok(()) => return Ok(Some(self.works(id, secret))),
+                Err(error) if error.class == Class::Credentials && !given && self.ask.is_some() => {
+                    let (told, hint) = told(&error, lang);
+                    self.voice.trouble(&told, &hint);
+                    return Ok(None);
+                }
+                Err(error) => match self.after(&error, w::choice_enter(lang)).await? {
+                    Next::Again => {}
+                    Next::Otherwise if given => return Err(failed(&error, lang).into()),
+                    Next::Otherwise => return Ok(None),
+                },
+            }
+        }
+    }
+
+    fn works(&self, id: &str, secret: Secret) -> Account {
+        self.voice.done(&w::app_works(id, self.voice.lang));
+        self.voice.event("app", "checked", json!({ "client_id": id }));
+        Account { client_id: id.to_owned(), client_secret: secret, fresh: true }
+    }
+
+    /// Shows a code until somebody has scanned it; `None`: rather enter id and secret.
+    async fn scan(&mut self) -> Result<Option<Account>> {
+        let lang = self.voice.lang;
+        let nobody = self.client("", &Secret::new(""))?;
+        loop {
+            let base = self.oapi_base().to_owned();
+            let (code, until_ms) = match self.progress.code(&base) {
+                Some(kept) => kept,
+                None => match nobody.begin_registration().await {
+                    Ok(code) => {
+                        let until_ms = self.progress.keep_code(&base, &code);
+                        (code, until_ms)
+                    }
+                    Err(error) => match self.after(&error, w::choice_enter(lang)).await? {
+                        Next::Again => continue,
+                        Next::Otherwise => return Ok(None),
+                    },
+                },
+            };
+            self.show(&code, until_ms);
+            let (reason, message) = match self.decided(&nobody, &code, until_ms).await? {
+                Some(Decision::Created { client_id, client_secret }) => {
+                    hide(&client_secret);
+                    let account = self.created(client_id, client_secret).await?;
+                    return Ok(Some(account));
+                }
+                Some(Decision::Refused { reason }) => ("refused", w::code_refused(&reason, lang)),
+                Some(Decision::Expired) => ("expired", w::code_expired(lang).to_owned()),
+                Some(Decision::Waiting) => continue,
+                None => return Ok(None),
+            };
+            self.progress.forget_code();
+            self.voice.event("app", reason, json!({ "message": message }));
+            let Some(ask) = &mut self.ask else {
+                return Err(Failed::new(message).hint(w::scan_again_hint(lang)).into());
+            };
+            ask.voice.trouble(&message, "");
+            if ask.choose(&[w::choice_new_code(lang), w::choice_enter(lang)]).await? == 1 {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn show(&self, code: &Registration, until_ms: i64) {
+        let lang = self.voice.lang;
+        let screen = Screen::of_this_terminal(self.voice.unicode);
+        self.voice.note(w::scan_it(lang));
+        match qr::draw(&code.address, screen) {
+            Ok(drawn) => self.voice.drawn(&drawn),
+            Err((rows, columns)) if rows < 200 => {
+                self.voice.note(&w::window_too_small(rows, columns, lang));
+            }
+            Err(_) => {}
+        }
+        self.voice.note(&code.address);
+        let until = DateTime::from_timestamp_millis(until_ms).unwrap_or_default();
+        let until = until.with_timezone(&Local).format("%H:%M").to_string();
+        self.voice.note(&w::code_waits(&code.user_code, &until, lang));
+        self.voice.event(
+            "app",
+            "scan",
+            json!({ "url": code.address, "user_code": code.user_code, "until_ms": until_ms }),
+        );
+    }
+
+    /// Asks DingTalk until there is a decision; `None`: rather enter id and secret.
+    async fn decided(
+        &mut self,
+        client: &Client,
+        code: &Registration,
+        until_ms: i64,
+    ) -> Result<Option<Decision>> {
+        let lang = self.voice.lang;
+        let mut unanswered = 0;
+        loop {
+            tokio::time::sleep(Duration::from_secs(code.interval_secs)).await;
+            match client.poll_registration(code).await {
+                Ok(Decision::Waiting) if now_ms() >= until_ms => {
+                    return Ok(Some(Decision::Expired));
+                }
+                Ok(Decision::Waiting) => unanswered = 0,
+                Ok(decision) => return Ok(Some(decision)),
+                Err(error) if error.is_transient() && unanswered + 1 < UNANSWERED_POLLS => {
+                    if unanswered == 0 {
+                        let (told, _) = told(&error, lang);
+                        self.voice.trouble(&told, w::still_trying(lang));
+                    }
+                    unanswered += 1;
+                }
+                Err(error) => match self.after(&error, w::choice_enter(lang)).await? {
+                    Next::Again => unanswered = 0,
+                    Next::Otherwise => return Ok(None),
+                },
+            }
+        }
+    }
+
+    /// The app is there, and its secret is given once: it is kept before anything else can fail.
+    async fn created(&mut self, id: String, secret: Secret) -> Result<Account> {
+        let lang = self.voice.lang;
+        let wanted = settings::Wanted {
+            client_id: Some(id.clone()),
+            client_secret: Some(secret.clone()),
+            api_base: self.init.api_base.clone(),
+            oapi_base: self.init.oapi_base().cloned(),
+            ..settings::Wanted::default()
+        };
+        let plan = settings::plan(&self.file, &wanted)?;
+        if plan.fresh {
+            plan.write(self.own_folder)?;
+        } else {
+            // Settings that were there are changed when they have been shown; the secret is safe already.
+            plan.write_secrets(self.own_folder)?;
+        }
+        self.written = plan.files().map(Path::to_owned).collect();
+        self.progress.forget_code();
+        self.voice.done(&w::app_created(&id, lang));
+        self.voice.event("app", "created", json!({ "client_id": id }));
+        let client = self.client(&id, &secret)?;
+        for left in (0..CHECKS_OF_A_NEW_APP).rev() {
+            match client.check_credentials().await {
+                Ok(()) => break,
+                Err(error) if left > 0 => {
+                    tracing::debug!("the new app is not accepted yet: {error}");
+                    tokio::time::sleep(BETWEEN_CHECKS).await;
+                }
+                Err(error) => return Err(failed(&error, lang).into()),
+            }
+        }
+        Ok(Account { client_id: id, client_secret: secret, fresh: true })
+    }
+
+    /// Tells what went wrong and asks how to go on. Where nobody can be asked, that is the end.
+    async fn after(&mut self, error: &ApiError, otherwise: &str) -> Result<Next> {
+        let lang = self.voice.lang;
+        let (told, hint) = told(error, lang);
+        let Some(ask) = &mut self.ask else { return Err(failed(error, lang).into()) };
+        ask.voice.trouble(&told, &hint);
+        Ok(match ask.choose(&[w::choice_again(lang), otherwise]).await? {
+            0 => Next::Again,
+            _ => Next::Otherwise,
+        })
+    }
+}
+
+fn some(said: &str, lang: Lang) -> Result<(), String> {
+    if said.is_empty() { Err(w::empty(lang).to_owned()) } else { Ok(()) }
+}
+
+fn failed(error: &ApiError, lang: Lang) -> Failed {
+    let (told, hint) = told(error, lang);
+    Failed::new(told).hint(hint)
+}
+
+/// What went wrong in words, and what to do about it.
+fn told(error: &ApiError, lang: Lang) -> (String, String) {
+    let all = match error.message.as_str() {
+        "" => error.code.clone(),
+        message => format!("{message} ({})", error.code),
+    };
+    match error.class {
+        Class::Credentials => (w::wrong_secret(&all, lang), w::wrong_secret_hint(lang).to_owned()),
+        Class::IpNotAllowed => (w::ip_refused(&all, lang), w::ip_refused_hint(lang).to_owned()),
+        Class::Transient if matches!(error.code.as_str(), "connect" | "timeout" | "broken") => {
+            (w::no_network(&all, lang), w::no_network_hint(lang).to_owned())
+        }
+        Class::Transient | Class::Throttled => (w::busy(&all, lang), w::busy_hint(lang).to_owned()),
+        _ => (w::app_refused(&all, lang), w::app_refused_hint(lang).to_owned()),
+    }
+}

@@ -1,0 +1,110 @@
+//! What an interrupted `init` has to remember and the settings have no place for.
+//!
+//! Holds the device code of a code that was not scanned yet, which is worth a secret: readable by the owner alone, like
+//! everything in the state folder. Losing the file costs an answer given twice.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::dingtalk::{CODE_LIFE, Registration};
+use crate::router::Lang;
+use crate::store::now_ms;
+
+const FILE: &str = "init.json";
+
+#[derive(Debug)]
+pub(super) struct Progress {
+    path: PathBuf,
+    kept: Kept,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    lang: Option<String>,
+    code: Option<Code>,
+    service: Option<bool>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Code {
+    /// Of the DingTalk that gave it.
+    oapi_base: String,
+    until_ms: i64,
+    #[serde(flatten)]
+    registration: Registration,
+}
+
+impl Progress {
+    pub(super) fn read(state: &Path) -> Self {
+        let path = state.join(FILE);
+        let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Self { path, kept: kept.unwrap_or_default() }
+    }
+
+    pub(super) fn lang(&self) -> Option<Lang> {
+        self.kept.lang.as_deref().map(super::voice::language)
+    }
+
+    pub(super) fn keep_lang(&mut self, lang: Lang) {
+        self.kept.lang = Some(lang.pick("zh", "en").to_owned());
+        self.write();
+    }
+
+    pub(super) fn service(&self) -> Option<bool> {
+        self.kept.service
+    }
+
+    pub(super) fn keep_service(&mut self, wanted: bool) {
+        self.kept.service = Some(wanted);
+        self.write();
+    }
+
+    /// A code that can still be scanned, and until when.
+    pub(super) fn code(&self, oapi_base: &str) -> Option<(Registration, i64)> {
+        let code = self.kept.code.as_ref()?;
+        (code.oapi_base == oapi_base && code.until_ms > now_ms())
+            .then(|| (code.registration.clone(), code.until_ms))
+    }
+
+    /// Returns until when it can be scanned.
+    pub(super) fn keep_code(&mut self, oapi_base: &str, registration: &Registration) -> i64 {
+        let life = i64::try_from(CODE_LIFE.as_millis()).unwrap_or(i64::MAX);
+        let until_ms = now_ms().saturating_add(life);
+        self.kept.code = Some(Code {
+            oapi_base: oapi_base.to_owned(),
+            until_ms,
+            registration: registration.clone(),
+        });
+        self.write();
+        until_ms
+    }
+
+    pub(super) fn forget_code(&mut self) {
+        self.kept.code = None;
+        self.write();
+    }
+
+    /// Nothing has to be gone on with any more.
+    pub(super) fn finish(self) {
+        let _ = fs::remove_file(self.path);
+    }
+
+    fn write(&self) {
+        if let Err(error) = self.try_write() {
+            tracing::warn!("if it is interrupted, `init` begins anew: {error}");
+        }
+    }
+
+    fn try_write(&self) -> std::io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        super::settings::make_folder(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&serde_json::to_vec(&self.kept)?)?;
+        file.persist(&self.path)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! How `init` speaks: steps with marks on a terminal, or a JSON object a line.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::words as w;
+use crate::cli::talk;
+use crate::router::Lang;
+use crate::telemetry::{escape, redact};
+
+#[derive(Clone, Debug)]
+pub(super) struct Voice {
+    pub(super) lang: Lang,
+    json: bool,
+    /// Whether the terminal shows more than ASCII.
+    pub(super) unicode: bool,
+    columns: usize,
+}
+
+impl Voice {
+    pub(super) fn new(json: bool, lang: Lang) -> Self {
+        let size = terminal_size::terminal_size_of(io::stderr());
+        let columns = size.map_or(usize::MAX, |(columns, _)| columns.0.into());
+        Self { lang, json, unicode: shows_unicode(), columns }
+    }
+
+    /// For a program that reads events.
+    pub(super) fn program() -> Self {
+        Self::new(true, Lang::En)
+    }
+
+    /// Whether there is somebody who sees questions and can answer.
+    pub(super) fn may_ask(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    pub(super) fn greet(&self) {
+        self.text(&talk::label(w::title(self.lang), "\x1b[1m"));
+        self.text(&talk::label(w::subtitle(self.lang), "\x1b[2m"));
+    }
+
+    pub(super) fn heading(&self, title: &str) {
+        self.text("");
+        self.text(&talk::label(title, "\x1b[1m"));
+    }
+
+    /// Something that is done, or was.
+    pub(super) fn done(&self, text: &str) {
+        let mark = if self.unicode { "✓" } else { "*" };
+        self.marked(&talk::label(mark, "\x1b[32m"), text);
+    }
+
+    /// Something that went wrong, and what to do.
+    pub(super) fn trouble(&self, text: &str, hint: &str) {
+        self.marked(&talk::label("!", "\x1b[31;1m"), text);
+        self.note(hint);
+    }
+
+    fn marked(&self, mark: &str, text: &str) {
+        for (at, line) in self.wrapped(text, 4).iter().enumerate() {
+            let before = if at == 0 { mark } else { " " };
+            self.text(&format!("  {before} {line}"));
+        }
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        for line in text.lines().flat_map(|line| self.wrapped(line, 4)) {
+            self.text(&format!("    {line}"));
+        }
+    }
+
+    fn wrapped(&self, text: &str, indent: usize) -> Vec<String> {
+        wrap(&clean(text), self.columns.saturating_sub(indent))
+    }
+
+    /// What somebody has to type or scan: nothing around it that could be taken for a part of it.
+    pub(super) fn shown(&self, text: &str) {
+        self.text("");
+        self.text(&format!("      {}", talk::label(&clean(text), "\x1b[1m")));
+        self.text("");
+    }
+
+    /// Lines that are drawn already.
+    pub(super) fn drawn(&self, text: &str) {
+        self.text(text);
+    }
+
+    pub(super) fn end(&self, text: &str) {
+        self.text("");
+        for line in text.lines().flat_map(|line| self.wrapped(line, 0)) {
+            self.text(&line);
+        }
+    }
+
+    fn text(&self, line: &str) {
+        if !self.json {
+            talk::say(line);
+        }
+    }
+
+    /// For programs: what happened in a step.
+    pub(super) fn event(&self, step: &str, event: &str, more: Value) {
+        if !self.json {
+            return;
+        }
+        let mut object = Map::new();
+        object.insert("step".to_owned(), json!(step));
+        object.insert("event".to_owned(), json!(event));
+        if let Value::Object(more) = more {
+            object.extend(more);
+        }
+        talk::data(redact(&Value::Object(object).to_string()));
+    }
+
+    pub(super) fn failed(&self, error: &anyhow::Error) {
+        let causes: Vec<String> =
+            error.chain().map(|cause| redact(&cause.to_string()).into()).collect();
+        let hint = talk::hint(error).map(|hint| redact(&hint).into_owned());
+        self.event("end", "failed", json!({ "message": causes.join(": "), "hint": hint }));
+    }
+}
+
+/// Breaks a line where a terminal of so many columns would, but between words; between any two characters of Chinese, for
+/// it has no blanks, and not before what ends a sentence. A word that is longer than a line, such as an address, stays whole.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let indent: String = text.chars().take_while(|c| *c == ' ').collect();
+    let mut lines = Vec::new();
+    let mut line = indent.clone();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let word = &rest[..first_word(rest)];
+        if line.trim().is_empty() || line.width() + word.trim_end().width() <= columns {
+            line.push_str(word);
+        } else {
+            lines.push(line.trim_end().to_owned());
+            line = format!("{indent}{word}");
+        }
+        rest = &rest[word.len()..];
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}
+
+/// How many bytes of `text` stay together: a word with the blank behind it, or a wide character with what ends it.
+fn first_word(text: &str) -> usize {
+    let is_wide = |c: char| c.width() == Some(2);
+    let ends = |c: char| "，。；：！？、）”》……".contains(c);
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        let breaks = match before {
+            None => false,
+            Some(' ') => c != ' ',
+            Some(last) => {
+                (is_wide(last) || is_wide(c)) && !ends(c) && c != ' ' && !"（“《".contains(last)
+            }
+        };
+        if breaks {
+            return at;
+        }
+        before = Some(c);
+    }
+    text.len()
+}
+
+/// A path as people write it.
+pub(super) fn path(path: &Path) -> String {
+    let home = directories::BaseDirs::new();
+    let below = home.as_ref().and_then(|dirs| path.strip_prefix(dirs.home_dir()).ok());
+    match below {
+        Some(below) if !cfg!(windows) => format!("~/{}", below.display()),
+        _ => path.display().to_string(),
+    }
+}
+
+/// Messages quote what DingTalk and the settings say.
+fn clean(text: &str) -> String {
+    escape(&redact(text))
+}
+
+pub(super) fn language(word: &str) -> Lang {
+    if word.to_ascii_lowercase().starts_with("zh") { Lang::Zh } else { Lang::En }
+}
+
+/// What this user reads, as far as the system knows.
+pub(super) fn system_language() -> Lang {
+    sys_locale::get_locale().as_deref().map_or(Lang::En, language)
+}
+
+/// On Unix the locale says it; elsewhere terminals do today.
+fn shows_unicode() -> bool {
+    if cfg!(windows) {
+        return true;
+    }
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = named("LC_ALL").or_else(|| named("LC_CTYPE")).or_else(|| named("LANG"));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_chinese_before_no_full_stop() {
+        assert_eq!(wrap("one two three", 9), ["one two", "three"]);
+        assert_eq!(wrap("  one two", 6), ["  one", "  two"]);
+        assert_eq!(
+            wrap("see https://example.com/a/long/path now", 12),
+            ["see", "https://example.com/a/long/path", "now"]
+        );
+        assert_eq!(wrap("打开钉钉，搜索机器人。", 10), ["打开钉钉，", "搜索机器", "人。"]);
+        assert_eq!(wrap("运行 moonbell init（或重试）", 14), ["运行 moonbell", "init（或重试）"]);
+        assert_eq!(wrap("", 10), [""]);
+        let text = "用 moonbell service install 让它在后台运行";
+        assert_eq!(wrap(text, usize::MAX), [text]);
+        for columns in 4..40 {
+            let whole = wrap(text, columns).join(" ").replace(' ', "");
+            assert_eq!(whole, text.replace(' ', ""), "nothing is lost");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A person at a terminal.
+
+use std::fs;
+
+use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Scanned};
+
+use super::terminal::Terminal;
+use super::{Newcomer, mode, user_code};
+
+const OTHER_LINES: &str = "# the team's bot\n[dingtalk]\nclient_id = \"dingold\"   # until May\nclient_secret = \"an old secret\"\n\n[access]\n# nobody yet\n";
+
+#[tokio::test]
+async fn a_newcomer_scans_a_code_claims_the_bot_and_is_answered() {
+    let newcomer = Newcomer::arrives().await;
+    let mut terminal = newcomer.types(&["--no-service"]);
+    terminal.until("语言 / Language").await;
+    terminal.until("[2]: ").await;
+    terminal.type_line("");
+    terminal.until("Create a new bot: scan a QR code").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
+    let shown = terminal.until("Waiting …").await;
+    assert!(shown.contains('█') && shown.contains("/sim/scan?user_code="), "{shown}");
+    newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+    terminal.until("Created the app dingsimulator0001").await;
+    terminal.until("Scripts: ").await;
+    terminal.until("direct message:\n").await;
+    newcomer.is_answered(&mut terminal).await;
+    terminal.until("It was answered: ping").await;
+    terminal.until("Done.").await;
+    // The bot stays until it is told to end.
+    newcomer.says("help");
+    terminal.interrupt();
+    let (status, shown) = terminal.ended().await;
+    assert!(status.success(), "{status}:\n{shown}");
+    newcomer.secret_is_safe(&shown);
+    assert_eq!(mode(&newcomer.config()), 0o600);
+    let scripts = newcomer.home.path("moonbell/scripts");
+    for file in ["ping.luau", "moonbell.d.luau", ".luaurc", ".vscode/settings.json"] {
+        assert!(scripts.join(file).is_file(), "{file}");
+    }
+    assert!(!newcomer.state().join("init.json").exists(), "nothing is left to be gone on with");
+}
+
+#[tokio::test]
+async fn id_and_secret_are_typed_in_chinese_and_a_wrong_secret_is_said_in_words() {
+    let newcomer = Newcomer::arrives().await;
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "zh"]);
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    for secret in ["not the secret", &newcomer.sim.client_secret()] {
+        terminal.until("AppKey）: ").await;
+        terminal.type_line(&newcomer.sim.client_id());
+        terminal.until("星号）: ").await;
+        terminal.type_line(secret);
+        terminal.until("***").await;
+        if secret == "not the secret" {
+            terminal.until("钉钉不认识这一对 Client ID 和 Client Secret").await;
+            terminal.until("重新复制").await;
+        }
+    }
+    terminal.until("密钥有效").await;
+    terminal.until("认领码发给它：\n").await;
+    newcomer.is_answered(&mut terminal).await;
+    terminal.until("机器人回答了：ping").await;
+    terminal.until("完成。").await;
+    terminal.interrupt();
+    let (status, shown) = terminal.ended().await;
+    assert!(status.success(), "{status}:\n{shown}");
+    assert!(!shown.contains("not the secret"));
+    newcomer.secret_is_safe(&shown);
+}
+
+#[tokio::test]
+async fn a_refusal_an_expired_code_and_a_lost_network_each_have_a_next_step() {
+    let newcomer = Newcomer::arrives().await;
+    let lost = |path: &str| FaultOrder {
+        http: vec![HttpFault::new(HttpFaultKind::Reset).on(path).calls(1)],
+        ..FaultOrder::default()
+    };
+    newcomer.sim.faults(&lost("/app/registration/init"));
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en", "--scan"]);
+    terminal.until("DingTalk cannot be reached: ").await;
+    terminal.until("check the network").await;
+    terminal.until("Try again").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("1");
+
+    // While the code waits, it is tried again without asking.
+    let shown = terminal.until("Waiting …").await;
+    newcomer.sim.faults(&lost("/app/registration/poll"));
+    terminal.until("Still trying; the code stays good.").await;
+    let refuse = Scanned::Refuse { reason: "没有权限".to_owned() };
+    newcomer.sim.scan(Some(&user_code(&shown)), refuse).unwrap();
+    terminal.until("Whoever scanned did not create the bot: 没有权限").await;
+    terminal.until("Show a new code").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("1");
+
+    let again = terminal.until("Waiting …").await;
+    assert_ne!(user_code(&again), user_code(&shown));
+    newcomer.sim.scan(Some(&user_code(&again)), Scanned::Expire).unwrap();
+    terminal.until("The code has expired.").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    terminal.until("Client ID (AppKey): ").await;
+    terminal.type_line(&newcomer.sim.client_id());
+    terminal.until("shown as stars): ").await;
+    terminal.type_line(&newcomer.sim.client_secret());
+    terminal.until("works").await;
+    terminal.until("direct message:").await;
+}
+
+#[tokio::test]
+async fn interrupted_it_goes_on_where_it_was() {
+    let newcomer = Newcomer::arrives().await;
+    let mut terminal = newcomer.types(&["--no-service"]);
+    terminal.until("[2]: ").await;
+    terminal.type_line("1");
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
+    let first = user_code(&terminal.until("等待扫码……").await);
+    terminal.interrupt();
+    let (status, shown) = terminal.ended().await;
+    assert_eq!(status.code(), Some(1), "{shown}");
+    assert!(shown.contains("再次运行 moonbell init 会从这里继续"), "{shown}");
+    assert_eq!(mode(&newcomer.state().join("init.json")), 0o600);
+
+    // The same language, the same code: nothing is asked again.
+    let mut terminal = newcomer.types(&["--no-service"]);
+    assert_eq!(user_code(&terminal.until("等待扫码……").await), first);
+    newcomer.sim.scan(Some(&first), Scanned::Create).unwrap();
+    terminal.until("认领码发给它：\n").await;
+    terminal.interrupt();
+    let (status, shown) = terminal.ended().await;
+    assert_eq!(status.code(), Some(1), "{shown}");
+
+    // The app is there and works.
+    let mut terminal = newcomer.types(&["--no-service"]);
+    terminal.until("密钥有效").await;
+    terminal.until("继续使用这个应用").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
+    terminal.until("认领码发给它：\n").await;
+    newcomer.is_answered(&mut terminal).await;
+    terminal.until("完成。").await;
+    terminal.interrupt();
+    let (status, shown) = terminal.ended().await;
+    assert!(status.success(), "{status}:\n{shown}");
+    newcomer.secret_is_safe(&shown);
+
+    // Who owns the bot is not asked to claim it.
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en"]);
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
+    terminal.until("send it in a direct message:").await;
+    newcomer.says("ping");
+    terminal.until("It was answered: ping").await;
+}
+
+#[tokio::test]
+async fn settings_that_are_there_are_shown_what_changes_and_keep_the_rest() {
+    let newcomer = Newcomer::arrives().await;
+    newcomer.home.write("config/moonbell/config.toml", OTHER_LINES);
+    let (id, secret) = (newcomer.sim.client_id(), newcomer.sim.client_secret());
+    let arguments = ["--no-service", "--lang", "en", "--client-id", &id];
+    for answer in ["n", "y"] {
+        let mut terminal = newcomer.types(&arguments);
+        terminal.until("shown as stars): ").await;
+        terminal.type_line(&secret);
+        let shown = terminal.until("Write that? [Y/n]: ").await;
+        assert!(
+            shown.contains("dingtalk.client_id: \"dingold\" -> \"dingsimulator0001\""),
+            "{shown}"
+        );
+        assert!(shown.contains("dingtalk.client_secret: *** -> { file = \"secret\" }"), "{shown}");
+        assert!(!terminal.text().contains("an old secret"), "{shown}");
+        terminal.type_line(answer);
+        let settings = || fs::read_to_string(newcomer.config()).unwrap();
+        if answer == "n" {
+            terminal.until("the settings stay as they were").await;
+            let (status, _) = terminal.ended().await;
+            assert_eq!(status.code(), Some(1));
+            assert_eq!(settings(), OTHER_LINES);
+        } else {
+            terminal.until("direct message:").await;
+            let settings = settings();
+            for kept in ["# the team's bot", "# until May", "# nobody yet"] {
+                assert!(settings.contains(kept), "{settings}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_without_unicode_or_colours_gets_neither() {
+    let newcomer = Newcomer::arrives().await;
+    let mut command = newcomer.init(&["--no-service"]);
+    command.env("LANG", "C").env("TERM", "dumb");
+    let mut terminal = Terminal::open(&command, 60, 100);
+    terminal.until("[1]: ").await;
+    terminal.type_line("1");
+    let shown = terminal.until("Waiting ").await;
+    assert!(shown.contains("####") && shown.is_ascii(), "{shown}");
+    assert!(!terminal.text().contains('\x1b'), "{shown}");
+    newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+    terminal.until("direct message:").await;
+    drop(terminal);
+
+    let newcomer = Newcomer::arrives().await;
+    let mut command = newcomer.init(&["--no-service", "--scan", "--lang", "en"]);
+    command.env("NO_COLOR", "1");
+    let mut terminal = Terminal::open(&command, 24, 80);
+    let shown = terminal.until("Waiting …").await;
+    assert!(shown.contains('█') && !shown.contains('\x1b'), "{shown}");
+}
+
+#[tokio::test]
+async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
+    let newcomer = Newcomer::arrives().await;
+    let (id, secret) = (newcomer.sim.client_id(), newcomer.sim.client_secret());
+    let arguments =
+        ["--no-service", "--no-wait", "--lang", "en", "--client-id", &id, "--mode", "http"];
+    let mut terminal = newcomer.types(&arguments);
+    terminal.until("shown as stars): ").await;
+    terminal.type_line(&secret);
+    terminal.until("Token: ").await;
+    terminal.type_line("ab");
+    terminal.until("A token has 3 to 64 characters; this has 2.").await;
+    terminal.type_line("TokenOfTheTest");
+    terminal.until("AES key (43 characters): ").await;
+    terminal.type_line(&"k".repeat(42));
+    terminal.until("An AES key has 43 characters; this has 42.").await;
+    terminal.type_line(&"k".repeat(43));
+    terminal.until("Everything is ready").await;
+    let (status, shown) = terminal.ended().await;
+    assert!(status.success(), "{shown}");
+    assert!(!shown.contains("TokenOfTheTest") && !shown.contains(&"k".repeat(42)), "{shown}");
+    let settings = fs::read_to_string(newcomer.config()).unwrap();
+    for line in [
+        "mode = \"http\"",
+        "token = { file = \"http-token\" }",
+        "aes_key = { file = \"http-aes-key\" }",
+    ] {
+        assert!(settings.contains(line), "{settings}");
+    }
+    assert_eq!(mode(&newcomer.config().with_file_name("http-aes-key")), 0o600);
+    newcomer.secret_is_safe(&shown);
+}

@@ -1,0 +1,154 @@
+//! Without a terminal: flags in, JSON out, nothing asked.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Scanned};
+use serde_json::Value;
+
+use super::Newcomer;
+use crate::home::Answer;
+
+fn answer(newcomer: &Newcomer, arguments: &[&str], input: &str) -> Answer {
+    let mut command = newcomer.init(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Answer::of(child.wait_with_output().unwrap())
+}
+
+fn events(answer: &Answer) -> Vec<Value> {
+    answer.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_terminal_the_flag_that_is_missing_is_named() {
+    let newcomer = Newcomer::arrives().await;
+    let id = newcomer.sim.client_id();
+    let secret = newcomer.sim.client_secret();
+    for (arguments, expected) in [
+        (&[][..], "hint: say it with --scan, --client-id\n"),
+        (&["--client-id", &id], "hint: say it with --client-secret-file\n"),
+    ] {
+        let answer = answer(&newcomer, arguments, "");
+        assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{answer:?}");
+        assert!(answer.err.ends_with(expected), "{arguments:?}: {}", answer.err);
+    }
+    assert!(!newcomer.config().exists(), "nothing is written before everything is known");
+
+    // The secret is no argument, and one that is given as such is not repeated.
+    let answer_ = answer(&newcomer, &["--client-id", &id, "--client-secret", &secret], "");
+    assert_eq!(answer_.code, 2);
+    assert!(
+        !answer_.err.contains(&secret) && answer_.err.contains("--client-secret-file"),
+        "{}",
+        answer_.err
+    );
+
+    newcomer.home.write("config/moonbell/config.toml", "[dingtalk]\nclient_id = \"dingold\"\n");
+    let given = ["--client-id", &id, "--client-secret-file", "-", "--no-wait"];
+    let changes = answer(&newcomer, &given, &secret);
+    assert_eq!(changes.code, 2, "{changes:?}");
+    assert!(changes.err.ends_with("hint: say it with --yes\n"), "{}", changes.err);
+    let done = answer(&newcomer, &[&given[..], &["--yes"]].concat(), &secret);
+    assert_eq!((done.code, done.out.as_str()), (0, ""), "{done:?}");
+    newcomer.secret_is_safe(&done.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dingtalk_refuses_is_said_in_words_and_as_json() {
+    let newcomer = Newcomer::arrives().await;
+    let id = newcomer.sim.client_id();
+    let given = ["--client-id", &id, "--client-secret-file", "-", "--no-wait", "--json"];
+    for (fault, message, hint) in [
+        (
+            None,
+            "DingTalk does not know this id with this secret",
+            "deleted, disabled or given a new secret",
+        ),
+        (Some(HttpFaultKind::Reset), "DingTalk cannot be reached", "check the network"),
+        (Some(HttpFaultKind::Busy), "DingTalk cannot take the call now", "in a moment"),
+        (
+            Some(HttpFaultKind::IpNotAllowed),
+            "no calls from the address of this computer",
+            "allow-list",
+        ),
+    ] {
+        let http: Vec<_> =
+            fault.into_iter().map(|kind| HttpFault::new(kind).on("/v1.0/oauth2")).collect();
+        newcomer.sim.faults(&FaultOrder { clear: true, http, ..FaultOrder::default() });
+        let answer = answer(&newcomer, &given, "a wrong secret");
+        assert_eq!(answer.code, 1, "{answer:?}");
+        let events = events(&answer);
+        let failed = events.last().unwrap();
+        assert_eq!(failed["event"], "failed");
+        for (key, expected) in [("message", message), ("hint", hint)] {
+            assert!(failed[key].as_str().unwrap().contains(expected), "{failed}");
+            assert!(answer.err.contains(expected), "{}", answer.err);
+        }
+        assert!(!answer.out.contains("a wrong secret") && !answer.err.contains("a wrong secret"));
+    }
+    assert!(!newcomer.config().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_told_each_step_and_ends_after_the_first_answer() {
+    let newcomer = Newcomer::arrives().await;
+    let mut command = newcomer.init(&["--scan", "--json", "--no-service"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let pid = child.id();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    let mut all = String::new();
+    while let Some(line) = out.next() {
+        let line = line.unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        let name =
+            format!("{} {}", event["step"].as_str().unwrap(), event["event"].as_str().unwrap());
+        match name.as_str() {
+            "app scan" => {
+                let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+                all.push_str(&String::from_utf8_lossy(&arguments));
+                newcomer.sim.scan(event["user_code"].as_str(), Scanned::Create).unwrap();
+            }
+            "first claim" | "first waiting" => newcomer.says(event["send"].as_str().unwrap()),
+            _ => {}
+        }
+        all.push_str(&line);
+        if name != "first connection" {
+            seen.push(name);
+        }
+    }
+    let answer = Answer::of(child.wait_with_output().unwrap());
+    assert_eq!(answer.code, 0, "{answer:?}\n{all}");
+    assert_eq!(
+        seen,
+        [
+            "app scan",
+            "app created",
+            "settings written",
+            "scripts written",
+            "first claim",
+            "first claimed",
+            "first waiting",
+            "first answered"
+        ]
+    );
+    newcomer.secret_is_safe(&(all + &answer.err));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aes_key_of_another_length_is_refused_before_anything_is_written() {
+    let newcomer = Newcomer::arrives().await;
+    newcomer.home.write("token", "TokenOfTheTest");
+    newcomer.home.write("key", "short");
+    let id = newcomer.sim.client_id();
+    let secret = newcomer.sim.client_secret();
+    let mut arguments = vec!["--client-id", &id, "--client-secret-file", "-", "--no-wait"];
+    arguments.extend(["--mode", "http", "--token-file", "token", "--aes-key-file", "key"]);
+    let answer = answer(&newcomer, &arguments, &secret);
+    assert_eq!(answer.code, 2, "{answer:?}");
+    assert!(answer.err.contains("An AES key has 43 characters; this has 5."), "{}", answer.err);
+    assert!(!newcomer.config().exists());
+}
