@@ -23,6 +23,7 @@ use crate::access::claim;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::Names;
+use crate::api::Outgoing;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
 use crate::api::http::{Network, OwnPorts};
@@ -37,6 +38,7 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
+use crate::language::Languages;
 use crate::outage;
 use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
@@ -58,7 +60,9 @@ use crate::transport::Addresses;
 use crate::transport::Stream;
 use crate::transport::Transport;
 use crate::transport::Webhook;
+use crate::worker::Alarms;
 use crate::worker::Dispatch;
+use crate::worker::Echoes;
 use crate::worker::Late;
 use crate::worker::LuaRuntime;
 use crate::worker::Places;
@@ -195,10 +199,15 @@ impl App {
         }
         let ledger =
             Ledger::open(store.clone(), config.budget.clone(), books::JOURNAL, months).await?;
+        let languages = Languages::open(config.language, store.clone()).await?;
+        for message in store.read(books::last_heard).await? {
+            languages.hear(&message.sender, &message.text);
+        }
         let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
+            .with_languages(languages.clone())
             .with_ledger(ledger.clone())
             .card_settings(card_settings(&config, &client));
         let stops = outbox.clone();
@@ -210,17 +219,20 @@ impl App {
         let own = OwnPorts::default();
         let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
         let host = Host::new(limits, config.limits.memory_bytes)
-            .with_processes(config.limits.all_processes)
+            .with_processes(Processes::of(config.limits.all_processes, &config.state.dir))
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(roots(&config))
             .with_network(network)
             .with_secrets(config.secrets.clone())
             .with_access(Arc::clone(&access))
+            .with_languages(languages.clone())
             .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
             .with_asks(asks.clone())
+            .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let processes = host.processes().clone();
+        processes.end_orphans().await;
         let dialogs = host.dialogs().clone();
         let open = dialogs.clone();
         inbox.answers(move |lane| open.take_next(lane));
@@ -240,6 +252,7 @@ impl App {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access,
+            languages,
             library: library.clone(),
             limits,
             running: Running::default(),
@@ -247,6 +260,8 @@ impl App {
             finish: config.shutdown.deadline,
             places: Places::default(),
             live,
+            echoes: Echoes::default(),
+            alarms: Alarms::default(),
         };
         // With the scripts: which of these runs may be run again is for their handlers to say.
         let recovered = dispatch.recover().await?;
@@ -393,6 +408,7 @@ impl App {
                 store: self.dispatch.store.clone(),
                 outbox: self.outbox.clone(),
                 owner: self.dispatch.access.owner_cell().clone(),
+                languages: self.dispatch.languages.clone(),
                 settings: self.config.connection.clone(),
             };
             downstream.spawn(watch.run(stages.aside.clone()));
@@ -417,20 +433,30 @@ impl App {
         }
         let (outbox, reports) = (self.outbox.clone(), self.library.reports());
         let runs = self.lua.engine().background();
+        let languages = self.dispatch.languages.clone();
+        downstream.spawn(languages.clone().run(stages.aside.clone()));
         downstream.spawn(tell_owner_of_runs(
             Arc::clone(&access),
+            languages.clone(),
             outbox.clone(),
             runs,
             stages.aside.clone(),
         ));
         downstream.spawn(tell_owner_of_budgets(
             Arc::clone(&access),
+            languages.clone(),
             self.dispatch.store.clone(),
             outbox.clone(),
             self.ledger.clone(),
             stages.aside.clone(),
         ));
-        downstream.spawn(tell_owner(Arc::clone(&access), outbox, reports, stages.aside.clone()));
+        downstream.spawn(tell_owner(
+            Arc::clone(&access),
+            languages,
+            outbox,
+            reports,
+            stages.aside.clone(),
+        ));
         let mut watching = JoinSet::new();
         watching.spawn(self.keeper.run(stages.scripts.clone()));
         let mut working = JoinSet::new();
@@ -471,9 +497,8 @@ async fn way_in(
         return Ok(Transport::Stream(Box::new(stream)));
     }
     let audit = dispatch.access.audit().clone();
-    let (account, http) = (&config.dingtalk, &config.http);
     let store = dispatch.store.clone();
-    let webhook = Webhook::bind(account, http, client.clone(), inbox.clone(), audit, store).await?;
+    let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
 }
 

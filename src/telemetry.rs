@@ -2,11 +2,14 @@
 //!
 //! A log line reads alone and cannot lie: control characters, terminal escapes and invisible or direction-changing
 //! characters of logged values appear as `\u{…}`, so what a person in a chat typed can neither colour, move nor forge a
-//! line. A message of several lines keeps them, each marked as a continuation. Known secrets never appear: see [`hide`].
+//! line. A message of several lines keeps them, each marked as a continuation. Known secrets never appear, and what
+//! libraries say of requests comes without the values of parameters that hold keys: see [`crate::sink`].
 
 pub mod file;
+pub mod panics;
 pub mod status;
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
 
@@ -21,8 +24,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-pub use crate::config::hide;
-pub use crate::config::redact;
+use crate::sink::blank_parameters;
+use crate::sink::escape;
+use crate::sink::push_escaped;
+use crate::sink::redact;
 
 /// Our own lines and those of scripts (`log`, `print`) from `info`, those of libraries from `warn`.
 const DEFAULT_FILTER: &str = "warn,moonbell=info,script=info";
@@ -98,34 +103,6 @@ fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {
     })
 }
 
-/// `text` with everything that could act on a terminal, or hide in it, written out.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        push_escaped(&mut out, c);
-    }
-    out
-}
-
-fn push_escaped(out: &mut String, c: char) {
-    match c {
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        c if acts_or_hides(c) => {
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-        }
-        c => out.push(c),
-    }
-}
-
-fn acts_or_hides(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
-
 /// One event as one line: time, level, what happened, then its fields.
 struct Lines {
     /// A terminal shows today; a file needs the date and the offset.
@@ -170,7 +147,7 @@ where
         if target != "script" && (!target.starts_with("moonbell") || level >= Level::DEBUG) {
             write!(out, "{dim}{target}:{reset} ")?;
         }
-        let mut line = Line::default();
+        let mut line = Line { ours: target == "script", ..Line::default() };
         event.record(&mut line);
         out.write_str(&line.message)?;
         if !line.fields.is_empty() {
@@ -182,6 +159,8 @@ where
 
 #[derive(Default)]
 struct Line {
+    /// What a script's author says, who may well speak of a `session=5`.
+    ours: bool,
     message: String,
     fields: String,
 }
@@ -189,6 +168,7 @@ struct Line {
 impl Line {
     fn add(&mut self, field: &Field, value: &str) {
         let value = &redact(value);
+        let value = &if self.ours { Cow::Borrowed(&**value) } else { blank_parameters(value) };
         if field.name() == "message" {
             for c in value.chars() {
                 if c == '\n' {
@@ -228,6 +208,7 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
+    use crate::sink::hide;
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);

@@ -38,6 +38,7 @@ use crate::config;
 use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
+use crate::sink;
 use crate::store::Error;
 use crate::store::Store;
 
@@ -423,7 +424,7 @@ impl Access {
 
     fn tell_lock(&self, locked: bool) {
         let why = self.lock.why().unwrap_or_else(|| "by its file".to_owned());
-        let why = config::redact(&why).into_owned();
+        let why = sink::redact(&why).into_owned();
         if locked {
             tracing::warn!(
                 "locked ({why}): all runs are stopped, nobody is served; `moonbell unlock` on this computer lifts it"

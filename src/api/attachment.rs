@@ -156,7 +156,7 @@ pub(super) async fn react(
 ) -> LuaResult<Outcome<bool>> {
     let remove = options.bool("remove")?.unwrap_or(false);
     options.finish()?;
-    let text = crate::api::clean::clean(&text).trim().to_owned();
+    let text = crate::sink::clean(&text).trim().to_owned();
     let count = text.chars().count();
     if count == 0 || count > MAX_REACTION_CHARS || text.contains('\n') {
         return Err(misuse(format!(

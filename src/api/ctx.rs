@@ -25,12 +25,10 @@ use crate::message::Message;
 use crate::message::Reply;
 use crate::message::StaffId;
 use crate::outbox::Card;
+use crate::sink::markdown;
 
 /// Longer is not a reply: DingTalk takes 20 KB, and the rest is split.
 const MAX_TEXT_BYTES: usize = 256 << 10;
-
-/// What is said instead of nothing: DingTalk refuses an empty message.
-const EMPTY: &str = "(empty)";
 
 /// Classes of the objects that belong to a run, built once in each VM.
 #[derive(Clone, Debug)]
@@ -148,7 +146,10 @@ impl Classes {
                     .filter(|reason| !reason.is_nil())
                     .map(|reason| shown(&reason))
                     .transpose()?;
-                Ok(this.check(call, "card")?.fail(reason.as_deref().unwrap_or("failed")))
+                // Mostly an error, which quotes what it likes.
+                let reason =
+                    reason.map_or_else(|| "failed".to_owned(), |why| markdown::escape(&why));
+                Ok(this.check(call, "card")?.fail(&reason))
             })?
             .build()?;
         let file = Class::new(lua, "file")?
@@ -205,11 +206,12 @@ pub(crate) fn create(
     ctx.raw_set("run_id", run.id())?;
     ctx.raw_set("attempt", run.attempt())?;
 
-    let user = lua.create_table_with_capacity(0, 3)?;
+    let user = lua.create_table_with_capacity(0, 4)?;
     user.raw_set("id", message.sender.staff_id.as_ref().map(StaffId::as_str))?;
     user.raw_set("name", message.sender.nick.as_str())?;
     user.raw_set("role", run.role())?;
-    strict(lua, "ctx.user", &["id", "name", "role"], &user)?;
+    user.raw_set("lang", run.lang().code())?;
+    strict(lua, "ctx.user", &["id", "name", "role", "lang"], &user)?;
     ctx.raw_set("user", user)?;
 
     let chat = lua.create_table_with_capacity(0, 3)?;
@@ -338,7 +340,7 @@ pub(super) fn address(call: &Call) -> LuaResult<Address> {
         .ok_or_else(|| misuse("no message started this run, so there is nobody to answer"))
 }
 
-/// Text of a reply; never empty.
+/// Text of a reply.
 fn said(value: &Value) -> LuaResult<String> {
     let text = shown(value)?;
     if text.len() > MAX_TEXT_BYTES {
@@ -347,7 +349,7 @@ fn said(value: &Value) -> LuaResult<String> {
             text.len()
         )));
     }
-    Ok(if text.trim().is_empty() { EMPTY.to_owned() } else { text })
+    Ok(text)
 }
 
 /// Text of what a script wants to show. Bytes that are not UTF-8 (a program's output) become `�`.

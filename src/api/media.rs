@@ -206,7 +206,7 @@ fn failed(error: &ApiError) -> Failure {
 /// A name that is only a name: no folders, nothing that a terminal or a file system acts on.
 fn safe_name(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = crate::api::clean::clean(name);
+    let name = crate::sink::clean(name);
     let name: String =
         name.chars().filter(|c| !c.is_control() && !r#"<>:"|?*"#.contains(*c)).collect();
     let name = name.trim().trim_matches('.');

@@ -28,7 +28,6 @@
 
 mod attachment;
 pub mod bot;
-pub mod clean;
 pub mod cron;
 pub mod ctx;
 pub mod definitions;
@@ -39,6 +38,7 @@ pub mod http;
 pub mod json;
 pub mod kv;
 mod last_words;
+pub mod limit;
 pub mod log;
 pub mod manifest;
 mod media;
@@ -47,6 +47,7 @@ pub mod moment;
 mod names;
 pub mod notes;
 pub mod options;
+mod outgoing;
 pub mod re;
 pub mod reference;
 mod rest;
@@ -74,9 +75,11 @@ use crate::access::Terms;
 use crate::asks::Asks;
 use crate::clock::Clock;
 use crate::dingtalk::Client;
+use crate::language::Languages;
 use crate::message::StaffId;
 use crate::outbox::Outbox;
 use crate::store::kv::Kv;
+use crate::words::Lang;
 
 use fs::roots::Roots;
 use http::Network;
@@ -85,12 +88,14 @@ use world::{Wait, Waits};
 pub use dialog::Dialogs;
 pub use failure::{Failure, Outcome, misuse};
 pub use last_words::Stop;
+pub use limit::Limit;
 pub use module::{Class, Module};
 pub use names::Names;
 pub use notes::Noted;
 pub use options::Options;
+pub use outgoing::Outgoing;
 pub use rest::{Rest, Resting};
-pub use run::{Limit, Limits, Run};
+pub use run::{Limits, Run};
 pub(crate) use scope::TOP_LEVEL;
 pub use scope::{Call, Scope};
 pub use shell::process::Processes;
@@ -153,6 +158,7 @@ struct Inner {
     roots: Roots,
     http: http::Caller,
     access: Option<Arc<Access>>,
+    languages: Languages,
     /// `None`: scripts are only checked.
     secrets: Option<Arc<secret::Secrets>>,
     client: Option<Client>,
@@ -165,6 +171,7 @@ struct Inner {
     /// Folders below the scripts folder whose scripts get only what was granted.
     asked: Arc<[String]>,
     consents: Option<Consents>,
+    outgoing: Outgoing,
     /// Fetches files of messages: a network of its own, which knows the addresses of the client.
     downloads: http::Caller,
 }
@@ -187,6 +194,7 @@ impl Host {
                 roots: Roots::default(),
                 http: http::Caller::new(Network::default()),
                 access: None,
+                languages: Languages::default(),
                 secrets: None,
                 client: None,
                 dialogs: Dialogs::default(),
@@ -197,6 +205,7 @@ impl Host {
                 names: Names::default(),
                 asked: Arc::default(),
                 consents: None,
+                outgoing: Outgoing::default(),
                 downloads: http::Caller::new(Network::default().encrypted()),
             }),
         }
@@ -210,11 +219,11 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The same host, whose scripts may have so many programs open together.
+    /// The same host, whose scripts have their programs here.
     #[must_use]
-    pub fn with_processes(&self, most: usize) -> Self {
+    pub fn with_processes(&self, processes: Processes) -> Self {
         let mut inner = (*self.inner).clone();
-        inner.processes = Processes::with_limit(most);
+        inner.processes = processes;
         Self { inner: Arc::new(inner) }
     }
 
@@ -225,6 +234,18 @@ impl Host {
         let mut inner = (*self.inner).clone();
         inner.roots = roots;
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same host, whose scripts say no more than this.
+    #[must_use]
+    pub fn with_outgoing(&self, outgoing: Outgoing) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.outgoing = outgoing;
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        &self.inner.outgoing
     }
 
     /// The same host, whose scripts may also call these addresses.
@@ -282,11 +303,24 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The same host, where `languages` says in which language people are spoken to.
+    #[must_use]
+    pub fn with_languages(&self, languages: Languages) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.languages = languages;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The language of what no message started: the owner's.
+    pub(crate) fn own_lang(&self) -> Lang {
+        self.inner.languages.of(self.owner().as_ref())
+    }
+
     /// The same host with the secrets that its scripts may use. From now on nothing shows them.
     #[must_use]
     pub fn with_secrets(&self, secrets: secret::Secrets) -> Self {
         for value in secrets.values().flatten() {
-            crate::config::hide(value.expose());
+            crate::sink::hide(value.expose());
         }
         let mut inner = (*self.inner).clone();
         inner.secrets = Some(Arc::new(secrets));

@@ -18,7 +18,8 @@ use mlua::{
 };
 
 use crate::api::failure::{misuse, suggestion};
-use crate::api::run::{Limit, Run};
+use crate::api::limit::Limit;
+use crate::api::run::Run;
 use crate::api::{Call, Scope};
 
 /// Luau cannot be left by a Rust error that is a string: errors cross as `false, message` and are raised here, at the

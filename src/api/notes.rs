@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use super::clean::clean;
 use super::shell;
 use super::shell::process::Exit;
-use crate::config::redact;
+use crate::sink::clean;
+use crate::sink::redact;
 
 /// Of the lines together, and of one.
 const LOG_BYTES: usize = 8 << 10;

@@ -15,76 +15,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::failure::misuse;
 use crate::api::last_words::{self, Stop};
+use crate::api::limit::Limit;
+pub use crate::api::limit::Limits;
 use crate::api::notes::{Noted, Notes};
+use crate::api::outgoing::{self, Outgoing};
 use crate::api::shell::process::Exit;
 use crate::api::{Rest, Resting};
 use crate::clock::Clock;
 use crate::clock::Stopwatch;
-use crate::config;
 use crate::message::Address;
 use crate::message::Message;
 use crate::message::Reply;
 use crate::outbox::Card;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Lang;
-
-/// How far a run may go. They come from outside the script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Wall clock from start to end.
-    pub wall: Duration,
-    /// Time spent executing Lua.
-    pub cpu: Duration,
-    /// Bytes of output of all processes of the run.
-    pub output_bytes: u64,
-    /// Processes open at the same time.
-    pub processes: usize,
-    /// Replies of one run: a loop that answers for ever stops here.
-    pub replies: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        config::Limits::default().into()
-    }
-}
-
-impl From<config::Limits> for Limits {
-    fn from(limits: config::Limits) -> Self {
-        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
-        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
-    }
-}
-
-/// Why a run may not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    Wall(Duration),
-    Cpu(Duration),
-    Memory(usize),
-    Output(u64),
-    Replies(usize),
-    /// A host function panicked: a mistake of ours, and the end of this run alone.
-    Panic,
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wall(limit) => write!(f, "the time limit of {limit:?} was reached"),
-            Self::Cpu(limit) => write!(f, "the CPU limit of {limit:?} was reached"),
-            Self::Memory(limit) => write!(f, "the memory limit of {} MiB was reached", limit >> 20),
-            Self::Output(limit) => write!(f, "the output limit of {} KiB was reached", limit >> 10),
-            Self::Replies(limit) => {
-                write!(f, "the limit of {limit} replies in one run was reached")
-            }
-            Self::Panic => {
-                f.write_str("a host function failed inside moonbell; please report it with the log")
-            }
-        }
-    }
-}
+use crate::sink::markdown;
+use crate::words::Lang;
 
 /// One run of a handler. Shared by the driver, the host functions and whoever may cancel it.
 pub struct Run {
@@ -96,6 +42,7 @@ pub struct Run {
     limits: Limits,
     cancel: CancellationToken,
     stopped: OnceLock<Stop>,
+    lang: OnceLock<Lang>,
     over: CancellationToken,
     started: Stopwatch,
     cpu_us: AtomicU64,
@@ -110,6 +57,8 @@ pub struct Run {
     attempt: AtomicU32,
     /// Where it is counted while it only waits.
     resting: OnceLock<Resting>,
+    /// Where what it says is counted, and for which handler.
+    outgoing: OnceLock<(Outgoing, String)>,
     state: Mutex<State>,
     notes: Mutex<Notes>,
 }
@@ -156,6 +105,7 @@ impl Run {
             limits,
             cancel,
             stopped: OnceLock::new(),
+            lang: OnceLock::new(),
             over: CancellationToken::new(),
             started: clock.start(),
             cpu_us: AtomicU64::new(0),
@@ -167,6 +117,7 @@ impl Run {
             waited: AtomicBool::new(false),
             attempt: AtomicU32::new(1),
             resting: OnceLock::new(),
+            outgoing: OnceLock::new(),
             state: Mutex::default(),
             notes: Mutex::default(),
         })
@@ -225,9 +176,14 @@ impl Run {
         self.stopped.get().copied()
     }
 
-    /// The language of the message that started it.
+    /// Says in which language its person is spoken to; once, before it starts.
+    pub fn speak(&self, lang: Lang) {
+        let _ = self.lang.set(lang);
+    }
+
+    /// The language in which its person is spoken to.
     pub fn lang(&self) -> Lang {
-        self.message().and_then(|message| Lang::of(&message.text)).unwrap_or_default()
+        self.lang.get().copied().unwrap_or_default()
     }
 
     /// Cancelled once the run has ended, however it ended: processes and watchers that outlive a future listen here.
@@ -301,6 +257,11 @@ impl Run {
     pub(crate) fn waits_for_a_person(self: &Arc<Self>) -> Patience {
         self.pausing_us.store(self.age_us() + 1, Ordering::Relaxed);
         Patience { run: Arc::clone(self), _rest: self.rest() }
+    }
+
+    /// From now on what it says is counted in `outgoing`, for the handler that it runs. To be said once.
+    pub fn speaks_in(&self, outgoing: Outgoing, handler: String) {
+        let _ = self.outgoing.set((outgoing, handler));
     }
 
     /// From now on it is counted in `resting` while it only waits. To be said once.
@@ -476,6 +437,18 @@ impl Run {
             self.hit(Limit::Replies(self.limits.replies));
             return self.check();
         }
+        let counts = self.message.is_none() || state.replied >= outgoing::ANSWER;
+        if counts && let Some((outgoing, handler)) = self.outgoing.get() {
+            let to = match &post {
+                Post::Reply(reply) => &reply.to,
+                Post::Card(card) => card.to(),
+            };
+            if !outgoing.take(handler, to.conversation_id.as_str()) {
+                drop(state);
+                self.hit(Limit::Outgoing(outgoing.most()));
+                return self.check();
+            }
+        }
         state.replied += 1;
         state.pending.push(post);
         Ok(())
@@ -543,8 +516,9 @@ impl Run {
         if self.cancel.is_cancelled() {
             return last_words::stopped(self.stopped().unwrap_or(Stop::Person), id, lang);
         }
-        let may_see = self.role() == Some("owner");
-        last_words::failed(may_see.then_some(why), id, lang)
+        // It may quote what somebody typed or a program wrote, and cards are Markdown.
+        let why = (self.role() == Some("owner")).then(|| markdown::escape(why));
+        last_words::failed(why.as_deref(), id, lang)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

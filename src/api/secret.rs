@@ -21,7 +21,7 @@ use crate::api::module::Module;
 use crate::api::options::text_of;
 use crate::api::{Host, Scope};
 use crate::config::Secret;
-use crate::config::hide;
+use crate::sink::hide_passing;
 
 /// As long as those of the settings may be; each is looked for in everything that is said.
 const MAX_BYTES: usize = 16 << 10;
@@ -36,7 +36,7 @@ pub(crate) struct Opaque(Arc<Secret>);
 impl Opaque {
     fn new(value: impl Into<String>) -> Self {
         let value = Secret::new(value);
-        hide(value.expose());
+        hide_passing(value.expose());
         Self(Arc::new(value))
     }
 
@@ -105,7 +105,7 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
                 return Err(misuse(format!("a secret has at most {MAX_BYTES} bytes")));
             }
             let encoded = STANDARD.encode(format!("{user}:{password}"));
-            hide(&encoded);
+            hide_passing(&encoded);
             Ok(Opaque::new(format!("Basic {encoded}")))
         })?
         .build()

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::api::Call;
-use crate::api::clean::clean;
 use crate::api::ctx::address;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::Options;
@@ -21,7 +20,9 @@ use crate::api::shell::process::{Chunk, Exit};
 use crate::api::time::format_duration;
 use crate::config::Attach;
 use crate::outbox::Card;
-use crate::router::Lang;
+use crate::sink::{clean, redact, redact_begun};
+use crate::words::Lang;
+use crate::words::cards;
 
 /// Characters of output in the card: under what a card shows at most, with room for the lines around it.
 const TAIL_CHARS: usize = 2_400;
@@ -110,19 +111,11 @@ fn attach(value: Value) -> LuaResult<Option<Attach>> {
 /// The last line of the card.
 fn said(exit: &Exit, lang: Lang) -> String {
     let took = format_duration(exit.took);
-    match (exit.timed_out, exit.code, exit.signal, lang) {
-        (true, _, _, Lang::En) => format!("timed out after {took}"),
-        (true, _, _, Lang::Zh) => format!("超时，已停止 · {took}"),
-        (_, Some(code), _, Lang::En) => format!("exit {code} · {took}"),
-        (_, Some(code), _, Lang::Zh) => format!("退出码 {code} · {took}"),
-        (_, _, Some(signal), Lang::En) => {
-            format!("ended by {} · {took}", shell::signal_name(signal))
-        }
-        (_, _, Some(signal), Lang::Zh) => {
-            format!("被 {} 结束 · {took}", shell::signal_name(signal))
-        }
-        (.., Lang::En) => format!("ended · {took}"),
-        (.., Lang::Zh) => format!("已结束 · {took}"),
+    match (exit.timed_out, exit.code, exit.signal) {
+        (true, ..) => cards::timed_out(&took, lang),
+        (_, Some(code), _) => cards::exit(code, &took, lang),
+        (_, _, Some(signal)) => cards::ended_by(&shell::signal_name(signal), &took, lang),
+        _ => cards::ended(&took, lang),
     }
 }
 
@@ -165,7 +158,8 @@ impl View {
         self.total += ready.len() as u64;
         // Only the last can be shown; of a flood most need not even be cleaned.
         for line in ready.into_iter().rev().take(TAIL_CHARS).rev() {
-            let line = shortened(&clean(&line));
+            // Before it is cut: half a secret is not recognised any more.
+            let line = shortened(&redact(&clean(&line)));
             self.chars += line.chars().count() + 1;
             self.lines.push_back(line);
             while self.chars > TAIL_CHARS && self.lines.len() > 1 {
@@ -177,7 +171,10 @@ impl View {
 
     /// The lines that are kept, and those that have only begun (a prompt, a progress bar).
     fn tail(&self) -> String {
-        let begun = self.splitters.iter().map(|splitter| shortened(&clean(&splitter.partial())));
+        let begun = self
+            .splitters
+            .iter()
+            .map(|splitter| shortened(&redact_begun(&clean(&splitter.partial()))));
         let begun: Vec<_> = begun.filter(|line| !line.is_empty()).collect();
         let mut left =
             TAIL_CHARS.saturating_sub(begun.iter().map(|line| line.chars().count() + 1).sum());

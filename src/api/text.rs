@@ -8,11 +8,11 @@ use mlua::{Lua, LuaString, Result as LuaResult, Table, Value};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::api::Host;
-use crate::api::clean::{clean, fenced, strip_ansi};
 use crate::api::failure::{misuse, type_name};
 use crate::api::module::Module;
 use crate::api::options::{Options, text_of};
-use crate::dingtalk::markdown;
+use crate::sink::markdown::{self, fenced};
+use crate::sink::{clean, strip_ansi};
 
 /// What one call takes: beyond it the answer to a chat is a file, and a call would hold up other scripts.
 const MAX_BYTES: usize = 4 << 20;

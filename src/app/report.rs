@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::Ledger;
 use crate::budget::Spent;
-use crate::config::redact;
 use crate::script;
+use crate::sink::redact;
 use crate::store::now_ms;
 use crate::telemetry::status;
 use crate::transport;

@@ -22,9 +22,9 @@ use crate::message::Chat;
 use crate::message::ChatKind;
 use crate::message::ConversationId;
 use crate::message::StaffId;
-use crate::router::Lang;
 use crate::store::Error;
 use crate::store::Store;
+use crate::words::Lang;
 
 pub use digest::Digest;
 pub use table::{Past, lost};

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Ended, Waiting};
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// A question that waits no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ fn past(row: &Row<'_>) -> rusqlite::Result<Past> {
     Ok(Past {
         run: row.get(0)?,
         question: row.get(1)?,
-        lang: if lang == "zh" { Lang::Zh } else { Lang::En },
+        lang: Lang::from_code(&lang).unwrap_or_default(),
         digest: row.get(3)?,
         card: row.get(4)?,
         ended: match state.as_str() {
@@ -62,8 +62,8 @@ pub(super) fn insert(
         waiting.id,
         ask.run,
         ask.kind.as_str(),
-        crate::config::redact(&ask.question),
-        ask.lang.pick("zh", "en"),
+        crate::sink::redact(&ask.question),
+        ask.lang.code(),
         ask.asker.as_str(),
         ask.digest,
         waiting.code,

@@ -14,9 +14,9 @@
 
 mod month;
 mod report;
+mod say;
 mod table;
 mod tally;
-mod words;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,9 +36,9 @@ use tally::Tally;
 
 pub use month::{Month, NotAMonth};
 pub use report::{Report, Spender, Spent, name_of};
+pub use say::{PARKED, own, parked, usage, waits, warning};
 pub use table::tell;
 pub use tally::{Budget, Level, Warning};
-pub use words::{PARKED, own, parked, thousands, usage, waits, warning};
 
 /// How often the count is written.
 const WRITE_EVERY: Duration = Duration::from_secs(1);

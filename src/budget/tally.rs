@@ -293,11 +293,11 @@ impl Tally {
     fn admit(&mut self, budget: Budget, now: DateTime<Utc>) -> Result<(), String> {
         if self.left(budget) == Some(0) {
             let limit = budget.limit(&self.limits).unwrap_or_default();
-            return Err(super::words::limit_reached(budget, limit, self.month));
+            return Err(super::say::limit_reached(budget, limit, self.month));
         }
         if let Some(gone) = &mut self.gone[budget.index()] {
             if now < gone.ask_at {
-                return Err(super::words::dingtalk_refuses(budget, self.month));
+                return Err(super::say::dingtalk_refuses(budget, self.month));
             }
             // This call asks; until it is answered no other one does.
             gone.ask_at = now + ASKING;

@@ -12,8 +12,8 @@ use super::{Failed, Global, talk};
 use crate::access::audit::{self, Entry};
 use crate::api::time::parse_duration;
 use crate::config::Need;
+use crate::sink::escape;
 use crate::store::now_ms;
-use crate::telemetry::escape;
 
 /// Show who asked for what, and what was decided
 ///

@@ -17,8 +17,8 @@ use crate::access::{Audit, Consent, Needs};
 use crate::api::Host;
 use crate::config::Need;
 use crate::script::{Asked, asked};
+use crate::sink::escape;
 use crate::store::{Instance, Look, Store, note, now_ms};
-use crate::telemetry::escape;
 
 /// Grant scripts of other people what they ask for
 ///
@@ -104,7 +104,9 @@ impl Grant {
                 }
                 continue;
             }
-            one = true;
+            if std::mem::replace(&mut one, true) {
+                talk::say("");
+            }
             talk::say(question(script, needs, has));
             if self.yes || confirmed()? {
                 book.grant(script, needs)?;

@@ -9,8 +9,8 @@ use clap::Args;
 use super::{Failed, Global, talk};
 use crate::access::{self, Audit, Record};
 use crate::config::Need;
+use crate::sink::escape;
 use crate::store::Instance;
-use crate::telemetry::escape;
 
 /// Stop every run and refuse everybody, at once
 ///

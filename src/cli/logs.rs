@@ -14,7 +14,8 @@ use regex::Regex;
 use super::explain::Place;
 use super::{Failed, Global, runs};
 use crate::inbox;
-use crate::telemetry::{escape, file};
+use crate::sink::escape;
+use crate::telemetry::file;
 
 /// How often it is looked for new lines.
 const GLANCE: Duration = Duration::from_millis(200);

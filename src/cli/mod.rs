@@ -14,6 +14,7 @@ mod explain;
 mod grant;
 mod host;
 mod init;
+mod lang;
 mod lock;
 mod logs;
 mod news;
@@ -38,6 +39,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Loaded, Need, Places, Source};
+use crate::sink;
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -110,7 +112,7 @@ impl Global {
         let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
         let scripts = loaded.config.secrets.values().flatten();
         for secret in doors.chain([&dingtalk.client_secret]).chain(scripts) {
-            telemetry::hide(secret.expose());
+            sink::hide(secret.expose());
         }
         for warning in &loaded.warnings {
             talk::warning(warning);
@@ -163,6 +165,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     // Tests show what happened themselves.
     let quiet = matches!(cli.command, Command::Test(_) | Command::Replay(_)).then_some("off");
     telemetry::init(cli.global.log.as_deref().or(quiet))?;
+    telemetry::panics::report(|what| talk::failed_now(what));
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),
         Command::Init(command) => command.run(&cli.global),

@@ -13,8 +13,8 @@ use super::{Failed, Global, talk};
 use crate::config::Need;
 use crate::console::OutboxDone;
 use crate::outbox::{Counts, Unsent, Which, counts, unsent};
+use crate::sink::escape;
 use crate::store::{Instance, Look, now_ms};
-use crate::telemetry::escape;
 
 /// Lines of one list: the newest of each kind.
 const LISTED: u32 = 200;

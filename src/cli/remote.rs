@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::talk::Failed;
-use crate::console::Contact;
+use crate::console::proof;
+use crate::console::{Contact, Question};
 use crate::store::Instance;
 
 /// The host is on this computer; what it is asked to do is a write into its journal.
@@ -48,7 +50,7 @@ impl Remote {
             .hint("it may still be starting; else its log says why the console cannot listen")
             .into());
         };
-        crate::telemetry::hide(&contact.token);
+        crate::sink::hide(&contact.token);
         // Nothing is encrypted here, but the client asks for a provider all the same; a second call changes nothing.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
@@ -86,23 +88,38 @@ impl Remote {
         body: Option<&Value>,
     ) -> Result<T> {
         let url = format!("{}/api/{path}", self.contact.url());
+        let body = body.map(serde_json::to_vec).transpose()?;
+        let asked = body.as_deref().unwrap_or_default();
+        let question = Question::new(&self.contact, method, &format!("/{path}"), asked);
         let mut request = self
             .http
             .request(method.clone(), url)
-            .bearer_auth(&self.contact.token)
+            .header(AUTHORIZATION, &question.authorization)
             .timeout(self.patience);
         if let Some(body) = body {
-            request = request.json(body);
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let (status, answer) = self
+        let (status, proof, answer) = self
             .runtime
             .block_on(async {
                 let response = request.send().await?;
                 let status = response.status();
-                Ok::<_, reqwest::Error>((status, response.bytes().await?))
+                let proof = response.headers().get(proof::ANSWER).cloned();
+                Ok::<_, reqwest::Error>((status, proof, response.bytes().await?))
             })
             .map_err(reqwest::Error::without_url)
             .with_context(|| format!("process {} did not answer", self.contact.pid))?;
+        // The port may be somebody else's by now, who says what they like.
+        if !proof.is_some_and(|proof| {
+            question.is_answered(&self.contact, status.as_u16(), &answer, proof.as_bytes())
+        }) {
+            return Err(Failed::new(format!(
+                "who answers at {} is not moonbell's process {}: it cannot prove that it has the key of console.json",
+                self.contact.address, self.contact.pid
+            ))
+            .hint("it was told no secret; see what listens there, and start the host again")
+            .into());
+        }
         if status.is_success() {
             return serde_json::from_slice(&answer)
                 .with_context(|| format!("cannot read what the host answered to `{path}`"));

@@ -17,6 +17,8 @@ use crate::rehearsal::recording::Recording;
 use crate::rehearsal::replay::{self, Difference};
 use crate::rehearsal::report::Paint;
 use crate::store::{Look, now_ms};
+use crate::words;
+use crate::words::Lang;
 
 /// Play recorded messages through the scripts of today; nothing happens
 ///
@@ -146,7 +148,9 @@ impl Replay {
         let explained = |past: &inbox::Past, _: &crate::message::Message| {
             let said =
                 past.run.as_ref().and_then(|run| journal.read(|c| outbox::of_run(c, run)).ok());
-            let about = |text: &str| text.contains("\nusage: ") || text.contains("\n用法：");
+            let usage =
+                [Lang::Zh, Lang::En].map(|lang| format!("\n{}", words::help::usage("", lang)));
+            let about = |text: &str| usage.iter().any(|usage| text.contains(usage.as_str()));
             said.is_some_and(|said| matches!(&said[..], [one] if about(&one.text)))
         };
         Ok(Recording::from_journal(past, &access, explained))

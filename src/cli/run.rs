@@ -9,6 +9,14 @@ use clap::Args;
 use super::{Global, claim, host, news, starter, talk};
 use crate::app::App;
 use crate::config::Need;
+use crate::sim::CLIENT_ID_PREFIX;
+
+/// Nobody takes a rehearsal for the real thing.
+const SIMULATED: &str = "\
+============================================================
+  This host talks to a SIMULATOR, not to DingTalk: its
+  people are made up, and nobody reads what it says.
+============================================================";
 
 /// Answer DingTalk with your handlers, until Ctrl-C
 ///
@@ -47,6 +55,9 @@ impl Run {
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = starter::named(dir)?;
+        }
+        if config.dingtalk.client_id.starts_with(CLIENT_ID_PREFIX) {
+            talk::say(SIMULATED);
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let folder = config.scripts.dir.clone();

@@ -12,14 +12,14 @@ use serde_json::json;
 
 use super::remote::Remote;
 use super::{Global, talk};
-use crate::budget::thousands;
 use crate::config::Need;
+use crate::sink::escape;
 use crate::store::Instance;
-use crate::telemetry::escape;
 use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
+use crate::words::thousands;
 
 /// A host that has not answered by then is busy with something that its file may tell.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -8,7 +8,8 @@ use crate::app;
 use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
 use crate::sim;
-use crate::telemetry::{LogError, escape, file, redact};
+use crate::sink::{escape, redact};
+use crate::telemetry::{LogError, file};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;

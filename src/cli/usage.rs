@@ -7,10 +7,11 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{Global, talk};
-use crate::budget::{Month, Report, Spender, Spent, thousands};
+use crate::budget::{Month, Report, Spender, Spent};
 use crate::config::{Budget, Need};
+use crate::sink::escape;
 use crate::store::{Instance, Look};
-use crate::telemetry::escape;
+use crate::words::thousands;
 
 /// Show what was used of DingTalk's monthly budgets, by handler and by person
 ///

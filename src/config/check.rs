@@ -11,7 +11,7 @@ use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Attach, Config, Mode};
+use super::{Attach, Config, Language, Mode};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
@@ -41,6 +41,9 @@ impl<'a> Check<'a> {
     /// The settings (worthless if there are problems), warnings, problems, and whether something `need`ed is missing.
     pub(super) fn run(mut self, need: Need) -> (Config, Vec<Problem>, Vec<Problem>, bool) {
         let mut config = Config::new("", "");
+        if let Some(language) = self.choice("language").as_deref().and_then(Language::from_word) {
+            config.language = language;
+        }
         self.dingtalk(&mut config, need);
         self.cards(&mut config);
         self.http(&mut config, need);
@@ -49,6 +52,7 @@ impl<'a> Check<'a> {
         self.access(&mut config);
         self.secrets(&mut config, need);
         self.budget(&mut config);
+        self.other_side(&config, need);
         if let Some(listen) = self.listen("console.listen") {
             if !listen.ip().is_loopback() {
                 let place = self.place("console.listen");
@@ -69,55 +73,6 @@ impl<'a> Check<'a> {
             config.shutdown.deadline = deadline;
         }
         (config, self.warnings, self.problems, self.missing)
-    }
-
-    fn limits(&mut self, config: &mut Config) {
-        let limits = &mut config.limits;
-        let (least, most) = (Duration::from_millis(100), Duration::from_hours(24 * 30));
-        if let Some(limit) = self.duration("limits.run_time", least, most) {
-            limits.run_time = limit;
-        }
-        if let Some(limit) = self.duration("limits.run_cpu", least, Duration::from_hours(1)) {
-            limits.run_cpu = limit;
-        }
-        if let Some(megabytes) = self.whole("limits.memory_mb", 8, 4_096) {
-            limits.memory_bytes = megabytes << 20;
-        }
-        if let Some(megabytes) = self.whole("limits.output_mb", 1, 1 << 20) {
-            limits.output_bytes = (megabytes as u64) << 20;
-        }
-        for (path, limit, most) in [
-            ("limits.replies", &mut limits.replies, 100_000),
-            ("limits.processes", &mut limits.processes, 1_024),
-            ("limits.all_processes", &mut limits.all_processes, 4_096),
-        ] {
-            if let Some(count) = self.whole(path, 1, most) {
-                *limit = count;
-            }
-        }
-        for (path, limit) in [
-            ("limits.person_runs", &mut limits.person_runs),
-            ("limits.handler_runs", &mut limits.handler_runs),
-            ("limits.person_per_minute", &mut limits.person_per_minute),
-        ] {
-            if let Some(count) = self.count(path) {
-                *limit = Some(count).filter(|count| *count > 0);
-            }
-        }
-    }
-
-    /// A whole number in these bounds.
-    fn whole(&mut self, path: &'static str, least: usize, most: usize) -> Option<usize> {
-        let text = self.text(path)?;
-        let count = text.replace('_', "").parse::<usize>();
-        if let Ok(count) = count
-            && (least..=most).contains(&count)
-        {
-            return Some(count);
-        }
-        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
-        self.wrong(path, message, "write a whole number");
-        None
     }
 
     fn connection(&mut self, config: &mut Config) {
@@ -356,7 +311,7 @@ impl<'a> Check<'a> {
     }
 
     /// A limit; 0 is none.
-    fn count(&mut self, path: &'static str) -> Option<u64> {
+    pub(super) fn count(&mut self, path: &'static str) -> Option<u64> {
         let text = self.text(path)?;
         if text == "unlimited" {
             return Some(0);

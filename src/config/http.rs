@@ -28,6 +28,7 @@ impl Check<'_> {
             trimmed.clone_into(&mut config.http.path);
         }
         config.http.public_url = self.url("http.public_url");
+        self.public_path(config);
         if let Some(window) =
             self.duration("http.window", Duration::from_secs(10), Duration::from_hours(1))
         {
@@ -45,6 +46,27 @@ impl Check<'_> {
             let message = format!("callbacks are received on {} without TLS", config.http.listen);
             let hint = "set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS";
             self.warnings.push(Problem::new(self.place("http.listen"), message).hint(hint));
+        }
+    }
+
+    /// What is called outside and what is answered here differ only where a proxy rewrites paths.
+    fn public_path(&mut self, config: &Config) {
+        let Some(url) = &config.http.public_url else { return };
+        let (outside, inside) = (url.path().trim_end_matches('/').to_owned(), &config.http.path);
+        if outside == *inside {
+            return;
+        }
+        let whole =
+            ["/robot", "/event", "/card"].iter().any(|door| outside == format!("{inside}{door}"));
+        if whole {
+            let message = format!("`http.public_url` is `{url}`, which is one of the doors");
+            let hint = "leave out the last part: what stands before `/robot`, `/event` and `/card`";
+            self.wrong("http.public_url", message, hint);
+        } else {
+            let message = format!("`http.public_url` is `{url}`, and `http.path` is `{inside}`");
+            let hint = "both end alike, unless your proxy rewrites the one into the other";
+            let place = self.place("http.public_url");
+            self.warnings.push(Problem::new(place, message).hint(hint));
         }
     }
 

@@ -1,7 +1,5 @@
 //! Every setting, once: the file, the environment, the checks and `docs/config.md` all read this table.
 
-use std::fmt::Write as _;
-
 /// What a setting accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -67,6 +65,13 @@ pub(crate) struct Key {
 /// In the order of the reference.
 pub(crate) const KEYS: &[Key] = &[
     Key {
+        path: "language",
+        kind: Kind::Choice(&["auto", "zh", "en"]),
+        default: "\"auto\"",
+        doc: "The language of what moonbell itself says, to everybody who chose none (`language zh` in a chat). `auto`: the \
+              one that a person writes in. See docs/languages.md.",
+    },
+    Key {
         path: "dingtalk.client_id",
         kind: Kind::Text,
         default: "\"\"",
@@ -114,7 +119,9 @@ pub(crate) const KEYS: &[Key] = &[
         path: "cards.calls_per_second",
         kind: Kind::Number,
         default: "20",
-        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's standard limit is 20 for each app. Frames use three quarters at most; the rest is for the ends of cards. Less where other programs share the app.",
+        doc: "Card calls (creating, streaming, ending) of all cards together, from 0.1 to 1000. DingTalk's \
+              standard limit is 20 for each app. Frames use three quarters at most; the rest is for the ends of cards. Less \
+              where other programs share the app.",
     },
     Key {
         path: "cards.attach",
@@ -387,6 +394,13 @@ pub(crate) const KEYS: &[Key] = &[
               is said to them until they are slower. `rate` of a handler counts beside this.",
     },
     Key {
+        path: "limits.per_minute",
+        kind: Kind::Number,
+        default: "200",
+        doc: "Messages that one handler may send in a minute, and messages that one conversation may get. The first ten of each run \
+              that answers somebody do not count. The run that says one more is stopped, and the owner is told.",
+    },
+    Key {
         path: "shutdown.deadline",
         kind: Kind::Duration,
         default: "\"10s\"",
@@ -415,14 +429,14 @@ impl Key {
         name
     }
 
-    fn table(&self) -> &'static str {
+    pub(super) fn table(&self) -> &'static str {
         match self.kind {
             Kind::Roles | Kind::Secrets => self.path,
             _ => self.path.rsplit_once('.').map_or("", |(table, _)| table),
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 }
@@ -515,7 +529,7 @@ pub(crate) fn suggest(table: &str, wrong: &str) -> String {
     }
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if table.is_empty() {
-        format!("the tables are {listed}")
+        format!("it takes {listed}")
     } else {
         format!("[{table}] takes {listed}")
     }
@@ -530,63 +544,6 @@ pub(crate) fn suggest_variable(wrong: &str) -> String {
     }
 }
 
-/// `docs/config.md`.
-pub fn reference() -> String {
-    let mut page = String::from(INTRODUCTION);
-    let mut table = None;
-    for key in KEYS {
-        if table != Some(key.table()) {
-            table = Some(key.table());
-            let _ = write!(page, "\n## `[{}]`\n\n", key.table());
-            page.push_str("| key | default | environment | meaning |\n|---|---|---|---|\n");
-        }
-        let (name, variable) = match key.kind {
-            Kind::List => (key.name(), format!("{}=a,b", key.variable())),
-            Kind::Secrets => ("*any name*", "MOONBELL_SECRETS_<NAME>".to_owned()),
-            Kind::Roles => ("*any role name*", "MOONBELL_ACCESS_ROLES_<NAME>=id,id".to_owned()),
-            _ => (key.name(), key.variable()),
-        };
-        let name = if name.starts_with('*') { name.to_owned() } else { format!("`{name}`") };
-        let takes = match key.kind {
-            Kind::Choice(words) => {
-                format!(
-                    " Takes {}.",
-                    words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or ")
-                )
-            }
-            kind => format!(" Takes {}.", kind.expected().replace('|', "\\|")),
-        };
-        let _ =
-            writeln!(page, "| {name} | `{}` | `{variable}` | {}{takes} |", key.default, key.doc);
-    }
-    page
-}
-
-const INTRODUCTION: &str = r#"# Settings
-
-<!-- Generated from src/config/keys.rs; a test holds it current: MOONBELL_TEST_UPDATE=1 tests/run config:: -->
-
-`moonbell` reads one TOML file: `config.toml` in the platform's config directory (`~/.config/moonbell` on Linux,
-`~/Library/Application Support/moonbell` on macOS, `%APPDATA%\moonbell\config` on Windows), or the one named by
-`--config FILE` or `MOONBELL_CONFIG`. Then come environment variables, then flags; the later one wins. `moonbell dev`
-needs no file at all; it never uses `[dingtalk]`, `[http]` or `[access]`.
-
-An unknown key or variable is an error, and all mistakes are reported at once, each with file, line and column.
-
-A path may begin with `~`; a relative path in the file starts at the file's own folder. A secret is a string, or better a
-reference to one:
-
-```toml
-[dingtalk]
-client_id = "dingxxxxxxxxxxxxxxxx"
-client_secret = { env = "DINGTALK_CLIENT_SECRET" }   # an environment variable
-# client_secret = { file = "secret" }                # a file that you alone can read: chmod 600 secret
-
-[access]
-owner = "manager4220"     # or claim the bot with the code that `moonbell run` prints
-```
-"#;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -595,12 +552,25 @@ mod tests {
     fn a_misspelt_name_finds_the_nearest_and_a_misplaced_one_its_table() {
         assert_eq!(suggest("dingtalk", "cliend_id"), "did you mean `client_id`?");
         assert_eq!(suggest("", "dingtlak"), "did you mean `dingtalk`?");
+        assert_eq!(suggest("", "langauge"), "did you mean `language`?");
         assert_eq!(suggest("", "owner"), "did you mean `owner`, in the table [access]?");
         assert_eq!(suggest("console", "colour"), "[console] takes `listen`");
         assert_eq!(
             suggest_variable("MOONBELL_DINGTALK_CLIENTID"),
             "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_key_is_one_line() {
+        for key in KEYS {
+            assert!(
+                !key.doc.contains("  ") && !key.doc.contains('\n'),
+                "{}: {:?}",
+                key.path,
+                key.doc
+            );
+        }
     }
 
     #[test]

@@ -164,7 +164,11 @@ mod tests {
     #[test]
     fn every_key_with_one_letter_wrong_is_found_and_the_right_one_offered() {
         for key in KEYS.iter().filter(|key| !key.kind.is_open()) {
-            let (table, name) = key.path.rsplit_once('.').unwrap();
+            let Some((table, name)) = key.path.rsplit_once('.') else {
+                let found = problems(&format!("# first line\n{}x = \"\"\n", key.path));
+                assert!(found[0].hint.as_deref().unwrap().contains(key.path), "{found:?}");
+                continue;
+            };
             for wrong in [format!("{name}x"), name[1..].to_owned(), name.replace('_', "-")] {
                 // `oapi_base` without its first letter is a key of its own.
                 if KEYS.iter().any(|key| key.path == format!("{table}.{wrong}")) {

@@ -5,12 +5,13 @@
 mod check;
 mod duration;
 mod file;
-mod hidden;
 mod http;
 mod keys;
+mod limits;
 mod load;
 mod network;
 mod problem;
+mod reference;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -24,15 +25,15 @@ use url::Url;
 
 use crate::message::StaffId;
 
-pub use hidden::{hide, redact, redact_ahead};
-pub use keys::reference;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Place, Problem, Problems};
+pub use reference::reference;
 
 /// All settings of one host, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub language: Language,
     pub dingtalk: DingTalk,
     pub cards: Cards,
     pub http: Http,
@@ -59,6 +60,7 @@ impl Config {
         let base = |text: &str| Url::parse(text).expect("a constant");
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
+            language: Language::Auto,
             dingtalk: DingTalk {
                 client_id: String::new(),
                 client_secret: Secret::new(""),
@@ -104,6 +106,31 @@ impl Config {
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
+    }
+}
+
+/// The language in which somebody wishes to be spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// The one they write in.
+    #[default]
+    Auto,
+    Zh,
+    En,
+}
+
+impl Language {
+    /// As it is written in the file and kept in the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Zh => "zh",
+            Self::En => "en",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Zh, Self::En].into_iter().find(|language| language.word() == word)
     }
 }
 
@@ -325,6 +352,8 @@ pub struct Limits {
     pub handler_runs: Option<u64>,
     /// Runs that one person may start in any minute; `None`: no limit.
     pub person_per_minute: Option<u64>,
+    /// Messages of one handler, and into one conversation, in a minute; answers are counted from the eleventh of a run.
+    pub per_minute: usize,
 }
 
 impl Default for Limits {
@@ -335,6 +364,7 @@ impl Default for Limits {
             memory_bytes: 64 << 20,
             output_bytes: 64 << 20,
             replies: 200,
+            per_minute: 200,
             processes: 16,
             all_processes: 256,
             person_runs: Some(32),

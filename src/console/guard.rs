@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -11,6 +13,10 @@ use futures_util::future::BoxFuture;
 use subtle::ConstantTimeEq as _;
 
 use super::Refused;
+use super::proof::{self, Proofs};
+
+/// Orders are a few words.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Keeps web pages out: a foreign name for this address (DNS rebinding), or any origin, for programs send none.
 pub(super) async fn from_this_computer(request: Request, next: Next) -> Response {
@@ -40,36 +46,53 @@ fn is_loopback_host(headers: &HeaderMap) -> bool {
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-type Checked = axum::middleware::FromFnLayer<
-    fn(axum::extract::State<Arc<str>>, Request, Next) -> BoxFuture<'static, Response>,
-    Arc<str>,
-    (axum::extract::State<Arc<str>>, Request),
->;
-
-/// Lets in who shows `token`.
-pub(super) fn key(token: &str) -> Checked {
-    axum::middleware::from_fn_with_state(Arc::from(token), check)
+/// Lets in who shows `token`, or proves to have it: then the answer is proved to that one, too.
+pub(super) fn key(
+    token: &str,
+) -> impl Fn(Request, Next) -> BoxFuture<'static, Response> + Clone + Send + Sync + 'static {
+    let lock = Arc::new((token.to_owned(), Proofs::new(token)));
+    move |request, next| {
+        let lock = Arc::clone(&lock);
+        async move { check(&lock.0, &lock.1, request, next).await }.boxed()
+    }
 }
 
-fn check(
-    axum::extract::State(token): axum::extract::State<Arc<str>>,
-    request: Request,
-    next: Next,
-) -> BoxFuture<'static, Response> {
-    async move {
-        let mut shown = request.headers().get_all(header::AUTHORIZATION).iter();
-        let key = match (shown.next(), shown.next()) {
-            (Some(value), None) => value.as_bytes().strip_prefix(b"Bearer "),
-            _ => None,
-        };
-        // How long it takes tells nothing about how much of a key was right.
-        if key.is_some_and(|key| key.ct_eq(token.as_bytes()).into()) {
-            next.run(request).await
-        } else {
-            Refused::without_key().into_response()
-        }
+async fn check(token: &str, proofs: &Proofs, request: Request, next: Next) -> Response {
+    let mut shown = request.headers().get_all(header::AUTHORIZATION).iter();
+    let (Some(shown), None) = (shown.next().cloned(), shown.next()) else {
+        return Refused::without_key().into_response();
+    };
+    if proof::is_proof(shown.as_bytes()) {
+        return proved(proofs, shown.as_bytes(), request, next).await;
     }
-    .boxed()
+    // How long it takes tells nothing about how much of a key was right.
+    let key = shown.as_bytes().strip_prefix(b"Bearer ");
+    if key.is_some_and(|key| key.ct_eq(token.as_bytes()).into()) {
+        next.run(request).await
+    } else {
+        Refused::without_key().into_response()
+    }
+}
+
+async fn proved(proofs: &Proofs, shown: &[u8], request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BYTES).await else {
+        return Refused::without_key().into_response();
+    };
+    let path = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let Some(nonce) = proofs.check(shown, &head.method, path, &body) else {
+        return Refused::without_key().into_response();
+    };
+    let response = next.run(Request::from_parts(head, Body::from(body))).await;
+    let (mut head, body) = response.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return Refused::failed(&"the answer broke off").into_response();
+    };
+    let proof = proofs.answer(&nonce, head.status.as_u16(), &body);
+    if let Ok(proof) = HeaderValue::from_str(&proof) {
+        head.headers.insert(proof::ANSWER, proof);
+    }
+    Response::from_parts(head, Body::from(body))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The local door: how other programs on this computer see the host and ask it for something.
 //!
-//! `GET /health` is for service managers and monitors and needs no key. Everything under `/api/` wants the key that is
-//! written, with the address, into `console.json` in the state folder, readable by its owner only: whoever can read the
+//! `GET /health` is for service managers and monitors and needs no key. Everything under `/api/` wants the key, or better a
+//! [proof] of it, that is written, with the address, into `console.json` in the state folder, readable by its owner only: whoever can read the
 //! journal may also ask. Web pages are kept out: no foreign name for this address, no origin.
 //!
 //! Knows nothing of how the host is connected, nor of settings: that comes as a [`Status`](crate::telemetry::status).
@@ -12,6 +12,7 @@ mod contact;
 mod guard;
 mod health;
 mod outbox;
+pub mod proof;
 mod runs;
 
 use std::io;
@@ -24,13 +25,14 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::hide;
+use crate::sink::hide;
 use crate::telemetry::status::Status;
 use crate::worker::Dispatch;
 
 pub use answer::Refused;
 pub use contact::Contact;
 pub use outbox::Done as OutboxDone;
+pub use proof::Question;
 
 /// What a request under way may take when the host ends.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -110,7 +112,8 @@ impl Console {
 }
 
 fn router(desk: Arc<Desk>, token: &str) -> Router {
-    let api = api::router().fallback(api::unknown).layer(guard::key(token));
+    let api =
+        api::router().fallback(api::unknown).layer(axum::middleware::from_fn(guard::key(token)));
     Router::new()
         .merge(health::router())
         .nest("/api", api)

@@ -6,11 +6,12 @@
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
 
+use super::client::Client;
 use super::envelope::Envelope;
 use super::inbound::{ParseError, Received, robot_message};
 use super::sign;
 use super::{action, event};
-use crate::config::{DingTalk, Http, Secret};
+use crate::config::{Http, Secret};
 
 /// A place that DingTalk calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +40,6 @@ impl Door {
 /// Why no call could ever be proved.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// What is checked with an empty secret is proved by anybody.
     #[error("`dingtalk.client_secret` is empty, so that anybody could speak as DingTalk")]
     NoSecret,
     #[error("`http.aes_key` is no AES key of DingTalk's: 43 letters and digits")]
@@ -49,8 +49,8 @@ pub enum KeyError {
 /// The keys of one app, for each door that has them.
 #[derive(Debug)]
 pub struct Callbacks {
-    client_id: String,
-    secret: Secret,
+    /// Knows the app's secret as it is now: one that was renewed proves nothing any more.
+    client: Client,
     events: Option<Events>,
     card: Option<Secret>,
 }
@@ -96,11 +96,11 @@ impl Callbacks {
     ///
     /// # Errors
     /// Without a client secret nothing is opened at all.
-    pub fn new(account: &DingTalk, http: &Http) -> Result<Self, KeyError> {
-        let there = |secret: &Secret| !secret.expose().trim().is_empty();
-        if !there(&account.client_secret) {
+    pub fn new(client: Client, http: &Http) -> Result<Self, KeyError> {
+        if is_blank(client.client_secret().expose()) {
             return Err(KeyError::NoSecret);
         }
+        let there = |secret: &Secret| !is_blank(secret.expose());
         let set = |secret: &Option<Secret>| secret.clone().filter(there);
         let events = match (set(&http.token), set(&http.aes_key)) {
             (Some(token), Some(key)) => {
@@ -109,12 +109,7 @@ impl Callbacks {
             }
             _ => None,
         };
-        Ok(Self {
-            client_id: account.client_id.clone(),
-            secret: account.client_secret.clone(),
-            events,
-            card: set(&http.card_secret),
-        })
+        Ok(Self { client, events, card: set(&http.card_secret) })
     }
 
     pub fn is_open(&self, door: Door) -> bool {
@@ -127,8 +122,10 @@ impl Callbacks {
 
     /// Whether the time that a call shows is signed. An event is signed as a whole: that is for [`Callbacks::read`].
     pub fn signs_time(&self, door: Door, shown: &Shown) -> bool {
+        let secret = self.client.client_secret();
         let right = match (door, &self.card) {
-            (Door::Robot, _) => sign::of_robot(&shown.timestamp, self.secret.expose()),
+            (Door::Robot, _) if is_blank(secret.expose()) => return false,
+            (Door::Robot, _) => sign::of_robot(&shown.timestamp, secret.expose()),
             (Door::Card, Some(secret)) => sign::of_card(&shown.timestamp, secret.expose()),
             (Door::Card, None) => return false,
             (Door::Event, _) => return true,
@@ -155,9 +152,9 @@ impl Callbacks {
                 let text = text.map_err(|_| Forged)?;
                 let body: Value = serde_json::from_str(text).map_err(|_| Forged)?;
                 let sealed = body.get("encrypt").and_then(Value::as_str).ok_or(Forged)?;
-                let plain = events.open(shown, sealed, &self.client_id).ok_or(Forged)?;
+                let plain = events.open(shown, sealed, self.client.client_id()).ok_or(Forged)?;
                 let said = event::answer_to(&plain);
-                let answer = events.seal(&said, &self.client_id);
+                let answer = events.seal(&said, self.client.client_id());
                 Ok(Call { received: event::read_flat(&plain), answer })
             }
             (Door::Event, None) => Err(Forged),
@@ -236,6 +233,11 @@ impl Shown {
     }
 }
 
+/// What is checked with a blank secret is proved by anybody.
+fn is_blank(secret: &str) -> bool {
+    secret.trim().is_empty()
+}
+
 /// The pairs of a query; `None`: one of them stands there twice.
 fn pairs(query: &str) -> Option<Map<String, Value>> {
     let mut pairs = Map::new();
@@ -264,7 +266,7 @@ mod tests {
         client_id.clone_into(&mut config.dingtalk.client_id);
         config.dingtalk.client_secret = Secret::new("fixture-app-secret");
         change(&mut config.http);
-        Callbacks::new(&config.dingtalk, &config.http).unwrap()
+        Callbacks::new(Client::new(&config.dingtalk).unwrap(), &config.http).unwrap()
     }
 
     fn shown(door: Door, push: &Value) -> Shown {
@@ -388,7 +390,8 @@ mod tests {
         let mut config = crate::config::Config::new("", "");
         for blank in ["", " ", "\n"] {
             config.dingtalk.client_secret = Secret::new(blank);
-            let keys = Callbacks::new(&config.dingtalk, &config.http);
+            let client = Client::new(&config.dingtalk).unwrap();
+            let keys = Callbacks::new(client, &config.http);
             assert!(matches!(keys, Err(KeyError::NoSecret)), "{blank:?}");
         }
         let shut = callbacks("ding", |http| {

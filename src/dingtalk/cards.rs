@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 use super::client::Client;
 use super::error::{ApiError, Class};
 use crate::message::{Address, ChatKind};
+use crate::words;
+use crate::words::Lang;
 
 const CREATE: &str = "/v1.0/card/instances/createAndDeliver";
 const UPDATE: &str = "/v1.0/card/instances";
@@ -78,7 +80,7 @@ pub enum Phase {
 }
 
 impl Client {
-    /// Creates `card` and puts it into the chat `to`, showing `text`; `owner` may press its buttons.
+    /// Creates `card` and puts it into the chat `to`, showing `text`. The notice of it is in `lang`.
     ///
     /// # Errors
     /// Also when the card was created but not delivered, which DingTalk reports as a success.
@@ -87,12 +89,13 @@ impl Client {
         card: &Card,
         to: &Address,
         text: &str,
+        lang: Lang,
     ) -> Result<(), ApiError> {
         let space = Space::of(card, to)?;
         // A family B card without text is blank until its first update.
         let text = if card.family() == Family::B && text.trim().is_empty() { "…" } else { text };
         let robot = self.robot_code(to.robot_code.as_deref());
-        let mut request = create_request(card, &space, robot, text);
+        let mut request = create_request(card, &space, robot, text, lang);
         self.clicks().say(&mut request);
         match self.api(Method::POST, CREATE, &request).await {
             Ok(answer) => check_delivery(&answer),
@@ -260,7 +263,7 @@ impl Space {
     }
 }
 
-fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str) -> Value {
+fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str, lang: Lang) -> Value {
     let mut variables = json!({ "config": AUTO_LAYOUT, &card.key: text });
     if card.family() == Family::B {
         variables["flowStatus"] = "1".into();
@@ -283,10 +286,15 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str) -> V
     if let Some(owner) = &space.owner {
         request["userId"] = owner.as_str().into();
     }
+    let summary =
+        if card.buttons.is_empty() { words::cards::working } else { words::approvals::waiting };
     let model = json!({
         "supportForward": true,
-        "lastMessageI18n": { "ZH_CN": if card.buttons.is_empty() { "处理中…" } else { "等你回答…" } },
-        "notification": { "alertContent": "机器人正在回复", "notificationOff": false },
+        "lastMessageI18n": {
+            "ZH_CN": summary(Lang::Zh),
+            "EN_US": summary(Lang::En),
+        },
+        "notification": { "alertContent": words::cards::answering(lang), "notificationOff": false },
     });
     match space.kind {
         ChatKind::Group => {
@@ -371,7 +379,7 @@ fn check_delivery(answer: &Value) -> Result<(), ApiError> {
         .and_then(Value::as_str)
         .filter(|why| !why.is_empty())
         .unwrap_or("no reason given");
-    let message = format!("the card was not delivered: {}", super::redact::redact(why, &[]));
+    let message = format!("the card was not delivered: {}", super::redact::redact(why));
     Err(ApiError::local(CREATE, Class::Permanent, "not-delivered", message))
 }
 
@@ -407,8 +415,14 @@ mod tests {
 
     fn create(card: &Card, kind: ChatKind) -> Value {
         let space = Space::of(card, &address(kind)).unwrap();
-        let mut request = create_request(card, &space, "dingfixturebot000001", "");
+        let mut request = create_request(card, &space, "dingfixturebot000001", "", Lang::Zh);
         Clicks::Stream.say(&mut request);
+        // The samples have one language only.
+        for model in ["imGroupOpenSpaceModel", "imRobotOpenSpaceModel"] {
+            if let Some(texts) = request.pointer_mut(&format!("/{model}/lastMessageI18n")) {
+                assert!(texts.as_object_mut().unwrap().remove("EN_US").is_some());
+            }
+        }
         request
     }
 

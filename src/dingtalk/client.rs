@@ -15,6 +15,7 @@ use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
 use crate::config::{DingTalk, Secret};
+use crate::sink::hide;
 
 /// DingTalk's own server-side limit is 3 s; this leaves room for a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -61,6 +62,7 @@ impl Client {
     /// [`ClientError`] when a base address cannot carry HTTP or TLS cannot be set up.
     pub fn new(config: &DingTalk) -> Result<Self, ClientError> {
         install_crypto();
+        hide(config.client_secret.expose());
         for (setting, url) in [("api_base", &config.api_base), ("oapi_base", &config.oapi_base)] {
             if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
                 return Err(ClientError::Base { setting, url: url.clone() });
@@ -308,7 +310,7 @@ impl Client {
         }
         classify(endpoint, status, &body).map_err(|error| {
             let error = ApiError {
-                message: redact(&error.message, &[self.client_secret().expose()]),
+                message: redact(&error.message),
                 retry_after: retry_after.or(error.retry_after),
                 ..error
             };
@@ -347,7 +349,7 @@ fn network(endpoint: &'static str, error: reqwest::Error) -> ApiError {
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if inner.source().is_none() {
-            message = format!("{message}: {}", redact(&inner.to_string(), &[]));
+            message = format!("{message}: {}", redact(&inner.to_string()));
         }
         cause = inner.source();
     }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 use super::lenient::{integer, text};
 use super::redact::redact;
+use crate::words::Lang;
+use crate::words::dingtalk as says;
 
 /// What a failed call means for the caller; each class has one reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,44 +139,38 @@ impl ApiError {
 
     /// The operator's next step, printed under the error as `hint: …`.
     pub fn hint(&self) -> Option<String> {
-        Some(match &self.class {
-            Class::Throttled if self.reach() == Reach::Computer => {
-                "DingTalk has shut out this computer's address for five minutes, for too many calls; the host waits".to_owned()
-            }
-            Class::Throttled => "too many calls at once; the host waits and tries again".to_owned(),
-            Class::Quota if self.code == Self::BUDGET => {
-                "wait for next month, or raise `[budget]` if your plan gives more; see docs/budget.md".to_owned()
-            }
-            Class::Quota => "the organisation's monthly calls are used up: buy a package or wait for next month".to_owned(),
-            Class::Credentials => {
-                "check the client id and secret (open-dev.dingtalk.com, your app, Credentials), without stray spaces"
-                    .to_owned()
-            }
+        self.hint_in(Lang::En)
+    }
+
+    /// The same, where it is said to the owner.
+    pub fn hint_in(&self, lang: Lang) -> Option<String> {
+        let hint = match &self.class {
+            Class::Throttled if self.reach() == Reach::Computer => says::banned(lang),
+            Class::Throttled => says::throttled(lang),
+            Class::Quota if self.code == Self::BUDGET => says::over_budget(lang),
+            Class::Quota => says::used_up(lang),
+            Class::Credentials => says::credentials(lang),
             Class::Scope(scopes) => {
-                let what = if scopes.is_empty() {
-                    "the missing permission".to_owned()
-                } else {
-                    format!("`{}`", scopes.join("`, `"))
+                let what = match scopes.as_slice() {
+                    [] => says::the_permission(lang).to_owned(),
+                    scopes => format!("`{}`", scopes.join("`, `")),
                 };
-                let page = self.page.as_ref().map(|page| format!(": {page}")).unwrap_or_default();
-                format!("grant the app {what} on open-dev.dingtalk.com, Permissions{page}")
+                return Some(match &self.page {
+                    Some(page) => says::grant_at(&what, page, lang),
+                    None => says::grant(&what, lang),
+                });
             }
             Class::Permanent if self.code.eq_ignore_ascii_case("chatbotId.notAllow.sendOTO") => {
-                "enable the robot on open-dev.dingtalk.com and publish a version of the app".to_owned()
+                says::enable_the_robot(lang)
             }
-            Class::IpNotAllowed => {
-                "add this computer's public address to the app's allow-list, or clear that list".to_owned()
-            }
-            Class::TooLarge => "send a file, or split the text over several replies".to_owned(),
-            Class::Rejected => "DingTalk refused the content; change the text or the robot's security settings".to_owned(),
-            Class::Permanent if self.code == "template-key" => {
-                "set `card_key` to the name of the template's streaming variable".to_owned()
-            }
-            Class::Permanent if self.code.starts_with("param.template") => {
-                "check `card_template`: the template must exist and be published for this app".to_owned()
-            }
+            Class::IpNotAllowed => says::not_on_the_list(lang),
+            Class::TooLarge => says::too_large(lang),
+            Class::Rejected => says::rejected(lang),
+            Class::Permanent if self.code == "template-key" => says::template_key(lang),
+            Class::Permanent if self.code.starts_with("param.template") => says::template(lang),
             Class::Token | Class::Gone | Class::Transient | Class::Permanent => return None,
-        })
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -205,7 +201,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
         endpoint,
         class,
         code: answer.code,
-        message: redact(&answer.message, &[]),
+        message: redact(&answer.message),
         request_id: answer.request_id.map(Box::new),
         retry_after,
         page: None,

@@ -21,7 +21,6 @@ mod frame;
 mod gate;
 mod inbound;
 mod lenient;
-pub mod markdown;
 mod media;
 mod meter;
 mod open;

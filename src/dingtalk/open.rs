@@ -7,6 +7,7 @@ use url::Url;
 
 use super::client::{Client, join};
 use super::error::{ApiError, Class};
+use crate::sink::hide_passing;
 
 const PATH: &str = "/v1.0/gateway/connections/open";
 
@@ -58,6 +59,7 @@ impl Client {
                 "expected a ticket in the answer",
             ));
         }
+        hide_passing(ticket);
         let mut url = check_endpoint(self.api_base(), endpoint).map_err(|reason| {
             ApiError::local(PATH, Class::Permanent, "foreign-endpoint", reason)
         })?;

@@ -13,6 +13,7 @@ use super::error::{ApiError, Class};
 use super::lenient::integer;
 use super::redact::redact;
 use crate::config::Secret;
+use crate::sink;
 
 const INIT: &str = "/app/registration/init";
 const BEGIN: &str = "/app/registration/begin";
@@ -80,9 +81,10 @@ impl Client {
             return Err(ApiError::local(BEGIN, Class::Permanent, "no-code", expected));
         }
         let interval = begun.get("interval").and_then(integer);
+        sink::hide_passing(device_code);
         Ok(Registration {
             device_code: device_code.to_owned(),
-            user_code: redact(text(&begun, "user_code"), &[]),
+            user_code: redact(text(&begun, "user_code")),
             address: address.to_owned(),
             interval_secs: interval
                 .and_then(|secs| u64::try_from(secs).ok())
@@ -103,9 +105,10 @@ impl Client {
                     let expected = "expected id and secret of the new app in the answer";
                     return Err(ApiError::local(POLL, Class::Permanent, "no-secret", expected));
                 }
+                sink::hide(secret);
                 Decision::Created { client_id: id.to_owned(), client_secret: Secret::new(secret) }
             }
-            "FAIL" => Decision::Refused { reason: redact(text(&answer, "fail_reason"), &[]) },
+            "FAIL" => Decision::Refused { reason: redact(text(&answer, "fail_reason")) },
             "EXPIRED" => Decision::Expired,
             // A word that is not known yet changes nothing for whoever waits.
             _ => Decision::Waiting,

@@ -75,7 +75,7 @@ pub fn title(markdown: &str) -> String {
         .filter(|line| Fence::of(line).is_none())
         .map(plain)
         .find(|line| line.chars().any(char::is_alphanumeric))
-        .map_or_else(|| "消息".to_owned(), |line| shorten(&line, TITLE_CHARS))
+        .map_or_else(|| "…".to_owned(), |line| shorten(&line, TITLE_CHARS))
 }
 
 /// The end of `markdown` in at most `limit_bytes`, from the start of a line and marked with `…` if something is
@@ -451,8 +451,8 @@ mod tests {
             ("> [the build](https://x.example/1) passed", "the build passed"),
             ("```sh\nls -la\n```", "ls -la"),
             ("| a | b |\n|---|---|", "a b"),
-            ("", "消息"),
-            ("---\n***\n", "消息"),
+            ("", "…"),
+            ("---\n***\n", "…"),
             ("a title that is far too long for the list", "a title that is far…"),
         ] {
             assert_eq!(title(markdown), expected, "{markdown:?}");

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::error::ApiError;
 use crate::config::Secret;
+use crate::sink::hide_passing;
 
 /// A token is not used in its last minutes: a call must not outlive it on the way.
 const RENEW_EARLY: Duration = Duration::from_mins(5);
@@ -62,6 +63,7 @@ impl TokenCache {
         let mut state = self.lock();
         match fetched {
             Ok(fetched) => {
+                hide_passing(fetched.token.expose());
                 let lifetime = match u64::try_from(fetched.expires_in_secs) {
                     Ok(secs) if secs > 0 => Duration::from_secs(secs),
                     _ => DEFAULT_LIFETIME,

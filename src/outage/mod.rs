@@ -12,14 +12,16 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
-use crate::config::Owner;
+use crate::config::{Connection, Owner};
+use crate::language::Languages;
 use crate::outbox::Outbox;
-use crate::router::Lang;
+use crate::sink;
 use crate::store::Error;
 use crate::store::Store;
 use crate::transport::Link;
 use crate::transport::Phase;
+use crate::words;
+use crate::words::Lang;
 
 use table::{Cause, Contact, Outage};
 
@@ -37,7 +39,8 @@ pub struct Watch {
     pub outbox: Outbox,
     /// Who is told; nobody: it is noted all the same.
     pub owner: Owner,
-    pub settings: config::Connection,
+    pub languages: Languages,
+    pub settings: Connection,
 }
 
 /// What is known at a moment.
@@ -116,7 +119,7 @@ impl Watch {
             known.refused = true;
         }
         if state.closed_soon.is_some() && known.rival.is_none_or(|at| at.elapsed() >= RIVAL_AGAIN) {
-            self.say(notice::rival).await?;
+            self.say(|lang| words::outage::rival(lang).to_owned()).await?;
             known.rival = Some(Instant::now());
         }
         if known.tell_at.is_some_and(|at| Instant::now() >= at) {
@@ -164,7 +167,8 @@ impl Watch {
 
     /// Tells the owner of everything that was not told yet, in one message.
     async fn tell(&self) -> Result<(), Error> {
-        let notice = self.store.read(notice::write).await?;
+        let lang = self.languages.of(self.owner.get().as_ref());
+        let notice = self.store.read(move |c| notice::write(c, lang)).await?;
         let Some((text, last)) = notice else { return Ok(()) };
         let posts: Vec<_> =
             self.owner.get().iter().map(|owner| notice::to_owner(owner, text.clone())).collect();
@@ -182,7 +186,7 @@ impl Watch {
 
     async fn say(&self, text: impl FnOnce(Lang) -> String) -> Result<(), Error> {
         let Some(owner) = &self.owner.get() else { return Ok(()) };
-        let lang = self.store.read(notice::lang).await?;
+        let lang = self.languages.of(Some(owner));
         self.outbox.post("connection", vec![notice::to_owner(owner, text(lang))]).await
     }
 
@@ -227,7 +231,7 @@ impl Known {
         };
         if self.cause.is_none() || cause == Cause::Refused {
             self.cause = Some(cause);
-            self.detail = Some(config::redact(detail).into_owned());
+            self.detail = Some(sink::redact(detail).into_owned());
         }
     }
 }

@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::deliver::Sender;
 use super::spool;
-use super::words;
-use super::{lang_code, lang_of};
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::MediaKind;
@@ -18,7 +16,8 @@ use crate::dingtalk::zip::zip;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words;
+use crate::words::Lang;
 
 /// Characters of the name that come from the title.
 const NAME_CHARS: usize = 40;
@@ -39,7 +38,7 @@ pub(super) struct Attachment {
 impl Attachment {
     pub(super) fn new(card: &str, to: Address, title: &str, run: &str, lang: Lang) -> Self {
         let name = format!("{}-{run}", file_stem(title));
-        Self { card: card.to_owned(), to, name, lang: lang_code(lang).to_owned() }
+        Self { card: card.to_owned(), to, name, lang: lang.code().to_owned() }
     }
 
     pub(super) fn to(&self) -> &Address {
@@ -109,6 +108,10 @@ fn pack(path: &Path, name: &str, limit: u64) -> io::Result<Packed> {
     Ok(Packed { zip: zip.into(), cut })
 }
 
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1 << 20))
+}
+
 /// A file that goes with this.
 struct Gone(PathBuf);
 
@@ -121,7 +124,7 @@ impl Drop for Gone {
 impl Sender {
     /// Packs and uploads the file. Returns what is then to be said.
     pub(super) async fn prepare(&self, attachment: &Attachment) -> Result<Vec<Reply>, ApiError> {
-        let lang = lang_of(&attachment.lang);
+        let lang = Lang::from_code(&attachment.lang).unwrap_or_default();
         let failed = |why: String| ApiError::local("attachment", Class::Gone, "no-file", why);
         let Some(spool) = &self.outbox.spool else {
             return Err(failed("the outputs of cards are not kept".to_owned()));
@@ -132,7 +135,7 @@ impl Sender {
         let packed = match packed {
             Ok(Ok(packed)) => packed,
             Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(vec![attachment.text(words::gone(&attachment.name, lang))]);
+                return Ok(vec![attachment.text(words::cards::gone(&attachment.name, lang))]);
             }
             Ok(Err(error)) => return Err(failed(format!("the file cannot be packed: {error}"))),
             Err(panic) => return Err(failed(format!("packing the file broke off: {panic}"))),
@@ -140,7 +143,8 @@ impl Sender {
         let name = attachment.file_name();
         let id = self.client.upload_media(MediaKind::File, &name, packed.zip).await?;
         let explained = packed.cut.map(|(whole, zipped, sent)| {
-            attachment.text(words::too_large(&attachment.name, whole, zipped, sent, lang))
+            let [whole, zipped, sent] = [whole, zipped, sent].map(megabytes);
+            attachment.text(words::cards::too_large(&attachment.name, &whole, &zipped, &sent, lang))
         });
         let file = attachment.reply(id.as_str().to_owned());
         Ok(explained.into_iter().chain([file]).collect())

@@ -134,7 +134,9 @@ impl Sender {
                 return;
             }
         }
-        let body = Body::Text { text: budget::waits(month) };
+        let body = Body::Text {
+            text: budget::waits(month, self.outbox.languages.of(reply.to.staff_id.as_ref())),
+        };
         // Best effort: the reply itself is kept in any case.
         if let Err(error) = self.client.for_run(run).send_webhook(&webhook, &body, &reply.at).await
         {

@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use super::cut::{Above, Fence, Limit, fit};
 use super::question::Question;
 use super::spool::Spool;
-use super::words;
 use crate::config::Attach;
-use crate::config::redact;
-use crate::dingtalk::markdown;
 use crate::dingtalk::text::shorten;
 use crate::message::Address;
-use crate::router::Lang;
+use crate::sink::markdown;
+use crate::sink::{redact, redact_begun, spoken};
+use crate::words;
+use crate::words::Lang;
 
 /// Bytes of text kept in memory for a card: some screens more than is shown, so that a cut finds a line break.
 const KEPT_BYTES: usize = 32 * 1024;
@@ -79,7 +79,7 @@ pub(super) enum Ending {
 
 impl Card {
     pub(super) fn new(about: About) -> Self {
-        let about = About { title: shorten(&redact(&about.title), TITLE_CHARS), ..about };
+        let about = About { title: shorten(&spoken(&about.title), TITLE_CHARS), ..about };
         let content = Content { attach: about.attach, ..Content::default() };
         Self {
             shared: Arc::new(Shared {
@@ -121,7 +121,7 @@ impl Card {
     pub fn append(&self, text: &str) -> bool {
         // Redacted here, before the tail is cut, and again when it is shown: it may have come in two pieces.
         self.change(|content| {
-            content.append(&redact(text));
+            content.append(&spoken(text));
             content.keep(text.as_bytes());
         }) && self.hand_over(PIECE_BYTES)
     }
@@ -130,7 +130,7 @@ impl Card {
     pub fn set(&self, text: &str) -> bool {
         self.change(|content| {
             content.clear();
-            content.append(&redact(text));
+            content.append(&spoken(text));
             content.keep_anew(text.as_bytes());
         }) && self.hand_over(PIECE_BYTES)
     }
@@ -142,7 +142,7 @@ impl Card {
             content.clear();
             let fence = (!text.is_empty()).then(|| Fence::around(text));
             content.above = Above { lines, any: lines > 0, fence };
-            content.append(&redact(text));
+            content.append(&spoken(text));
         }) && self.hand_over(if lines > 0 { 1 } else { PIECE_BYTES })
     }
 
@@ -175,7 +175,12 @@ impl Card {
 
     /// Shows a bar above the text: `fraction` from 0 to 1 (clamped), and what is being done.
     pub fn progress(&self, fraction: f64, label: Option<&str>) -> bool {
-        let label = label.map(|label| shorten(label, TITLE_CHARS));
+        // It is text, and may hold what somebody typed.
+        let label = label.map(|label| {
+            markdown::escape_inline(
+                &shorten(&spoken(label), TITLE_CHARS).replace(['\n', '\r'], " "),
+            )
+        });
         self.change(|content| content.progress = Some(bar(fraction, label.as_deref())))
     }
 
@@ -358,8 +363,9 @@ impl Content {
     fn append(&mut self, text: &str) {
         self.tail.extend(text.as_bytes());
         if self.tail.len() > 2 * KEPT_BYTES {
-            let surplus = self.tail.len() - KEPT_BYTES;
-            let text = self.text();
+            let text = redact(&self.text()).into_owned();
+            self.tail = text.as_bytes().to_vec().into();
+            let surplus = text.len().saturating_sub(KEPT_BYTES);
             let cut = line_after(&text, surplus);
             self.above.skip(&text[..cut]);
             self.tail.drain(..cut);
@@ -405,8 +411,8 @@ impl Content {
         if !self.is_empty() {
             self.append("\n\n");
         }
-        self.append(&redact(line));
-        self.conclusion = redact(line).into_owned();
+        self.append(&spoken(line));
+        self.conclusion = spoken(line).into_owned();
     }
 
     fn render(&self, head: &str, limit: Limit, lang: Lang) -> super::cut::Cut {
@@ -414,7 +420,10 @@ impl Content {
             Some(progress) => format!("{head}{progress}\n\n"),
             None => head.to_owned(),
         };
-        fit(&head, &self.above, &self.text(), limit, |lines| words::above(lines, lang))
+        let text = self.text();
+        // Before it is cut: half a secret is not recognised any more. While it is written, half of one may be all there is.
+        let text = if self.ending.is_none() { redact_begun(&text) } else { redact(&text) };
+        fit(&head, &self.above, &text, limit, |lines| words::cards::above(lines, lang))
     }
 }
 
@@ -443,9 +452,9 @@ fn bar(fraction: f64, label: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::thousands;
     use super::*;
     use crate::message::{ChatKind, ConversationId};
+    use crate::words::thousands;
 
     fn card() -> Card {
         let to = Address {

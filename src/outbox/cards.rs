@@ -17,7 +17,7 @@ use super::card::{Card, Frame};
 use super::cut::{Above, Limit, fit};
 use super::deliver::{Sender, Template};
 use super::rate::{Bucket, Call, PER_SECOND};
-use super::{Item, Post, insert, words};
+use super::{Item, Post, insert};
 use crate::config::Attach;
 use crate::dingtalk;
 use crate::dingtalk::ApiError;
@@ -25,8 +25,9 @@ use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
 use crate::store::Error;
+use crate::words;
+use crate::words::Lang;
 
 /// Least time between two frames of a card; clients flicker below it.
 const PACE: Duration = Duration::from_millis(800);
@@ -160,7 +161,7 @@ impl Sender {
             let Some(wire) = self.wire(card) else { return };
             self.cards.bucket.take(Call::Frame).await;
             let text = card.frame(limit).text;
-            match client.create_and_deliver(&wire, card.to(), &text).await {
+            match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
                 Ok(()) => break,
                 // A repeated creation of a card that did get through the first time.
                 Err(error) if error.code == "param.cardAlreadyExist" => break,
@@ -236,7 +237,8 @@ impl Sender {
             // The answer arrives now, whatever becomes of the card.
             Some((wire, ending)) => {
                 self.tell(card.id(), card.run(), posts, attachment).await;
-                self.end_late(&wire, words::said_below(card.lang()), ending, card.lang()).await;
+                self.end_late(&wire, words::cards::said_below(card.lang()), ending, card.lang())
+                    .await;
                 self.close(card.id(), card.run(), Vec::new(), None).await;
             }
             None => self.close(card.id(), card.run(), posts, attachment).await,
@@ -333,7 +335,7 @@ impl Sender {
         lang: Lang,
         tries: u32,
     ) -> Result<(), ApiError> {
-        let note = |lines| words::above(lines, lang);
+        let note = |lines| words::cards::above(lines, lang);
         let render = |limit| fit("", &Above::default(), text, limit, note).text;
         self.end_with(wire, render, phase, lang, tries).await
     }
@@ -367,7 +369,7 @@ impl Sender {
                 {
                     tracing::warn!(%error, "the text of a card was refused; a message says it");
                     unsaid = Some(error);
-                    words::refused(lang).clone_into(&mut text);
+                    words::cards::refused(lang).clone_into(&mut text);
                     guid = Uuid::new_v4().to_string();
                 }
                 None if error.is_transient() && attempt < tries => {

@@ -2,10 +2,10 @@
 
 use rusqlite::OptionalExtension as _;
 
+use super::Outbox;
 use super::card::Card;
-use super::{Outbox, lang_of};
 use crate::message::CardAction;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// The card of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Outbox {
         let id = card.to_owned();
         let found = self.store.read(move |c| {
             c.query_row("SELECT run, lang FROM cards WHERE id = ?1", [id], |row| {
-                let lang = lang_of(&row.get::<_, String>(1)?);
+                let lang = Lang::from_code(&row.get::<_, String>(1)?).unwrap_or_default();
                 Ok(Clicked { run: row.get(0)?, lang, open: false })
             })
             .optional()

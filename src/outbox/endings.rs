@@ -9,14 +9,15 @@ use super::cards::FINAL_TRIES;
 use super::cut::Limit;
 use super::deliver::Sender;
 use super::rate::Call;
-use super::{lang_of, spool, words};
+use super::spool;
 use crate::config::Attach;
 use crate::dingtalk;
 use crate::dingtalk::Phase;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words;
+use crate::words::Lang;
 
 /// How a card ended and what it says last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,10 @@ pub fn insert_repeats(c: &Connection, run: &str) -> rusqlite::Result<()> {
         .query_map([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (id, shown, lang) in open {
-        let text = format!("{shown}\n\n{}", words::repeats(lang_of(&lang)));
+        let text = format!(
+            "{shown}\n\n{}",
+            words::cards::repeats(Lang::from_code(&lang).unwrap_or_default())
+        );
         c.execute(
             "UPDATE cards SET shown = ?2, ending = ?3 WHERE id = ?1",
             params![id, text.trim_start(), Ending::Failed.as_str()],
@@ -122,7 +126,7 @@ impl Sender {
                         address: row.get(4)?,
                         title: row.get(5)?,
                         run: row.get(6)?,
-                        lang: lang_of(&row.get::<_, String>(7)?),
+                        lang: Lang::from_code(&row.get::<_, String>(7)?).unwrap_or_default(),
                         attach: row.get(8)?,
                         told: row.get(9)?,
                     })
@@ -147,7 +151,7 @@ impl Sender {
             Some(ending) => (card.shown.clone(), ending.phase()),
             None => {
                 let text =
-                    format!("{}\n\n{}", card.shown, words::interrupted(&card.run, card.lang));
+                    format!("{}\n\n{}", card.shown, words::cards::restarted(&card.run, card.lang));
                 (text.trim_start().to_owned(), Phase::Failed)
             }
         };
@@ -172,7 +176,7 @@ impl Sender {
                             let posts = say(answer.take());
                             self.tell(&card.id, &card.run, posts, attachment.take()).await;
                         }
-                        let text = if told { words::said_below(card.lang) } else { &text };
+                        let text = if told { words::cards::said_below(card.lang) } else { &text };
                         self.end_late(&wire, text, phase, card.lang).await;
                         Ok(())
                     }

@@ -32,7 +32,6 @@ mod spool;
 mod sweep;
 #[cfg(test)]
 mod trials;
-mod words;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,17 +43,19 @@ use tokio::sync::Notify;
 
 use crate::budget::Ledger;
 use crate::config::Owner;
-use crate::config::redact;
 use crate::dingtalk::text;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ConversationId;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::sink::{is_blank, spoken};
 use crate::store::Error;
 use crate::store::Lanes;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 pub use crate::dingtalk::Button;
 pub use card::Card;
@@ -71,6 +72,9 @@ pub use spoken::{Spoken, Words};
 /// its row when its turn comes.
 const FRESH: usize = 4096;
 
+/// What is said instead of nothing: DingTalk refuses an empty message.
+const EMPTY: &str = "(empty)";
+
 /// Handle to the journal of replies; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outbox {
@@ -79,6 +83,7 @@ pub struct Outbox {
     spool: Option<spool::Spool>,
     timing: Timing,
     owner: Owner,
+    languages: Languages,
     ledger: Ledger,
     shared: Arc<Shared>,
 }
@@ -175,6 +180,7 @@ impl Outbox {
             spool: None,
             timing: Timing::default(),
             owner: Owner::default(),
+            languages: Languages::default(),
             ledger: Ledger::default(),
             shared: Arc::default(),
         };
@@ -189,6 +195,12 @@ impl Outbox {
     #[must_use]
     pub fn with_owner(self, owner: Owner) -> Self {
         Self { owner, ..self }
+    }
+
+    /// Says in which language people are told.
+    #[must_use]
+    pub fn with_languages(self, languages: Languages) -> Self {
+        Self { languages, ..self }
     }
 
     /// Keeps to what `ledger` allows.
@@ -324,7 +336,7 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
                 c.prepare_cached(
                     "INSERT INTO cards (id, address, title, run, lang, state, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'new', ?6)",
                 )?
-                .execute(params![card.id(), address, card.title(), run, lang_code(card.lang()), now])?;
+                .execute(params![card.id(), address, card.title(), run, card.lang().code(), now])?;
                 (&card.to().conversation_id, vec![Item::Card { id: card.id().to_owned() }])
             }
         };
@@ -335,18 +347,18 @@ pub fn insert(c: &Connection, run: &str, posts: &[Post]) -> rusqlite::Result<Pos
     Ok(posted)
 }
 
-fn lang_code(lang: Lang) -> &'static str {
-    lang.pick("zh", "en")
-}
-
-fn lang_of(code: &str) -> Lang {
-    if code == "zh" { Lang::Zh } else { Lang::En }
+/// The end of `text` in a card of so many characters, for tests that throw anything at it.
+#[doc(hidden)]
+pub fn fit_card(text: &str, chars: usize) -> String {
+    let limit = cut::Limit { chars, ..cut::Limit::MOST };
+    let note = |lines| words::cards::above(lines, Lang::En);
+    cut::fit("", &cut::Above::default(), text, limit, note).text
 }
 
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
     // Before it is cut: half a secret is not recognised any more.
-    let body = redacted(&reply.body);
+    let body = readable(&reply.body);
     let piece = |(n, body): (usize, Body)| {
         let at = if n == 0 { reply.at.clone() } else { Vec::new() };
         Item::Reply(Reply { to: reply.to.clone(), body, at })
@@ -354,12 +366,15 @@ fn pieces(reply: &Reply) -> Vec<Item> {
     text::split(&body).into_iter().enumerate().map(piece).collect()
 }
 
-/// What is said, without any secret of this host.
-fn redacted(body: &Body) -> Body {
-    let clean = |text: &str| redact(text).into_owned();
+/// What is said, without what acts on a screen and without any secret of this host.
+fn readable(body: &Body) -> Body {
+    let clean = |text: &str| spoken(text).into_owned();
+    let said = |text: &str| {
+        Some(clean(text)).filter(|text| !is_blank(text)).unwrap_or_else(|| EMPTY.to_owned())
+    };
     match body {
-        Body::Text { text } => Body::Text { text: clean(text) },
-        Body::Markdown { title, text } => Body::Markdown { title: clean(title), text: clean(text) },
+        Body::Text { text } => Body::Text { text: said(text) },
+        Body::Markdown { title, text } => Body::Markdown { title: clean(title), text: said(text) },
         Body::File { media_id, name } => {
             Body::File { media_id: media_id.clone(), name: clean(name) }
         }

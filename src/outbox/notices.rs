@@ -12,6 +12,8 @@ use super::{Outbox, Post};
 use crate::dingtalk::ApiError;
 use crate::message::{Address, Body, ChatKind, ConversationId, Reply, StaffId};
 use crate::store::now_ms;
+use crate::words::Lang;
+use crate::words::parked as says;
 
 /// The run of these notices in the journal; one that cannot be sent is not told of.
 pub(super) const RUN: &str = "outbox";
@@ -61,17 +63,11 @@ impl Outbox {
             told.is_news(what, &self.timing)
         };
         if tell && news(format!("{} {}", reply.to.conversation_id, kind(error))) {
-            let text = format!(
-                "⚠️ 有一条回复未能送达（#{row}），主人可以看到原因。\nAn answer could not be sent (#{row}); the owner can see why."
-            );
+            let text = says::not_sent(row, self.languages.of(reply.to.staff_id.as_ref()));
             self.say(reply.to.clone(), text).await;
         }
         if news(kind(error)) {
-            let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            let text = format!(
-                "⚠️ 一条回复未能送达，已搁置（#{row}）· An answer could not be sent and is parked (#{row}): {error}{hint}\n发送 parked 查看，parked retry all 重试 · Send parked to see them, parked retry all to try again."
-            );
-            self.tell_owner(error, text).await;
+            self.tell_owner(error, |why, lang| says::parked(row, why, lang)).await;
         }
     }
 
@@ -82,14 +78,15 @@ impl Outbox {
             told.is_news(kind(error), &self.timing)
         };
         if news {
-            let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            self.tell_owner(error, format!("⚠️ 钉钉拒绝了 · DingTalk refuses this: {error}{hint}"))
-                .await;
+            self.tell_owner(error, says::refused).await;
         }
     }
 
-    async fn tell_owner(&self, error: &ApiError, text: String) {
+    async fn tell_owner(&self, error: &ApiError, sentence: impl Fn(&str, Lang) -> String) {
         let Some(owner) = &self.owner.get() else { return };
+        let lang = self.languages.of(Some(owner));
+        let hint = error.hint_in(lang).map(|hint| says::hint(&hint, lang)).unwrap_or_default();
+        let text = sentence(&format!("{error}{hint}"), lang);
         let met = self.shared.owner_at.lock().expect("nobody panics holding this").clone();
         let alive = |to: &Address| {
             to.webhook.as_ref().is_some_and(|webhook| webhook.expires_at_ms > now_ms() + MARGIN_MS)

@@ -12,7 +12,7 @@ use crate::dingtalk::Button;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// What a card asks.
 #[derive(Clone, Debug)]

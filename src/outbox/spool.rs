@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
-use crate::config::redact_ahead;
+use crate::sink::redact_ahead;
 
 /// Pieces on their way to the disk, each of some 16 KiB.
 const QUEUE: usize = 256;
@@ -234,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_is_private_holds_what_came_in_pieces_and_no_secret_across_two_of_them() {
-        crate::config::hide("spool-s3cret-value");
+        crate::sink::hide("spool-s3cret-value");
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::start(dir.path().join("spool"), 1 << 20).unwrap();
         for piece in ["one spool-s3", "cret-value two\n", "三\n"] {

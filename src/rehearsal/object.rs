@@ -18,6 +18,7 @@ use crate::api::cron;
 use crate::api::misuse;
 use crate::api::options::duration;
 use crate::asks;
+use crate::config::Language;
 use crate::config::Secret;
 use crate::message::Chat;
 use crate::message::ChatKind;
@@ -258,6 +259,12 @@ fn person(stage: &Stage, name: String, mut options: Options) -> LuaResult<Somebo
         }
     };
     let id = options.string("id")?;
+    let lang = match options.string("lang")? {
+        None => None,
+        Some(lang) => Some(Language::from_word(&lang).ok_or_else(|| {
+            misuse(format!("option `lang`: expected \"zh\", \"en\" or \"auto\", got {lang:?}"))
+        })?),
+    };
     options.finish()?;
     if name.trim().is_empty() {
         return Err(misuse("argument #1 (`name`): expected a name, got \"\""));
@@ -284,6 +291,9 @@ fn person(stage: &Stage, name: String, mut options: Options) -> LuaResult<Somebo
     }
     play.names.insert(id.clone(), name.clone());
     drop(play);
+    if let Some(lang) = lang {
+        stage.languages().suppose(&StaffId::new(&id), lang);
+    }
     if let Some(role) = role.as_deref().filter(|_| !is_owner) {
         stage.grant(role, &StaffId::new(&id));
     }

@@ -12,7 +12,7 @@ use crate::message::Inbound;
 use crate::message::Message;
 use crate::message::MessageId;
 use crate::message::StaffId;
-use crate::telemetry::redact;
+use crate::sink::redact;
 
 /// What a saved file says of itself; another number is another format.
 const FORMAT: u32 = 1;

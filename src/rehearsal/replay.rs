@@ -17,7 +17,7 @@ use super::transcript::{command_line, words};
 use crate::access::OWNER;
 use crate::inbox::Past;
 use crate::message::Inbound;
-use crate::telemetry::escape;
+use crate::sink::escape;
 use crate::worker::decision;
 use crate::worker::decision::Verdict;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::suite::{FileResult, Problem, TestResult};
-use crate::telemetry::escape;
+use crate::sink::escape;
 
 /// What came of all files together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

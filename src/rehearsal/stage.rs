@@ -31,6 +31,7 @@ use crate::config;
 use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Past;
+use crate::language::Languages;
 use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
@@ -46,7 +47,9 @@ use crate::script::Outcome;
 use crate::script::Vm;
 use crate::store::Store;
 use crate::store::kv::Kv;
+use crate::worker::Alarms;
 use crate::worker::Dispatch;
+use crate::worker::Echoes;
 use crate::worker::Late;
 use crate::worker::Places;
 use crate::worker::Running;
@@ -104,6 +107,7 @@ impl WeakStage {
 struct Inner {
     setting: Setting,
     clock: Clock,
+    languages: Languages,
     idle: Idle,
     folder: tempfile::TempDir,
     play: Mutex<Play>,
@@ -194,6 +198,7 @@ impl Stage {
         Ok(Self(Arc::new(Inner {
             setting,
             clock: Clock::standing(monday),
+            languages: Languages::default(),
             idle,
             folder,
             play: Mutex::default(),
@@ -221,6 +226,10 @@ impl Stage {
 
     pub(super) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(super) fn languages(&self) -> &Languages {
+        &self.0.languages
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -286,6 +295,7 @@ impl Stage {
             .with_roots(roots)
             .with_access(Arc::clone(&access))
             .with_asks(Asks::new(store.clone()))
+            .with_languages(inner.languages.clone())
             .with_world(clock.clone(), world);
         // A replay knows none: there each is a secret of nothing.
         let host = match inner.setting.unknown {
@@ -321,6 +331,7 @@ impl Stage {
             inbox: inbox.clone(),
             outbox: outbox.clone(),
             access: Arc::clone(&access),
+            languages: inner.languages.clone(),
             library: library.clone(),
             limits,
             running: Running::default(),
@@ -328,6 +339,8 @@ impl Stage {
             live: beside,
             finish: Duration::ZERO,
             places: Places::default(),
+            echoes: Echoes::default(),
+            alarms: Alarms::default(),
         };
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.

@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use crate::message::Body;
 use crate::outbox::Card;
-use crate::telemetry::escape;
+use crate::sink::escape;
 
 /// Lines of one entry that are shown; cards and program output may be long.
 const SHOWN_LINES: usize = 12;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::value::duration;
 use super::words::{self, Word};
+use crate::words::Lang;
 
 /// What a control word asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Control {
     Usage,
     /// `parked`, `parked retry ID`, `parked drop ID`: replies that could not be sent.
     Parked(Parked),
+    /// `language`, `language zh`: in which language this person is spoken to.
+    Language(Option<Speak>),
     /// `lock`: refuse everything until unlocked locally.
     Lock,
     /// `unlock`: which no chat can.
@@ -42,6 +45,14 @@ pub enum Control {
     No(String),
     /// `help`, `help NAME`; shown as [`super::Choice::Help`].
     Help(Option<String>),
+}
+
+/// The language that somebody asks to be spoken to in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speak {
+    /// The one they write in.
+    Auto,
+    In(Lang),
 }
 
 /// What is to become of parked replies; `all` or a number, as it was typed.
@@ -85,6 +96,14 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
                 "drop" | "放弃" => Some(Control::Parked(Parked::Drop(number))),
                 _ => None,
             }
+        }
+        (Control::Language(_), [which]) => {
+            Some(Control::Language(Some(match words::fold(&which.text).as_str() {
+                "zh" | "chinese" | "中文" | "汉语" | "漢語" => Speak::In(Lang::Zh),
+                "en" | "english" | "英文" | "英语" | "英語" => Speak::In(Lang::En),
+                "auto" | "自动" | "自動" => Speak::Auto,
+                _ => return None,
+            })))
         }
         (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
         // In English "cancel order" is a sentence.
@@ -163,6 +182,7 @@ fn word(typed: &str) -> Option<Control> {
         "log" | "日志" => Control::Log(None),
         "again" | "重跑" => Control::Again(None),
         "schedules" | "定时" => Control::Schedules,
+        "language" | "语言" | "語言" => Control::Language(None),
         "trigger" | "触发" => Control::Trigger(String::new()),
         "usage" | "用量" => Control::Usage,
         "parked" | "搁置" => Control::Parked(Parked::List),
@@ -270,5 +290,24 @@ mod tests {
         }
         assert_eq!(read("trigger the build now"), None);
         assert!(is_reserved("trigger") && is_reserved("定时"));
+    }
+
+    #[test]
+    fn a_language_is_asked_for_in_either_language() {
+        let read = |text: &str| super::read(&words::split(text));
+        for (text, speak) in [
+            ("language", None),
+            ("语言", None),
+            ("/language zh", Some(Speak::In(Lang::Zh))),
+            ("語言 中文", Some(Speak::In(Lang::Zh))),
+            ("语言 英文", Some(Speak::In(Lang::En))),
+            ("Language English", Some(Speak::In(Lang::En))),
+            ("语言 自动", Some(Speak::Auto)),
+        ] {
+            assert_eq!(read(text), Some(Control::Language(speak)), "{text}");
+        }
+        assert_eq!(read("language barriers"), None);
+        assert_eq!(read("语言 很 难"), None);
+        assert!(is_reserved("language") && is_reserved("语言"));
     }
 }

@@ -13,6 +13,7 @@ use chrono::NaiveDate;
 
 use super::value::{Type, Value};
 use super::words;
+use crate::words::Lang;
 
 /// A declared command: what it is called and what it takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -438,7 +439,7 @@ impl Parser<'_> {
         // Any day will do: whether a date can be read does not depend on which day it is, but for 29 February.
         let leap_day = NaiveDate::from_ymd_opt(2024, 2, 29).expect("2024 is a leap year");
         if kind.read(&written, leap_day).is_none() {
-            let expected = kind.expected(super::Lang::En);
+            let expected = kind.expected(Lang::En);
             return Err(self.error_at(start, format!("the default `{written}` is not {expected}")));
         }
         Ok(Some(Preset(written)))

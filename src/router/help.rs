@@ -5,11 +5,14 @@
 use std::fmt::Write;
 
 use super::declaration::Command;
-use super::lang::Lang;
 use super::problem::Problem;
 use super::routes::{Handler, Kind, Routes};
 use super::value::Type;
 use super::words;
+use crate::words::Lang;
+use crate::words::approvals;
+use crate::words::help as says;
+use crate::words::list;
 
 /// What a handler is for, in the languages its author wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,10 +24,7 @@ pub struct Help {
 impl Help {
     /// The text in this language, or else in the other.
     pub fn pick(&self, lang: Lang) -> Option<&str> {
-        let (first, second) = match lang {
-            Lang::Zh => (&self.zh, &self.en),
-            Lang::En => (&self.en, &self.zh),
-        };
+        let (first, second) = lang.pick((&self.zh, &self.en), (&self.en, &self.zh));
         first.as_deref().or(second.as_deref())
     }
 }
@@ -33,14 +33,11 @@ impl<I> Handler<I> {
     /// The answer to wrong arguments: what is wrong, how it is written, an example.
     pub fn explain(&self, problem: &Problem, lang: Lang) -> String {
         let Some(command) = self.command() else { return problem.text(lang) };
-        let colon = lang.pick("：", ": ");
         format!(
-            "{}\n{}{colon}{}\n{}{colon}{}",
+            "{}\n{}\n{}",
             problem.text(lang),
-            lang.pick("用法", "usage"),
-            command.usage(),
-            lang.pick("例如", "example"),
-            self.example_line(command, Some(problem)),
+            says::usage(&command.usage(), lang),
+            says::example(&self.example_line(command, Some(problem)), lang),
         )
     }
 
@@ -83,71 +80,51 @@ impl<I> Handler<I> {
         if let Some(help) = self.help.pick(lang) {
             let _ = write!(text, "\n{help}");
         }
-        let colon = lang.pick("：", ": ");
         for parameter in &command.parameters {
             let expected = if parameter.rest && parameter.kind == Type::String {
-                lang.pick("其余全部文字", "all the text that follows").to_owned()
+                says::the_rest(lang).to_owned()
             } else {
                 parameter.kind.expected(lang)
             };
-            let _ = write!(text, "\n  {}{colon}{expected}", parameter.name);
+            let _ = write!(text, "\n  {}", says::argument(&parameter.name, &expected, lang));
             match &parameter.default {
-                Some(default) => text.push_str(&unless_given(&default.0, lang)),
-                None if parameter.optional => text.push_str(lang.pick("（可选）", " (optional)")),
+                Some(default) => text.push_str(&says::unless_given(&default.0, lang)),
+                None if parameter.optional => text.push_str(says::optional(lang)),
                 None => {}
             }
         }
         for option in &command.options {
-            let _ = write!(text, "\n  --{}", option.name);
+            let mut name = format!("--{}", option.name);
             if let Some(short) = option.short {
-                let _ = write!(text, ", -{short}");
+                let _ = write!(name, ", -{short}");
             }
             if !option.is_flag() {
-                let _ = write!(text, "{colon}{}", option.kind.expected(lang));
+                name = says::argument(&name, &option.kind.expected(lang), lang);
             }
+            let _ = write!(text, "\n  {name}");
             if let Some(default) = &option.default {
-                text.push_str(&unless_given(&default.0, lang));
+                text.push_str(&says::unless_given(&default.0, lang));
             }
         }
         let others: Vec<&str> =
             command.names().skip(1).chain(self.aliases.iter().map(String::as_str)).collect();
         if !others.is_empty() {
-            let _ = write!(
-                text,
-                "\n{}{colon}{}",
-                lang.pick("也可以写", "also"),
-                others.join(lang.pick("、", ", "))
-            );
+            let _ = write!(text, "\n{}", says::also(&list(&others, lang), lang));
         }
         if let Some(role) = &self.terms.role {
-            let _ = write!(text, "\n{}{colon}{role}", lang.pick("谁能用", "who"));
+            let _ = write!(text, "\n{}", says::who(role, lang));
         }
         match self.terms.confirm.as_ref().map(|confirm| confirm.approvers.as_deref()) {
-            Some(None) => text.push_str(
-                lang.pick("\n执行前会请你确认", "\nasks you to approve it before it runs"),
-            ),
+            Some(None) => {
+                let _ = write!(text, "\n{}", approvals::asks_first(lang));
+            }
             Some(Some(role)) => {
-                let _ = match lang {
-                    Lang::Zh => write!(text, "\n执行前需要另一位 {role} 批准"),
-                    Lang::En => write!(text, "\nruns once another {role} has approved it"),
-                };
+                let _ = write!(text, "\n{}", approvals::asks_another(role, lang));
             }
             None => {}
         }
-        let _ = write!(
-            text,
-            "\n{}{colon}{}",
-            lang.pick("例如", "example"),
-            self.example_line(command, None)
-        );
+        let _ = write!(text, "\n{}", says::example(&self.example_line(command, None), lang));
         text
-    }
-}
-
-fn unless_given(default: &str, lang: Lang) -> String {
-    match lang {
-        Lang::Zh => format!("（默认 {default}）"),
-        Lang::En => format!(" ({default} unless given)"),
     }
 }
 
@@ -184,19 +161,10 @@ impl<I> Routes<I> {
         }
         lines.sort();
         if lines.is_empty() {
-            lines.push(
-                lang.pick("这里没有你能用的命令。", "There is no command here that you may use.")
-                    .to_owned(),
-            );
+            lines.push(says::nothing(lang).to_owned());
         }
         lines.push(String::new());
-        lines.push(
-            lang.pick(
-                "help 命令名：详细说明 · stop：停止正在运行的 · runs：查看运行 · log 编号：详情 · again 编号：再运行一次",
-                "help NAME: more about one · stop: end what runs · runs: what is running · log ID: what a run did · again ID: run it once more",
-            )
-            .to_owned(),
-        );
+        lines.push(says::more(lang).to_owned());
         lines.join("\n")
     }
 
@@ -213,17 +181,9 @@ impl<I> Routes<I> {
     pub fn unknown(&self, word: &str, lang: Lang, allowed: impl Fn(&Handler<I>) -> bool) -> String {
         let nearest = self.nearest(word, allowed);
         let word = words::shown(word);
-        match (nearest, lang) {
-            (Some(nearest), Lang::Zh) => {
-                format!("没有命令 `{word}`；是不是 {nearest}？发送 help 查看全部。")
-            }
-            (Some(nearest), Lang::En) => {
-                format!(
-                    "There is no command `{word}`; did you mean {nearest}? Send help to see them all."
-                )
-            }
-            (None, Lang::Zh) => format!("没有命令 `{word}`。发送 help 查看全部。"),
-            (None, Lang::En) => format!("There is no command `{word}`. Send help to see them all."),
+        match nearest {
+            Some(nearest) => says::no_such_but(&word, nearest, lang),
+            None => says::no_such(&word, lang),
         }
     }
 }

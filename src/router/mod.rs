@@ -12,7 +12,7 @@ mod control;
 mod declaration;
 mod help;
 mod index;
-mod lang;
+
 mod problem;
 mod reach;
 mod routes;
@@ -23,10 +23,10 @@ mod words;
 mod tests;
 
 pub use arguments::Args;
-pub use control::{Control, Parked, is_control};
+pub use control::{Control, Parked, Speak, is_control};
 pub use declaration::{Command, DeclarationError, Opt, Parameter};
 pub use help::Help;
-pub use lang::Lang;
+
 pub use problem::Problem;
 pub use reach::Warning;
 pub use routes::{

@@ -1,8 +1,10 @@
 //! What is wrong with the arguments that a person typed, and how to tell them.
 
-use super::lang::Lang;
 use super::value::Type;
 use super::words;
+use crate::words::Lang;
+use crate::words::help as says;
+use crate::words::list;
 
 /// Why a command was not run.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,60 +37,26 @@ impl Problem {
     pub fn text(&self, lang: Lang) -> String {
         let said = match self {
             Self::Value { argument, word, kind, .. } => {
-                let (word, expected) = (words::shown(word), kind.expected(lang));
-                match lang {
-                    Lang::Zh => format!("{argument}：`{word}` 不对，应为{expected}"),
-                    Lang::En => format!("{argument}: `{word}` is not {expected}"),
-                }
+                says::wrong_value(argument, &words::shown(word), &kind.expected(lang), lang)
             }
             // That an argument is text says its name already.
-            Self::Missing { argument, kind: Type::String } => match lang {
-                Lang::Zh => format!("缺少 {argument}"),
-                Lang::En => format!("{argument} is missing"),
-            },
+            Self::Missing { argument, kind: Type::String } => says::missing(argument, lang),
             Self::Missing { argument, kind } => {
-                let expected = kind.expected(lang);
-                match lang {
-                    Lang::Zh => format!("缺少 {argument}，应为{expected}"),
-                    Lang::En => format!("{argument} is missing; expected {expected}"),
-                }
+                says::missing_value(argument, &kind.expected(lang), lang)
             }
-            Self::Extra { word } => {
-                let word = words::shown(word);
-                match lang {
-                    Lang::Zh => format!("`{word}` 多余了；带空格的内容请用引号括起来"),
-                    Lang::En => format!(
-                        "`{word}` is one word too many; put quotes around what holds spaces"
-                    ),
-                }
+            Self::Extra { word } => says::extra(&words::shown(word), lang),
+            Self::UnknownOption { word, known, .. } if known.is_empty() => {
+                says::takes_no_options(&words::shown(word), lang)
             }
             Self::UnknownOption { word, known, .. } => {
-                let word = words::shown(word);
-                match (lang, known.is_empty()) {
-                    (Lang::Zh, true) => format!("没有选项 `{word}`；此命令不带选项"),
-                    (Lang::Zh, false) => format!("没有选项 `{word}`；可用：{}", known.join("、")),
-                    (Lang::En, true) => format!("unknown option `{word}`; this command takes none"),
-                    (Lang::En, false) => {
-                        format!("unknown option `{word}`; it takes {}", known.join(", "))
-                    }
-                }
+                says::unknown_option(&words::shown(word), &list(known, lang), lang)
             }
-            Self::NoValue { option, kind } => {
-                let expected = kind.expected(lang);
-                match lang {
-                    Lang::Zh => format!("--{option} 后面缺少值，应为{expected}"),
-                    Lang::En => format!("--{option} needs a value; expected {expected}"),
-                }
-            }
-            Self::Twice { option } => match lang {
-                Lang::Zh => format!("--{option} 写了两次"),
-                Lang::En => format!("--{option} is given twice"),
-            },
+            Self::NoValue { option, kind } => says::no_value(option, &kind.expected(lang), lang),
+            Self::Twice { option } => says::twice(option, lang),
         };
-        match (self.nearest(), lang) {
-            (Some(nearest), Lang::Zh) => format!("{said}；是不是 {nearest}？"),
-            (Some(nearest), Lang::En) => format!("{said}; did you mean {nearest}?"),
-            (None, _) => said,
+        match self.nearest() {
+            Some(nearest) => says::did_you_mean(&said, nearest, lang),
+            None => said,
         }
     }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::access::Terms;
 use crate::message::{Mention, StaffId};
+use crate::words::Lang;
 
 type Choice<'r> = super::Choice<'r, u32>;
 

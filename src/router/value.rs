@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
 
-use super::lang::Lang;
 use super::words;
+use crate::words::Lang;
+use crate::words::help as says;
+use crate::words::list;
 
 /// What a declared argument holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,31 +99,18 @@ impl Type {
 
     /// What a value of this type looks like, said to a person.
     pub(super) fn expected(&self, lang: Lang) -> String {
-        let (zh, en) = match self {
-            Self::String => ("文字", "a word"),
-            Self::Int => ("整数，例如 3", "a whole number such as 3"),
-            Self::Number => ("数字，例如 2.5", "a number such as 2.5"),
-            Self::Bool => ("是 或 否", "yes or no"),
-            Self::Duration => {
-                ("时长，例如 10m、1h30m、10分钟", "a duration such as 10m, 1h30m or 90s")
-            }
-            Self::Path => ("路径，例如 ~/notes.txt", "a path such as ~/notes.txt"),
-            Self::User => {
-                ("一个人：@ 他，或填写 staff id", "a person: mention them, or give a staff id")
-            }
-            Self::Date => (
-                "日期，例如 2026-01-31、今天、明天",
-                "a date such as 2026-01-31, today or tomorrow",
-            ),
-            Self::Enum(choices) => {
-                let list = choices.join(lang.pick("、", ", "));
-                return match lang {
-                    Lang::Zh => format!("{list} 之一"),
-                    Lang::En => format!("one of {list}"),
-                };
-            }
+        let plain = match self {
+            Self::String => says::string,
+            Self::Int => says::int,
+            Self::Number => says::number,
+            Self::Bool => says::bool,
+            Self::Duration => says::duration,
+            Self::Path => says::path,
+            Self::User => says::user,
+            Self::Date => says::date,
+            Self::Enum(choices) => return says::one_of(&list(choices, lang), lang),
         };
-        lang.pick(zh, en).to_owned()
+        plain(lang).to_owned()
     }
 
     /// A value of this type for an example line; `None` where only the argument's own name can stand for it.

@@ -51,7 +51,8 @@ fn look(dir: &Path, host: &Host, name: String, path: PathBuf) -> Asked {
         let _ = write!(hex, "{byte:02x}");
         hex
     });
-    let folder: Arc<dyn Resolver> = Arc::new(Folder::new(dir));
+    let inside = host.asked_folder(&name).unwrap_or_default();
+    let folder: Arc<dyn Resolver> = Arc::new(Folder::new(dir).only(inside));
     let source = Source { path: name.clone(), bytes };
     let needs = Vm::load(&source, host, folder).map(|vm| vm.needs());
     Asked { name, path, needs, content }

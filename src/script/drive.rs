@@ -17,8 +17,9 @@ use crate::api::bot::Declared;
 use crate::api::ctx;
 use crate::api::dialog;
 use crate::api::dialog::Before;
+use crate::api::limit::Limit;
 use crate::api::moment;
-use crate::api::run::{Limit, Run};
+use crate::api::run::Run;
 use crate::script::diagnostic::Raised;
 use crate::script::vm::Vm;
 
@@ -64,6 +65,8 @@ pub(super) async fn drive(
     args: &serde_json::Value,
 ) -> Ended {
     let registration = &vm.registrations()[index];
+    let handler = format!("{} {}", vm.scope.script(), registration.title());
+    run.speaks_in(vm.scope.host().outgoing().clone(), handler);
     if let Some(confirm) = &registration.options.terms.confirm
         && let Some(ended) = approve(vm, run, confirm, &registration.title(), args).await
     {

@@ -510,6 +510,7 @@ async fn background(
     let id = vm.scope.host().names().name(what);
     let clock = vm.scope.host().clock();
     let run = Run::on_clock(clock, id, None, None, limits, CancellationToken::new());
+    run.speak(vm.scope.host().own_lang());
     let Some(leave) = leave(vm, index, &run) else { return };
     let started_at_ms = clock.now().timestamp_millis();
     let entered = ends.live.enter(UnderWay {

@@ -245,7 +245,7 @@ impl Loader {
     }
 
     fn step(&mut self, name: &str, path: Option<&PathBuf>) -> Step {
-        let folder = Folder::new(&self.dir);
+        let folder = self.folder(name);
         let look = path.map_or(Look::Gone, |path| scan::read(path));
         let found = self.fingerprint(name, &look);
         let script = self.scripts.entry(name.to_owned()).or_default();
@@ -276,7 +276,8 @@ impl Loader {
 
     /// Loads a script beside the one that serves.
     fn load(&mut self, name: &str, look: Look) -> Result<Candidate, LoadError> {
-        let recorder = Arc::new(Recorder::new(Folder::new(&self.dir)));
+        let folder = self.folder(name);
+        let recorder = Arc::new(Recorder::new(folder));
         let found = self.fingerprint(name, &look);
         let loaded = match look {
             Look::Bytes(bytes) => {
@@ -293,6 +294,11 @@ impl Loader {
         let vm = loaded?;
         asked::granted(&self.host, &self.dir, name, &vm.needs())?;
         Candidate::new(id, vm, |path| text_of(&self.dir, path))
+    }
+
+    /// What a script may require from.
+    fn folder(&self, name: &str) -> Folder {
+        Folder::new(&self.dir).only(self.host.asked_folder(name).unwrap_or_default())
     }
 
     /// Tells one state of a script from another: its content, and what was granted to it.

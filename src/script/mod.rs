@@ -40,4 +40,5 @@ pub use scan::FolderError;
 pub use vm::{Build, MAX_BYTES, Source, Vm};
 
 pub use crate::api::Host;
-pub use crate::api::run::{Limit, Limits, Run};
+pub use crate::api::limit::Limit;
+pub use crate::api::run::{Limits, Run};

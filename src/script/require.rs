@@ -16,11 +16,19 @@ pub trait Resolver: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// The folder in it that its files must be in; empty: itself.
+    inside: String,
 }
 
 impl Folder {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), inside: String::new() }
+    }
+
+    /// The same, of which only the folder `inside` is read: a script of other people sees no file of the owner's.
+    #[must_use]
+    pub fn only(self, inside: &str) -> Self {
+        Self { inside: inside.to_owned(), ..self }
     }
 }
 
@@ -28,7 +36,7 @@ impl Resolver for Folder {
     fn read(&self, path: &str) -> std::io::Result<Vec<u8>> {
         let root = self.root.canonicalize()?;
         let file = root.join(path).canonicalize()?;
-        if !file.starts_with(&root) {
+        if !file.starts_with(root.join(&self.inside)) {
             return Err(std::io::Error::new(
                 std::io::ErrorKind::PermissionDenied,
                 "it is a link that leads out of the scripts folder",

@@ -193,6 +193,10 @@ impl Refusal {
                 Self::api(403, "Forbidden.AccessDenied.IpNotInWhiteList", "访问ip不在白名单之中")
             }
             HttpFaultKind::IpNotAllowed => Self::legacy(60020, "访问ip不在白名单之中"),
+            HttpFaultKind::Echo { message } if host == Host::New => {
+                Self::api(400, "invalidParameter", message)
+            }
+            HttpFaultKind::Echo { message } => Self::legacy(40035, message),
             HttpFaultKind::ContentUnsafe => Self::parameter("param.contentUnsafe"),
             HttpFaultKind::Reset => Self { status: 0, body: RefusalBody::Reset },
         })

@@ -107,6 +107,11 @@ async fn make(shared: &Shared, client: &reqwest::Client, call: &Call) -> Result<
 impl World {
     /// What became of a call: it is done, or it is made again when that is due.
     fn called(&mut self, push: u64, call: &Call, answered: Result<Answered, String>) {
+        let reached = answered.is_ok();
+        if self.reached != reached {
+            self.reached = reached;
+            self.announce_connection();
+        }
         let Ok(answered) = answered else { return };
         if answered.status != 200 {
             return;
@@ -121,6 +126,7 @@ impl World {
             // Nobody waits any more once the two seconds are over.
             let _ = waits.send(answer);
         }
+        // For those who wait for what is counted.
         self.announce_connection();
     }
 }

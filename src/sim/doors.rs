@@ -124,6 +124,7 @@ impl World {
             }
         }
         self.mode = mode;
+        self.reached = true;
         self.announce_connection();
         Ok(())
     }

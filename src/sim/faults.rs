@@ -122,6 +122,8 @@ pub enum HttpFaultKind {
     IpNotAllowed,
     /// 400 `param.contentUnsafe`.
     ContentUnsafe,
+    /// 400 with this message, as DingTalk now and then repeats what it was sent.
+    Echo { message: String },
     /// No answer at all, and nothing was done: the connection is closed.
     Reset,
     /// The call is carried out, and its answer is lost: the connection is closed.

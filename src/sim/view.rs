@@ -52,7 +52,7 @@ pub const BOT: &str = "bot";
 pub struct Bot {
     pub name: String,
     pub client_id: String,
-    /// Whether a stream connection that takes bot messages is open.
+    /// Whether a stream connection that takes bot messages is open; in HTTP mode, whether the last call found somebody.
     pub connected: bool,
 }
 

@@ -70,6 +70,8 @@ pub(super) struct World {
     pub(super) mode: doors::App,
     /// The last one at each door that was answered well.
     pub(super) last_calls: BTreeMap<Door, Call>,
+    /// Whether the last call found somebody.
+    pub(super) reached: bool,
     calls: mpsc::Sender<Outbound>,
     wire: WireLog,
     changes: broadcast::Sender<Change>,
@@ -99,6 +101,7 @@ impl World {
             callback_routes: BTreeMap::new(),
             mode: doors::App::default(),
             last_calls: BTreeMap::new(),
+            reached: true,
             calls,
             wire: WireLog::new(options.limits.wire_lines),
             changes: broadcast::Sender::new(CHANGES),
@@ -127,7 +130,11 @@ impl World {
         view::Bot {
             name: self.options.bot_name.clone(),
             client_id: self.app.client_id.clone(),
-            connected: self.is_called() || self.connections.takes_messages(),
+            connected: if self.is_called() {
+                self.reached
+            } else {
+                self.connections.takes_messages()
+            },
         }
     }
 

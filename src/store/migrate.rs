@@ -25,7 +25,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_access.sql"),
     include_str!("migrations/0011_signatures.sql"),
     include_str!("migrations/0012_consents.sql"),
-    include_str!("migrations/0013_asks.sql"),
+    include_str!("migrations/0013_languages.sql"),
+    include_str!("migrations/0014_asks.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{escape, redact};
+use crate::sink::escape;
+use crate::sink::redact;
 
 /// Of one file.
 const BYTES: u64 = 4 << 20;
@@ -35,6 +36,7 @@ pub fn files(state: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// When it cannot be made, or there is one already.
 pub fn keep(state: &Path) -> io::Result<()> {
+    super::panics::folder(state);
     let log = Log::open(path(state), BYTES)?;
     KEPT.set(Mutex::new(log)).map_err(|_| io::Error::other("there is a log file already"))
 }

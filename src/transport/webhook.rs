@@ -9,6 +9,7 @@
 mod certificate;
 mod door;
 mod peer;
+mod refusal;
 mod route;
 mod seen;
 mod tls;
@@ -23,18 +24,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Fatal;
-use super::counters::Counters;
-use super::link::{Link, Phase, State};
+use super::link::{Link, Phase};
 use super::stream::Timing;
 use super::wake::slept;
 use crate::access::Audit;
-use crate::config::DingTalk;
 use crate::config::Http;
 use crate::dingtalk::Callbacks;
 use crate::dingtalk::Client;
@@ -126,17 +124,9 @@ pub struct Addresses {
 pub struct Webhook {
     listener: TcpListener,
     addresses: Addresses,
-    settings: Http,
-    callbacks: Callbacks,
     certificate: Option<Certificate>,
     client: Client,
-    inbox: Inbox,
-    audit: Audit,
-    seen: Seen,
-    late_after: Option<Duration>,
-    timing: Timing,
-    state: watch::Sender<State>,
-    counters: Arc<Counters>,
+    desk: Desk,
 }
 
 impl Webhook {
@@ -145,47 +135,36 @@ impl Webhook {
     /// # Errors
     /// [`OpenError`], also when the client secret is empty.
     pub async fn bind(
-        account: &DingTalk,
         settings: &Http,
         client: Client,
         inbox: Inbox,
         audit: Audit,
         store: Store,
     ) -> Result<Self, OpenError> {
-        let callbacks = Callbacks::new(account, settings)?;
+        let callbacks = Callbacks::new(client.clone(), settings)?;
         let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
         let failed = |cause| OpenError::Listen { listen: settings.listen, cause };
         let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let listen = listener.local_addr().map_err(failed)?;
         let addresses = Addresses::of(settings, listen, &callbacks, client.is_simulated());
         let seen = Seen::open(store).await?;
-        Ok(Self {
-            listener,
-            addresses,
-            settings: settings.clone(),
-            callbacks,
-            certificate,
-            client,
-            inbox,
-            audit,
-            seen,
-            late_after: None,
-            timing: Timing::default(),
-            state: watch::Sender::new(State::new()),
-            counters: Arc::default(),
-        })
+        let meter = Arc::clone(client.meter());
+        let desk = Desk::new(settings.clone(), callbacks, inbox, meter, audit, seen);
+        Ok(Self { listener, addresses, certificate, client, desk })
     }
 
     /// Replaces the times, for tests.
     #[must_use]
-    pub fn timing(self, timing: Timing) -> Self {
-        Self { timing, ..self }
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.desk.timing = timing;
+        self
     }
 
     /// Messages that took longer than this to come are taken in as late: their senders are told, and nothing is run.
     #[must_use]
-    pub fn late_after(self, limit: Duration) -> Self {
-        Self { late_after: Some(limit), ..self }
+    pub fn late_after(mut self, limit: Duration) -> Self {
+        self.desk.late_after = Some(limit);
+        self
     }
 
     /// Where DingTalk is to call.
@@ -195,7 +174,8 @@ impl Webhook {
 
     /// Returns a view of the doors, for those who tell how they are.
     pub fn link(&self) -> Link {
-        Link { state: self.state.subscribe(), counters: self.counters.clone(), silence: None }
+        let Desk { state, counters, .. } = &self.desk;
+        Link { state: state.subscribe(), counters: Arc::clone(counters), silence: None }
     }
 
     /// Answers calls until `stop`, then finishes those under way.
@@ -203,24 +183,13 @@ impl Webhook {
     /// # Errors
     /// [`Fatal`] only when nothing can be stored any more.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Fatal> {
-        let Self { listener, addresses, settings, callbacks, certificate, client, .. } = self;
-        let enter = |phase| self.state.send_modify(|state| state.enter(phase));
-        let jump = self.timing.jump;
-        let desk = Arc::new(Desk::new(
-            settings,
-            callbacks,
-            self.inbox,
-            Arc::clone(client.meter()),
-            self.audit,
-            self.seen,
-            self.late_after,
-            self.timing.clone(),
-            self.state.clone(),
-            self.counters,
-        ));
+        let Self { listener, addresses, certificate, client, desk } = self;
+        let desk = Arc::new(desk);
+        let enter = |phase| desk.state.send_modify(|state| state.enter(phase));
+        let jump = desk.timing.jump;
         let seats = Seats::new(FROM_ONE);
         let (mut aside, mut connections) = (JoinSet::new(), JoinSet::new());
-        if let Some(route) = Route::of(&addresses, desk.settings(), client) {
+        if let Some(route) = Route::of(&addresses, &desk.settings, client) {
             aside.spawn(route.keep());
         }
         let certificate = certificate.map(Arc::new);
@@ -260,7 +229,7 @@ impl Webhook {
                         });
                     }
                     Err(error) => {
-                        if let Some(more) = desk.counters().waiting.tell() {
+                        if let Some(more) = desk.counters.waiting.tell() {
                             tracing::warn!(more, "a connection cannot be accepted: {error}");
                         }
                         tokio::time::sleep(NO_ROOM).await;
@@ -271,7 +240,7 @@ impl Webhook {
         // From now on nobody gets in; who is in is answered.
         drop(listener);
         let finish = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(desk.drain(), finish).await.is_err() {
+        if tokio::time::timeout(desk.timing.drain, finish).await.is_err() {
             tracing::warn!("calls were still under way when the doors were shut");
         }
         enter(Phase::Stopped);
@@ -309,7 +278,7 @@ async fn answer(
     desk: Arc<Desk>,
     stop: CancellationToken,
 ) {
-    let head = desk.head();
+    let head = desk.timing.head;
     let service = service_fn(move |request| {
         let desk = Arc::clone(&desk);
         async move { Ok::<_, std::convert::Infallible>(desk.serve(from, request).await) }
@@ -365,7 +334,9 @@ impl Addresses {
     /// One line for the log: what to copy, and what is missing.
     fn tell(&self) {
         let Self { listen, robot, .. } = self;
-        tracing::info!(%listen, "DingTalk's calls are received; its address for messages is {robot}");
+        tracing::info!(
+            "DingTalk's calls are received at {listen}; its address for messages is {robot}"
+        );
         if !self.public {
             tracing::warn!(
                 "`http.public_url` is not set: the address above is good on this computer only, and card buttons do nothing"

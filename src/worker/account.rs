@@ -12,8 +12,9 @@ use crate::api::time::format_duration;
 use crate::inbox::Past;
 use crate::message::ChatKind;
 use crate::message::Inbound;
-use crate::router::Lang;
 use crate::store::now_ms;
+use crate::words::Lang;
+use crate::words::account as says;
 
 /// Characters of the log, of the output and of an error in one answer.
 const TAIL_CHARS: usize = 1_500;
@@ -23,18 +24,15 @@ const TITLE_CHARS: usize = 60;
 
 /// A state as people read it.
 pub(super) fn state(state: &str, lang: Lang) -> &str {
-    if lang == Lang::En {
-        return state;
-    }
     match state {
-        "queued" => "排队中",
-        "running" => "运行中",
-        "waiting" => "等待中",
-        "done" => "完成",
-        "failed" => "失败",
-        "cancelled" => "已取消",
-        "interrupted" => "被中断",
-        "parked" => "已搁置",
+        "queued" => says::queued(lang),
+        "running" => says::running(lang),
+        "waiting" => says::waiting(lang),
+        "done" => says::done(lang),
+        "failed" => says::failed(lang),
+        "cancelled" => says::cancelled(lang),
+        "interrupted" => says::interrupted(lang),
+        "parked" => says::parked(lang),
         other => other,
     }
 }
@@ -56,10 +54,7 @@ pub(super) fn past_line(past: &Past, lang: Lang, with_who: bool) -> String {
     let id = past.run.as_deref().unwrap_or("-");
     let ended = past.ended_at_ms.unwrap_or(past.received_at_ms);
     let ago = span(now_ms() - ended);
-    let ago = match lang {
-        Lang::Zh => format!("{ago}前"),
-        Lang::En => format!("{ago} ago"),
-    };
+    let ago = says::ago(&ago, lang);
     let what = past.handler.clone().unwrap_or_default();
     let mut line = format!("{id} · {} · {ago}", state(&past.state, lang));
     let who = if with_who { who(past) } else { String::new() };
@@ -92,10 +87,9 @@ pub fn who(past: &Past) -> String {
 /// All of it. `full`: to somebody who may see what scripts log, and why they fail.
 pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
     let mut out = String::new();
-    let colon = lang.pick("：", ": ");
-    let mut add = |zh: &str, en: &str, value: &str| {
+    let mut add = |line: fn(&str, Lang) -> String, value: &str| {
         if !value.is_empty() {
-            let _ = writeln!(out, "{}{colon}{value}", lang.pick(zh, en));
+            let _ = writeln!(out, "{}", line(value, lang));
         }
     };
     let mut title = past.run.clone().unwrap_or_default();
@@ -103,46 +97,46 @@ pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
     if let (Some(started), Some(ended)) = (past.started_at_ms, past.ended_at_ms) {
         let _ = write!(title, " · {}", span(ended - started));
     }
-    add("运行", "run", &title);
+    add(says::run, &title);
     let name = who(past);
     let id = past.person().filter(|id| full && *id != name);
-    add("谁", "who", &id.map_or_else(|| name.clone(), |id| format!("{name} ({id})")));
-    add("哪里", "where", &place(past, lang));
+    add(says::who, &id.map_or_else(|| name.clone(), |id| format!("{name} ({id})")));
+    add(says::place, &place(past, lang));
     if let Some(Inbound::Message(message)) = &past.inbound {
-        add("消息", "message", &shortened(&message.text.replace('\n', " "), 200));
+        add(says::message, &shortened(&message.text.replace('\n', " "), 200));
     }
     let mut handler = past.handler.clone().unwrap_or_default();
     if let Some(script) = &past.script {
         let version = past.version.map(|version| format!(" v{version}")).unwrap_or_default();
         let _ = write!(handler, " ({script}{version})");
     }
-    add("处理", "handler", &handler);
-    add("参数", "args", past.args.as_deref().unwrap_or_default());
-    add("收到", "came", &time(Some(past.received_at_ms)));
-    add("开始", "started", &time(past.started_at_ms));
-    add("结束", "ended", &time(past.ended_at_ms));
+    add(says::handler, &handler);
+    add(says::arguments, past.args.as_deref().unwrap_or_default());
+    add(says::came, &time(Some(past.received_at_ms)));
+    add(says::started, &time(past.started_at_ms));
+    add(says::ended, &time(past.ended_at_ms));
     if past.attempt > 1 {
-        add("第几次", "attempt", &past.attempt.to_string());
+        add(says::attempt, &past.attempt.to_string());
     }
-    add("重跑自", "repeats", past.again.as_deref().unwrap_or_default());
-    add("退出", "exit", past.exit.as_deref().unwrap_or_default());
+    add(says::repeats, past.again.as_deref().unwrap_or_default());
+    add(says::exit, past.exit.as_deref().unwrap_or_default());
     if let Some(replies) = past.replies {
-        add("回复", "replies", &replies.to_string());
+        add(says::replies, &replies.to_string());
     }
     if let Some(error) = &past.error {
         let told = if full || error.starts_with("denied: ") {
             tail(error)
         } else {
-            lang.pick("主人可以看到原因。", "the owner can see why.").to_owned()
+            says::ask_the_owner(lang).to_owned()
         };
-        add("错误", "error", &told);
+        add(says::error, &told);
     }
     if let Some(log) = past.log.as_deref().filter(|_| full) {
         let lines: Vec<String> = log.lines().map(log_line).collect();
-        add("日志", "log", &format!("\n{}", tail(&lines.join("\n"))));
+        add(says::log, &format!("\n{}", tail(&lines.join("\n"))));
     }
     if let Some(output) = past.output.as_deref().map(str::trim_end).filter(|out| !out.is_empty()) {
-        add("输出", "output", &format!("\n{}", tail(output)));
+        add(says::output, &format!("\n{}", tail(output)));
     }
     out.trim_end().to_owned()
 }
@@ -162,13 +156,13 @@ pub fn log_line(line: &str) -> String {
 fn place(past: &Past, lang: Lang) -> String {
     match &past.inbound {
         Some(Inbound::Message(message)) => match (message.chat.kind, &message.chat.title) {
-            (ChatKind::Direct, _) => lang.pick("单聊", "direct chat").to_owned(),
+            (ChatKind::Direct, _) => says::direct_chat(lang).to_owned(),
             (ChatKind::Group, Some(title)) if !title.is_empty() => title.clone(),
-            (ChatKind::Group, _) => lang.pick("群聊", "group").to_owned(),
+            (ChatKind::Group, _) => says::group(lang).to_owned(),
         },
-        Some(Inbound::CardAction(_)) => lang.pick("卡片按钮", "a click on a card").to_owned(),
-        Some(Inbound::Event(_)) => lang.pick("组织事件", "an event").to_owned(),
-        None if past.own => lang.pick("自动运行", "by itself").to_owned(),
+        Some(Inbound::CardAction(_)) => says::a_click(lang).to_owned(),
+        Some(Inbound::Event(_)) => says::an_event(lang).to_owned(),
+        None if past.own => says::by_itself(lang).to_owned(),
         None => String::new(),
     }
 }

@@ -13,10 +13,11 @@ use crate::access::Door;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::message::Message;
-use crate::router::Lang;
 use crate::router::Routes;
 use crate::script::Target;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 impl Dispatch {
     /// What the host answers itself, recorded as what it is.
@@ -53,10 +54,10 @@ impl Dispatch {
         }
         if matches!(verdict, Verdict::Help { topic: None }) {
             if actor.has(Some(ADMIN)) {
-                text = format!("{text}\n{}", phrases::timers_help(lang));
+                text = format!("{text}\n{}", words::timers::help(lang));
             }
             if actor.is_owner() {
-                text = format!("{text}\n{}", phrases::rights_help(lang));
+                text = format!("{text}\n{}", words::access::rights_help(lang));
             }
         }
         let outcome = Outcome::saying(message, text);
@@ -68,7 +69,7 @@ impl Dispatch {
 
     /// A message that came too late to be acted on.
     pub(super) async fn late(&self, row: &Row, message: &Message) -> Outcome {
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = self.languages.hear(&message.sender, &message.text);
         let chat = Some(&message.chat);
         let actor = self.access.actor(&message.sender, chat, Door::Message);
         let speak = Action::Speak { run: &row.run };
@@ -85,8 +86,9 @@ impl Dispatch {
                 .with_timezone(&chrono::Local)
                 .format("%m-%d %H:%M")
                 .to_string();
-            let ago = phrases::ago(minutes, lang);
-            let text = phrases::late(&row.run, &message.text, &sent_at, &ago, lang);
+            let ago = words::runs::ago(minutes, lang);
+            let text =
+                words::runs::late(&row.run, &phrases::quoted(&message.text), &sent_at, &ago, lang);
             outcome.posts.push(say(message, text));
         }
         outcome

@@ -24,7 +24,7 @@ use crate::message::CardAction;
 use crate::message::Message;
 use crate::message::Person;
 use crate::message::StaffId;
-use crate::router::Lang;
+use crate::words::Lang;
 
 /// Why an answer does not count.
 #[derive(Debug)]

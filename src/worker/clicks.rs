@@ -22,6 +22,7 @@ use crate::message::Person;
 use crate::message::Reply;
 use crate::outbox::Post;
 use crate::script::Declared;
+use crate::words;
 
 impl Dispatch {
     /// Stops the run of the card, if this person may; `None`: it is no card of the host's, so the scripts are asked.
@@ -39,17 +40,21 @@ impl Dispatch {
             let snapshot = self.library.snapshot();
             let asked = |declared: &Declared| matches!(declared, Declared::Card);
             if snapshot.declaring(asked).is_empty() && actor.is_ok() {
-                outcome.posts.extend(self.once(action, phrases::card_has_ended(None)).await);
+                let lang = self.languages.of(action.staff_id.as_ref());
+                let text = words::runs::old_card_has_ended(lang).to_owned();
+                outcome.posts.extend(self.once(action, text).await);
                 return Some(outcome);
             }
             return None;
         };
+        // Whoever never wrote reads what the card is in.
+        let lang = self.languages.of_known(action.staff_id.as_ref()).unwrap_or(clicked.lang);
         let actor = match actor {
             Ok(actor) => actor,
             Err(why) => {
                 tracing::warn!(run = row.run, %why, "refused a click on Stop");
                 if self.access.may_tell(person).await {
-                    outcome.posts.extend(direct(action, phrases::denied("", why, clicked.lang)));
+                    outcome.posts.extend(direct(action, phrases::denied("", why, lang)));
                 }
                 return Some(outcome.denied(why));
             }
@@ -64,7 +69,7 @@ impl Dispatch {
                     person = %actor.id(),
                     "refused a click on Stop: it is another person's run"
                 );
-                let text = phrases::not_yours_to_stop(clicked.lang);
+                let text = words::runs::not_yours_to_stop(lang).to_owned();
                 outcome.posts.extend(self.once(action, text).await);
                 Some(outcome.denied(&"only whoever started the run or an admin may stop it"))
             }
@@ -75,7 +80,7 @@ impl Dispatch {
             }
             None => {
                 if !self.was_stopped(&clicked.run).await {
-                    let text = phrases::card_has_ended(Some((&clicked.run, clicked.lang)));
+                    let text = words::runs::card_has_ended(&clicked.run, lang);
                     outcome.posts.extend(self.once(action, text).await);
                 }
                 Some(outcome)

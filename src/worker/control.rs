@@ -23,10 +23,11 @@ use crate::message::MessageId;
 use crate::message::Person;
 use crate::message::StaffId;
 use crate::router::Control;
-use crate::router::Lang;
 use crate::router::is_control;
 use crate::store::Error;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// Lines of one list: more is more than a chat shows.
 const LISTED: usize = 20;
@@ -71,17 +72,22 @@ impl Dispatch {
         lang: Lang,
     ) -> String {
         let done = match control {
-            Control::Cancel if self.dialogs.cancel(&message.lane()) => Ok(phrases::left(lang)),
-            Control::Cancel if self.withdraw(message, actor).await => Ok(phrases::left(lang)),
+            Control::Cancel if self.dialogs.cancel(&message.lane()) => {
+                Ok(words::runs::left(lang).to_owned())
+            }
+            Control::Cancel if self.withdraw(message, actor).await => {
+                Ok(words::runs::left(lang).to_owned())
+            }
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
             Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
-                let told = if stopped { phrases::stopped } else { phrases::no_such_run };
+                let told = if stopped { words::runs::stopped } else { words::runs::no_such_run };
                 told(id, lang)
             }),
             Control::Runs => self.runs(row, actor, lang).await,
             Control::Log(id) => self.log(id.as_deref(), actor, lang).await,
             Control::Again(id) => self.again(id.as_deref(), message, actor, lang).await,
             Control::Schedules | Control::Trigger(_) => return self.timers(control, lang).await,
+            Control::Language(asked) => return self.language(*asked, message, lang).await,
             Control::Usage => return self.usage(actor, lang).await,
             Control::Parked(order) => return self.parked(order, message, lang).await,
             Control::Help(_) => Ok(self.library.snapshot().routes().help(None, lang, |handler| {
@@ -92,7 +98,7 @@ impl Dispatch {
         };
         done.unwrap_or_else(|error: Error| {
             tracing::error!(%error, run = row.run, "a control word could not be done");
-            phrases::not_written(lang)
+            words::runs::not_written(lang).to_owned()
         })
     }
 
@@ -109,9 +115,9 @@ impl Dispatch {
             who.person == actor.id().as_str() && who.chat == message.chat.id.as_str()
         }));
         if stopped.is_empty() {
-            phrases::nothing_to_stop(lang)
+            words::runs::nothing_to_stop(lang).to_owned()
         } else {
-            phrases::stopped(&stopped.join(", "), lang)
+            words::runs::stopped(&stopped.join(", "), lang)
         }
     }
 
@@ -180,11 +186,8 @@ impl Dispatch {
             }
             let id = entry.run.id();
             let waits = entry.run.is_waiting();
-            let state = if waits {
-                lang.pick("等待回答", "waits for an answer")
-            } else {
-                account::state("running", lang)
-            };
+            let state =
+                if waits { words::account::waits(lang) } else { account::state("running", lang) };
             lines.push(account::line(id, state, entry.started_at_ms, entry.handler(), &who(id)));
             listed.push(id.to_owned());
         }
@@ -200,7 +203,7 @@ impl Dispatch {
             let row = rows.find(|past| past.run.as_deref() == Some(id));
             row.map_or_else(now_ms, |past| past.received_at_ms)
         };
-        let waiting = lang.pick("排队中", "waiting for its turn");
+        let waiting = words::account::waits_for_its_turn(lang);
         for (id, handler) in self.turns.waiting(|who| all || who.person == me) {
             lines.push(account::line(&id, waiting, came(&id), &handler, &who(&id)));
             listed.push(id);
@@ -224,7 +227,11 @@ impl Dispatch {
         }
         let ended = ended.iter().filter(|past| past.is_over()).take(ENDED);
         lines.extend(ended.map(|past| account::past_line(past, lang, all)));
-        Ok(if lines.is_empty() { phrases::nothing_to_stop(lang) } else { lines.join("\n") })
+        Ok(if lines.is_empty() {
+            words::runs::nothing_to_stop(lang).to_owned()
+        } else {
+            lines.join("\n")
+        })
     }
 
     /// The run that somebody may ask about: by its id, or the last message of theirs that a handler served.
@@ -290,9 +297,9 @@ impl Dispatch {
         };
         let taken = self.inbox.accept_again(Inbound::Message(new), run.clone()).await?;
         Ok(match taken {
-            Some(new) => phrases::again(&run, &new, &text, lang),
+            Some(new) => words::runs::again(&run, &new, &phrases::quoted(&text), lang),
             // This word itself was taken up twice: it was done the first time.
-            None => phrases::again(&run, "…", &text, lang),
+            None => words::runs::again(&run, "…", &phrases::quoted(&text), lang),
         })
     }
 

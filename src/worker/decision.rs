@@ -23,11 +23,11 @@ use crate::router::Captures;
 use crate::router::Choice;
 use crate::router::Control;
 use crate::router::Handler;
-use crate::router::Lang;
 use crate::router::Problem;
 use crate::router::Routes;
 use crate::router::Value;
 use crate::script::Target;
+use crate::words::Lang;
 
 /// What becomes of a message of somebody who may write to the bot.
 #[derive(Debug)]

@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::Alarms;
 use super::decision::{self, Verdict};
+use super::echoes::{Echoes, Heard};
 use super::gate;
 use super::held::Held;
 use super::late::Late;
@@ -22,6 +24,7 @@ use crate::access::Access;
 use crate::access::Action;
 use crate::access::Actor;
 use crate::api::Dialogs;
+use crate::api::Limit;
 use crate::api::Run;
 use crate::api::Stop;
 use crate::asks::Asks;
@@ -30,6 +33,7 @@ use crate::inbox;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
@@ -41,7 +45,6 @@ use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::router::Control;
 use crate::router::Handler;
-use crate::router::Lang;
 use crate::script::Ended;
 use crate::script::Library;
 use crate::script::Live;
@@ -52,12 +55,17 @@ use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// After the deadline of the shutdown, what cancelling them may take.
 const CANCEL: Duration = Duration::from_secs(3);
 
 /// How long to wait before the end of a run is written again, when the disk did not take it.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// As what a message counts that was cut out of a loop.
+const LOOP: &str = "loop";
 
 /// How many rows may be under way; past these, work stays in the inbox.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +94,7 @@ pub struct Dispatch {
     pub inbox: Inbox,
     pub outbox: Outbox,
     pub access: Arc<Access>,
+    pub languages: Languages,
     pub library: Library,
     pub limits: crate::api::Limits,
     pub running: Running,
@@ -96,6 +105,8 @@ pub struct Dispatch {
     /// What runs may take to end by themselves when the host stops; then they are cancelled.
     pub finish: Duration,
     pub places: Places,
+    pub echoes: Echoes,
+    pub alarms: Alarms,
 }
 
 /// What became of a row: committed as a whole.
@@ -201,8 +212,8 @@ impl Dispatch {
     }
 
     async fn tell_crowded(self, message: Message, waiting: usize) {
-        let lang = Lang::of(&message.text).unwrap_or_default();
-        let post = say(&message, phrases::many_wait(waiting, lang));
+        let lang = self.languages.hear(&message.sender, &message.text);
+        let post = say(&message, words::runs::many_wait(waiting, lang));
         if let Err(error) = self.outbox.post("queue", vec![post]).await {
             tracing::warn!(%error, "somebody could not be told how many of their messages wait");
         }
@@ -222,6 +233,9 @@ impl Dispatch {
             Inbound::Event(event) => self.event(&row, event, &halt).await,
         };
         held.arrived.routed();
+        if let Inbound::Message(message) = &row.inbound {
+            self.note_answer(message, &outcome);
+        }
         self.end(&row, outcome).await;
         // Its lane and its place go with it: whoever waited finds what it said committed.
         drop(held);
@@ -265,7 +279,7 @@ impl Dispatch {
     }
 
     async fn message(&self, row: &Row, message: &Message, halt: &CancellationToken) -> Outcome {
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = self.languages.hear(&message.sender, &message.text);
         // What the host itself says is counted for whoever wrote.
         self.outbox.ledger().begins(&row.run, "", message.sender.key());
         // One moment of the scripts: routes and the functions they lead to belong together.
@@ -303,6 +317,12 @@ impl Dispatch {
             }
             // The question closed a moment ago: a message like any other.
             decided = decision::choose(&self.access, routes, &actor, message, today);
+        }
+        // A word for the host itself is heard however often it comes.
+        if !matches!(decided.verdict, Verdict::Control(_))
+            && let Some(outcome) = self.loops(row, message, lang).await
+        {
+            return outcome;
         }
         loop {
             let verdict = decided.verdict;
@@ -345,6 +365,46 @@ impl Dispatch {
         }
     }
 
+    /// What becomes of a message that is one round too many with a machine.
+    async fn loops(&self, row: &Row, message: &Message, lang: Lang) -> Option<Outcome> {
+        // Where the clock stands, everything comes at once.
+        if self.library.clock().stands() {
+            return None;
+        }
+        let heard = self.echoes.hear(&message.lane(), &message.text, row.received_at_ms);
+        let Heard::Loop { first } = heard else { return None };
+        let mut outcome = Outcome::new(State::Done).denied(&"it repeats itself like a machine");
+        outcome.served.handler = Some(LOOP.to_owned());
+        if first {
+            tracing::warn!(
+                run = row.run,
+                person.id = message.sender.key(),
+                conversation.id = %message.chat.id,
+                "a loop with something that answers by itself was cut"
+            );
+            outcome.posts.push(say(message, words::alarms::looping(lang).to_owned()));
+            let who = message.sender.key();
+            let nick = phrases::quoted(&message.sender.nick);
+            let text = |lang| words::alarms::loop_cut(&nick, who, &row.run, lang);
+            self.alarm(&format!("loop {}", message.lane()), text).await;
+        }
+        Some(outcome)
+    }
+
+    fn note_answer(&self, message: &Message, outcome: &Outcome) {
+        if outcome.served.handler.as_deref() == Some(LOOP) {
+            return;
+        }
+        let ours = outcome.posts.iter().rev().find_map(|post| match post {
+            Post::Reply(reply) => match &reply.body {
+                Body::Text { text } | Body::Markdown { text, .. } => Some(text.as_str()),
+                Body::File { .. } | Body::Image { .. } => None,
+            },
+            Post::Card(_) => None,
+        });
+        self.echoes.answered(&message.lane(), &message.text, ours, now_ms());
+    }
+
     /// Runs one handler to its end; `None`: it handed the message on.
     #[expect(clippy::too_many_arguments, reason = "what a run is made of, each used once")]
     async fn run_handler(
@@ -381,9 +441,10 @@ impl Dispatch {
         let ended_early = match waited {
             Some(Turn::Go) => None,
             Some(Turn::Stopped) => Some((State::Cancelled, None)),
-            Some(Turn::Replaced) => {
-                Some((State::Cancelled, Some(phrases::replaced(&row.run, &message.text, lang))))
-            }
+            Some(Turn::Replaced) => Some((
+                State::Cancelled,
+                Some(words::runs::replaced(&row.run, &phrases::quoted(&message.text), lang)),
+            )),
             // It has done nothing yet: the next host serves it.
             None => {
                 return Some(Outcome {
@@ -431,6 +492,7 @@ impl Dispatch {
                 return Some(outcome);
             }
         };
+        run.speak(lang);
         run.set_attempt(row.attempt);
         let mut served = Served {
             script: Some(Arc::clone(edition.script())),
@@ -484,11 +546,17 @@ impl Dispatch {
                 (State::Interrupted, None)
             }
             Ended::Cancelled if halted => {
-                posts.push(say(message, phrases::interrupted(&row.run, &message.text, lang)));
+                posts.push(say(
+                    message,
+                    words::runs::interrupted(&row.run, &phrases::quoted(&message.text), lang),
+                ));
                 (State::Interrupted, Some("the host was stopped".to_owned()))
             }
             Ended::Cancelled if ticket.replaced().is_cancelled() => {
-                posts.push(say(message, phrases::replaced(&row.run, &message.text, lang)));
+                posts.push(say(
+                    message,
+                    words::runs::replaced(&row.run, &phrases::quoted(&message.text), lang),
+                ));
                 (State::Cancelled, Some("a newer message took its place".to_owned()))
             }
             Ended::Cancelled if let Some(why) = permit.taken() => {
@@ -504,7 +572,15 @@ impl Dispatch {
                     "a handler failed: {}",
                     failed.full
                 );
-                let limit = failed.limit.as_ref().map(ToString::to_string);
+                if let Some(limit @ (Limit::Replies(_) | Limit::Outgoing(_))) = failed.limit
+                    && !actor.is_owner()
+                {
+                    let text = |lang| {
+                        words::alarms::talks_too_much(&name, &row.run, &limit.text(lang), lang)
+                    };
+                    self.alarm(&format!("outgoing {name}"), text).await;
+                }
+                let limit = failed.limit.map(|limit| limit.text(lang));
                 let why =
                     if actor.is_owner() { Some(failed.short.as_str()) } else { limit.as_deref() };
                 posts.push(gate::say_where(&run, message, phrases::failed(&row.run, why, lang)));
@@ -512,7 +588,7 @@ impl Dispatch {
             }
         };
         if run.answers_privately() && run.has_said_anything() {
-            posts.push(say(message, phrases::sent_privately(lang)));
+            posts.push(say(message, words::access::sent_privately(lang).to_owned()));
         }
         permit.ended(gate::how(state));
         listed.ended(state == State::Done);

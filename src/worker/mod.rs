@@ -5,12 +5,14 @@
 //! replies and the completion of its row commit in one transaction.
 
 pub mod account;
+mod alarms;
 mod answers;
 mod approvals;
 mod clicks;
 mod control;
 pub mod decision;
 mod dispatch;
+mod echoes;
 mod gate;
 mod held;
 mod late;
@@ -26,12 +28,15 @@ mod running;
 mod runtime;
 mod schedules;
 mod served;
+mod tongue;
 mod turns;
 mod usage;
 mod verdicts;
 
+pub use alarms::Alarms;
 pub use control::Unfit;
 pub use dispatch::{Dispatch, Places};
+pub use echoes::Echoes;
 pub use late::Late;
 pub use notices::{tell_owner, tell_owner_of_runs};
 pub use own::keep_own_runs;

@@ -108,6 +108,8 @@ impl Dispatch {
         let person = actor.id().clone();
         let place = chat.map_or_else(|| ConversationId::new(""), |chat| chat.id.clone());
         let role = actor.person().map(|_| actor.role().to_owned());
+        let owner = self.access.owner();
+        let lang = self.languages.of(actor.person().or(owner.as_ref()));
         self.inbox.begin(row.id);
         let runs = snapshot.declaring(wanted).into_iter().enumerate().map(
             |(index, (edition, registration))| {
@@ -118,6 +120,7 @@ impl Dispatch {
                 };
                 let (clock, stop) = (edition.generation().clock(), CancellationToken::new());
                 let run = Run::on_clock(clock, id, None, role.clone(), self.limits, stop);
+                run.speak(lang);
                 let name = format!("{}: {}", edition.script(), registration.title());
                 let ledger = self.outbox.ledger();
                 match &row.inbound {

@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
@@ -23,10 +24,13 @@ use crate::script::Background;
 use crate::script::Finish;
 use crate::script::Outcome;
 use crate::script::Report;
+use crate::words::Lang;
+use crate::words::scripts as says;
 
 /// Runs until `stop`, or until there is nothing more to hear.
 pub async fn tell_owner(
     access: Arc<Access>,
+    languages: Languages,
     outbox: Outbox,
     mut reports: Receiver<Arc<Report>>,
     stop: CancellationToken,
@@ -43,8 +47,10 @@ pub async fn tell_owner(
             Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
-        let Some(text) = notice(&report, &mut broken) else { continue };
-        let Some(owner) = access.owner() else { continue };
+        let owner = access.owner();
+        let lang = languages.of(owner.as_ref());
+        let Some(text) = notice(&report, &mut broken, lang) else { continue };
+        let Some(owner) = owner else { continue };
         if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a script that does not load");
         }
@@ -57,6 +63,7 @@ const AGAIN: Duration = Duration::from_hours(1);
 /// Runs until `stop`, or until there is nothing more to hear.
 pub async fn tell_owner_of_runs(
     access: Arc<Access>,
+    languages: Languages,
     outbox: Outbox,
     mut ends: Receiver<Arc<Background>>,
     stop: CancellationToken,
@@ -73,8 +80,10 @@ pub async fn tell_owner_of_runs(
             Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
-        let Some(text) = streaks.notice(&end, Instant::now()) else { continue };
-        let Some(owner) = access.owner() else { continue };
+        let owner = access.owner();
+        let lang = languages.of(owner.as_ref());
+        let Some(text) = streaks.notice(&end, Instant::now(), lang) else { continue };
+        let Some(owner) = owner else { continue };
         if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a run that failed");
         }
@@ -93,7 +102,7 @@ struct Streak {
 }
 
 impl Streaks {
-    fn notice(&mut self, end: &Background, now: Instant) -> Option<String> {
+    fn notice(&mut self, end: &Background, now: Instant, lang: Lang) -> Option<String> {
         if matches!(end.finish, Finish::Cancelled | Finish::Interrupted) {
             return None;
         }
@@ -102,16 +111,13 @@ impl Streaks {
         match (&end.failed, known) {
             (None, Some(streak)) if streak.failing => {
                 streak.failing = false;
-                Some(format!("✅ {}: `{}` works again", end.script, end.what))
+                Some(says::works_again(&end.script, &end.what, lang))
             }
             (None, _) => None,
             (Some(_), Some(streak)) if streak.failing || now - streak.told_at < AGAIN => None,
             (Some(why), _) => {
                 self.0.insert(key, Streak { told_at: now, failing: true });
-                Some(format!(
-                    "⚠️ {}: `{}` failed (run {}): {why}\nYou will hear of it again when it works.",
-                    end.script, end.what, end.run
-                ))
+                Some(says::failed(&end.script, &end.what, &end.run, why, lang))
             }
         }
     }
@@ -121,12 +127,24 @@ pub(super) fn to_owner(owner: &StaffId, text: String) -> Post {
     Post::Reply(Reply { to: Address::notice(owner), body: Body::Text { text }, at: Vec::new() })
 }
 
-fn notice(report: &Report, broken: &mut HashSet<String>) -> Option<String> {
+fn notice(report: &Report, broken: &mut HashSet<String>, lang: Lang) -> Option<String> {
+    let script = &report.script;
     match &report.outcome {
-        Outcome::Failed { .. } => {
-            broken.insert(report.script.clone()).then(|| format!("⚠️ {report}"))
+        Outcome::Failed { error, serving, .. } => broken.insert(script.clone()).then(|| {
+            let then = match serving {
+                Some(at) => says::still_serves(&at.format("%H:%M").to_string(), lang),
+                None => says::serves_not(lang).to_owned(),
+            };
+            let why = error.to_string();
+            if error.path == *script {
+                says::broken(why.trim_end(), &then, lang)
+            } else {
+                says::broken_by(script, why.trim_end(), &then, lang)
+            }
+        }),
+        Outcome::Loaded { number, handlers } => {
+            broken.remove(script).then(|| says::mended(script, *number, *handlers, lang))
         }
-        Outcome::Loaded { .. } => broken.remove(&report.script).then(|| format!("✅ {report}")),
         Outcome::Removed => {
             broken.remove(&report.script);
             None
@@ -158,15 +176,18 @@ mod tests {
     #[test]
     fn the_owner_hears_of_a_failing_timer_once_and_when_it_is_well() {
         let (mut streaks, start) = (Streaks::default(), Instant::now());
-        assert_eq!(streaks.notice(&end(None), start), None);
+        assert_eq!(streaks.notice(&end(None), start, Lang::En), None);
         assert!(
-            streaks.notice(&end(Some("a.luau:1: no")), start).unwrap().contains("a.luau:1: no")
+            streaks
+                .notice(&end(Some("a.luau:1: no")), start, Lang::En)
+                .unwrap()
+                .contains("a.luau:1: no")
         );
         for _ in 0..100 {
-            assert_eq!(streaks.notice(&end(Some("again")), start), None);
+            assert_eq!(streaks.notice(&end(Some("again")), start, Lang::En), None);
         }
-        assert!(streaks.notice(&end(None), start).unwrap().contains("works again"));
-        assert_eq!(streaks.notice(&end(None), start), None);
+        assert!(streaks.notice(&end(None), start, Lang::En).unwrap().contains("works again"));
+        assert_eq!(streaks.notice(&end(None), start, Lang::En), None);
     }
 
     #[test]
@@ -176,10 +197,12 @@ mod tests {
         for second in 0..3_600 {
             let failed = (second % 2 == 0).then_some("no");
             told += usize::from(
-                streaks.notice(&end(failed), start + Duration::from_secs(second)).is_some(),
+                streaks
+                    .notice(&end(failed), start + Duration::from_secs(second), Lang::En)
+                    .is_some(),
             );
         }
         assert_eq!(told, 2);
-        assert!(streaks.notice(&end(Some("no")), start + AGAIN).is_some());
+        assert!(streaks.notice(&end(Some("no")), start + AGAIN, Lang::En).is_some());
     }
 }

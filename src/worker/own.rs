@@ -13,12 +13,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::redact;
 use crate::inbox::Inbox;
 use crate::inbox::Own;
 use crate::inbox::State;
 use crate::script::Background;
 use crate::script::Finish;
+use crate::sink::redact;
 
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(30);

@@ -1,12 +1,12 @@
 //! `parked`, `parked retry ID`, `parked drop ID`: replies that could not be sent, for the owner and admins.
 
 use super::dispatch::Dispatch;
-use super::phrases;
 use crate::message::{ChatKind, Message};
 use crate::outbox::{Unsent, Which};
-use crate::router::Lang;
 use crate::router::Parked;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// Lines of one list: more is more than a chat shows.
 const LISTED: usize = 20;
@@ -22,17 +22,19 @@ impl Dispatch {
                 list(&parked, message.chat.kind == ChatKind::Direct, lang)
             }),
             Parked::Retry(which) => match Which::parse(which) {
-                Some(which) => {
-                    self.outbox.retry(which).await.map(|ids| phrases::parked_retried(&ids, lang))
-                }
-                None => Ok(phrases::nothing_parked(lang)),
+                Some(which) => self
+                    .outbox
+                    .retry(which)
+                    .await
+                    .map(|ids| words::parked::retried(ids.len(), lang)),
+                None => Ok(words::parked::nothing(lang).to_owned()),
             },
             Parked::Drop(which) => match Which::parse(which) {
                 Some(which) => {
                     let dropped = self.outbox.drop_parked(which).await;
-                    dropped.map(|ids| phrases::parked_dropped(&ids, lang))
+                    dropped.map(|ids| words::parked::dropped(ids.len(), lang))
                 }
-                None => Ok(phrases::nothing_parked(lang)),
+                None => Ok(words::parked::nothing(lang).to_owned()),
             },
         };
         done.unwrap_or_else(|error| format!("⚠️ {error}"))
@@ -41,7 +43,7 @@ impl Dispatch {
 
 fn list(parked: &[Unsent], private: bool, lang: Lang) -> String {
     if parked.is_empty() {
-        return phrases::nothing_parked(lang);
+        return words::parked::nothing(lang).to_owned();
     }
     let now = now_ms();
     let mut lines: Vec<String> = parked
@@ -59,12 +61,12 @@ fn list(parked: &[Unsent], private: bool, lang: Lang) -> String {
         })
         .collect();
     if parked.len() > LISTED {
-        lines.push(phrases::more(parked.len() - LISTED, lang));
+        lines.push(words::parked::more(parked.len() - LISTED, lang));
     }
     if let Some(hint) = parked.last().and_then(|one| one.hint.as_deref()) {
-        lines.push(format!("hint: {hint}"));
+        lines.push(words::parked::hint(hint, lang).trim_start().to_owned());
     }
-    lines.push(phrases::parked_help(lang).to_owned());
+    lines.push(words::parked::help(lang).to_owned());
     lines.join("\n")
 }
 

@@ -16,12 +16,13 @@ use crate::message::Inbound;
 use crate::message::Message;
 use crate::outbox;
 use crate::router::Handler;
-use crate::router::Lang;
 use crate::script::OnCrash;
 use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Error;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// How often one message is taken up: a message that ends its host each time must not do so for ever.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -52,7 +53,8 @@ impl Dispatch {
             if fate == Fate::Interrupted
                 && let Inbound::Message(message) = &cut.row.inbound
             {
-                let told = tell(c, &cut.row, message)?;
+                let lang = this.languages.of_text(&message.sender, &message.text);
+                let told = tell(c, &cut.row, message, lang)?;
                 posted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(told);
             }
             Ok(fate)
@@ -108,11 +110,18 @@ impl Dispatch {
 }
 
 /// Tells the sender of a message that was cut short, in the transaction that marks it.
-fn tell(c: &Connection, row: &Row, message: &Message) -> rusqlite::Result<outbox::Posted> {
-    let lang = Lang::of(&message.text).unwrap_or_default();
+fn tell(
+    c: &Connection,
+    row: &Row,
+    message: &Message,
+    lang: Lang,
+) -> rusqlite::Result<outbox::Posted> {
+    let said = phrases::quoted(&message.text);
     let text = match asks::lost(c, &row.run, now_ms())? {
-        Some(question) => phrases::question_lost(&row.run, &message.text, &question, lang),
-        None => phrases::interrupted(&row.run, &message.text, lang),
+        Some(question) => {
+            words::approvals::question_lost(&row.run, &said, &phrases::quoted(&question), lang)
+        }
+        None => words::runs::interrupted(&row.run, &said, lang),
     };
     outbox::insert(c, &row.run, &[say(message, text)])
 }

@@ -20,7 +20,8 @@ use crate::access::claim;
 use crate::message::ChatKind;
 use crate::message::Message;
 use crate::router::Control;
-use crate::router::Lang;
+use crate::words;
+use crate::words::Lang;
 
 /// Lines of `who`: more is more than a chat shows.
 const LISTED: usize = 60;
@@ -50,6 +51,7 @@ pub(super) fn word_of(control: &Control) -> &'static str {
         Control::Trigger(_) => "trigger",
         Control::Parked(_) => "parked",
         Control::Usage => "usage",
+        Control::Language(_) => "language",
         Control::Lock => "lock",
         Control::Unlock => "unlock",
         Control::Allow { .. } => "allow",
@@ -67,8 +69,8 @@ impl Dispatch {
         let code = claim::read(&message.text)?;
         let direct = message.chat.kind == ChatKind::Direct;
         match self.access.claim(&message.sender, &code, direct).await {
-            Ok(claim::Tried::Claimed) => Some(phrases::claimed(lang)),
-            Ok(claim::Tried::Burnt) => Some(phrases::burnt(lang)),
+            Ok(claim::Tried::Claimed) => Some(words::access::claimed(lang).to_owned()),
+            Ok(claim::Tried::Burnt) => Some(words::access::burnt(lang).to_owned()),
             Ok(claim::Tried::Wrong { .. } | claim::Tried::Closed) => None,
             Err(error) => {
                 tracing::error!(%error, "a claim code cannot be checked");
@@ -87,13 +89,13 @@ impl Dispatch {
     ) -> Option<String> {
         Some(match control {
             Control::Lock => match self.access.shut(actor) {
-                Ok(()) => phrases::locked_now(lang),
+                Ok(()) => words::access::locked_now(lang).to_owned(),
                 Err(error) => {
                     tracing::error!(%error, "the lock cannot be written: it holds until this process ends, no longer");
-                    phrases::locked_for_now(lang)
+                    words::access::locked_for_now(lang).to_owned()
                 }
             },
-            Control::Unlock => phrases::not_from_here(lang),
+            Control::Unlock => words::access::not_from_here(lang).to_owned(),
             Control::Who => self.who(lang),
             Control::Allow { words, lasts } => {
                 match self.allowing(message, actor, words, *lasts, lang) {
@@ -107,8 +109,8 @@ impl Dispatch {
             },
             Control::Yes(code) => self.confirmed(message, actor, code, lang).await,
             Control::No(code) => match self.access.confirmed(actor, &message.chat, code) {
-                Some(_) => phrases::left(lang),
-                None => phrases::nothing_to_confirm(lang),
+                Some(_) => words::runs::left(lang).to_owned(),
+                None => words::access::nothing_to_confirm(lang).to_owned(),
             },
             _ => return None,
         })
@@ -122,14 +124,14 @@ impl Dispatch {
         lasts: Option<Duration>,
         lang: Lang,
     ) -> Result<Vec<Grant>, String> {
-        let usage = || phrases::how_to_allow(lang);
+        let usage = || words::access::how_to_allow(lang).to_owned();
         let (subjects, rest) = subjects(message, words).ok_or_else(usage)?;
         let [role] = rest else { return Err(usage()) };
         if !is_role(role) {
-            return Err(phrases::no_role(role, lang));
+            return Err(words::access::no_role(&phrases::quoted(role), lang));
         }
         if subjects.iter().any(|subject| self.is_owner(subject)) {
-            return Err(phrases::is_the_owner(lang));
+            return Err(words::access::is_the_owner(lang).to_owned());
         }
         let until_ms = lasts
             .map(|lasts| i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
@@ -144,7 +146,7 @@ impl Dispatch {
         words: &[String],
         lang: Lang,
     ) -> Result<Vec<Grant>, String> {
-        let usage = || phrases::how_to_deny(lang);
+        let usage = || words::access::how_to_deny(lang).to_owned();
         let (subjects, rest) = subjects(message, words).ok_or_else(usage)?;
         let role = match rest {
             [] => "*",
@@ -152,7 +154,7 @@ impl Dispatch {
             _ => return Err(usage()),
         };
         if subjects.iter().any(|subject| self.is_owner(subject)) {
-            return Err(phrases::is_the_owner(lang));
+            return Err(words::access::is_the_owner(lang).to_owned());
         }
         Ok(grants(subjects, role, false, None, actor))
     }
@@ -170,12 +172,12 @@ impl Dispatch {
     ) -> String {
         let told: Vec<String> = changes.iter().map(|change| told(change, lang)).collect();
         let code = self.access.propose(actor, &message.chat, changes);
-        phrases::say_yes(&told.join("\n"), &code, lang)
+        words::access::say_yes(&told.join("\n"), &code, lang)
     }
 
     async fn confirmed(&self, message: &Message, actor: &Actor, code: &str, lang: Lang) -> String {
         let Some(changes) = self.access.confirmed(actor, &message.chat, code) else {
-            return phrases::nothing_to_confirm(lang);
+            return words::access::nothing_to_confirm(lang).to_owned();
         };
         let mut lines = Vec::new();
         for change in changes {
@@ -184,7 +186,7 @@ impl Dispatch {
                 Ok(()) => lines.push(format!("✅ {line}")),
                 Err(error) => {
                     tracing::error!(%error, "a role was not changed");
-                    lines.push(phrases::not_changed(&line, lang));
+                    lines.push(words::access::not_changed(&line, lang));
                 }
             }
         }
@@ -277,17 +279,14 @@ fn grants(
 fn told(grant: &Grant, lang: Lang) -> String {
     let Grant { subject, role, allowed, until_ms, .. } = grant;
     let subject = match subject.strip_prefix(GROUP) {
-        Some(chat) => lang.pick("群 ", "the group ").to_owned() + chat,
+        Some(chat) => words::access::group(chat, lang),
         None => subject.clone(),
     };
     let until = until_ms.map(|at| until(at, lang)).unwrap_or_default();
-    match (allowed, role.as_str(), lang) {
-        (true, role, Lang::Zh) => format!("{subject}：给予角色 {role}{until}"),
-        (true, role, Lang::En) => format!("{subject}: gets the role {role}{until}"),
-        (false, "*", Lang::Zh) => format!("{subject}：收回全部角色"),
-        (false, "*", Lang::En) => format!("{subject}: loses every role"),
-        (false, role, Lang::Zh) => format!("{subject}：收回角色 {role}"),
-        (false, role, Lang::En) => format!("{subject}: loses the role {role}"),
+    match (allowed, role.as_str()) {
+        (true, role) => words::access::gets(&subject, role, lang) + &until,
+        (false, "*") => words::access::loses_all(&subject, lang),
+        (false, role) => words::access::loses(&subject, role, lang),
     }
 }
 
@@ -295,8 +294,5 @@ fn until(at_ms: i64, lang: Lang) -> String {
     let at = DateTime::from_timestamp_millis(at_ms)
         .map(|at| at.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
-    match lang {
-        Lang::Zh => format!("（到 {at}）"),
-        Lang::En => format!(" (until {at})"),
-    }
+    words::access::until(&at, lang)
 }

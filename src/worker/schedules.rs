@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Local, Utc};
 
 use super::dispatch::Dispatch;
-use super::phrases;
 use crate::api::failure::suggestion;
 use crate::router::Control;
-use crate::router::Lang;
 use crate::script::Declared;
 use crate::script::Edition;
 use crate::script::Registration;
+use crate::words;
+use crate::words::Lang;
 
 /// Lines of one list: more is more than a chat shows.
 const LISTED: usize = 50;
@@ -49,19 +49,22 @@ impl Dispatch {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let hint = suggestion(name, &names);
                 let nearest = hint.split('`').nth(1).filter(|_| hint.contains("did you mean"));
-                phrases::no_such_timer(name, nearest, lang)
+                match nearest {
+                    Some(nearest) => words::timers::did_you_mean(name, nearest, lang),
+                    None => words::timers::no_such(name, lang),
+                }
             }
             [(edition, timer)] => {
                 if edition.generation().trigger(timer.handler).await {
-                    phrases::triggered(&timer.title(), lang)
+                    words::timers::triggered(&timer.title(), lang)
                 } else {
-                    phrases::runs_already(&timer.title(), lang)
+                    words::timers::runs_already(&timer.title(), lang)
                 }
             }
             several => {
                 let names: Vec<String> =
                     several.iter().map(|(edition, timer)| full(edition, timer)).collect();
-                phrases::which_timer(&names, lang)
+                words::timers::which(&words::list(&names, lang), lang)
             }
         }
     }
@@ -69,7 +72,7 @@ impl Dispatch {
 
 fn list(timers: &[(&Arc<Edition>, &Registration)], lang: Lang) -> String {
     if timers.is_empty() {
-        return lang.pick("没有定时任务。", "Nothing runs by the clock.").to_owned();
+        return words::timers::none(lang).to_owned();
     }
     let time = |at: Option<DateTime<Utc>>| {
         at.map_or_else(
@@ -84,10 +87,7 @@ fn list(timers: &[(&Arc<Edition>, &Registration)], lang: Lang) -> String {
             let beat = edition.generation().beat(timer.handler);
             let (name, script) = (timer.title(), edition.script());
             let (next, last) = (time(beat.next), time(beat.last));
-            match lang {
-                Lang::Zh => format!("{name}（{script}）· 下次 {next} · 上次 {last}"),
-                Lang::En => format!("{name} ({script}) · next {next} · last {last}"),
-            }
+            words::timers::line(&name, script, &next, &last, lang)
         })
         .collect();
     if timers.len() > LISTED {

@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 
 use crate::api::Noted;
 use crate::api::Run;
-use crate::config::redact;
 use crate::inbox::Account;
 use crate::inbox::End;
 use crate::inbox::State;
+use crate::sink::redact;
 
 /// Characters of the arguments that are kept.
 const ARGS_CHARS: usize = 2_000;

@@ -7,16 +7,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatch;
 use super::notices::to_owner;
-use super::phrases;
 use crate::access::Access;
 use crate::access::Actor;
 use crate::budget;
 use crate::budget::Ledger;
+use crate::language::Languages;
 use crate::outbox;
 use crate::outbox::Outbox;
-use crate::router::Lang;
 use crate::store::Store;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// How long a warning waits that the disk did not take.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -32,7 +33,7 @@ impl Dispatch {
             Ok(report) => budget::own(&report, actor.id().as_str(), lang),
             Err(error) => {
                 tracing::error!(%error, "the ledger cannot be read");
-                phrases::no_ledger(lang)
+                words::budget::no_ledger(lang).to_owned()
             }
         }
     }
@@ -41,6 +42,7 @@ impl Dispatch {
 /// Tells the owner of budgets that run low, each thing once, also over restarts. Runs until `stop`.
 pub async fn tell_owner_of_budgets(
     access: Arc<Access>,
+    languages: Languages,
     store: Store,
     outbox: Outbox,
     ledger: Ledger,
@@ -52,7 +54,6 @@ pub async fn tell_owner_of_budgets(
             () = stop.cancelled() => return,
             warning = ledger.warning() => warning,
         };
-        let text = budget::warning(&warning);
         tracing::warn!(
             month = %warning.month,
             budget = warning.budget.as_str(),
@@ -61,6 +62,7 @@ pub async fn tell_owner_of_budgets(
             "a monthly budget of DingTalk runs low"
         );
         let owner = access.owner();
+        let text = budget::warning(&warning, languages.of(owner.as_ref()));
         let posts: Vec<_> = owner.iter().map(|owner| to_owner(owner, text.clone())).collect();
         let told = warning.clone();
         let (ledger, sent) = (ledger.clone(), outbox.clone());

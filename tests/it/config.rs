@@ -278,6 +278,40 @@ fn http_mode_needs_whole_doors_and_warns_about_open_ones() {
 }
 
 #[test]
+fn the_address_that_dingtalk_calls_and_who_may_call_are_checked() {
+    let account = format!("{ACCOUNT}dingtalk.client_secret = \"s\"\ndingtalk.mode = \"http\"\n");
+    let with = |lines: &str| Home::with(&format!("{account}{lines}\n"));
+    for (lines, wrong) in [
+        ("http.public_url = \"http://bot.example.com/dingtalk\"", "which is not encrypted"),
+        (
+            "http.public_url = \"https://bot.example.com/dingtalk/robot\"",
+            "which is one of the doors",
+        ),
+        (
+            "http.public_url = \"https://bot.example.com/dingtalk?x=1\"",
+            "must be a plain base address",
+        ),
+        ("http.path = \"/ding%20talk\"", "which is not a path"),
+        ("http.path = \"/a//b\"", "which is not a path"),
+        ("http.window = \"2h\"", "`http.window` is `2h`"),
+        ("http.window = \"1s\"", "`http.window` is `1s`"),
+        ("http.allow = [\"203.119.0.0/33\"]", "`203.119.0.0/33` is no address"),
+        ("http.trusted_proxies = [\"*\"]", "`*` is no address"),
+    ] {
+        let answer = with(lines).answer(Need::Account);
+        assert!(answer.contains(wrong), "{lines}: {answer}");
+    }
+    let loaded =
+        with("http.public_url = \"https://bot.example.com/dingtalk/\"").load(Need::Account);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    for bare in ["https://bot.example.com", "https://bot.example.com/hooks"] {
+        let loaded = with(&format!("http.public_url = \"{bare}\"")).load(Need::Account);
+        let warning = loaded.warnings[0].to_string();
+        assert!(warning.contains("unless your proxy rewrites"), "{warning}");
+    }
+}
+
+#[test]
 fn a_role_for_everyone_is_warned_about() {
     let home = Home::with("[access.roles]\nguest = [\"*\"]\n");
     let warnings = home.load(Need::Settings).warnings;

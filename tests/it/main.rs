@@ -23,6 +23,8 @@ mod browser;
 mod check;
 mod cli;
 mod config;
+mod corpus;
+mod docs;
 mod engine;
 mod home;
 mod host;
@@ -36,6 +38,8 @@ mod rest;
 mod runaways;
 mod screenshots;
 mod sdk;
+// Its terminal is made with setsid(1), its service is systemd's.
+#[cfg(target_os = "linux")]
 mod setup;
 mod shell;
 mod sim;

@@ -256,24 +256,40 @@ fn blocks(page: &str) -> Vec<(&str, Option<&str>, &str)> {
     while let Some((text, rest)) = before.split_once("\n```") {
         let (language, rest) = rest.split_once('\n').unwrap();
         let (block, rest) = rest.split_once("\n```").unwrap();
-        let file = text.rsplit_once("ave this as `").or_else(|| text.rsplit_once("ave as `"));
+        let file = ["ave this as `", "ave as `", "保存为 `"]
+            .into_iter()
+            .filter_map(|words| text.rsplit_once(words))
+            .min_by_key(|(_, name)| name.len());
         found.push((language, file.and_then(|(_, name)| name.split('`').next()), block));
         before = rest;
     }
     found
 }
 
-/// Who says what in a transcript: `You:`, `Bot:` or `Card:`, and the lines that belong to it.
+/// What stands before a line of a transcript, whose line it is, and how far the lines are indented that go on.
+const SPEAKERS: [(&str, &str, usize); 6] = [
+    ("You: ", "You", 5),
+    ("Bot: ", "Bot", 5),
+    ("Card: ", "Card", 6),
+    ("你：", "You", 4),
+    ("机器人：", "Bot", 8),
+    ("卡片：", "Card", 6),
+];
+
+/// Who says what in a transcript, and the lines that belong to it.
 fn lines(transcript: &str) -> Vec<(String, String)> {
     let mut said: Vec<(String, String)> = Vec::new();
+    let mut indent = 0;
     for line in transcript.lines() {
-        match line.split_once(": ").filter(|(who, _)| ["You", "Bot", "Card"].contains(who)) {
-            Some((who, text)) => said.push((who.to_owned(), text.to_owned())),
-            None => {
-                let (who, text) = said.last_mut().expect("a transcript begins with who says it");
-                text.push('\n');
-                text.push_str(line.get(who.len() + 2..).unwrap_or_default());
-            }
+        let begins =
+            SPEAKERS.iter().find_map(|(mark, who, by)| Some((line.strip_prefix(mark)?, who, by)));
+        if let Some((text, who, by)) = begins {
+            said.push(((*who).to_owned(), text.to_owned()));
+            indent = *by;
+        } else {
+            let (_, text) = said.last_mut().expect("a transcript begins with who says it");
+            text.push('\n');
+            text.push_str(line.get(indent..).unwrap_or_default());
         }
     }
     said
@@ -349,8 +365,17 @@ fn is_like(text: &str, shown: &str) -> bool {
 
 #[tokio::test]
 async fn the_tutorial_is_true() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/handlers.md"));
-    let page = page.unwrap();
+    play("docs/handlers.md").await;
+}
+
+#[tokio::test]
+async fn the_chinese_tutorial_is_true() {
+    play("docs/handlers.zh-CN.md").await;
+}
+
+/// Does what a page tells, with everything that it shows.
+async fn play(page: &str) {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let dev = Dev::start().await;
     let control = Control::new(&dev.url);
     let state = control.state().await;

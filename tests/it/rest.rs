@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use moonbell::config::{DingTalk, Mode, Secret};
 use moonbell::dingtalk::{Card, Class, Client, MediaKind, Phase};
 use moonbell::message::{Address, Body, ChatKind, ConversationId, StaffId, Webhook};
+use moonbell::words::Lang;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -283,7 +284,7 @@ async fn cards_of_family_b_are_told_their_state_and_those_of_family_a_are_not() 
             key: "msgContent".to_owned(),
             ..Card::default()
         };
-        server.client.create_and_deliver(&card, &to, "…").await.unwrap();
+        server.client.create_and_deliver(&card, &to, "…", Lang::En).await.unwrap();
         server.client.begin_card(&card, "…").await.unwrap();
         server.client.stream_card(&card, "g1", "half", Phase::Typing).await.unwrap();
         server.client.stream_card(&card, "g2", "whole", Phase::Done).await.unwrap();
@@ -321,7 +322,7 @@ async fn a_card_that_exists_already_was_created_by_an_earlier_try() {
         key: "content".to_owned(),
         ..Card::default()
     };
-    server.client.create_and_deliver(&card, &to, "").await.unwrap();
+    server.client.create_and_deliver(&card, &to, "", Lang::En).await.unwrap();
 }
 
 #[tokio::test]

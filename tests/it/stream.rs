@@ -378,7 +378,7 @@ async fn on_disconnect_the_next_socket_opens_while_the_old_one_is_served() {
 }
 
 #[tokio::test]
-async fn it_comes_back_after_every_kind_of_fault() {
+async fn f5_it_comes_back_after_every_kind_of_fault() {
     let mut host = Host::start().await;
     let mut server = host.socket().await;
     server.ws.close(None).await.unwrap();
@@ -477,7 +477,7 @@ async fn refused_credentials_are_said_and_tried_again_slowly() {
 }
 
 #[tokio::test]
-async fn gateway_faults_are_survived_with_a_wait() {
+async fn f5_gateway_faults_are_survived_with_a_wait() {
     let refusals =
         [(503, "<html>busy</html>"), (200, "<xml/>"), (500, "{}"), (400, "<html/>"), (200, "{}")];
     let refusals = refusals.map(|(status, body)| (status, body.to_owned())).to_vec();

@@ -253,29 +253,35 @@ fn a_script_is_held_to_its_needs_in_a_test_too() {
             "needs.luau",
             r#"
 bot.script{ api = 1, needs = { "shell:git" } }
-bot.command("git", function(ctx) ctx:reply(shell.run{ "git", "status" }.out) end)
-bot.command("make", function(ctx) shell.run{ "make" } end)
-bot.command("call", function(ctx) http.get("https://api.example.com/") end)
+local function try(ctx, what)
+    local _, why = pcall(what)
+    ctx:reply(why:match("add `(.-)`") or why)
+end
+bot.command("git", function(ctx) ctx:reply(assert(shell.run({ "git", "status" })).out) end)
+bot.command("make", function(ctx) try(ctx, function() shell.run({ "make" }) end) end)
+bot.command("call", function(ctx) try(ctx, function() http.get("https://api.example.com/") end) end)
 "#,
         ),
         (
             "needs.test.luau",
             r#"
-test("git", function(t) t:process({ "git", "status" }, { stdout = "clean" }) t:user("a"):says("git") t:expect_reply("clean") end)
-test("make", function(t) t:process({ "make" }, { stdout = "" }) t:user("a"):says("make") end)
-test("call", function(t) t:http("GET", "https://api.example.com/", { status = 200 }) t:user("a"):says("call") end)
+test("git", function(t)
+    t:process({ "git", "status" }, { stdout = "clean" })
+    t:user("a"):says("git")
+    t:expect_reply("clean")
+end)
+test("make", function(t)
+    t:user("a"):says("make")
+    t:expect_reply('"shell:make"')
+end)
+test("call", function(t)
+    t:user("a"):says("call")
+    t:expect_reply('"http:api.example.com"')
+end)
 "#,
         ),
     ]);
-    let results = folder.results();
-    assert_eq!(results["git"], None);
-    for (name, line) in [("make", "shell:make"), ("call", "http:api.example.com")] {
-        let said = results[name].as_deref().unwrap_or_default();
-        assert!(
-            said.contains(&format!("add `\"{line}\"` to `bot.script{{ needs = … }}`")),
-            "{said}"
-        );
-    }
+    folder.passes(3);
 }
 
 #[test]
@@ -580,7 +586,7 @@ test("time", function(t) t:set_time("noon") end)
         results.iter().map(|(name, why)| format!("{name}: {}", why.as_deref().unwrap())).collect();
     insta::assert_snapshot!(all.join("\n"), @r##"
     method: `t` has no `expect_repyl`; did you mean `expect_reply`? it has `advance`, `expect_card`, `expect_http`, `expect_no_reply`, `expect_process`, `expect_reply`, `file`, `http`, `process`, `read`, `real`, `secret`, `set_time`, `start`, `user`
-    option: `t:user`: unknown option `rol`; did you mean `role`? it takes `id`, `role`
+    option: `t:user`: unknown option `rol`; did you mean `role`? it takes `id`, `lang`, `role`
     path: `t:file`: expected a path below the home folder, such as "~/notes.txt", or a relative one, got "/etc/x"
     program: `t:process`: unknown option `stdut`; did you mean `stdout`? it takes `code`, `missing`, `signal`, `stderr`, `stdout`, `takes`
     real: `t:real`: call it before anybody says something: the script runs already
@@ -767,4 +773,30 @@ fn the_tests_of_the_examples_pass() {
         let answer = Folder::new(&[]).run(&["test", examples]);
         assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
     }
+}
+
+#[test]
+fn a_person_of_a_test_is_answered_in_their_language() {
+    let folder = Folder::new(&[
+        ("tongue.luau", r#"bot.command("tongue", function(ctx) ctx:reply(ctx.user.lang) end)"#),
+        (
+            "tongue.test.luau",
+            r#"
+test("as they write", function(t)
+    local ann = t:user("ann")
+    ann:says("tongue") t:expect_reply("en")
+    ann:says("语言") t:expect_reply({ contains = "语言 中文" })
+    ann:says("42") t:expect_reply({ contains = "没有命令" })
+end)
+test("as they chose", function(t)
+    t:user("ann", { lang = "zh" }):says("tongue") t:expect_reply("zh")
+end)
+test("there are two", function(t)
+    local ok, err = pcall(function() t:user("ann", { lang = "fr" }) end)
+    assert(not ok and tostring(err):find('expected "zh", "en" or "auto", got "fr"', 1, true), tostring(err))
+end)
+"#,
+        ),
+    ]);
+    folder.passes(3);
 }

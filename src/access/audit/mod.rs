@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::denied::Denied;
-use crate::config::redact;
 use crate::message::Chat;
+use crate::sink::redact;
 use crate::store::now_ms;
 
 pub use chain::{Broken, Verified, verify};

@@ -14,13 +14,12 @@ use serde_json::Value as Json;
 use super::asking::{Asking, Heard, Shown};
 use super::plan::{self, Plan};
 use super::read::yes_or_no;
-use super::{TITLE_CHARS, TRIES, unclear, words};
+use super::{TITLE_CHARS, TRIES, tell, unclear};
 use crate::access::Actor;
 use crate::access::Confirm;
 use crate::access::Door;
 use crate::access::Need;
 use crate::api::Call;
-use crate::api::clean::fenced;
 use crate::api::ctx::{Owned, classes};
 use crate::api::failure::{Failure, Outcome, misuse};
 use crate::api::media;
@@ -34,15 +33,19 @@ use crate::asks::Kind;
 use crate::asks::Place;
 use crate::asks::TooMany;
 use crate::asks::marked;
-use crate::dingtalk::markdown::{escape, escape_inline};
 use crate::message::Address;
 use crate::message::ChatKind;
 use crate::message::ConversationId;
 use crate::message::Reply;
 use crate::message::StaffId;
+use crate::sink::markdown::{escape, escape_inline, fenced};
+use crate::words::approvals as words;
 
 /// Characters of what will happen that stand in the message itself: all that a card surely shows.
 const IN_MESSAGE: usize = 1_500;
+
+/// Digits of the digest that a question shows.
+const DIGEST_DIGITS: usize = 12;
 
 /// What `ctx:approve` gives: leave to start one program, once.
 #[derive(Clone, Debug)]
@@ -123,8 +126,7 @@ pub(in crate::api) async fn approve(
         Err(error) => return Ok(Failure::from(error).into()),
     };
     let digest = plan.digest.clone();
-    let question =
-        question.unwrap_or_else(|| call.run.lang().pick("运行它？", "Run this?").to_owned());
+    let question = question.unwrap_or_else(|| words::run_this(call.run.lang()).to_owned());
     let question = marked(&question);
     let (lua, run) = (call.lua.clone(), Arc::clone(&call.run));
     Ok(match request(call, Request { question, plan, approvers, timeout }).await? {
@@ -211,7 +213,7 @@ async fn request(call: Call, request: Request) -> LuaResult<Result<Allowed, Fail
     if listens && let Err(late) = asking.listen().await {
         // Another question stood in its way all the time: it was never asked.
         asking
-            .say(words::expired(&words::clock_time(asking.until_ms, asking.now_ms()), lang))
+            .say(words::expired(&tell::clock_time(asking.until_ms, asking.now_ms()), lang))
             .await?;
         return Ok(Err(late));
     }
@@ -243,7 +245,7 @@ async fn request(call: Call, request: Request) -> LuaResult<Result<Allowed, Fail
         Err(failure) => return Ok(Err(failure)),
     };
     asking.show(shown, to).await?;
-    let until = words::clock_time(asking.until_ms, asking.now_ms());
+    let until = tell::clock_time(asking.until_ms, asking.now_ms());
     if elsewhere {
         asking.say(words::waits_for_owner(&until, lang)).await?;
     }
@@ -276,7 +278,7 @@ async fn request(call: Call, request: Request) -> LuaResult<Result<Allowed, Fail
         let now = asking.now_ms();
         let line = match (ended, failure.kind) {
             (Ended::Refused, _) => {
-                let by = words::by(&asking.message.sender.nick, &asker, now);
+                let by = tell::by(&asking.message.sender.nick, &asker, now);
                 words::refused(&by, lang)
             }
             (Ended::Expired, _) => words::expired(&until, lang),
@@ -333,7 +335,7 @@ fn settle(
     name: String,
 ) -> Result<Allowed, Failure> {
     let name = asking.called(&by, name);
-    let who = words::by(&name, &by, asking.now_ms());
+    let who = tell::by(&name, &by, asking.now_ms());
     let line = if index == 0 {
         words::approved(&who, asking.lang)
     } else {
@@ -375,9 +377,9 @@ async fn shown(
     to: &Address,
 ) -> LuaResult<Result<Shown, Failure>> {
     let (lang, now) = (asking.lang, asking.now_ms());
-    let asker = words::name(&asking.message.sender.nick, &asking.asker());
-    let until = words::clock_time(asking.until_ms, now);
-    let terms = words::terms(&asker, &until, digest, lang);
+    let asker = tell::name(&asking.message.sender.nick, &asking.asker());
+    let until = tell::clock_time(asking.until_ms, now);
+    let terms = words::terms(&asker, &until, &digest[..DIGEST_DIGITS.min(digest.len())], lang);
     let role = request.approvers.as_deref().map(|role| words::for_role(role, lang));
     let mut plan = request.plan.lines.join("\n");
     let length = plan.chars().count() + request.question.chars().count();
@@ -414,9 +416,8 @@ async fn shown(
         "{head}{}\n\n{}{role_line}  \n{}",
         fenced(&plan),
         escape_inline(&terms),
-        words::or(code, lang)
+        words::or_send(code, lang)
     );
-    let labels =
-        [lang.pick("批准", "Approve"), lang.pick("拒绝", "Refuse")].map(str::to_owned).to_vec();
+    let labels = [words::approve(lang), words::refuse(lang)].map(str::to_owned).to_vec();
     Ok(Ok(Shown { text, title, body, labels }))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mlua::Result as LuaResult;
 
 use super::open::{Answer, Question};
-use super::words;
+use super::tell;
 use crate::api::Call;
 use crate::api::failure::{Failure, misuse};
 use crate::api::time::format_duration;
@@ -29,7 +29,8 @@ use crate::message::Reply;
 use crate::message::StaffId;
 use crate::outbox::Button;
 use crate::outbox::Card;
-use crate::router::Lang;
+use crate::words::Lang;
+use crate::words::approvals;
 
 /// How long a question stays open, unless the script says otherwise.
 const TIMEOUT: Duration = Duration::from_mins(5);
@@ -84,7 +85,7 @@ impl Asking {
         let Some(message) = call.run.message().cloned() else {
             return Err(misuse("no message started this run, so there is nobody to ask"));
         };
-        let lang = Lang::of(&message.text).unwrap_or_default();
+        let lang = call.run.lang();
         let timeout = timeout.unwrap_or(TIMEOUT);
         if timeout > LONGEST {
             return Err(misuse("option `timeout`: 24h are the most"));
@@ -263,10 +264,10 @@ impl Asking {
         let Some(card) = card else { return };
         let line = match answer {
             asks::Answer::Choice { by, name, .. } => {
-                words::by(&self.called(by, name.clone()), by, self.now_ms())
+                tell::by(&self.called(by, name.clone()), by, self.now_ms())
             }
             asks::Answer::Withdrawn | asks::Answer::Changed => {
-                words::cancelled(self.lang).to_owned()
+                approvals::cancelled(self.lang).to_owned()
             }
         };
         card.conclude(&line);
@@ -280,6 +281,11 @@ impl Asking {
 
     pub(super) fn now_ms(&self) -> i64 {
         self.call.host.clock().now_ms()
+    }
+
+    /// That nobody answered in time.
+    pub(super) fn late_line(&self) -> String {
+        approvals::late(&tell::clock_time(self.until_ms, self.until_ms), self.lang)
     }
 
     fn rest(&self) -> impl Future<Output = ()> + Send + 'static {

@@ -12,23 +12,25 @@ mod asking;
 mod open;
 mod plan;
 mod read;
-mod words;
+mod tell;
 
 use std::fmt::Write as _;
 
 use mlua::{LuaString, Result as LuaResult, Value};
 
 use crate::api::Call;
-use crate::api::clean::clean;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::options::{Options, text_of};
 use crate::asks;
 use crate::asks::Ended;
 use crate::asks::Kind;
-use crate::dingtalk::markdown::escape;
+use crate::sink::clean;
+use crate::sink::markdown::escape;
+use crate::words;
+use crate::words::Lang;
 
 use asking::{Asking, Heard, Shown};
-use read::{again, pick, yes_or_no};
+use read::{pick, yes_or_no};
 
 pub use approve::Approval;
 pub(crate) use approve::{Before, before};
@@ -96,7 +98,7 @@ pub(super) async fn choose(
                 Ok(n) => Some(n),
                 Err(near) => {
                     let near = near.map(|n| choices[n].as_str());
-                    return Err(again(near, choices.len(), lang));
+                    return Err(words::dialogs::again(near, choices.len(), lang));
                 }
             },
         };
@@ -114,21 +116,16 @@ pub(super) async fn confirm(
     let timeout = options.duration("timeout")?;
     options.finish()?;
     let lang = call.run.lang();
-    let how = lang.pick("（请回复“是”或“否”）", "(yes or no)");
-    let labels = [lang.pick("是", "Yes"), lang.pick("否", "No")].map(str::to_owned).to_vec();
+    let how = words::dialogs::yes_or_no(lang);
+    let labels = [words::approvals::yes(lang), words::approvals::no(lang)];
+    let labels = labels.map(str::to_owned).to_vec();
     let shown = shown(&question, "", format!("{question} {how}"), labels);
     let answered = converse(call, timeout, Kind::Confirm, &question, shown, |heard, lang| {
         let said = match heard {
             Heard::Button { index, .. } => Some(index == 0),
             Heard::Text(text) => yes_or_no(&text),
         };
-        said.ok_or_else(|| {
-            let again = lang.pick(
-                "请只回复“是”或“否”，或发送“取消”。",
-                "Please answer just yes or no, or send cancel.",
-            );
-            again.to_owned()
-        })
+        said.ok_or_else(|| words::dialogs::just_yes_or_no(lang).to_owned())
     });
     Ok(answered.await?.into())
 }
@@ -140,14 +137,14 @@ async fn converse<T>(
     kind: Kind,
     question: &str,
     shown: Shown,
-    read: impl Fn(Heard, crate::router::Lang) -> Result<T, String>,
+    read: impl Fn(Heard, Lang) -> Result<T, String>,
 ) -> LuaResult<Result<T, Failure>> {
     let mut asking = Asking::new(call, timeout)?;
     let run = std::sync::Arc::clone(&asking.call.run);
     let _patience = run.waits_for_a_person();
     let labels = shown.labels.clone();
-    let until = words::clock_time(asking.until_ms, asking.now_ms());
-    let until = words::open_until(&until, asking.lang);
+    let until = tell::clock_time(asking.until_ms, asking.now_ms());
+    let until = words::approvals::open_until(&until, asking.lang);
     let shown = Shown { body: format!("{}\n\n{until}", shown.body), ..shown };
     if let Err(late) = asking.listen().await {
         return Ok(Err(late));
@@ -163,8 +160,8 @@ async fn converse<T>(
             Ok(heard) => heard,
             Err(failure) => {
                 let (ended, line) = match failure.kind {
-                    "timeout" => (Ended::Expired, words::late(asking.until_ms, asking.lang)),
-                    _ => (Ended::Withdrawn, words::cancelled(asking.lang).to_owned()),
+                    "timeout" => (Ended::Expired, asking.late_line()),
+                    _ => (Ended::Withdrawn, words::approvals::cancelled(asking.lang).to_owned()),
                 };
                 let Some(pressed) = asking.end(ended, None, &line).await else {
                     return Ok(Err(failure));
@@ -184,7 +181,7 @@ async fn converse<T>(
         };
         match read(heard, asking.lang) {
             Ok(value) => {
-                let line = words::chosen(&label, &words::by(&name, &by, asking.now_ms()));
+                let line = tell::chosen(&label, &tell::by(&name, &by, asking.now_ms()));
                 if pressed {
                     asking.answered(&line);
                 } else if let Some(Ok(heard)) = asking.end(Ended::Answered, Some(&by), &line).await
@@ -198,16 +195,14 @@ async fn converse<T>(
             Err(_) if left == 0 => {}
             Err(again) => {
                 if let Err(late) = asking.listen().await {
-                    asking
-                        .end(Ended::Expired, None, &words::late(asking.until_ms, asking.lang))
-                        .await;
+                    asking.end(Ended::Expired, None, &asking.late_line()).await;
                     return Ok(Err(late));
                 }
                 asking.say(again).await?;
             }
         }
     }
-    asking.end(Ended::Withdrawn, None, words::cancelled(asking.lang)).await;
+    asking.end(Ended::Withdrawn, None, words::approvals::cancelled(asking.lang)).await;
     Ok(Err(unclear()))
 }
 

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 use crate::api::shell::command::{Command, SpawnError, Stdin};
 use crate::api::time::format_duration;
 use crate::asks::{Digest, marked, quoted};
-use crate::router::Lang;
+use crate::words::Lang;
+use crate::words::approvals;
 
 /// What will happen.
 #[derive(Clone, Debug)]
@@ -66,30 +67,30 @@ pub(super) fn in_short(value: &Json) -> String {
 pub(super) fn of_command(command: &Command, play: bool, lang: Lang) -> Result<Plan, SpawnError> {
     let words: Vec<String> = command.argv.iter().map(|word| quoted(word)).collect();
     let mut lines = vec![words.join(" ")];
-    let mut add = |zh: &str, en: &str, value: String| {
-        lines.push(format!("  {}  {value}", lang.pick(zh, en)));
+    let mut add = |label: fn(Lang) -> &'static str, value: String| {
+        lines.push(format!("  {}  {value}", label(lang)));
     };
     if !play {
         let (program, folder) = command.found()?;
-        add("程序", "program", quoted(program.as_os_str().as_encoded_bytes()));
-        add("目录", "in", quoted(folder.as_os_str().as_encoded_bytes()));
+        add(approvals::program, quoted(program.as_os_str().as_encoded_bytes()));
+        add(approvals::folder, quoted(folder.as_os_str().as_encoded_bytes()));
     } else if let Some(folder) = &command.cwd {
-        add("目录", "in", quoted(folder.as_bytes()));
+        add(approvals::folder, quoted(folder.as_bytes()));
     }
     for (name, value) in &command.env {
         match value {
             Some(value) => {
                 let value = quoted(value.as_bytes());
-                add("环境", "with", format!("{}={value}", quoted(name.as_bytes())));
+                add(approvals::with, format!("{}={value}", quoted(name.as_bytes())));
             }
-            None => add("去除", "without", quoted(name.as_bytes())),
+            None => add(approvals::without, quoted(name.as_bytes())),
         }
     }
     if let Stdin::Bytes(input) = &command.stdin {
-        add("输入", "input", quoted(input));
+        add(approvals::input, quoted(input));
     }
     if let Some(timeout) = command.timeout {
-        add("时限", "for", format_duration(timeout));
+        add(approvals::limit, format_duration(timeout));
     }
     Ok(Plan { lines, digest: digest(command, play)? })
 }

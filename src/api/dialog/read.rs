@@ -1,7 +1,5 @@
 //! What somebody means by what they wrote: a choice, a yes, a no.
 
-use crate::router::Lang;
-
 /// As it is compared: half-width, small letters, nothing around it.
 fn plain(text: &str) -> String {
     let narrow = |c: char| match c {
@@ -40,23 +38,6 @@ pub(super) fn pick(answer: &str, choices: &[String]) -> Result<usize, Option<usi
         said.chars().count() > 1 && distance(&names[*n]) <= 1 + names[*n].chars().count() / 3
     };
     Err(near.filter(guess))
-}
-
-pub(super) fn again(near: Option<&str>, count: usize, lang: Lang) -> String {
-    match (near, lang) {
-        (Some(near), Lang::Zh) => {
-            format!("没听懂；是不是 {near}？请回复 1 到 {count} 的数字，或发送“取消”。")
-        }
-        (Some(near), Lang::En) => {
-            format!(
-                "That is none of them; did you mean {near}? Answer with a number from 1 to {count}, or send cancel."
-            )
-        }
-        (None, Lang::Zh) => format!("没听懂。请回复 1 到 {count} 的数字，或发送“取消”。"),
-        (None, Lang::En) => {
-            format!("That is none of them. Answer with a number from 1 to {count}, or send cancel.")
-        }
-    }
 }
 
 pub(super) fn yes_or_no(answer: &str) -> Option<bool> {

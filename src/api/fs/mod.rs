@@ -26,6 +26,21 @@ use crate::api::{Call, Host};
 pub use survey::Stamp;
 pub(crate) use survey::{check_pattern, survey, survey_base, watched_base};
 
+/// Where a path of `script` leads, if it may; for tests that throw anything at it.
+#[doc(hidden)]
+pub fn reached(roots: &Roots, script: &str, text: &str) -> Option<std::path::PathBuf> {
+    roots
+        .resolve(script, text, roots::Last::Follow, crate::access::Use::Read)
+        .ok()
+        .map(|place| place.full)
+}
+
+/// What a file of somebody else is called here; for the same tests.
+#[doc(hidden)]
+pub fn safe_name(text: &str) -> String {
+    name::safe(text, "file")
+}
+
 /// Read at once unless a script says otherwise.
 const READ_BYTES: u64 = 8 << 20;
 /// Read at once at most: half of what a VM may hold.

@@ -12,7 +12,7 @@ const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
 /// `fallback` when nothing is left.
 pub(crate) fn safe(name: &str, fallback: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = crate::api::clean::clean(name);
+    let name = crate::sink::clean(name);
     let name: String =
         name.chars().filter(|c| !c.is_control() && !r#"<>:"|?*"#.contains(*c)).collect();
     // A leading dot hides, a trailing one is dropped by Windows, and so are spaces.

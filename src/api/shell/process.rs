@@ -13,6 +13,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ use tracing::warn;
 
 use crate::api::shell::command::{Command, Exact, SpawnError, Stdin};
 use crate::api::shell::pump::{CHUNKS, Pump};
-use crate::api::shell::strays::{MARK, Mark};
+use crate::api::shell::strays::{House, MARK, Mark, Stray};
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
 pub const MAX_OPEN: usize = 256;
@@ -53,6 +54,7 @@ struct Inner {
     closing: CancellationToken,
     places: Arc<Semaphore>,
     limit: usize,
+    house: House,
 }
 
 impl Processes {
@@ -62,12 +64,30 @@ impl Processes {
     }
 
     pub fn with_limit(limit: usize) -> Self {
+        Self::housed(limit, House::default())
+    }
+
+    /// As [`Processes::with_limit`], for the host of the state folder `state`.
+    pub fn of(limit: usize, state: &Path) -> Self {
+        Self::housed(limit, House::of(state))
+    }
+
+    /// Ends what earlier hosts of the same state folder have left running: one that is killed ends nothing itself.
+    pub async fn end_orphans(&self) {
+        for stray in self.0.house.clear(Instant::now() + GRACE).await {
+            let Stray { pid, name, .. } = stray;
+            warn!(pid, "ended `{name}`, which the last host left running when it died");
+        }
+    }
+
+    fn housed(limit: usize, house: House) -> Self {
         Self(Arc::new(Inner {
             runtime: Handle::try_current().ok(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
             places: Arc::new(Semaphore::new(limit)),
             limit,
+            house,
         }))
     }
 
@@ -108,6 +128,7 @@ impl Processes {
             signals,
             exit,
             timeout: command.timeout,
+            mark: self.0.house.mark(),
             _keep: (place, Box::new(keep)),
         };
         let task = supervisor.run(command, started);
@@ -301,6 +322,7 @@ struct Supervisor {
     signals: mpsc::Receiver<i32>,
     exit: watch::Sender<Option<Exit>>,
     timeout: Option<Duration>,
+    mark: Mark,
     /// Places that this process takes, given back at its end.
     _keep: (OwnedSemaphorePermit, Box<dyn Any + Send>),
 }
@@ -315,7 +337,7 @@ impl Supervisor {
         let pipe = !matches!(stdin, Stdin::Null);
         let begin = Instant::now();
         // Blocking: it looks for files and waits for the child's `exec`.
-        let mark = Mark::new();
+        let mark = self.mark.clone();
         let marked = mark.clone();
         let spawned =
             tokio::task::spawn_blocking(move || Tree::spawn(&command.resolve()?, pipe, &marked))
@@ -417,7 +439,7 @@ impl Supervisor {
                 warn!(pid, ?left, "what a stopped program left behind does not end");
             }
         } else {
-            tell_left(pid, mark).await;
+            mark.tell(pid).await;
         }
     }
 
@@ -430,17 +452,6 @@ impl Supervisor {
             took: begin.elapsed(),
         };
         self.exit.send_replace(Some(exit));
-    }
-}
-
-/// Names what a program that ended by itself left running: nobody else will.
-async fn tell_left(pid: u32, mark: Mark) {
-    let left = tokio::task::spawn_blocking(move || mark.strays()).await.unwrap_or_default();
-    if !left.is_empty() {
-        let left: Vec<String> =
-            left.iter().map(|stray| format!("{} ({})", stray.pid, stray.name)).collect();
-        let left = left.join(", ");
-        warn!(pid, "a program that has ended left processes running: {left}");
     }
 }
 

@@ -12,8 +12,9 @@ use crate::access::{Access, Actor, Denied, GROUP, OWNER};
 use crate::inbox;
 use crate::message::{ChatKind, Message};
 use crate::outbox;
-use crate::router::{Control, Handler, Kind, Lang, Routes};
+use crate::router::{Control, Handler, Kind, Routes};
 use crate::script::{Queue, Registration, Snapshot, Target};
+use crate::words::Lang;
 use crate::worker::decision::{self, Decision, Verdict};
 
 /// Patterns listed one by one; more would hide the answer.
@@ -107,9 +108,10 @@ impl Explanation {
         place: &Place,
         access: &Access,
         snapshot: &Snapshot,
-        message: Option<&Message>,
+        message: Option<&(Lang, Message)>,
         past: Option<(inbox::Past, Vec<outbox::Said>)>,
     ) -> Self {
+        let (lang, message) = message.map(|(lang, message)| (*lang, message)).unzip();
         let mut explanation = Self {
             text: message.map(|message| message.text.clone()),
             sender: message
@@ -126,7 +128,7 @@ impl Explanation {
             hints: Vec::new(),
         };
         if let Some(message) = message {
-            explanation.decide(place, access, snapshot, message);
+            explanation.decide(place, access, snapshot, message, lang.unwrap_or_default());
         }
         explanation.hints = causes::hints(place, snapshot, &explanation);
         explanation
@@ -137,7 +139,14 @@ impl Explanation {
         self.past.as_ref().is_some_and(|past| past.handler.as_deref() == Some("answer"))
     }
 
-    fn decide(&mut self, place: &Place, access: &Access, snapshot: &Snapshot, message: &Message) {
+    fn decide(
+        &mut self,
+        place: &Place,
+        access: &Access,
+        snapshot: &Snapshot,
+        message: &Message,
+        lang: Lang,
+    ) {
         let routes = snapshot.routes();
         let today = chrono::Local::now().date_naive();
         self.gates.push(duplicate(self.past.as_ref()));
@@ -165,7 +174,6 @@ impl Explanation {
         {
             "it was the answer to a script's question; now none is open".clone_into(&mut gate.why);
         }
-        let lang = Lang::of(&message.text).unwrap_or_default();
         let answer = decision.verdict.answer(access, routes, &actor, &message.chat, lang);
         self.outcome = Some(outcome(&decision.verdict, &actor, answer));
         self.handler = decision.verdict.handler().map(|handler| {
@@ -340,6 +348,10 @@ fn meaning(control: &Control) -> String {
         Control::Again(Some(id)) => format!("runs the message of the run `{id}` again"),
         Control::Schedules => "lists what runs by the clock, for admins".to_owned(),
         Control::Trigger(name) => format!("runs the timer `{name}` now, for admins"),
+        Control::Language(None) => "tells in which language this person is answered".to_owned(),
+        Control::Language(Some(_)) => {
+            "sets the language that this person is answered in".to_owned()
+        }
         Control::Usage => "tells what was used of DingTalk's monthly budgets".to_owned(),
         Control::Parked(_) => "deals with replies that could not be sent, for admins".to_owned(),
         Control::Lock => "refuses everything until unlocked, for admins".to_owned(),

@@ -20,6 +20,7 @@ use crate::access::{Access, Consents, OWNER, consents, read_grants};
 use crate::api::Host;
 use crate::config::{self, Loaded, Need};
 use crate::inbox;
+use crate::language::{self, Languages};
 use crate::message::{Chat, ChatKind, ConversationId, Inbound, Kind};
 use crate::message::{Message, MessageId, Person, StaffId};
 use crate::outbox;
@@ -121,6 +122,16 @@ impl Place {
             None => access,
         })
     }
+
+    /// In which language people are answered there.
+    pub(super) fn languages(&self) -> Result<Languages> {
+        let languages = Languages::new(self.loaded.config.language);
+        let failed = |error: crate::store::Error| Failed::new(error.to_string());
+        Ok(match Look::open(&self.state).map_err(failed)? {
+            Some(journal) => languages.knowing(journal.read(language::read).map_err(failed)?),
+            None => languages,
+        })
+    }
 }
 
 impl Place {
@@ -161,6 +172,9 @@ impl Explain {
         let (library, _keeper) = Library::open(&place.scripts, place.host()?, lua.engine().clone())
             .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
         let snapshot: Arc<Snapshot> = library.snapshot();
+        let languages = place.languages()?;
+        let message =
+            message.map(|message| (languages.of_text(&message.sender, &message.text), message));
         let explanation = Explanation::new(&place, &access, &snapshot, message.as_ref(), past);
         if self.json {
             talk::data(serde_json::to_string_pretty(&explanation)?);

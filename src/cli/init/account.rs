@@ -11,13 +11,13 @@ use chrono::{DateTime, Local};
 use serde_json::json;
 
 use super::qr::{self, Screen};
-use super::words as w;
 use super::{Setup, hide, missing, settings};
 use crate::cli::Failed;
 use crate::config::{self, Config, DingTalk, Need, Secret};
 use crate::dingtalk::{ApiError, Class, Client, Decision, Registration};
-use crate::router::Lang;
 use crate::store::now_ms;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Polls in a row without an answer, after which somebody is asked whether to go on.
 const UNANSWERED_POLLS: u32 = 5;
@@ -255,6 +255,8 @@ impl Setup<'_> {
         let screen = Screen::of_this_terminal(self.voice.unicode);
         self.voice.note(w::scan_it(lang));
         match qr::draw(&code.address, screen) {
+            // A log is no place for pictures.
+            _ if self.ask.is_none() => {}
             Ok(drawn) => self.voice.drawn(&drawn),
             Err((rows, columns)) if rows < 200 => {
                 self.voice.note(&w::window_too_small(rows, columns, lang));

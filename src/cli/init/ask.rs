@@ -6,12 +6,14 @@ use std::io::{self, BufRead as _, Write as _};
 
 use anyhow::{Context as _, Result};
 use rpassword::ConfigBuilder;
+use url::Url;
 
-use super::voice::{self, Voice};
-use super::words as w;
+use super::super::lang;
+use super::voice::Voice;
 use crate::cli::Failed;
 use crate::config::Secret;
-use crate::router::Lang;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
@@ -25,7 +27,7 @@ impl Ask {
 
     /// Asked in both languages; the system's is the first choice.
     pub(super) async fn language(&mut self) -> Result<Lang> {
-        let system = voice::system_language();
+        let system = lang::of_terminal();
         // In ASCII a terminal cannot show what is asked about.
         if !self.voice.unicode {
             return Ok(system);
@@ -76,6 +78,20 @@ impl Ask {
             let said = self.line(&format!("    {question}: ")).await?;
             if !said.is_empty() {
                 return Ok(said);
+            }
+        }
+    }
+
+    /// An address of the web, or nothing.
+    pub(super) async fn address(&mut self, question: &str) -> Result<Option<Url>> {
+        loop {
+            let said = self.line(&format!("    {question}: ")).await?;
+            if said.is_empty() {
+                return Ok(None);
+            }
+            match Url::parse(&said) {
+                Ok(url) if matches!(url.scheme(), "https" | "http") => return Ok(Some(url)),
+                _ => self.voice.trouble(w::no_address(self.voice.lang), ""),
             }
         }
     }

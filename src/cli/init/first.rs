@@ -11,16 +11,16 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::voice::Voice;
-use super::words as w;
 use crate::access::{claim, read_grants};
 use crate::app::App;
 use crate::cli::{Failed, host, news, starter};
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::inbox::{self, Filter, Past};
 use crate::message::{Inbound, StaffId};
 use crate::outbox;
 use crate::store::{self, Look, note, now_ms};
 use crate::telemetry::status::Status;
+use crate::words::setup as w;
 
 /// How often it is looked for news: soon enough that a person thinks it follows their phone.
 const GLANCE: Duration = Duration::from_millis(300);
@@ -108,19 +108,12 @@ struct Watch<'a> {
 struct Watched {
     state: PathBuf,
     owner: Option<StaffId>,
-    /// Where DingTalk has to send messages; the Stream mode needs no address.
-    address: Option<String>,
 }
 
 impl<'a> Watch<'a> {
     fn new(config: &Config, voice: &'a Voice, limit: Option<Duration>) -> Self {
-        let http = (config.dingtalk.mode == Mode::Http)
-            .then(|| format!("http://{}{}/robot", config.http.listen, config.http.path));
-        let config = Watched {
-            state: config.state.dir.clone(),
-            owner: config.access.owner.clone(),
-            address: http,
-        };
+        let config =
+            Watched { state: config.state.dir.clone(), owner: config.access.owner.clone() };
         Self {
             voice,
             config,
@@ -139,9 +132,6 @@ impl<'a> Watch<'a> {
     /// Returns when a message was answered.
     async fn run(&mut self) -> Result<()> {
         let lang = self.voice.lang;
-        if let Some(address) = &self.config.address {
-            self.voice.note(&w::http_address(address, lang));
-        }
         loop {
             tokio::time::sleep(GLANCE).await;
             if self.limit.is_some_and(|limit| self.began.elapsed() > limit) {
@@ -162,7 +152,7 @@ impl<'a> Watch<'a> {
             if !self.asked {
                 self.asked = true;
                 if self.shown.is_some() {
-                    let name = self.name(&journal, &owner)?;
+                    let name = name(&journal, &owner)?;
                     self.voice.done(&w::claimed(&name, owner.as_str(), lang));
                     self.voice.event("first", "claimed", json!({ "owner": owner.as_str() }));
                     self.voice.note(w::now_ping(lang));
@@ -211,6 +201,13 @@ impl<'a> Watch<'a> {
                 json!({ "state": connection.state, "reason": connection.error, "hint": connection.hint }),
             );
             self.connection.clone_from(&connection.state);
+            if let Some(webhook) = moment.webhook.filter(|_| connection.is_up()) {
+                self.voice.note(&w::http_address(&webhook.robot, lang));
+                if !webhook.public {
+                    self.voice.trouble(w::http_address_is_local(lang), "");
+                }
+                self.voice.event("first", "webhook", json!({ "robot": webhook.robot }));
+            }
         }
         Ok(connection.is_up())
     }
@@ -238,18 +235,6 @@ impl<'a> Watch<'a> {
         self.voice.event("first", "claim", json!({ "send": code, "life_ms": claim::LIFE_MS }));
         self.shown = Some(code);
         Ok(())
-    }
-
-    /// What the owner is called, by the message that made them the owner.
-    fn name(&self, journal: &Look, owner: &StaffId) -> Result<String> {
-        let person = Some(owner.as_str().to_owned());
-        let filter = Filter { person, limit: 1, ..Filter::default() };
-        let found = journal.read(|c| inbox::list(c, &filter))?;
-        let last = found.into_iter().next().and_then(|past| past.inbound);
-        Ok(match last {
-            Some(Inbound::Message(message)) => message.sender.nick,
-            _ => owner.to_string(),
-        })
     }
 
     /// The run of the owner's that was answered; failures are told.
@@ -283,4 +268,16 @@ impl<'a> Watch<'a> {
         }
         Ok(None)
     }
+}
+
+/// What the owner is called, by the message that made them the owner.
+fn name(journal: &Look, owner: &StaffId) -> Result<String> {
+    let person = Some(owner.as_str().to_owned());
+    let filter = Filter { person, limit: 1, ..Filter::default() };
+    let found = journal.read(|c| inbox::list(c, &filter))?;
+    let last = found.into_iter().next().and_then(|past| past.inbound);
+    Ok(match last {
+        Some(Inbound::Message(message)) => message.sender.nick,
+        _ => owner.to_string(),
+    })
 }

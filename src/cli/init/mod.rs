@@ -13,7 +13,6 @@ mod progress;
 mod qr;
 mod settings;
 mod voice;
-pub(super) mod words;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -24,20 +23,21 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use url::Url;
+use uuid::Uuid;
 
 use self::account::Account;
 use self::ask::Ask;
 use self::progress::Progress;
-use self::settings::Wanted;
+use self::settings::{Doors, Wanted};
 use self::voice::Voice;
-use self::words as w;
 use super::service::{self, Service};
-use super::{Failed, Global, editor, host, starter, talk};
+use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
 use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
-use crate::router::Lang;
+use crate::sink;
 use crate::store::Instance;
-use crate::telemetry;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Set up the bot: the app at DingTalk, settings, scripts, and the first message
 ///
@@ -73,6 +73,9 @@ pub(super) struct Init {
     /// How messages come: over a connection that moonbell opens, or to an address of yours that DingTalk calls
     #[arg(long, value_name = "MODE", value_parser = ["stream", "http"])]
     mode: Option<String>,
+    /// What DingTalk calls, beginning with https:// (mode http)
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
     /// Read the token of the event subscription from this file (mode http)
     #[arg(long, value_name = "FILE", requires = "aes_key_file")]
     token_file: Option<PathBuf>,
@@ -151,7 +154,7 @@ impl Init {
     }
 
     fn steps(&self, global: &Global) -> Result<ExitCode> {
-        let spoken = self.lang.as_deref().map_or_else(voice::system_language, voice::language);
+        let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
         let spoken = Cell::new(spoken);
         let prepared = host::interruptible(async || self.prepare(global, &spoken).await)?;
         let Some(ready) = prepared else {
@@ -192,9 +195,9 @@ impl Init {
         let (loaded, file, own_folder) = load(global)?;
         let mut config = loaded.config;
         let progress = Progress::read(&config.state.dir);
-        let mut voice = Voice::new(self.json, voice::system_language());
+        let mut voice = Voice::new(self.json, lang::of_terminal());
         let mut ask = voice.may_ask().then(|| Ask::new(voice.clone()));
-        let known = self.lang.as_deref().map(voice::language).or(progress.lang());
+        let known = self.lang.as_deref().map(lang::read).or(progress.lang());
         voice.lang = match (&mut ask, known) {
             (_, Some(lang)) => lang,
             (Some(ask), None) => ask.language().await?,
@@ -300,8 +303,7 @@ impl Setup<'_> {
             mode,
             api_base: self.init.api_base.clone(),
             oapi_base: self.init.oapi_base().cloned(),
-            token: doors.as_ref().map(|(token, _)| token.clone()),
-            aes_key: doors.map(|(_, key)| key),
+            doors,
             scripts: self.init.scripts.as_deref().map(std::path::absolute).transpose()?,
         };
         let plan = settings::plan(&self.file, &wanted)?;
@@ -343,38 +345,47 @@ impl Setup<'_> {
         }
     }
 
-    /// Token and AES key for events, which come in the HTTP mode only. Nobody has to have them.
-    async fn doors(&mut self, mode: Mode) -> Result<Option<(Secret, Secret)>> {
+    /// What the HTTP mode needs beside the account, as far as the settings do not say it.
+    async fn doors(&mut self, mode: Mode) -> Result<Doors> {
         let lang = self.voice.lang;
         if mode != Mode::Http {
-            return Ok(None);
+            return Ok(Doors::default());
+        }
+        let mut doors = Doors { public_url: self.init.public_url.clone(), ..Doors::default() };
+        if !settings::has_door(&self.file, "card_secret") {
+            // Told to DingTalk by the host itself: nobody ever has to know it.
+            let letters = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string());
+            doors.card = Some(Secret::new(letters.concat()));
         }
         if let (Some(token), Some(key)) = (&self.init.token_file, &self.init.aes_key_file) {
             let (token, key) = (settings::secret_of(token)?, settings::secret_of(key)?);
             settings::check_token(token.expose()).map_err(|why| wrong_door(why, lang))?;
             settings::check_aes_key(key.expose()).map_err(|why| wrong_door(why, lang))?;
-            return Ok(Some((token, key)));
+            doors.event = Some((token, key));
         }
-        if settings::has_doors(&self.file) {
-            return Ok(None);
+        let Some(ask) = &mut self.ask else { return Ok(doors) };
+        if doors.public_url.is_none() && !settings::has_door(&self.file, "public_url") {
+            ask.voice.note(w::http_address_first(lang));
+            doors.public_url = ask.address(w::ask_public_url(lang)).await?;
         }
-        let Some(ask) = &mut self.ask else { return Ok(None) };
+        if doors.event.is_some() || settings::has_door(&self.file, "token") {
+            return Ok(doors);
+        }
         ask.voice.note(w::http_doors(lang));
         let check = |check: fn(&str) -> Result<(), settings::Unfit>| {
             move |text: &str| {
-                if text.is_empty() {
-                    Ok(())
-                } else {
-                    check(text).map_err(|why| w::unfit(&why, lang))
-                }
+                if text.is_empty() { Ok(()) } else { check(text).map_err(|why| why.text(lang)) }
             }
         };
         let token = ask.hidden(w::ask_token(lang), check(settings::check_token)).await?;
         if token.expose().is_empty() {
-            return Ok(None);
+            return Ok(doors);
         }
         let key = ask.hidden(w::ask_aes_key(lang), check(settings::check_aes_key)).await?;
-        Ok(if key.expose().is_empty() { None } else { Some((token, key)) })
+        if !key.expose().is_empty() {
+            doors.event = Some((token, key));
+        }
+        Ok(doors)
     }
 
     fn scripts(&mut self) -> Result<()> {
@@ -445,10 +456,10 @@ fn missing(flag: &str, why: &str, lang: Lang) -> Failed {
 }
 
 fn wrong_door(why: settings::Unfit, lang: Lang) -> Failed {
-    Failed::new(w::unfit(&why, lang)).hint(w::door_hint(lang)).misuse()
+    Failed::new(why.text(lang)).hint(w::door_hint(lang)).misuse()
 }
 
 /// From now on it is written as `***`, whoever writes it.
 fn hide(secret: &Secret) {
-    telemetry::hide(secret.expose());
+    sink::hide(secret.expose());
 }

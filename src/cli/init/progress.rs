@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::lang;
 use crate::dingtalk::{CODE_LIFE, Registration};
-use crate::router::Lang;
 use crate::store::now_ms;
+use crate::words::Lang;
 
 const FILE: &str = "init.json";
 
@@ -46,7 +47,7 @@ impl Progress {
     }
 
     pub(super) fn lang(&self) -> Option<Lang> {
-        self.kept.lang.as_deref().map(super::voice::language)
+        self.kept.lang.as_deref().map(lang::read)
     }
 
     pub(super) fn keep_lang(&mut self, lang: Lang) {

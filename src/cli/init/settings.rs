@@ -14,6 +14,8 @@ use url::Url;
 
 use crate::cli::Failed;
 use crate::config::{Mode, Secret};
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Far above any secret.
 const SECRET_LIMIT_BYTES: u64 = 64 << 10;
@@ -28,9 +30,18 @@ pub(super) struct Wanted {
     pub(super) mode: Option<Mode>,
     pub(super) api_base: Option<Url>,
     pub(super) oapi_base: Option<Url>,
-    pub(super) token: Option<Secret>,
-    pub(super) aes_key: Option<Secret>,
+    pub(super) doors: Doors,
     pub(super) scripts: Option<PathBuf>,
+}
+
+/// What the HTTP mode needs; `None`: it stays as it is.
+#[derive(Clone, Default)]
+pub(super) struct Doors {
+    pub(super) public_url: Option<Url>,
+    /// Of events: both or neither.
+    pub(super) event: Option<(Secret, Secret)>,
+    /// Of clicks on cards.
+    pub(super) card: Option<Secret>,
 }
 
 /// A key that gets another value. Neither shows a secret.
@@ -89,11 +100,16 @@ pub(super) fn plan(file: &Path, wanted: &Wanted) -> Result<Plan> {
             edit.set("dingtalk", key, text(base.as_str().trim_end_matches('/')));
         }
     }
-    if let Some(token) = &wanted.token {
-        edit.secret("http", "token", "http-token", token);
+    let Doors { public_url, event, card } = &wanted.doors;
+    if let Some(url) = public_url {
+        edit.set("http", "public_url", text(url.as_str().trim_end_matches('/')));
     }
-    if let Some(key) = &wanted.aes_key {
-        edit.secret("http", "aes_key", "http-aes-key", key);
+    if let Some(secret) = card {
+        edit.secret("http", "card_secret", "card-secret", secret);
+    }
+    if let Some((token, key)) = event {
+        edit.secret("http", "token", "event-token", token);
+        edit.secret("http", "aes_key", "event-aes-key", key);
     }
     if let Some(dir) = &wanted.scripts {
         let dir = dir.to_str().ok_or_else(|| {
@@ -214,7 +230,7 @@ impl Edit {
 }
 
 fn is_secret(key: &str) -> bool {
-    matches!(key, "client_secret" | "token" | "aes_key")
+    matches!(key, "client_secret" | "card_secret" | "token" | "aes_key")
 }
 
 /// Without the comment behind it.
@@ -252,12 +268,10 @@ pub(super) fn names(file: &Path, client_id: &str) -> bool {
     })
 }
 
-/// Whether the file has token and AES key.
-pub(super) fn has_doors(file: &Path) -> bool {
-    read(file).is_some_and(|document| {
-        let http = document.get("http");
-        http.is_some_and(|http| http.get("token").is_some() && http.get("aes_key").is_some())
-    })
+/// Whether the file says something of this key of `[http]`.
+pub(super) fn has_door(file: &Path, key: &str) -> bool {
+    read(file)
+        .is_some_and(|document| document.get("http").is_some_and(|http| http.get(key).is_some()))
 }
 
 fn read(file: &Path) -> Option<DocumentMut> {
@@ -322,6 +336,18 @@ pub(super) enum Unfit {
     TokenLetters,
     KeyLength(usize),
     KeyLetters,
+}
+
+impl Unfit {
+    /// Says it to whoever typed that.
+    pub(super) fn text(self, lang: Lang) -> String {
+        match self {
+            Self::TokenLength(length) => w::token_length(length, lang),
+            Self::TokenLetters => w::token_letters(lang).to_owned(),
+            Self::KeyLength(length) => w::key_length(length, lang),
+            Self::KeyLetters => w::key_letters(lang).to_owned(),
+        }
+    }
 }
 
 /// As DingTalk's developer console takes them.

@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::words as w;
 use crate::cli::talk;
-use crate::router::Lang;
-use crate::telemetry::{escape, redact};
+use crate::sink::{escape, redact};
+use crate::words::Lang;
+use crate::words::setup as w;
 
 #[derive(Clone, Debug)]
 pub(super) struct Voice {
@@ -178,15 +178,6 @@ pub(super) fn path(path: &Path) -> String {
 /// Messages quote what DingTalk and the settings say.
 fn clean(text: &str) -> String {
     escape(&redact(text))
-}
-
-pub(super) fn language(word: &str) -> Lang {
-    if word.to_ascii_lowercase().starts_with("zh") { Lang::Zh } else { Lang::En }
-}
-
-/// What this user reads, as far as the system knows.
-pub(super) fn system_language() -> Lang {
-    sys_locale::get_locale().as_deref().map_or(Lang::En, language)
 }
 
 /// On Unix the locale says it; elsewhere terminals do today.

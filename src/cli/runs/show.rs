@@ -10,9 +10,10 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use crate::inbox::Past;
 use crate::message::{ChatKind, Inbound};
 use crate::outbox::Said;
-use crate::router::Lang;
+use crate::sink::escape;
+use crate::sink::redact;
 use crate::store::now_ms;
-use crate::telemetry::{escape, redact};
+use crate::words::Lang;
 use crate::worker::account;
 
 /// Columns of the table, without the last, which has the rest.

@@ -22,11 +22,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::plan::Plan;
-use super::init::words as w;
 use super::logs::Logs;
 use super::{Failed, Global, talk};
-use crate::router::Lang;
 use crate::store::Instance;
+use crate::words::Lang;
+use crate::words::setup as w;
 
 /// Its name everywhere.
 const NAME: &str = "moonbell";

@@ -189,7 +189,8 @@ impl Checker<'_> {
             other => return Err(scan::unusable(name, &other)),
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let recorder = Arc::new(Recorder::new(Folder::new(self.dir)));
+        let inside = self.host.asked_folder(name).unwrap_or_default();
+        let recorder = Arc::new(Recorder::new(Folder::new(self.dir).only(inside)));
         let loaded = Vm::load(
             &Source { path: name.to_owned(), bytes },
             self.host,

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::peer;
+use super::refusal::Refusal;
 use super::seen::{Body, Mark, Seen};
 use crate::access::Audit;
 use crate::access::Record;
@@ -45,16 +46,17 @@ const ANSWER: Duration = Duration::from_millis(1_200);
 const AHEAD_MS: i64 = 60_000;
 
 /// What all calls share.
+#[derive(Debug)]
 pub(super) struct Desk {
-    settings: Http,
+    pub(super) settings: Http,
     callbacks: Callbacks,
     inbox: Inbox,
     meter: Arc<dyn Meter>,
     audit: Audit,
-    late_after: Option<Duration>,
-    timing: Timing,
-    state: watch::Sender<State>,
-    counters: Arc<Counters>,
+    pub(super) late_after: Option<Duration>,
+    pub(super) timing: Timing,
+    pub(super) state: watch::Sender<State>,
+    pub(super) counters: Arc<Counters>,
     seen: Seen,
     told: [Quiet; Refusal::COUNT],
     malformed: Quiet,
@@ -62,86 +64,9 @@ pub(super) struct Desk {
     closed_because: Mutex<String>,
 }
 
-/// Why a call is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// Its address is not in `http.allow`.
-    Address,
-    /// Web pages have no business here.
-    Origin,
-    /// No signature, half of one, or two.
-    Unsigned,
-    /// Another secret signed it, or nobody.
-    Forged,
-    /// Signed, but so many milliseconds ago, or ahead if negative; `None`: no time at all.
-    Untimely(Option<i64>),
-    /// Signed, but the signature has signed something else.
-    OtherBody,
-}
-
-impl Refusal {
-    const COUNT: usize = 6;
-
-    fn index(self) -> usize {
-        match self {
-            Self::Address => 0,
-            Self::Origin => 1,
-            Self::Unsigned => 2,
-            Self::Forged => 3,
-            Self::Untimely(_) => 4,
-            Self::OtherBody => 5,
-        }
-    }
-
-    /// For the audit.
-    fn code(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::Origin => "origin",
-            Self::Unsigned => "unsigned",
-            Self::Forged => "forged",
-            Self::Untimely(_) => "untimely",
-            Self::OtherBody => "other-body",
-        }
-    }
-
-    /// For the log.
-    fn reason(self) -> String {
-        match self {
-            Self::Address => "its address is not in `http.allow`".to_owned(),
-            Self::Origin => "a web page sent it".to_owned(),
-            Self::Unsigned => "it is not signed".to_owned(),
-            Self::Forged => "its signature is not made with this app's secret".to_owned(),
-            Self::Untimely(None) => "the time that it is signed with is no time".to_owned(),
-            Self::Untimely(Some(age)) if age < 0 => {
-                format!("it was signed {} s ahead of this computer's clock", -age / 1_000)
-            }
-            Self::Untimely(Some(age)) => format!("it was signed {} s ago", age / 1_000),
-            Self::OtherBody => "its signature came before, with another body".to_owned(),
-        }
-    }
-
-    fn hint(self) -> Option<&'static str> {
-        match self {
-            Self::Forged => {
-                Some("if nothing comes from DingTalk: are the secrets those of this app?")
-            }
-            Self::Untimely(Some(_)) => Some(
-                "if nothing comes from DingTalk: is this computer's clock right? or somebody repeats an old call",
-            ),
-            Self::OtherBody => Some(
-                "somebody may have captured a call of DingTalk's and used its signature; see docs/http-mode.md",
-            ),
-            Self::Address => Some("behind a proxy, `http.trusted_proxies` has to name it"),
-            Self::Origin | Self::Unsigned | Self::Untimely(None) => None,
-        }
-    }
-}
-
 type Answer = Response<Full<Bytes>>;
 
 impl Desk {
-    #[expect(clippy::too_many_arguments, reason = "each is another part of the host; called once")]
     pub(super) fn new(
         settings: Http,
         callbacks: Callbacks,
@@ -149,10 +74,6 @@ impl Desk {
         meter: Arc<dyn Meter>,
         audit: Audit,
         seen: Seen,
-        late_after: Option<Duration>,
-        timing: Timing,
-        state: watch::Sender<State>,
-        counters: Arc<Counters>,
     ) -> Self {
         Self {
             settings,
@@ -160,32 +81,16 @@ impl Desk {
             inbox,
             meter,
             audit,
-            late_after,
-            timing,
-            state,
-            counters,
             seen,
+            late_after: None,
+            timing: Timing::default(),
+            state: watch::Sender::new(State::new()),
+            counters: Arc::default(),
             told: std::array::from_fn(|_| Quiet::default()),
             malformed: Quiet::default(),
             closed: CancellationToken::new(),
             closed_because: Mutex::default(),
         }
-    }
-
-    pub(super) fn settings(&self) -> &Http {
-        &self.settings
-    }
-
-    pub(super) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    pub(super) fn head(&self) -> Duration {
-        self.timing.head
-    }
-
-    pub(super) fn drain(&self) -> Duration {
-        self.timing.drain
     }
 
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
@@ -262,7 +167,9 @@ impl Desk {
         // A minute more, so that a clock which is put right does not make it good once again.
         let until_ms = time_ms.saturating_add(window_ms).saturating_add(AHEAD_MS);
         match self.seen.bind(&shown.proof(), &body, until_ms, now_ms()) {
-            Body::Its(mark) => Ok(Believed { call, shown, mark }),
+            Body::New(mark) => Ok(Believed { call, shown, standing: Standing::New(mark) }),
+            Body::Again => Ok(Believed { call, shown, standing: Standing::Again }),
+            Body::Stored => Ok(Believed { call, shown, standing: Standing::Stored }),
             Body::Another => Err(Refusal::OtherBody.into()),
             Body::Unknown => Err(Denied::Said(StatusCode::SERVICE_UNAVAILABLE)),
         }
@@ -296,13 +203,24 @@ impl Desk {
 
     /// Stores what a call brings, and answers it.
     async fn take(&self, door: Door, believed: Believed) -> Answer {
-        let Believed { call, shown, mark } = believed;
+        let Believed { call, shown, standing } = believed;
         add(&self.counters.frames);
         self.counters.heard();
         if self.state.borrow().skew_ms.is_some() {
             self.state.send_modify(|state| state.skew_ms = None);
         }
-        self.meter.received(call.received.as_ref());
+        // What somebody repeats is none of DingTalk's pushes: it must not use up the month.
+        let mark = match standing {
+            Standing::New(mark) => {
+                self.meter.received(call.received.as_ref());
+                Some(mark)
+            }
+            Standing::Again => None,
+            Standing::Stored => {
+                add(&self.counters.duplicates);
+                return said(StatusCode::OK, call.answer);
+            }
+        };
         let inbound = match call.received {
             Ok(Received::Inbound(inbound)) => Some(inbound),
             Ok(Received::Own | Received::Ignored) => None,
@@ -323,6 +241,9 @@ impl Desk {
         };
         if let Err(status) = self.commit(inbound, &shown, mark).await {
             return empty(status);
+        }
+        if let Some(mark) = &mark {
+            self.seen.stored(mark);
         }
         said(StatusCode::OK, call.answer)
     }
@@ -397,8 +318,18 @@ impl Desk {
 struct Believed {
     call: Callback,
     shown: Shown,
-    /// To be stored: nothing was signed so before.
-    mark: Option<Mark>,
+    standing: Standing,
+}
+
+/// Whether the same call came before.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// No: its signature is to be stored.
+    New(Mark),
+    /// Yes, and perhaps it could not be stored.
+    Again,
+    /// Yes, and it is in the journal.
+    Stored,
 }
 
 enum Denied {

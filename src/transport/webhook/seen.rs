@@ -38,13 +38,19 @@ type Digest = [u8; 32];
 struct Kept {
     body: Digest,
     until_ms: i64,
+    /// What the call brought is in the journal.
+    stored: bool,
 }
 
 /// What is known of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
-    /// It came with this body; with what is to be stored, if for the first time.
-    Its(Option<Mark>),
+    /// It comes for the first time, and is bound to this body.
+    New(Mark),
+    /// It came with this body before, and perhaps that could not be stored.
+    Again,
+    /// It came with this body before, and all of that is in the journal.
+    Stored,
     /// It came with another one.
     Another,
     /// There is no room for more signatures.
@@ -68,7 +74,10 @@ impl Seen {
             .read(|c| {
                 c.prepare("SELECT proof, body, until_ms FROM signatures")?
                     .query_map([], |row| {
-                        Ok((row.get(0)?, Kept { body: row.get(1)?, until_ms: row.get(2)? }))
+                        Ok((
+                            row.get(0)?,
+                            Kept { body: row.get(1)?, until_ms: row.get(2)?, stored: false },
+                        ))
                     })?
                     .collect::<rusqlite::Result<HashMap<Digest, Kept>>>()
             })
@@ -86,13 +95,25 @@ impl Seen {
             table.proofs.retain(|_, kept| kept.until_ms >= now_ms);
         }
         if let Some(kept) = table.proofs.get(&proof) {
-            return if kept.body == body { Body::Its(None) } else { Body::Another };
+            return match kept {
+                kept if kept.body != body => Body::Another,
+                Kept { stored: true, .. } => Body::Stored,
+                Kept { .. } => Body::Again,
+            };
         }
         if table.proofs.len() >= REMEMBERED {
             return Body::Unknown;
         }
-        table.proofs.insert(proof, Kept { body, until_ms });
-        Body::Its(Some(Mark { proof, body, until_ms, swept_ms: sweeps.then_some(now_ms) }))
+        table.proofs.insert(proof, Kept { body, until_ms, stored: false });
+        Body::New(Mark { proof, body, until_ms, swept_ms: sweeps.then_some(now_ms) })
+    }
+
+    /// From now on the same call is answered without asking the journal: who repeats it a thousand times costs nothing.
+    pub(super) fn stored(&self, mark: &Mark) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = table.proofs.get_mut(&mark.proof) {
+            kept.stored = true;
+        }
     }
 
     /// Stores it for the next host.
@@ -125,7 +146,7 @@ mod tests {
 
     /// Whether the body was taken.
     fn takes(seen: &Seen, proof: &str, body: &[u8], until_ms: i64, now_ms: i64) -> bool {
-        matches!(seen.bind(proof, body, until_ms, now_ms), Body::Its(_))
+        !matches!(seen.bind(proof, body, until_ms, now_ms), Body::Another | Body::Unknown)
     }
 
     #[tokio::test]
@@ -150,10 +171,13 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let seen = Seen::open(store.clone()).await.unwrap();
         let keep = async |proof: &str, until_ms: i64, now_ms: i64| {
-            let Body::Its(mark) = seen.bind(proof, b"one", until_ms, now_ms) else {
+            let Body::New(mark) = seen.bind(proof, b"one", until_ms, now_ms) else {
                 panic!("{proof}")
             };
-            seen.keep(mark).await.unwrap();
+            seen.keep(Some(mark)).await.unwrap();
+            assert_eq!(seen.bind(proof, b"one", until_ms, now_ms), Body::Again);
+            seen.stored(&mark);
+            assert_eq!(seen.bind(proof, b"one", until_ms, now_ms), Body::Stored);
         };
         keep("old", 1_000, 0).await;
         keep("kept", 90_000, 500).await;

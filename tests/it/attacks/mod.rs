@@ -8,10 +8,13 @@ pub(super) mod callbacks;
 mod callers;
 mod claim;
 mod doors;
+mod local;
 mod lock;
 mod lua;
 mod scripts;
+mod secrets;
 mod shell;
+mod text;
 
 use std::fs;
 use std::process::{Output, Stdio};

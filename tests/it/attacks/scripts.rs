@@ -134,6 +134,7 @@ async fn d6_a_script_reaches_neither_the_secrets_nor_the_data_of_another() {
                 function() return secret.get("token") end,
                 function() return shell.run{ "cat", "{home}/state/files/mine/own.txt" } end,
                 function() return require("../mine") end,
+                function() return require("link") end,
             }
             local got = {}
             for i, try in tries do
@@ -143,8 +144,21 @@ async fn d6_a_script_reaches_neither_the_secrets_nor_the_data_of_another() {
             ctx:reply("got " .. #got)
         end)
     "#;
+    let loot = "local ok, mine = pcall(require, \"link\")\nreturn ok and mine";
+    let sneak = r#"
+        local loot = require("loot")
+        bot.command("loot", function(ctx) ctx:reply(if loot then "got " .. loot.password else "got none") end)
+    "#;
     let setup = Setup::new().script("mine.luau", mine);
-    let host = host(setup, &[("thief.luau", thief)]).await;
+    let theirs = [("thief.luau", thief), ("sneak.luau", sneak)];
+    let host = host(setup, &theirs).await;
+    fs::create_dir(host.path("scripts/lib")).unwrap();
+    fs::create_dir(host.path("scripts/theirs/lib")).unwrap();
+    fs::write(host.path("scripts/lib/keys.luau"), "return { password = 'hush' }").unwrap();
+    fs::write(host.path("scripts/theirs/lib/loot.luau"), loot).unwrap();
+    let link = host.path("scripts/theirs/link.luau");
+    std::os::unix::fs::symlink(host.path("scripts/lib/keys.luau"), link).unwrap();
+    host.write("theirs/sneak.luau", &sneak.replace("require(\"loot\")", "require(\"lib/loot\")"));
     let granted = moonbell(&host, &["grant", "--yes"]);
     assert_eq!(code(&granted), 0, "{}", text(&granted));
     host.say(OWNER, "keep");
@@ -155,6 +169,12 @@ async fn d6_a_script_reaches_neither_the_secrets_nor_the_data_of_another() {
     .await;
     host.say(OWNER, "steal");
     host.until("nothing of it", |seen| seen.to(OWNER).last() == Some(&"got 0")).await;
+    host.until_true("it serves too", || {
+        says(&host, &["status"]).contains("theirs/sneak.luau  1 handler")
+    })
+    .await;
+    host.say(OWNER, "loot");
+    host.until("nor by a link", |seen| seen.to(OWNER).last() == Some(&"got none")).await;
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::process::HostProcess;
 use super::super::stage::{ALICE, OWNER, Setup, TestHost};
 
 /// Runs what the owner says, in the ways that a script has, and compares what the program printed with what was said.
@@ -192,6 +193,26 @@ async fn b6_a_daemon_that_a_program_leaves_is_named_in_the_log() {
         nix::sys::signal::Signal::SIGKILL,
     )
     .unwrap();
+    host.terminate().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn b6_what_a_killed_host_left_running_ends_with_the_next_start() {
+    let script = r#"
+        bot.command("long", function(ctx)
+            local p = assert(shell.spawn{ "sh", "-c", "echo $$; sleep 600" })
+            for line in p:lines() do ctx:reply(line) end
+        end)
+    "#;
+    let host = Setup::new().script("long.luau", script).spawn().await;
+    host.say(OWNER, "long");
+    host.until("it is there", |seen| seen.to(OWNER).len() == 1).await;
+    let pid = host.look(|seen| seen.to(OWNER)[0].trim().to_owned());
+    let stage = host.kill().await;
+    assert!(alive(&pid), "nobody has ended it");
+    let host = HostProcess::spawn(stage).await;
+    host.until_true("it has ended", || !alive(&pid)).await;
     host.terminate().await;
 }
 

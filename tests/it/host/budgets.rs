@@ -22,10 +22,10 @@ fn calls_only() -> Setup {
     Setup::new().sim(|options| options.clocks.webhook = std::time::Duration::from_secs(30))
 }
 
-/// Reads `used` and the rest of what was told to the owner, one line each.
+/// What was told to the owner of shares that are used, without the sign.
 fn warnings<'a>(seen: &[&'a str]) -> Vec<&'a str> {
-    let first = |text: &'a str| text.lines().nth(1).unwrap_or_default();
-    seen.iter().filter(|text| text.contains("2026-11 的")).map(|text| first(text)).collect()
+    let shares = seen.iter().filter(|text| text.contains(" of 2026-11 are used ("));
+    shares.filter_map(|text| Some(text.split_once(' ')?.1)).collect()
 }
 
 fn parked(stage: &Stage) -> i64 {
@@ -257,7 +257,7 @@ async fn dingtalks_own_word_closes_the_budget_until_it_takes_a_call_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_whom_no_call_reaches_hears_it_upon_writing() {
+async fn l4_an_owner_whom_no_call_reaches_hears_it_upon_writing() {
     let host = Setup::new().script("tell.luau", TELL).start().await;
     host.fail("/v1.0/robot", HttpFaultKind::Quota, 2);
     host.say(ALICE, "tell hello");

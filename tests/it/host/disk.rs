@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::{HostProcess, bare, settings};
-use super::stage::{ALICE, BOB, LINA, Setup, Stage};
+use super::stage::{ALICE, BOB, LINA, Setup, Stage, Way};
 
 /// `moonbell run` whose state folder is a disk of three megabytes; `None` where the system gives no namespaces.
 async fn on_a_small_disk(stage: Stage) -> Option<HostProcess> {
@@ -47,7 +47,16 @@ fn copied(state: &Path, question: &str) -> Option<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_delays_messages_and_loses_none() {
-    let stage = Setup::new().stage().await;
+    a_full_disk(Way::Stream).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_a_full_disk_cannot_take_are_answered_with_an_error_and_none_is_lost() {
+    a_full_disk(Way::Http).await;
+}
+
+async fn a_full_disk(way: Way) {
+    let stage = Setup::new().over(way).stage().await;
     let Some(host) = on_a_small_disk(stage).await else {
         // Said, not skipped quietly; the journal's own part is tested in `store`, on every system.
         eprintln!(
@@ -92,9 +101,13 @@ async fn a_full_disk_delays_messages_and_loses_none() {
     host.say(ALICE, "echo after");
     host.until("and what comes next", |seen| seen.to(ALICE).last() == Some(&"after")).await;
     // Each of them failed many times, and came again as often: that is one piece of news, not thousands of lines.
-    for news in ["cannot be stored yet", "is left unacknowledged"] {
+    for news in ["cannot be stored yet", "is left unacknowledged", "is answered with an error"] {
         let lines = host.lines("err").iter().filter(|line| line.contains(news)).count();
         assert!(lines <= 2, "{lines} lines say `{news}`");
+    }
+    if way == Way::Http {
+        let refused = host.sim.wire(0).iter().filter(|line| line.status == Some(503)).count();
+        assert!(refused >= 1, "{}", host.sim.transcript());
     }
     let ran = host.lines("ran");
     assert_eq!(ran.len(), 21, "{ran:?}");

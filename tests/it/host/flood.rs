@@ -50,7 +50,7 @@ fn memory(host: &HostProcess, line: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_messages_at_once_wait_on_disk_in_order_and_hold_up_nobody() {
+async fn f4_ten_thousand_messages_at_once_wait_on_disk_in_order_and_hold_up_nobody() {
     let setup = Setup::new().script("counting.luau", COUNTING).guests(&["*"]).sim(|options| {
         options.limits.messages = 40_000;
         options.clocks.redelivery = Some(Duration::from_secs(30));

@@ -20,6 +20,7 @@ mod files;
 mod flood;
 mod handover;
 mod kills;
+mod language;
 mod moments;
 mod offline;
 mod order;

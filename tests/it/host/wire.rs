@@ -62,7 +62,7 @@ async fn faults_of_the_connection_lose_nothing_and_repeat_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
+async fn f1_nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
     let host = Setup::new().start().await;
     let robot = |data: &str| {
         let headers = r#"{"topic":"/v1.0/im/bot/messages/get","messageId":"x","contentType":"application/json"}"#;
@@ -111,7 +111,7 @@ async fn nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_on_a_foreign_host_is_not_followed() {
+async fn f2_an_endpoint_on_a_foreign_host_is_not_followed() {
     let host = Setup::new().start().await;
     let foreign = "ws://203.0.113.7:9/connect".to_owned();
     host.sim.faults(&FaultOrder { endpoint: Some(foreign), close: true, ..FaultOrder::default() });

@@ -224,6 +224,11 @@ async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
     let mut terminal = newcomer.types(&arguments);
     terminal.until("shown as stars): ").await;
     terminal.type_line(&secret);
+    terminal.until("Enter: later): ").await;
+    terminal.type_line("bot.example.com");
+    terminal.until("no address that begins with https://").await;
+    terminal.until("Enter: later): ").await;
+    terminal.type_line("https://bot.example.com/dingtalk");
     terminal.until("Token: ").await;
     terminal.type_line("ab");
     terminal.until("A token has 3 to 64 characters; this has 2.").await;
@@ -239,11 +244,13 @@ async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
     let settings = fs::read_to_string(newcomer.config()).unwrap();
     for line in [
         "mode = \"http\"",
-        "token = { file = \"http-token\" }",
-        "aes_key = { file = \"http-aes-key\" }",
+        "token = { file = \"event-token\" }",
+        "aes_key = { file = \"event-aes-key\" }",
+        "card_secret = { file = \"card-secret\" }",
+        "public_url = \"https://bot.example.com/dingtalk\"",
     ] {
         assert!(settings.contains(line), "{settings}");
     }
-    assert_eq!(mode(&newcomer.config().with_file_name("http-aes-key")), 0o600);
+    assert_eq!(mode(&newcomer.config().with_file_name("event-aes-key")), 0o600);
     newcomer.secret_is_safe(&shown);
 }

@@ -1,0 +1,66 @@
+//! `docs/config.md`, written from the table of settings.
+
+use std::fmt::Write as _;
+
+use super::keys::{KEYS, Kind};
+
+/// `docs/config.md`.
+pub fn reference() -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut table = None;
+    for key in KEYS {
+        if table != Some(key.table()) {
+            table = Some(key.table());
+            let title = match key.table() {
+                "" => "Above all tables".to_owned(),
+                table => format!("`[{table}]`"),
+            };
+            let _ = write!(page, "\n## {title}\n\n");
+            page.push_str("| key | default | environment | meaning |\n|---|---|---|---|\n");
+        }
+        let (name, variable) = match key.kind {
+            Kind::List => (key.name(), format!("{}=a,b", key.variable())),
+            Kind::Secrets => ("*any name*", "MOONBELL_SECRETS_<NAME>".to_owned()),
+            Kind::Roles => ("*any role name*", "MOONBELL_ACCESS_ROLES_<NAME>=id,id".to_owned()),
+            _ => (key.name(), key.variable()),
+        };
+        let name = if name.starts_with('*') { name.to_owned() } else { format!("`{name}`") };
+        let takes = match key.kind {
+            Kind::Choice(words) => {
+                format!(
+                    " Takes {}.",
+                    words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or ")
+                )
+            }
+            kind => format!(" Takes {}.", kind.expected().replace('|', "\\|")),
+        };
+        let _ =
+            writeln!(page, "| {name} | `{}` | `{variable}` | {}{takes} |", key.default, key.doc);
+    }
+    page
+}
+
+const INTRODUCTION: &str = r#"# Settings
+
+<!-- Generated from src/config/keys.rs; a test holds it current: MOONBELL_TEST_UPDATE=1 tests/run config:: -->
+
+`moonbell` reads one TOML file: `config.toml` in the platform's config directory (`~/.config/moonbell` on Linux,
+`~/Library/Application Support/moonbell` on macOS, `%APPDATA%\moonbell\config` on Windows), or the one named by
+`--config FILE` or `MOONBELL_CONFIG`. Then come environment variables, then flags; the later one wins. `moonbell dev`
+needs no file at all; it never uses `[dingtalk]`, `[http]` or `[access]`.
+
+An unknown key or variable is an error, and all mistakes are reported at once, each with file, line and column.
+
+A path may begin with `~`; a relative path in the file starts at the file's own folder. A secret is a string, or better a
+reference to one:
+
+```toml
+[dingtalk]
+client_id = "dingxxxxxxxxxxxxxxxx"
+client_secret = { env = "DINGTALK_CLIENT_SECRET" }   # an environment variable
+# client_secret = { file = "secret" }                # a file that you alone can read: chmod 600 secret
+
+[access]
+owner = "manager4220"     # or claim the bot with the code that `moonbell run` prints
+```
+"#;

@@ -1,0 +1,81 @@
+//! Addresses that are keys themselves: whoever has the URL of a webhook writes into that chat. And parameters whose names
+//! tell that their values are nobody's business.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// The key of a session webhook or of a custom robot, in a URL as it is or encoded once.
+static WEBHOOK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(robot(?:/|\\/|%2[Ff])send(?:BySession)?(?:\?|%3[Ff])[^\s"'<>]*?(?:access_token|session)(?:=|%3[Dd]|\\u003[Dd]))(?:[A-Za-z0-9_.~+/=$:-]|%[0-9A-Fa-f]{2})+"#,
+    )
+    .expect("the pattern is a constant that tests compile")
+});
+
+static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)(access_?token|session|ticket|sign(?:ature)?|(?:app|client)_?secret|secret|ossaccesskeyid)(\\*["']?\s*[=:]\s*\\*["']?)[^&\s"'\\,}]+"#,
+    )
+    .expect("the pattern is a constant that tests compile")
+});
+
+/// `text` without the keys of webhooks.
+pub(super) fn blank(text: &str) -> Cow<'_, str> {
+    WEBHOOK.replace_all(text, "$1***")
+}
+
+/// `text` without the values of tell-tale parameters: for what DingTalk and libraries say, not for what people do.
+pub fn blank_parameters(text: &str) -> Cow<'_, str> {
+    PARAMETER.replace_all(text, "$1$2***")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_open_doors_are_taken_out() {
+        for (raw, clean) in [
+            (
+                "POST https://oapi.dingtalk.com/robot/sendBySession?session=abc123 failed",
+                "session=*** failed",
+            ),
+            ("bad access_token=tok-1&type=image", "access_token=***&type=image"),
+            (r#"{"clientSecret":"hunter2hunter2"}"#, r#"{"clientSecret":"***"}"#),
+            (r#"{\"ticket\":\"t-1\"}"#, r#"\"ticket\":\"***"#),
+        ] {
+            let shown = blank_parameters(raw);
+            assert!(shown.contains(clean), "{raw} became {shown}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_webhook_is_shown_without_its_key_and_other_addresses_whole() {
+        for (raw, shown) in [
+            (
+                "see https://oapi.dingtalk.com/robot/send?access_token=0a1b2c&timestamp=1 now",
+                "see https://oapi.dingtalk.com/robot/send?access_token=***&timestamp=1 now",
+            ),
+            (
+                "[x](https://oapi.dingtalk.com/robot/sendBySession?session=0a1b2c)",
+                "[x](https://oapi.dingtalk.com/robot/sendBySession?session=***)",
+            ),
+            (
+                "u=https%3A%2F%2Foapi.dingtalk.com%2Frobot%2Fsend%3Faccess_token%3D0a1b2c",
+                "u=https%3A%2F%2Foapi.dingtalk.com%2Frobot%2Fsend%3Faccess_token%3D***",
+            ),
+            (
+                r#""https:\/\/oapi.dingtalk.com\/robot\/send?access_token=0a""#,
+                r#""https:\/\/oapi.dingtalk.com\/robot\/send?access_token=***""#,
+            ),
+            (
+                "https://example.com/?session=5&sign=positive",
+                "https://example.com/?session=5&sign=positive",
+            ),
+        ] {
+            assert_eq!(blank(raw), shown);
+        }
+    }
+}

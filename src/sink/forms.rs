@@ -1,0 +1,110 @@
+//! A secret in the forms it takes on its way: encoded, quoted, turned around.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+/// Shorter ones are no secrets, and replacing them would shred what people read.
+pub(super) const SHORTEST: usize = 6;
+
+/// A line of a secret of several lines (a private key) is looked for alone when it is as long as this.
+const LINE: usize = 24;
+
+/// Everything that is looked for when `secret` is hidden.
+pub(super) fn of(secret: &str) -> BTreeSet<String> {
+    let hex: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let mut forms = vec![
+        secret.to_owned(),
+        secret.chars().rev().collect(),
+        hex.concat(),
+        hex.join(" "),
+        hex.join(":"),
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
+            .to_string(),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        in_url(secret),
+        json.trim_matches('"').to_owned(),
+        json_ascii(secret),
+        secret.escape_debug().to_string(),
+    ];
+    for before in 0..3 {
+        let standard = base64(secret.as_bytes(), before);
+        forms.push(standard.replace('+', "-").replace('/', "_"));
+        forms.push(standard);
+    }
+    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= LINE);
+    forms.extend(lines.filter(|line| !line.starts_with("-----")).map(str::to_owned));
+    forms.retain(|form| form.len() >= SHORTEST);
+    forms.into_iter().collect()
+}
+
+/// What of the base64 of a longer text is the same whatever stands around the secret, with `before` bytes (modulo 3)
+/// in front of it.
+fn base64(secret: &[u8], before: usize) -> String {
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(secret);
+    let encoded = STANDARD_NO_PAD.encode(&bytes);
+    // Six bits each: a sign that holds bits of what is before or behind says nothing for sure.
+    let first = (before * 8).div_ceil(6);
+    let last = bytes.len() * 8 / 6;
+    encoded[first..last].to_owned()
+}
+
+/// Only what a URL cannot hold is written as `%…`.
+fn in_url(secret: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    percent_encoding::utf8_percent_encode(secret, KEPT).to_string()
+}
+
+/// JSON as many programs write it: nothing above ASCII.
+fn json_ascii(secret: &str) -> String {
+    let json = serde_json::to_string(secret).unwrap_or_default();
+    let mut out = String::with_capacity(json.len());
+    for unit in json.trim_matches('"').encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_known_wherever_the_secret_stands_in_a_text() {
+        let secret = "p@ss w\u{f6}rd/+1";
+        let forms = of(secret);
+        for before in ["", "x", "xy", "xyz", "user:", "{\"k\":\""] {
+            for after in ["", "!", "!!", "\"}"] {
+                for text in [
+                    STANDARD_NO_PAD.encode(format!("{before}{secret}{after}")),
+                    base64::engine::general_purpose::URL_SAFE
+                        .encode(format!("{before}{secret}{after}")),
+                ] {
+                    assert!(
+                        forms.iter().any(|form| text.contains(form.as_str())),
+                        "{before}…{after}: {text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_a_key_are_secrets_of_their_own_and_its_frame_is_none() {
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+        let forms =
+            of(&format!("-----BEGIN PRIVATE KEY-----\n{line}\nshort\n-----END PRIVATE KEY-----"));
+        assert!(forms.contains(line));
+        assert!(!forms.contains("short") && !forms.contains("-----BEGIN PRIVATE KEY-----"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Text of others inside Markdown of ours.
+
+/// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
+/// there, and an `@` is kept from mentioning.
+pub fn escape(text: &str) -> String {
+    escaped(text, true)
+}
+
+/// The same for text that does not stand where a line begins, such as the cell of a table.
+pub fn escape_inline(text: &str) -> String {
+    escaped(text, false)
+}
+
+fn escaped(text: &str, mut begin: bool) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    // `begin` holds while there were only blanks and digits since the line began.
+    let mut digits = false;
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '$' | '&' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '#' | '-' | '+' | '=' if begin && !digits => {
+                out.push('\\');
+                out.push(c);
+            }
+            '.' | ')' if begin && digits => {
+                out.push('\\');
+                out.push(c);
+            }
+            // A joiner that nobody sees stands between the sign and the name.
+            '@' => out.push_str("@\u{2060}"),
+            c => out.push(c),
+        }
+        match c {
+            '\n' => (begin, digits) = (true, false),
+            '0'..='9' if begin => digits = true,
+            ' ' | '\t' if begin && !digits => {}
+            _ => begin = false,
+        }
+    }
+    out
+}
+
+/// `text` as a block of code that it cannot close: the fence is longer than any run of backticks in it.
+pub fn fenced(text: &str) -> String {
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}\n{text}{}{fence}", if text.ends_with('\n') { "" } else { "\n" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_of_code_cannot_be_closed_from_inside() {
+        for (text, expected) in [
+            ("a", "```\na\n```"),
+            ("a\n", "```\na\n```"),
+            ("```\n[Approve](http://evil)", "````\n```\n[Approve](http://evil)\n````"),
+            ("`````", "``````\n`````\n``````"),
+            ("", "```\n\n```"),
+        ] {
+            assert_eq!(fenced(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_title_with_markdown_of_somebody_else_stays_a_title() {
+        assert_eq!(
+            escape_inline("deploy** [Approve](http://evil) @all"),
+            "deploy\\*\\* \\[Approve\\](http://evil) @\u{2060}all"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! What holds for every sentence of the catalogue.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::Entry;
+use super::lang::is_chinese;
+use super::{
+    access, account, alarms, approvals, budget, cards, dialogs, dingtalk, help, language, outage,
+    parked, runs, scripts, setup, timers,
+};
+
+const AREAS: &[(&str, &[Entry])] = &[
+    ("access", access::ENTRIES),
+    ("account", account::ENTRIES),
+    ("alarms", alarms::ENTRIES),
+    ("approvals", approvals::ENTRIES),
+    ("budget", budget::ENTRIES),
+    ("cards", cards::ENTRIES),
+    ("dialogs", dialogs::ENTRIES),
+    ("dingtalk", dingtalk::ENTRIES),
+    ("help", help::ENTRIES),
+    ("language", language::ENTRIES),
+    ("outage", outage::ENTRIES),
+    ("parked", parked::ENTRIES),
+    ("runs", runs::ENTRIES),
+    ("scripts", scripts::ENTRIES),
+    ("setup", setup::ENTRIES),
+    ("timers", timers::ENTRIES),
+];
+
+/// What `check` finds wrong with any sentence, each line with the key.
+#[track_caller]
+fn all(check: impl Fn(&Entry) -> Option<String>) {
+    let complaints: Vec<String> = AREAS
+        .iter()
+        .flat_map(|(area, entries)| entries.iter().map(move |entry| (area, entry)))
+        .filter_map(|(area, entry)| Some(format!("{area}::{}: {}", entry.key, check(entry)?)))
+        .collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+/// The names in braces, formats cut off.
+fn placeholders(text: &str) -> BTreeSet<String> {
+    let text = text.replace("{{", "").replace("}}", "");
+    let mut names = BTreeSet::new();
+    for part in text.split('{').skip(1) {
+        let inside = part.split('}').next().unwrap_or_default();
+        names.insert(inside.split(':').next().unwrap_or_default().to_owned());
+    }
+    names
+}
+
+fn without_placeholders(text: &str) -> String {
+    let mut depth = 0_usize;
+    text.chars()
+        .filter(|c| {
+            depth += usize::from(*c == '{');
+            let outside = depth == 0;
+            depth -= usize::from(*c == '}' && depth > 0);
+            outside
+        })
+        .collect()
+}
+
+/// Chinese as it is printed: its characters and its full-width punctuation.
+fn is_chinese_print(c: char) -> bool {
+    is_chinese(c) || matches!(c, '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ffef}')
+}
+
+/// How a text ends, the same mark for both languages.
+fn ending(text: &str) -> char {
+    match text.trim_end().chars().next_back() {
+        Some('。' | '.') => '.',
+        Some('？' | '?') => '?',
+        Some('！' | '!') => '!',
+        Some('：' | ':') => ':',
+        _ => ' ',
+    }
+}
+
+#[test]
+fn every_file_of_the_catalogue_is_looked_at() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/words");
+    let files: BTreeSet<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().to_string_lossy().trim_end_matches(".rs").to_owned())
+        .filter(|name| !["mod", "lang", "tests"].contains(&name.as_str()))
+        .collect();
+    let areas: BTreeSet<String> = AREAS.iter().map(|(area, _)| (*area).to_owned()).collect();
+    assert_eq!(areas, files, "list each area in AREAS");
+}
+
+#[test]
+fn both_languages_are_there_and_are_what_they_say() {
+    all(|Entry { zh, en, .. }| {
+        if zh.trim().is_empty() || en.trim().is_empty() {
+            return Some("one of the two is empty".to_owned());
+        }
+        if !zh.chars().any(is_chinese_print) {
+            return Some(format!("no Chinese in {zh:?}"));
+        }
+        en.chars().find(|c| is_chinese_print(*c)).map(|c| format!("Chinese in {en:?}: {c}"))
+    });
+}
+
+#[test]
+fn both_languages_say_the_same_things() {
+    all(|Entry { zh, en, .. }| {
+        let (in_zh, in_en) = (placeholders(zh), placeholders(en));
+        (in_zh != in_en).then(|| format!("zh has {in_zh:?}, en has {in_en:?}"))
+    });
+}
+
+#[test]
+fn both_languages_end_in_the_same_way() {
+    all(|Entry { zh, en, .. }| {
+        (ending(zh) != ending(en)).then(|| format!("{zh:?} and {en:?} end differently"))
+    });
+}
+
+#[test]
+fn chinese_is_punctuated_as_chinese() {
+    all(|Entry { zh, .. }| {
+        let text: Vec<char> = without_placeholders(zh).chars().collect();
+        text.windows(2)
+            .find(|pair| is_chinese(pair[0]) && matches!(pair[1], ',' | ';' | '?' | '!' | ':'))
+            .map(|pair| format!("`{}{}` in {zh:?}", pair[0], pair[1]))
+    });
+}
+
+#[test]
+fn a_key_stands_for_one_sentence() {
+    for (area, entries) in AREAS {
+        let keys: BTreeSet<&str> = entries.iter().map(|entry| entry.key).collect();
+        assert_eq!(keys.len(), entries.len(), "a key stands twice in {area}");
+    }
+}
