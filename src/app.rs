@@ -5,12 +5,14 @@
 
 mod books;
 mod report;
+mod settings;
 mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +76,8 @@ use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 use report::Report;
+pub use settings::Reread;
+use settings::Settings;
 use sweep::Sweep;
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
@@ -149,6 +153,9 @@ pub struct App {
     library: Library,
     keeper: Keeper,
     transport: Transport,
+    host: Host,
+    /// `None`: the settings are not read again.
+    reread: Option<Reread>,
     lua: LuaRuntime,
     processes: Processes,
     consents: Consents,
@@ -203,7 +210,8 @@ impl App {
         for message in store.read(books::last_heard).await? {
             languages.hear(&message.sender, &message.text);
         }
-        let client = Client::new(&config.dingtalk)?.metered(Arc::new(ledger.clone()));
+        let proxy = config.proxy.as_ref();
+        let client = Client::through(&config.dingtalk, proxy)?.metered(Arc::new(ledger.clone()));
         let outbox = Outbox::open(store.clone())
             .await?
             .with_owner(access.owner_cell().clone())
@@ -242,7 +250,9 @@ impl App {
         // From before the first hook runs.
         let ends = engine.background();
         // Loading runs the top level of every script.
-        let loaded = tokio::task::spawn_blocking(move || Library::open(&dir, host, engine)).await;
+        let scripts = host.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || Library::open(&dir, scripts, engine)).await;
         let (library, keeper) = loaded.map_err(|panic| Fatal::Load(panic.to_string()))??;
         let dispatch = Dispatch {
             late: Late::default(),
@@ -297,6 +307,8 @@ impl App {
             library,
             keeper,
             transport,
+            host,
+            reread: None,
             lua,
             processes,
             consents,
@@ -332,6 +344,12 @@ impl App {
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
         Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+    }
+
+    /// Reads the settings again whenever they change.
+    #[must_use]
+    pub fn rereading(self, reread: Reread) -> Self {
+        Self { reread: Some(reread), ..self }
     }
 
     /// Replaces the connection's times, for tests.
@@ -372,6 +390,8 @@ impl App {
                 None
             }
         };
+        let settings = watch::Sender::new(status::Settings::default());
+        let history = watch::Sender::new(self.config.history);
         self.own_ports.extend(console.as_ref().and_then(Console::port));
         if self.command == DEV {
             self.own_ports.extend(self.config.dingtalk.api_base.port());
@@ -387,6 +407,7 @@ impl App {
             link: self.transport.link(),
             addresses: self.transport.addresses().cloned(),
             dispatch: self.dispatch.clone(),
+            settings: settings.subscribe(),
         };
         let stages = Stages::default();
         let mut books = JoinSet::new();
@@ -418,7 +439,7 @@ impl App {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
             asks: self.dispatch.asks.clone(),
-            history: self.config.history,
+            history: history.subscribe(),
             files,
         };
         downstream.spawn(sweep.run(stages.aside.clone()));
@@ -426,6 +447,21 @@ impl App {
         downstream.spawn(keep_own_runs(self.inbox.clone(), self.own, stages.aside.clone()));
         let access = Arc::clone(&self.dispatch.access);
         downstream.spawn(Arc::clone(&access).watch(stages.aside.clone()));
+        if let Some(reread) = self.reread {
+            let settings = Settings {
+                reread,
+                config: self.config.clone(),
+                access: Arc::clone(&access),
+                host: self.host.clone(),
+                client: self.client.clone(),
+                ledger: self.ledger.clone(),
+                history,
+                outbox: self.outbox.clone(),
+                languages: self.dispatch.languages.clone(),
+                told: settings,
+            };
+            downstream.spawn(settings.run(stages.aside.clone()));
+        }
         if !self.config.scripts.asked.is_empty() {
             let (audit, library) = (access.audit().clone(), self.library.clone());
             let rescan = move || library.rescan();

@@ -13,7 +13,7 @@ use crate::access::Terms;
 use crate::api;
 use crate::config::{Config, Secret};
 use crate::dingtalk::text;
-use crate::dingtalk::{Callbacks, Door, Shown};
+use crate::dingtalk::{Callbacks, Client, Door, Shown};
 use crate::dingtalk::{Frame, Received, receive, robot_message};
 use crate::message::Body;
 use crate::outbox;
@@ -59,7 +59,8 @@ pub fn callbacks(data: &[u8]) {
         config.http.card_secret = Some(Secret::new("fuzzed-card-secret"));
         config.http.token = Some(Secret::new("fuzzed-token"));
         config.http.aes_key = Some(Secret::new("a".repeat(43)));
-        Callbacks::new(&config.dingtalk, &config.http).expect("keys are there")
+        let client = Client::new(&config.dingtalk).expect("a client needs no network to be made");
+        Callbacks::new(client, &config.http).expect("keys are there")
     });
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (head, body) = (&data[..end], data.get(end + 1..).unwrap_or_default());

@@ -40,5 +40,6 @@ pub mod sink;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod watch;
 pub mod words;
 pub mod worker;

@@ -12,16 +12,19 @@ pub mod status;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer as _;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::sink::blank_parameters;
@@ -31,6 +34,9 @@ use crate::sink::redact;
 
 /// Our own lines and those of scripts (`log`, `print`) from `info`, those of libraries from `warn`.
 const DEFAULT_FILTER: &str = "warn,moonbell=info,script=info";
+
+/// The filter of this process, to be changed; and whether a flag or variable has said which, so that no setting may.
+static FILTER: OnceLock<(reload::Handle<EnvFilter, Registry>, bool)> = OnceLock::new();
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +77,29 @@ pub fn init(filter: Option<&str>) -> Result<(), LogError> {
         .with_ansi(false)
         .event_format(Lines { dates: true })
         .with_filter(filter_fn(|_| file::is_kept()));
+    let (layer, handle) = reload::Layer::new(parse(filter)?);
     tracing_subscriber::registry()
-        .with(parse(filter)?)
+        .with(layer)
         .with(screen)
         .with(kept)
         .try_init()
-        .map_err(|_| LogError::Twice)
+        .map_err(|_| LogError::Twice)?;
+    let _ = FILTER.set((handle, filter.is_some()));
+    Ok(())
+}
+
+/// What the settings say: counts from now on, unless a flag or variable said otherwise at the start.
+///
+/// # Errors
+///
+/// When the filter cannot be read; then nothing changes.
+pub fn refilter(filter: Option<&str>) -> Result<(), LogError> {
+    let filter = parse(filter)?;
+    if let Some((handle, false)) = FILTER.get() {
+        // Fails only when the subscriber is gone, and nobody logs any more.
+        let _ = handle.reload(filter);
+    }
+    Ok(())
 }
 
 fn parse(filter: Option<&str>) -> Result<EnvFilter, LogError> {

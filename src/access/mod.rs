@@ -25,9 +25,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -71,11 +70,10 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Answers "may this one do that?".
 #[derive(Debug)]
 pub struct Access {
-    /// Of the settings; it wins over whoever claimed.
-    owner: Option<StaffId>,
-    /// The same, or whoever claimed, for those who only write to the owner.
+    /// Owner and roles of the settings; their owner wins over whoever claimed.
+    settings: RwLock<Arc<config::Access>>,
+    /// The owner of the settings, or whoever claimed, for those who only write to the owner.
     told: config::Owner,
-    lists: BTreeMap<String, Vec<String>>,
     grants: Grants,
     rates: Rates,
     limits: config::Limits,
@@ -122,8 +120,7 @@ impl Access {
     pub fn new(lists: config::Access) -> Self {
         Self {
             told: config::Owner::from(lists.owner.clone()),
-            owner: lists.owner,
-            lists: lists.roles,
+            settings: RwLock::new(Arc::new(lists)),
             grants: Grants::default(),
             rates: Rates::default(),
             limits: config::Limits::default().for_anybody(),
@@ -209,7 +206,8 @@ impl Access {
     fn known(&self, who: Who, chat: Option<&Chat>, door: Door) -> Actor {
         let roles = match &who {
             Who::Person(id) => {
-                let mut roles = self.grants.roles(id, chat, &self.lists, self.clock.now_ms());
+                let lists = &self.settings().roles;
+                let mut roles = self.grants.roles(id, chat, lists, self.clock.now_ms());
                 // The owner is one person, named in one place: a list called `owner` gives nothing.
                 roles.remove(OWNER);
                 if self.owner().as_ref() == Some(id) {
@@ -490,9 +488,18 @@ impl Access {
         self.grants.list(self.clock.now_ms())
     }
 
-    /// The lists of the settings.
-    pub fn lists(&self) -> &BTreeMap<String, Vec<String>> {
-        &self.lists
+    /// Owner and roles as the settings have them.
+    pub fn settings(&self) -> Arc<config::Access> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes over what the settings say now. Runs that lose their right by it are stopped.
+    pub fn renew(&self, settings: config::Access) {
+        let reason = "owner or roles of the settings were changed";
+        self.audit.record(Record::event("settings", "", "local", reason));
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.told.set(self.owner());
+        self.sweep();
     }
 
     /// Tries `code`, said by `person`, in a direct chat or not. Whatever becomes of it is recorded.
@@ -509,7 +516,7 @@ impl Access {
             return Ok(claim::Tried::Closed);
         };
         // Where the settings name the owner there is nothing to claim; and a locked bot is claimed by nobody.
-        if self.owner.is_some() || self.look() {
+        if self.settings().owner.is_some() || self.look() {
             return Ok(claim::Tried::Closed);
         }
         let (code, who, now) = (code.to_owned(), id.clone(), self.clock.now_ms());
@@ -558,7 +565,7 @@ impl Access {
 
     /// Who owns the bot: by the settings, or else whoever claimed it.
     pub fn owner(&self) -> Option<StaffId> {
-        self.owner.clone().or_else(|| self.grants.claimed())
+        self.settings().owner.clone().or_else(|| self.grants.claimed())
     }
 
     /// The owner, followed by whoever has this.
@@ -568,8 +575,8 @@ impl Access {
 
     /// Who claimed the bot, though the settings name somebody else.
     pub fn outvoted(&self) -> Option<StaffId> {
-        let owner = self.owner.as_ref()?;
-        self.grants.claimed().filter(|claimed| claimed != owner)
+        let owner = self.settings().owner.clone()?;
+        self.grants.claimed().filter(|claimed| *claimed != owner)
     }
 
     pub fn audit(&self) -> &Audit {

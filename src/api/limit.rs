@@ -1,4 +1,4 @@
-//! The limits of a run: which one it hit, and how that is said.
+//! The limits of a run, which one it hit, and how that is said.
 
 use std::fmt;
 use std::time::Duration;

@@ -60,7 +60,7 @@ pub mod text;
 pub mod time;
 pub mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use mlua::{Lua, Result as LuaResult, Table};
 
@@ -160,7 +160,8 @@ struct Inner {
     access: Option<Arc<Access>>,
     languages: Languages,
     /// `None`: scripts are only checked.
-    secrets: Option<Arc<secret::Secrets>>,
+    /// Shared: a new value is everybody's at once.
+    secrets: Option<Arc<RwLock<secret::Secrets>>>,
     client: Option<Client>,
     dialogs: Dialogs,
     asks: Asks,
@@ -319,16 +320,23 @@ impl Host {
     /// The same host with the secrets that its scripts may use. From now on nothing shows them.
     #[must_use]
     pub fn with_secrets(&self, secrets: secret::Secrets) -> Self {
-        for value in secrets.values().flatten() {
-            crate::sink::hide(value.expose());
-        }
+        secret::hide_all(&secrets);
         let mut inner = (*self.inner).clone();
-        inner.secrets = Some(Arc::new(secrets));
+        inner.secrets = Some(Arc::new(RwLock::new(secrets)));
         Self { inner: Arc::new(inner) }
     }
 
-    pub(crate) fn secrets(&self) -> Option<&secret::Secrets> {
-        self.inner.secrets.as_deref()
+    /// Other values from now on, for whoever asks. The old ones are not shown either.
+    pub fn renew_secrets(&self, secrets: secret::Secrets) {
+        secret::hide_all(&secrets);
+        if let Some(held) = &self.inner.secrets {
+            *held.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+        }
+    }
+
+    pub(crate) fn secrets(&self) -> Option<RwLockReadGuard<'_, secret::Secrets>> {
+        let held = self.inner.secrets.as_ref()?;
+        Some(held.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The same host, whose scripts may upload files to DingTalk.

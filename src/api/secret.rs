@@ -21,6 +21,7 @@ use crate::api::module::Module;
 use crate::api::options::text_of;
 use crate::api::{Host, Scope};
 use crate::config::Secret;
+use crate::sink::hide;
 use crate::sink::hide_passing;
 
 /// As long as those of the settings may be; each is looked for in everything that is said.
@@ -28,6 +29,13 @@ const MAX_BYTES: usize = 16 << 10;
 
 /// Secrets by name; `None` where a name is there and its value could not be read.
 pub type Secrets = BTreeMap<String, Option<Secret>>;
+
+/// From now on nothing shows them.
+pub(super) fn hide_all(secrets: &Secrets) {
+    for value in secrets.values().flatten() {
+        hide(value.expose());
+    }
+}
 
 /// What a script holds.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Ledger;
@@ -38,6 +39,7 @@ pub(super) struct Report {
     /// In HTTP mode.
     pub(super) addresses: Option<Addresses>,
     pub(super) dispatch: Dispatch,
+    pub(super) settings: watch::Receiver<status::Settings>,
 }
 
 impl Report {
@@ -136,6 +138,7 @@ impl Report {
             mode: if self.addresses.is_some() { "http" } else { "stream" }.to_owned(),
             webhook: self.webhook(),
             connection: self.connection(),
+            settings: self.settings.borrow().clone(),
             budget: self.budget(),
             scripts_dir: self.scripts_dir.clone(),
             scripts: self

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,8 @@ pub(super) struct Sweep {
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     pub(super) asks: Asks,
-    pub(super) history: History,
+    /// Followed: the settings may say otherwise later.
+    pub(super) history: watch::Receiver<History>,
     pub(super) files: PathBuf,
 }
 
@@ -61,8 +63,8 @@ impl Sweep {
     }
 
     async fn history(&self) -> Result<(), store::Error> {
-        let keep =
-            Keep { age: self.history.keep, bytes: self.history.max_bytes.unwrap_or(u64::MAX) };
+        let history = *self.history.borrow();
+        let keep = Keep { age: history.keep, bytes: history.max_bytes.unwrap_or(u64::MAX) };
         let mut sweep = self.inbox.sweep(keep);
         while let Some(before_ms) = sweep.step().await? {
             self.outbox.sweep(before_ms).await?;

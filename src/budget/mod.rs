@@ -225,6 +225,11 @@ impl Ledger {
         }
     }
 
+    /// Other limits from now on.
+    pub fn renew(&self, limits: Limits) {
+        self.change(|tally| tally.renew(limits));
+    }
+
     /// Takes back a warning that could not be told.
     pub fn warn_again(&self, warning: Warning) {
         self.change(|tally| tally.warn_again(warning));

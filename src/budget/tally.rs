@@ -194,6 +194,15 @@ impl Tally {
         &self.limits
     }
 
+    /// Other limits: there may be room where there was none, or something to warn of.
+    pub(super) fn renew(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.opened += 1;
+        for budget in Budget::ALL {
+            self.warn(budget);
+        }
+    }
+
     pub(super) fn month(&self) -> Month {
         self.month
     }

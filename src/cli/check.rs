@@ -77,7 +77,7 @@ impl Check {
 }
 
 /// A host that knows which scripts are other people's, and what was granted to them.
-fn granted(config: &Config) -> Result<Host> {
+pub(super) fn granted(config: &Config) -> Result<Host> {
     let failed = |error: crate::store::Error| Failed::new(error.to_string());
     let list = match Look::open(&config.state.dir).map_err(failed)? {
         Some(journal) => journal.read(consents::read).map_err(failed)?,

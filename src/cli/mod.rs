@@ -9,6 +9,7 @@ mod check;
 mod claim;
 mod completions;
 mod dev;
+mod doctor;
 mod editor;
 mod explain;
 mod grant;
@@ -38,7 +39,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Config, Loaded, Need, Places, Source};
+use crate::config::{self, Loaded, Need, Places, Source};
 use crate::sink;
 use crate::telemetry;
 
@@ -58,6 +59,7 @@ const EXAMPLES: &str = "Examples:
   moonbell dev                 try it: a simulated DingTalk in your browser, no account needed
   moonbell init                set up the real thing: an app at DingTalk by a QR code, settings, the first message
   moonbell run                 answer the real DingTalk, with the app of your settings file
+  moonbell doctor              what is wrong with settings, network, app or connection, and what to do
   moonbell check               what is wrong with your scripts, types included
   moonbell test                conversations with your scripts, played without DingTalk
   moonbell explain --last      why did, or did not, the last message run?
@@ -96,6 +98,7 @@ pub struct Global {
 }
 
 impl Global {
+    /// Where settings are read from.
     fn source(&self) -> Source {
         Source {
             places: Places::of_this_user(),
@@ -104,16 +107,31 @@ impl Global {
         }
     }
 
-    /// Reads the settings and speaks their warnings.
-    fn load(&self, need: Need) -> Result<Loaded> {
+    /// Reads the settings.
+    fn read(&self, need: Need) -> Result<Loaded> {
         let mut loaded = config::load(&self.source(), need)?;
         loaded.config.scripts.closed.extend(loaded.file.clone());
-        let Config { dingtalk, http, .. } = &loaded.config;
-        let doors = [&http.token, &http.aes_key, &http.card_secret].into_iter().flatten();
-        let scripts = loaded.config.secrets.values().flatten();
-        for secret in doors.chain([&dingtalk.client_secret]).chain(scripts) {
+        loaded.config.scripts.closed.extend(loaded.secret_files.iter().cloned());
+        for secret in loaded.config.every_secret() {
             sink::hide(secret.expose());
         }
+        // Passwords of proxies stand in addresses that programs print.
+        for (name, value) in &self.source().environment {
+            let is_proxy = name.to_string_lossy().to_ascii_uppercase().ends_with("_PROXY");
+            let address = value.to_str().filter(|_| is_proxy).and_then(|text| text.parse().ok());
+            if let Some(password) = address.as_ref().and_then(url::Url::password) {
+                sink::hide(password);
+                let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
+                sink::hide(&decoded);
+            }
+        }
+        telemetry::refilter(loaded.config.log_filter.as_deref())?;
+        Ok(loaded)
+    }
+
+    /// Reads the settings and speaks their warnings.
+    fn load(&self, need: Need) -> Result<Loaded> {
+        let loaded = self.read(need)?;
         for warning in &loaded.warnings {
             talk::warning(warning);
         }
@@ -126,6 +144,7 @@ enum Command {
     Dev(dev::Dev),
     Init(Box<init::Init>),
     Run(run::Run),
+    Doctor(doctor::Doctor),
     Status(status::Status),
     Service(service::ServiceCommand),
     Claim(claim::Claim),
@@ -170,6 +189,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(command) => command.run(&cli.global),
         Command::Init(command) => command.run(&cli.global),
         Command::Run(command) => command.run(&cli.global),
+        Command::Doctor(command) => command.run(&cli.global),
         Command::Status(command) => command.run(&cli.global),
         Command::Service(command) => command.run(&cli.global),
         Command::Claim(command) => command.run(&cli.global),

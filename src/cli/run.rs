@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{Global, claim, host, news, starter, talk};
-use crate::app::App;
+use crate::app::{App, Reread};
 use crate::config::Need;
 use crate::sim::CLIENT_ID_PREFIX;
 
@@ -52,6 +52,7 @@ impl Run {
 
     fn serve(self, global: &Global) -> Result<ExitCode> {
         let loaded = global.load(Need::Account)?;
+        let reread = Reread::new(global.source(), &loaded);
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = starter::named(dir)?;
@@ -63,7 +64,7 @@ impl Run {
         let folder = config.scripts.dir.clone();
         host::keep_log(&config.state.dir);
         host::serve(async |stop, left| {
-            let app = App::open(config, "run", None).await?;
+            let app = App::open(config, "run", None).await?.rereading(reread);
             left.of(app.left());
             talk::say(format_args!("scripts: {}", news::folder(&folder, fresh, app.library())));
             if let Some(code) = app.claim_code().await? {

@@ -172,6 +172,51 @@ fn safe(text: &str) -> String {
     redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// How many columns there are to write to: those of the terminal, else what every reader copes with.
+pub(super) fn width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}
+
+/// `text` for a terminal that may know no more than ASCII: what it cannot show is written out.
+pub(super) fn fit(text: &str) -> String {
+    if !io::stdout().is_terminal() || shows_unicode() {
+        return text.to_owned();
+    }
+    let plain = |c: char| match c {
+        '…' => "...".to_owned(),
+        '–' | '—' => "-".to_owned(),
+        '“' | '”' | '「' | '」' => "\"".to_owned(),
+        c if c.is_ascii() => c.to_string(),
+        c => format!("\\u{{{:x}}}", u32::from(c)),
+    };
+    without_translations(text).chars().map(plain).collect()
+}
+
+/// Without what stands in brackets and is Chinese all through: the English before it says the same.
+fn without_translations(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some(at) = rest.find(" (") {
+        let inside = rest[at + 2..].split(')').next().unwrap_or_default();
+        let translation = !inside.is_empty() && !inside.contains(|c: char| c.is_ascii());
+        let end = at + 2 + if translation { inside.len() + 1 } else { 0 };
+        kept.push_str(&rest[..if translation { at } else { end }]);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    kept + rest
+}
+
+/// On Unix the locale says it; elsewhere terminals do today.
+pub(super) fn shows_unicode() -> bool {
+    if cfg!(windows) {
+        return true;
+    }
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = named("LC_ALL").or_else(|| named("LC_CTYPE")).or_else(|| named("LANG"));
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 pub(super) fn label(word: &str, color: &str) -> String {
     if colours() { format!("{color}{word}\x1b[0m") } else { word.to_owned() }
 }

@@ -11,7 +11,8 @@ use super::file::{Contents, Entries, Entry, Raw};
 use super::keys::{self, Kind};
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
-use super::{Attach, Config, Language, Mode};
+use super::secret::PROXY;
+use super::{Attach, Config, Language, Mode, Proxy};
 use crate::message::StaffId;
 
 pub(super) struct Check<'a> {
@@ -23,7 +24,19 @@ pub(super) struct Check<'a> {
     broken: bool,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// Where secrets are read from.
+    pub(super) secret_files: BTreeSet<PathBuf>,
     missing: bool,
+}
+
+/// What the checks found. The settings are worthless if there are problems.
+pub(super) struct Checked {
+    pub(super) config: Config,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) secret_files: BTreeSet<PathBuf>,
+    /// Whether something that is needed is not there.
+    pub(super) missing: bool,
 }
 
 impl<'a> Check<'a> {
@@ -34,12 +47,21 @@ impl<'a> Check<'a> {
         problems: Vec<Problem>,
     ) -> Self {
         let Contents { entries, tables, refused, broken } = contents;
-        let warnings = Vec::new();
-        Self { source, file, entries, tables, refused, broken, problems, warnings, missing: false }
+        Self {
+            source,
+            file,
+            entries,
+            tables,
+            refused,
+            broken,
+            problems,
+            warnings: Vec::new(),
+            secret_files: BTreeSet::new(),
+            missing: false,
+        }
     }
 
-    /// The settings (worthless if there are problems), warnings, problems, and whether something `need`ed is missing.
-    pub(super) fn run(mut self, need: Need) -> (Config, Vec<Problem>, Vec<Problem>, bool) {
+    pub(super) fn run(mut self, need: Need) -> Checked {
         let mut config = Config::new("", "");
         if let Some(language) = self.choice("language").as_deref().and_then(Language::from_word) {
             config.language = language;
@@ -67,12 +89,15 @@ impl<'a> Check<'a> {
             config.console.listen = listen;
         }
         self.connection(&mut config);
+        self.network(&mut config, need);
+        config.log_filter = self.text("log.filter");
         self.limits(&mut config);
         let (least, most) = (Duration::ZERO, Duration::from_hours(1));
         if let Some(deadline) = self.duration("shutdown.deadline", least, most) {
             config.shutdown.deadline = deadline;
         }
-        (config, self.warnings, self.problems, self.missing)
+        let Self { warnings, problems, secret_files, missing, .. } = self;
+        Checked { config, warnings, problems, secret_files, missing }
     }
 
     fn connection(&mut self, config: &mut Config) {
@@ -82,6 +107,34 @@ impl<'a> Check<'a> {
         }
         if let Some(limit) = self.duration("connection.tell_after", least, most) {
             config.connection.tell_after = limit;
+        }
+    }
+
+    /// Its address may hold a password: it is read like a secret, and never quoted.
+    fn network(&mut self, config: &mut Config, need: Need) {
+        const PATH: &str = PROXY;
+        const HINT: &str =
+            "write \"http://proxy.example:3128\" (or https, socks5), \"environment\", or \"none\"";
+        let (problems, warnings) = (self.problems.len(), self.warnings.len());
+        let text = self.secret(PATH, Need::Account);
+        if need == Need::Settings {
+            // Whoever goes out says what is wrong with it.
+            self.problems.truncate(problems);
+            self.warnings.truncate(warnings);
+        }
+        let Some(text) = text else { return };
+        let proxy = match text.expose() {
+            "none" => Ok(None),
+            "environment" => Proxy::from_environment(&self.source.environment)
+                .map_err(|(name, why)| format!("`{PATH}` takes `{name}`, but {why}")),
+            text => Proxy::parse(text)
+                .map(Some)
+                .map_err(|why| format!("`{PATH}` is not the address of a proxy: {why}")),
+        };
+        match proxy {
+            Ok(proxy) => config.proxy = proxy,
+            Err(_) if need == Need::Settings => {}
+            Err(message) => self.wrong(PATH, message, HINT),
         }
     }
 

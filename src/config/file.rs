@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::hash::{Hash as _, Hasher as _};
 use std::ops::Range;
 use std::path::Path;
 
@@ -35,6 +36,15 @@ pub(super) struct Entry {
 
 /// By dotted path; roles are `access.roles.<name>`.
 pub(super) type Entries = BTreeMap<String, Entry>;
+
+impl Entry {
+    /// Another one for another value, in this process.
+    pub(super) fn print(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        format!("{:?}", self.value).hash(&mut hasher);
+        hasher.finish()
+    }
+}
 
 /// What the file holds, and where its tables begin: the place to report a missing key.
 #[derive(Debug, Default)]

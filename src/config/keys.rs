@@ -332,6 +332,24 @@ pub(crate) const KEYS: &[Key] = &[
               when to when, and what came late. At least \"1m\".",
     },
     Key {
+        path: "network.proxy",
+        kind: Kind::Secret,
+        default: "\"none\"",
+        doc: "The way to DingTalk, for its API and the WebSocket alike: `\"none\"`, directly; an address such as \
+              `\"http://proxy.example:3128\"`, `\"https://…\"` or `\"socks5://…\"`, with `user:password@` where the proxy wants \
+              them (then better as a reference); or `\"environment\"`, whatever `HTTPS_PROXY`, else `ALL_PROXY`, names, except for \
+              the hosts of `NO_PROXY`. Not taken from the environment unasked: a proxy that is there for web pages may cut \
+              the WebSocket. The proxy looks names up. `http` of scripts does not go through it: it guards against private \
+              addresses by connecting to the address that it checked itself.",
+    },
+    Key {
+        path: "log.filter",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "What is logged: `error`, `warn`, `info`, `debug`, `trace`, `off`, or a list such as `info,moonbell::transport=debug`. \
+              `--log` and `MOONBELL_LOG` win over it.",
+    },
+    Key {
         path: "limits.run_time",
         kind: Kind::Duration,
         default: "\"10m\"",

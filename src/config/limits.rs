@@ -70,8 +70,12 @@ impl Check<'_> {
         }
         let bases = [&config.dingtalk.api_base, &config.dingtalk.oapi_base];
         let is_dingtalks = |url: &&url::Url| {
-            url.host_str()
-                .is_some_and(|host| host == "dingtalk.com" || host.ends_with(".dingtalk.com"))
+            url.host_str().is_some_and(|host| {
+                ["dingtalk.com", "dingtalk.io"].iter().any(|own| {
+                    host.strip_suffix(own)
+                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                })
+            })
         };
         let values = [&config.dingtalk.client_id[..], config.dingtalk.client_secret.expose()];
         let on_this_computer = |url: &&url::Url| url.scheme() == "http";

@@ -1,13 +1,13 @@
 //! Finds the file, lays environment and flags over it, and hands everything to the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use super::check::Check;
+use super::check::{Check, Checked};
 use super::file;
 use super::problem::{Place, Problem, Problems};
 
@@ -65,6 +65,10 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// Where each key that is set was written, by its dotted path.
     pub places: BTreeMap<String, Place>,
+    /// A print of what stands for each key, by which a change is seen: never the value itself.
+    pub prints: BTreeMap<String, u64>,
+    /// Files that hold secrets: those that the settings name, and the settings' own if one is written there.
+    pub secret_files: BTreeSet<PathBuf>,
 }
 
 /// Reads and checks all settings.
@@ -91,10 +95,12 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     file::read_environment(&source.environment, &mut contents.entries, &mut problems);
     let places =
         contents.entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
+    let prints =
+        contents.entries.iter().map(|(path, entry)| (path.clone(), entry.print())).collect();
     let check = Check::new(source, &file, contents, problems);
-    let (config, warnings, mut problems, missing) = check.run(need);
+    let Checked { config, warnings, mut problems, secret_files, missing } = check.run(need);
     if problems.is_empty() {
-        return Ok(Loaded { config, file: read, warnings, places });
+        return Ok(Loaded { config, file: read, warnings, places, prints, secret_files });
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let hint = match (missing, &read) {

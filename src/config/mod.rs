@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod network;
 mod problem;
+mod proxy;
 mod reference;
 mod secret;
 
@@ -28,6 +29,7 @@ use crate::message::StaffId;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Place, Problem, Problems};
+pub use proxy::{Proxy, ProxyKind};
 pub use reference::reference;
 
 /// All settings of one host, checked.
@@ -44,6 +46,10 @@ pub struct Config {
     pub console: Console,
     pub budget: Budget,
     pub connection: Connection,
+    /// On the way to DingTalk; `None`: none is.
+    pub proxy: Option<Proxy>,
+    /// What is logged; `None`: the usual.
+    pub log_filter: Option<String>,
     pub limits: Limits,
     pub shutdown: Shutdown,
     /// For scripts, by name; `None` when a value could not be read and was not needed.
@@ -102,10 +108,26 @@ impl Config {
             console: Console { listen: local(7878) },
             budget: Budget::default(),
             connection: Connection::default(),
+            proxy: None,
+            log_filter: None,
             limits: Limits::default(),
             shutdown: Shutdown { deadline: Duration::from_secs(10) },
             secrets: BTreeMap::new(),
         }
+    }
+}
+
+impl Config {
+    /// All that nobody may be shown.
+    pub fn every_secret(&self) -> impl Iterator<Item = &Secret> {
+        let doors = [&self.http.token, &self.http.aes_key, &self.http.card_secret];
+        let proxy = self.proxy.iter().flat_map(|proxy| &proxy.login);
+        doors
+            .into_iter()
+            .flatten()
+            .chain([&self.dingtalk.client_secret])
+            .chain(self.secrets.values().flatten())
+            .chain(proxy.map(|(_, password)| password))
     }
 }
 

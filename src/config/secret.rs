@@ -11,6 +11,9 @@ use super::file::{Entry, Raw, Reference};
 use super::load::Need;
 use super::problem::{Place, Problem};
 
+/// A secret only if it holds a password.
+pub(super) const PROXY: &str = "network.proxy";
+
 impl Check<'_> {
     /// Those of scripts. Without an account (`dev`, `check`) one that cannot be read is no reason to stop.
     pub(super) fn secrets(&mut self, config: &mut Config, need: Need) {
@@ -45,6 +48,7 @@ impl Check<'_> {
     /// The secret itself, when it is needed; `None` when absent, or wrong and reported.
     pub(super) fn secret(&mut self, path: &str, need: Need) -> Option<Secret> {
         let Entry { value, place } = self.entries.get(path)?.clone();
+        self.note_file(path, &value, &place);
         if need == Need::Settings {
             return None;
         }
@@ -52,6 +56,7 @@ impl Check<'_> {
             Raw::Text(text) => {
                 if let Place::Line { file, .. } = &place
                     && !text.is_empty()
+                    && (path != PROXY || text.contains('@'))
                     && readable_by_others(file)
                 {
                     let message = format!(
@@ -84,6 +89,25 @@ impl Check<'_> {
             return None;
         }
         Some(Secret::new(found))
+    }
+
+    /// Remembers where the secret lies, whether or not it is needed now.
+    fn note_file(&mut self, path: &str, value: &Raw, place: &Place) {
+        match (value, place) {
+            (Raw::Reference(Reference::File, name), _) => {
+                // If it cannot be told where that is, whoever needs it says so.
+                let before = self.problems.len();
+                let file = self.resolve(path, name, place);
+                self.problems.truncate(before);
+                self.secret_files.extend(file);
+            }
+            (Raw::Text(text), Place::Line { file, .. })
+                if !text.is_empty() && (path != PROXY || text.contains('@')) =>
+            {
+                self.secret_files.insert(file.clone());
+            }
+            _ => {}
+        }
     }
 
     fn variable(&mut self, path: &str, place: &Place, name: &str) -> Option<String> {

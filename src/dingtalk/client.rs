@@ -1,11 +1,14 @@
 //! The HTTP client: one try of one call, with token, deadline, size cap and a classified answer.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use chrono::{DateTime, Utc};
+use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderValue};
 use reqwest::{Method, redirect};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use url::Url;
 
 use super::clicks::Clicks;
@@ -14,7 +17,7 @@ use super::gate::{self, Gate};
 use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
-use crate::config::{DingTalk, Secret};
+use crate::config::{DingTalk, Proxy, Secret};
 use crate::sink::hide;
 
 /// DingTalk's own server-side limit is 3 s; this leaves room for a slow line.
@@ -22,6 +25,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers are a few hundred bytes; anything near this is not an answer of DingTalk's.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Of a proxy that is asked for an address without TLS; with it, the refusal comes as an error.
+const PROXY_LOGIN: u16 = 407;
 const TOKEN_HEADER: &str = "x-acs-dingtalk-access-token";
 
 /// Calls DingTalk. Cheap to clone; clones share connections and the access token.
@@ -40,7 +45,12 @@ struct Inner {
     api_base: Url,
     oapi_base: Url,
     client_id: String,
-    client_secret: Secret,
+    client_secret: RwLock<Secret>,
+    /// Counts the secrets after the first, for those who hold something that was opened with one.
+    renewed: watch::Sender<u64>,
+    proxy: Option<Proxy>,
+    /// How far DingTalk's clock was ahead of ours at the last answer, in milliseconds; the least number: not known.
+    ahead_ms: AtomicI64,
     token: TokenCache,
     gate: Gate,
     clicks: Clicks,
@@ -53,6 +63,8 @@ pub enum ClientError {
     Tls(#[source] reqwest::Error),
     #[error("`{setting}` is `{url}`; expected an http or https address")]
     Base { setting: &'static str, url: Url },
+    #[error("`network.proxy` cannot be used")]
+    Proxy,
 }
 
 impl Client {
@@ -61,6 +73,14 @@ impl Client {
     /// # Errors
     /// [`ClientError`] when a base address cannot carry HTTP or TLS cannot be set up.
     pub fn new(config: &DingTalk) -> Result<Self, ClientError> {
+        Self::through(config, None)
+    }
+
+    /// The same, whose every call goes through `proxy`, where it covers the host.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn through(config: &DingTalk, proxy: Option<&Proxy>) -> Result<Self, ClientError> {
         install_crypto();
         hide(config.client_secret.expose());
         for (setting, url) in [("api_base", &config.api_base), ("oapi_base", &config.oapi_base)] {
@@ -68,8 +88,13 @@ impl Client {
                 return Err(ClientError::Base { setting, url: url.clone() });
             }
         }
-        let http = reqwest::Client::builder()
-            .no_proxy()
+        let mut http = reqwest::Client::builder().no_proxy();
+        if let Some(proxy) = proxy.cloned() {
+            let url = proxy.url().ok_or(ClientError::Proxy)?;
+            let covers = move |to: &Url| proxy.covers(to).then(|| url.clone());
+            http = http.proxy(reqwest::Proxy::custom(covers));
+        }
+        let http = http
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)
@@ -82,7 +107,10 @@ impl Client {
                 api_base: config.api_base.clone(),
                 oapi_base: config.oapi_base.clone(),
                 client_id: config.client_id.clone(),
-                client_secret: config.client_secret.clone(),
+                client_secret: RwLock::new(config.client_secret.clone()),
+                renewed: watch::Sender::new(0),
+                proxy: proxy.cloned(),
+                ahead_ms: AtomicI64::new(i64::MIN),
                 token: TokenCache::new(),
                 gate: Gate::default(),
                 clicks: Clicks::of(config.mode),
@@ -122,8 +150,41 @@ impl Client {
         &self.inner.client_id
     }
 
-    pub(super) fn client_secret(&self) -> &Secret {
-        &self.inner.client_secret
+    pub(super) fn client_secret(&self) -> Secret {
+        self.inner.client_secret.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on the app's secret is this one. What was got with the one before is not used any more: no token, no
+    /// connection, no refusal.
+    pub fn renew_secret(&self, secret: Secret) {
+        hide(secret.expose());
+        *self.inner.client_secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
+        self.inner.token.forget();
+        self.inner.gate.ask_again();
+        self.inner.renewed.send_modify(|times| *times += 1);
+    }
+
+    /// Changes with every new secret.
+    pub fn renewals(&self) -> watch::Receiver<u64> {
+        self.inner.renewed.subscribe()
+    }
+
+    /// How far DingTalk's clock is ahead of this computer's, by its last answer, to a second or two.
+    pub fn ahead_ms(&self) -> Option<i64> {
+        Some(self.inner.ahead_ms.load(Ordering::Relaxed)).filter(|ahead| *ahead != i64::MIN)
+    }
+
+    pub(super) fn note_date(&self, answer: &reqwest::Response) {
+        let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+        if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
+            let ahead = date.timestamp_millis() - Utc::now().timestamp_millis();
+            self.inner.ahead_ms.store(ahead, Ordering::Relaxed);
+        }
+    }
+
+    /// On the way to DingTalk, if one is.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.inner.proxy.as_ref()
     }
 
     /// Whether calls stay on this computer, where no DingTalk is.
@@ -292,16 +353,29 @@ impl Client {
         let mut headers = HeaderMap::new();
         // Without it the gateway answers in XML.
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut response =
-            request.headers(headers).send().await.map_err(|error| network(endpoint, error))?;
+        let proxy = self.proxy();
+        let mut response = request
+            .headers(headers)
+            .send()
+            .await
+            .map_err(|error| network(endpoint, error, proxy))?;
+        self.note_date(&response);
         let status = response.status().as_u16();
+        if status == PROXY_LOGIN
+            && let Some(proxy) = proxy
+        {
+            let message = format!("the proxy `{proxy}` does not let through without its password");
+            return Err(ApiError::local(endpoint, Class::Transient, "proxy", message));
+        }
         let retry_after = response
             .headers()
             .get("retry-after")
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| network(endpoint, error))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| network(endpoint, error, proxy))?
+        {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 let message = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
                 return Err(ApiError::local(endpoint, Class::Transient, "gateway", message));
@@ -331,7 +405,11 @@ pub(super) fn install_crypto() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-fn network(endpoint: &'static str, error: reqwest::Error) -> ApiError {
+pub(super) fn network(
+    endpoint: &'static str,
+    error: reqwest::Error,
+    proxy: Option<&Proxy>,
+) -> ApiError {
     let code = if error.is_connect() {
         "connect"
     } else if error.is_timeout() {
@@ -342,7 +420,10 @@ fn network(endpoint: &'static str, error: reqwest::Error) -> ApiError {
     // The URL can be a webhook: it must not be part of the text. The causes below it name hosts at most.
     let error = error.without_url();
     let mut message = match code {
-        "connect" => "no connection".to_owned(),
+        "connect" => proxy.map_or_else(
+            || "no connection".to_owned(),
+            |proxy| format!("no connection through the proxy `{proxy}`"),
+        ),
         "timeout" => format!("no answer within {CALL_TIMEOUT:?}"),
         _ => "the connection broke during the call".to_owned(),
     };

@@ -11,6 +11,14 @@ use crate::sink::hide_passing;
 
 const PATH: &str = "/v1.0/gateway/connections/open";
 
+/// Messages, card clicks and events.
+const SUBSCRIPTIONS: &[(&str, &str)] = &[
+    ("EVENT", "*"),
+    ("CALLBACK", "/v1.0/im/bot/messages/get"),
+    ("CALLBACK", "/v1.0/im/bot/messages/delegate"),
+    ("CALLBACK", "/v1.0/card/instances/callback"),
+];
+
 /// Where the Stream can be opened, once, within 90 s. The URL holds the ticket, so it is never logged.
 #[derive(Clone)]
 pub struct Connection {
@@ -42,7 +50,11 @@ impl Client {
     /// [`Class::Credentials`] for a wrong id or secret, [`Class::Permanent`] for an app that is not set up for Stream
     /// or an endpoint outside DingTalk, otherwise as for every call.
     pub async fn open_connection(&self) -> Result<Connection, ApiError> {
-        let body = request(self.client_id(), self.client_secret().expose());
+        self.open_for(SUBSCRIPTIONS).await
+    }
+
+    pub(super) async fn open_for(&self, topics: &[(&str, &str)]) -> Result<Connection, ApiError> {
+        let body = request(self.client_id(), self.client_secret().expose(), topics);
         let request = self.http().post(join(self.api_base(), PATH)).json(&body);
         let answer = self.send(PATH, request).await.map_err(|error| match error.class {
             // This call carries no token, so a 401 without a code can only mean id and secret.
@@ -68,16 +80,12 @@ impl Client {
     }
 }
 
-fn request(client_id: &str, client_secret: &str) -> Value {
+fn request(client_id: &str, client_secret: &str, topics: &[(&str, &str)]) -> Value {
+    let topics = topics.iter().map(|(kind, topic)| json!({ "type": kind, "topic": topic }));
     json!({
         "clientId": client_id,
         "clientSecret": client_secret,
-        "subscriptions": [
-            { "type": "EVENT", "topic": "*" },
-            { "type": "CALLBACK", "topic": "/v1.0/im/bot/messages/get" },
-            { "type": "CALLBACK", "topic": "/v1.0/im/bot/messages/delegate" },
-            { "type": "CALLBACK", "topic": "/v1.0/card/instances/callback" },
-        ],
+        "subscriptions": topics.collect::<Vec<_>>(),
         "ua": concat!("moonbell-sdk-rust/", env!("CARGO_PKG_VERSION")),
     })
 }
@@ -163,7 +171,7 @@ mod tests {
         let sample: Value =
             serde_json::from_str(include_str!("../../tests/fixtures/stream_open_request.json"))
                 .unwrap();
-        let ours = request("dingfixturebot000001", "fixture-client-secret");
+        let ours = request("dingfixturebot000001", "fixture-client-secret", SUBSCRIPTIONS);
         assert_eq!(ours["clientId"], sample["clientId"]);
         assert_eq!(ours["clientSecret"], sample["clientSecret"]);
         for wanted in sample["subscriptions"].as_array().unwrap() {

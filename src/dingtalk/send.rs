@@ -13,7 +13,7 @@ use super::text::{self, ROBOT_LIMIT_BYTES, WEBHOOK_LIMIT_BYTES};
 use crate::message::{Body, ConversationId, StaffId, Webhook};
 
 pub(super) const WEBHOOK: &str = "sessionWebhook";
-const TO_PERSON: &str = "/v1.0/robot/oToMessages/batchSend";
+pub(super) const TO_PERSON: &str = "/v1.0/robot/oToMessages/batchSend";
 const TO_GROUP: &str = "/v1.0/robot/groupMessages/send";
 
 /// A message that the robot API accepted.

@@ -26,6 +26,8 @@ pub(super) struct TokenCache {
 #[derive(Debug, Default)]
 struct State {
     current: Option<(Secret, Instant)>,
+    /// How often everything was forgotten: what was asked for before is not kept.
+    forgotten: u64,
     failure: Option<(ApiError, Instant)>,
 }
 
@@ -58,9 +60,13 @@ impl TokenCache {
         if let Some(failure) = self.recent_failure() {
             return Err(failure);
         }
+        let forgotten = self.lock().forgotten;
         let fetched = fetch().await;
         let now = Instant::now();
         let mut state = self.lock();
+        if state.forgotten != forgotten {
+            return fetched.map(|fetched| fetched.token);
+        }
         match fetched {
             Ok(fetched) => {
                 hide_passing(fetched.token.expose());
@@ -73,8 +79,8 @@ impl TokenCache {
                     .checked_sub(RENEW_EARLY)
                     .filter(|left| !left.is_zero())
                     .unwrap_or(lifetime / 2);
-                *state =
-                    State { current: Some((fetched.token.clone(), now + usable)), failure: None };
+                state.current = Some((fetched.token.clone(), now + usable));
+                state.failure = None;
                 Ok(fetched.token)
             }
             Err(error) => {
@@ -90,6 +96,12 @@ impl TokenCache {
         if state.current.as_ref().is_some_and(|(current, _)| current == token) {
             state.current = None;
         }
+    }
+
+    /// Forgets whatever there is, and what is being fetched.
+    pub(super) fn forget(&self) {
+        let mut state = self.lock();
+        *state = State { forgotten: state.forgotten + 1, ..State::default() };
     }
 
     fn cached(&self) -> Option<Secret> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
+use super::EMPTY;
 use super::cut::{Above, Fence, Limit, fit};
 use super::question::Question;
 use super::spool::Spool;
@@ -16,7 +17,7 @@ use crate::config::Attach;
 use crate::dingtalk::text::shorten;
 use crate::message::Address;
 use crate::sink::markdown;
-use crate::sink::{redact, redact_begun, spoken};
+use crate::sink::{is_blank, redact, redact_begun, spoken};
 use crate::words;
 use crate::words::Lang;
 
@@ -79,7 +80,9 @@ pub(super) enum Ending {
 
 impl Card {
     pub(super) fn new(about: About) -> Self {
-        let about = About { title: shorten(&spoken(&about.title), TITLE_CHARS), ..about };
+        let title = shorten(&spoken(&about.title), TITLE_CHARS);
+        let title = if is_blank(&title) { String::new() } else { title };
+        let about = About { title, ..about };
         let content = Content { attach: about.attach, ..Content::default() };
         Self {
             shared: Arc::new(Shared {
@@ -246,7 +249,10 @@ impl Card {
         let version = *self.shared.version.borrow();
         let content = self.content();
         let cut = content.render(&self.head(), limit, self.lang());
-        let text = redact(&cut.text).into_owned();
+        let mut text = redact(&cut.text).into_owned();
+        if content.ending.is_some() && is_blank(&text) {
+            text = EMPTY.to_owned();
+        }
         Frame { text, above: cut.above, ending: content.ending, version }
     }
 

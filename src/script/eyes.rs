@@ -1,6 +1,6 @@
 //! What `bot.watch` sees: files that match, compared with how they were a moment ago.
 //!
-//! The system only says where to look ([`super::watch`]); what became of each file is found by looking, so an editor that
+//! The system only says where to look ([`crate::watch`]); what became of each file is found by looking, so an editor that
 //! writes another file and renames it, a folder that comes back and a burst too large to name all lead to what is true
 //! when it is quiet again. Changes that come while a handler runs are one batch after it.
 
@@ -18,7 +18,7 @@ use crate::api::fs::roots::Roots;
 use crate::api::fs::survey;
 use crate::api::fs::survey_base;
 use crate::script::vm::Vm;
-use crate::script::watch::{Changes, Watch};
+use crate::watch::{Changes, Watch};
 
 /// Changes named in one batch; the rest are counted.
 const NAMED: usize = 1_000;

@@ -32,7 +32,7 @@ use super::registration::{Declared, Registration};
 use super::report::{Outcome, Report};
 use super::review::Reviews;
 use super::scan::FolderError;
-use super::watch::{Changes, Watch, WatchError};
+use crate::watch::{Changes, Watch, WatchError};
 
 /// Reports that a slow listener may lag behind: a `git checkout` of many scripts.
 const REPORTS: usize = 256;

@@ -23,7 +23,6 @@ mod review;
 mod scan;
 mod timetable;
 mod vm;
-pub mod watch;
 
 pub use asked::{Asked, asked};
 pub use background::{Background, Finish, Live, UnderWay};

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
+use axum::http::header::DATE;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use chrono::TimeDelta;
+use chrono::Utc;
 use serde_json::Value;
 use serde_json::json;
 
@@ -69,10 +73,16 @@ pub(super) async fn dispatch(
         world.end(&call, &outcome);
         outcome
     };
-    let answer = match outcome {
+    let mut answer = match outcome {
         Ok(value) => axum::Json(value).into_response(),
         Err(refusal) => refusal.into_response(),
     };
+    let ahead = shared.world().faults.date_ahead_secs;
+    if ahead != 0 {
+        let date = Utc::now() + TimeDelta::seconds(ahead);
+        let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        answer.headers_mut().insert(DATE, HeaderValue::from_str(&date).expect("plain ASCII"));
+    }
     after(fault.as_ref(), answer, shared.stop.clone()).await
 }
 

@@ -60,6 +60,13 @@ impl App {
         self.token.as_ref().is_some_and(|(known, expires)| known == token && *expires > now_ms())
     }
 
+    /// From now on the secret is another one, and nothing that was got with the old one works.
+    pub(super) fn renew_secret(&mut self, secret: String) {
+        self.client_secret = secret;
+        self.token = None;
+        self.tickets.clear();
+    }
+
     pub(super) fn expire_tokens(&mut self) {
         self.token = None;
     }

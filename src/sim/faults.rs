@@ -42,6 +42,10 @@ pub struct FaultOrder {
     pub fail_delivery: Option<u32>,
     /// `connections/open` hands out this endpoint instead of its own; `""` ends it.
     pub endpoint: Option<String>,
+    /// The app gets this secret: the old one is refused from now on, with all that was got with it. Open sockets stay.
+    pub client_secret: Option<String>,
+    /// The `Date` of answers is ahead by so many seconds, or behind; 0 ends it.
+    pub date_ahead_secs: Option<i64>,
     /// Card clicks arrive twice.
     pub duplicate_clicks: Option<bool>,
     /// The `content` of messages arrives as JSON text instead of an object, as it was seen to.
@@ -153,6 +157,8 @@ pub struct ActiveFaults {
     pub download_url: Option<String>,
     pub duplicate_clicks: bool,
     #[serde(default)]
+    pub date_ahead_secs: i64,
+    #[serde(default)]
     pub content_as_text: bool,
 }
 
@@ -173,6 +179,7 @@ impl ActiveFaults {
         set(&mut self.zombie, order.zombie);
         set(&mut self.fail_delivery, order.fail_delivery);
         set(&mut self.duplicate_clicks, order.duplicate_clicks);
+        set(&mut self.date_ahead_secs, order.date_ahead_secs);
         set(&mut self.content_as_text, order.content_as_text);
         if let Some(endpoint) = &order.endpoint {
             self.endpoint = Some(endpoint.clone()).filter(|endpoint| !endpoint.is_empty());

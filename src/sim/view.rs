@@ -54,6 +54,9 @@ pub struct Bot {
     pub client_id: String,
     /// Whether a stream connection that takes bot messages is open; in HTTP mode, whether the last call found somebody.
     pub connected: bool,
+    /// Stream connections that are open, whatever they take.
+    #[serde(default)]
+    pub connections: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -135,6 +135,7 @@ impl World {
             } else {
                 self.connections.takes_messages()
             },
+            connections: self.connections.open.len(),
         }
     }
 
@@ -369,6 +370,9 @@ impl World {
         }
         if order.expire_tokens {
             self.app.expire_tokens();
+        }
+        if let Some(secret) = &order.client_secret {
+            self.app.renew_secret(secret.clone());
         }
         if order.expire_webhooks {
             self.messages.expire_sessions();

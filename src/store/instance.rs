@@ -114,10 +114,7 @@ impl Instance {
         dir: &Path,
         command: &str,
     ) -> Result<Self, InstanceError> {
-        let host = api_base.host_str().unwrap_or_default();
-        let port = api_base.port_or_known_default().unwrap_or_default();
-        let app = format!("{client_id}@{host}:{port}");
-        let path = locks.join(format!("{}.lock", utf8_percent_encode(&app, NON_ALPHANUMERIC)));
+        let path = lock_of_app(locks, client_id, api_base);
         match Self::take(&path, &Holder::this(command, dir))? {
             Ok(instance) => Ok(instance),
             Err(by) => {
@@ -166,6 +163,23 @@ impl Instance {
             Ok(()) | Err(TryLockError::Error(_)) => None,
         }
     }
+
+    /// Whoever answers for the app `client_id` of the DingTalk at `api_base`, if somebody does.
+    pub fn holder_of_app(locks: &Path, client_id: &str, api_base: &Url) -> Option<Holder> {
+        let path = lock_of_app(locks, client_id, api_base);
+        let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+}
+
+fn lock_of_app(locks: &Path, client_id: &str, api_base: &Url) -> PathBuf {
+    let host = api_base.host_str().unwrap_or_default();
+    let port = api_base.port_or_known_default().unwrap_or_default();
+    let app = format!("{client_id}@{host}:{port}");
+    locks.join(format!("{}.lock", utf8_percent_encode(&app, NON_ALPHANUMERIC)))
 }
 
 fn holder(file: &mut File) -> Holder {

@@ -28,7 +28,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::Error;
-pub use instance::{Instance, InstanceError};
+pub use instance::{Holder, Instance, InstanceError};
 pub(crate) use lanes::Lanes;
 pub use look::Look;
 pub use note::note;

@@ -29,6 +29,7 @@ pub struct Status {
     pub webhook: Option<Webhook>,
     #[serde(flatten)]
     pub connection: Connection,
+    pub settings: Settings,
     pub budget: Budget,
     pub scripts_dir: PathBuf,
     pub scripts: Vec<Script>,
@@ -99,6 +100,20 @@ impl Connection {
     pub fn is_up(&self) -> bool {
         matches!(self.state.as_str(), Self::CONNECTED | Self::REGISTERED)
     }
+}
+
+/// The settings file, which is read again when it changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `None`: there is none.
+    pub file: Option<PathBuf>,
+    /// When what counts now was read. Unix time, UTC.
+    pub read_at_ms: i64,
+    /// Why the newest version of it does not count.
+    pub error: Option<String>,
+    /// Keys that were changed and count from the next start on.
+    pub restart: Vec<String>,
 }
 
 /// DingTalk's monthly budgets, as counted here.

@@ -6,6 +6,7 @@
 mod backoff;
 mod counters;
 mod link;
+mod probe;
 mod quiet;
 mod rivals;
 mod socket;
@@ -19,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use counters::{Counters, Totals};
 pub use link::{Link, Phase, State};
-pub use stream::{Stream, Timing};
+pub use probe::{Heard, look};
+pub use stream::{Stream, StreamError, Timing};
 pub use webhook::{Addresses, OpenError, Webhook};
 
 /// Unix time in milliseconds.

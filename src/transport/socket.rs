@@ -10,7 +10,6 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SplitSink};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -27,12 +26,13 @@ use crate::dingtalk::Frame;
 use crate::dingtalk::Meter;
 use crate::dingtalk::Received;
 use crate::dingtalk::Topic;
+use crate::dingtalk::Wire;
 use crate::dingtalk::receive;
 use crate::inbox::Accepted;
 use crate::inbox::Inbox;
 use crate::message::Inbound;
 
-pub(super) type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Ws = WebSocketStream<MaybeTlsStream<Wire>>;
 
 /// Deliveries of one socket whose commit is under way. Beyond it the socket is not read, so the server holds back.
 const MAX_IN_FLIGHT: usize = 256;

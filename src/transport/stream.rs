@@ -23,6 +23,7 @@ use super::wake::slept;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Client;
+use crate::dingtalk::Connection;
 use crate::inbox::Inbox;
 
 /// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
@@ -96,9 +97,32 @@ pub struct Stream {
 }
 
 /// Why no socket could be opened.
-enum OpenError {
-    Api(ApiError),
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error("{0}")]
     Socket(String),
+}
+
+/// Opens the socket of `connection`.
+pub(super) async fn shake_hands(
+    client: &Client,
+    connection: &Connection,
+) -> Result<Ws, StreamError> {
+    let failed = |why: &dyn std::fmt::Display| {
+        StreamError::Socket(format!("no connection to `{}`: {why}", connection.host()))
+    };
+    let wire = client.dial(connection.url()).await.map_err(|error| failed(&error))?;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
+    let request = connection.url().as_str();
+    let shaken = tokio_tungstenite::client_async_tls_with_config(request, wire, Some(config), None);
+    match Box::pin(shaken).await {
+        Ok((ws, _)) => Ok(ws),
+        Err(error) => Err(failed(&describe(&error))),
+    }
 }
 
 impl Stream {
@@ -178,11 +202,15 @@ impl Stream {
         // A server that sends no keepalive looks deaf each time; then it is given more time, up to a bound.
         let mut silence = self.timing.silence;
         let mut rivals = Rivals::default();
+        let mut renewals = self.client.renewals();
+        // Ends a socket that goes as soon as there is another.
+        let mut outlived: Option<CancellationToken> = None;
         for id in 0u64.. {
             // One that is deaf, or about to move, is what it is until there is another.
             if !matches!(self.state.borrow().phase, Phase::Deaf { .. } | Phase::Connected) {
                 self.enter(Phase::Connecting);
             }
+            renewals.mark_unchanged();
             let opened = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
@@ -190,6 +218,7 @@ impl Stream {
             };
             let wait = match opened {
                 Ok(ws) => {
+                    let ends = sockets_stop.child_token();
                     let socket = Socket {
                         id,
                         inbox: self.inbox.clone(),
@@ -198,9 +227,12 @@ impl Stream {
                         counters: self.counters.clone(),
                         news: told.clone(),
                         late_after: self.late_after,
-                        stop: sockets_stop.clone(),
+                        stop: ends.clone(),
                     };
                     sockets.spawn(socket.run(ws));
+                    if let Some(old) = outlived.take() {
+                        old.cancel();
+                    }
                     self.counters.connected();
                     // After a deaf one the handshake proves nothing.
                     if !matches!(self.state.borrow().phase, Phase::Deaf { .. }) {
@@ -215,12 +247,18 @@ impl Stream {
                     let ended = tokio::select! {
                         biased;
                         () = stop.cancelled() => return Ok(()),
+                        Ok(()) = renewals.changed() => Next::Renew,
                         ended = self.current_ends(id, sockets, &mut news) => ended,
                     };
                     if since.elapsed() >= self.timing.healthy {
                         backoff.reset();
                     }
                     match ended {
+                        Next::Renew => {
+                            tracing::info!("the app has a new secret; connecting anew with it");
+                            outlived = Some(ends);
+                            Duration::ZERO
+                        }
                         Next::Move => {
                             self.closed(&mut rivals, since.elapsed());
                             tracing::info!(
@@ -260,8 +298,8 @@ impl Stream {
                         Next::Ended(Ended { ending: Ending::Stopped, .. }) => return Ok(()),
                     }
                 }
-                Err(OpenError::Socket(reason)) => self.back_off(backoff.next(), reason),
-                Err(OpenError::Api(error)) => self.api_failed(&error, &mut backoff),
+                Err(StreamError::Socket(reason)) => self.back_off(backoff.next(), reason),
+                Err(StreamError::Api(error)) => self.api_failed(&error, &mut backoff),
             };
             let waited = async {
                 let deadline = tokio::time::sleep(wait);
@@ -271,6 +309,11 @@ impl Stream {
                 loop {
                     tokio::select! {
                         () = &mut deadline => break Ok(()),
+                        // What was refused may be right now.
+                        Ok(()) = renewals.changed() => {
+                            backoff.reset();
+                            break Ok(());
+                        }
                         // Whatever was in the way may have been the network of another place.
                         _ = &mut slept => {
                             tracing::info!("the computer slept; connecting now");
@@ -291,25 +334,16 @@ impl Stream {
     }
 
     /// Gets a ticket and opens the socket with it.
-    async fn open(&self) -> Result<Ws, OpenError> {
+    async fn open(&self) -> Result<Ws, StreamError> {
         let open = async {
-            let connection = self.client.open_connection().await.map_err(OpenError::Api)?;
-            let config = WebSocketConfig::default()
-                .max_message_size(Some(MAX_FRAME_BYTES))
-                .max_frame_size(Some(MAX_FRAME_BYTES));
-            let request = connection.url().as_str();
-            match tokio_tungstenite::connect_async_with_config(request, Some(config), true).await {
-                Ok((ws, _)) => Ok(ws),
-                Err(error) => Err(OpenError::Socket(format!(
-                    "no connection to `{}`: {}",
-                    connection.host(),
-                    describe(&error)
-                ))),
-            }
+            let connection = self.client.open_connection().await?;
+            Box::pin(shake_hands(&self.client, &connection)).await
         };
         let Ok(opened) = tokio::time::timeout(self.timing.open, Box::pin(open)).await else {
             let limit = self.timing.open;
-            return Err(OpenError::Socket(format!("the connection was not open within {limit:?}")));
+            return Err(StreamError::Socket(format!(
+                "the connection was not open within {limit:?}"
+            )));
         };
         opened
     }
@@ -398,6 +432,8 @@ impl Stream {
 enum Next {
     /// The server asked for it; the current one is still served.
     Move,
+    /// The current one was opened with a secret that is not the app's any more.
+    Renew,
     Ended(Ended),
 }
 

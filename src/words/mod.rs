@@ -76,6 +76,7 @@ pub(crate) mod outage;
 pub(crate) mod parked;
 pub(crate) mod runs;
 pub(crate) mod scripts;
+pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod timers;
 

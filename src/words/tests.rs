@@ -8,7 +8,7 @@ use super::Entry;
 use super::lang::is_chinese;
 use super::{
     access, account, alarms, approvals, budget, cards, dialogs, dingtalk, help, language, outage,
-    parked, runs, scripts, setup, timers,
+    parked, runs, scripts, settings, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -26,6 +26,7 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),
     ("scripts", scripts::ENTRIES),
+    ("settings", settings::ENTRIES),
     ("setup", setup::ENTRIES),
     ("timers", timers::ENTRIES),
 ];

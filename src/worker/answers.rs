@@ -1,8 +1,9 @@
 //! What the host answers itself: help, wrong arguments, that there is nothing of the kind, and who is not served.
 
 use super::decision::Verdict;
-use super::dispatch::{Dispatch, Outcome, say};
+use super::dispatch::Dispatch;
 use super::gate;
+use super::outcome::{Outcome, say};
 use super::phrases;
 use crate::access;
 use crate::access::ADMIN;

@@ -5,7 +5,8 @@
 //! decide an approval is one record of the audit, whatever came of it; whoever tried in vain is told why.
 
 use super::clicks::direct;
-use super::dispatch::{Dispatch, Outcome};
+use super::dispatch::Dispatch;
+use super::outcome::Outcome;
 use super::phrases;
 use super::verdicts;
 use crate::access::Action;

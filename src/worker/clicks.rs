@@ -3,7 +3,8 @@
 //! They bypass every queue, as the word `stop` does. Whoever started the run may stop it, and admins; anybody else is
 //! told so, in a direct message: what happens in a group is not everybody's business.
 
-use super::dispatch::{Dispatch, Outcome};
+use super::dispatch::Dispatch;
+use super::outcome::Outcome;
 use super::phrases;
 use super::running::Entry;
 use crate::access::ADMIN;

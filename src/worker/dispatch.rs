@@ -14,6 +14,7 @@ use super::echoes::{Echoes, Heard};
 use super::gate;
 use super::held::Held;
 use super::late::Late;
+use super::outcome::{Outcome, say};
 use super::phrases;
 use super::recover::{ATTEMPTS, on_crash};
 use super::rights;
@@ -34,12 +35,10 @@ use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::language::Languages;
-use crate::message::Address;
 use crate::message::Body;
 use crate::message::ChatKind;
 use crate::message::Inbound;
 use crate::message::Message;
-use crate::message::Reply;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
@@ -107,42 +106,6 @@ pub struct Dispatch {
     pub places: Places,
     pub echoes: Echoes,
     pub alarms: Alarms,
-}
-
-/// What became of a row: committed as a whole.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) state: State,
-    pub(super) served: Served,
-    pub(super) error: Option<String>,
-    pub(super) posts: Vec<Post>,
-    /// It waits for the next host instead; `true`: its handler had begun, so that is another attempt.
-    pub(super) requeue: Option<bool>,
-}
-
-impl Outcome {
-    pub(super) fn new(state: State) -> Self {
-        let (served, posts) = (Served::default(), Vec::new());
-        Self { state, served, error: None, posts, requeue: None }
-    }
-
-    pub(super) fn saying(message: &Message, text: String) -> Self {
-        Self { posts: vec![say(message, text)], ..Self::new(State::Done) }
-    }
-
-    pub(super) fn by<I>(mut self, handler: &Handler<I>) -> Self {
-        self.served.handler = Some(handler.title().to_owned());
-        self
-    }
-
-    pub(super) fn denied(self, why: &dyn std::fmt::Display) -> Self {
-        Self { error: Some(format!("denied: {why}")), ..self }
-    }
-}
-
-/// The host's own words, as plain text: they hold what people typed.
-pub(super) fn say(message: &Message, text: String) -> Post {
-    Post::Reply(Reply { to: Address::from(message), body: Body::Text { text }, at: Vec::new() })
 }
 
 impl Dispatch {

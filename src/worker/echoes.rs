@@ -1,7 +1,7 @@
 //! Loops with something that answers by itself: another bot, or a person's account with an automatic reply.
 //!
 //! DingTalk does not deliver what bots say, and our own messages are dropped where they are read. What is left looks like
-//! a person and answers like a machine: within two seconds of our answer comes what we had said, or once more what it had
+//! a person and answers like a machine: within three seconds of our answer comes what we had said, or once more what it had
 //! said, to which we say once more what we had said. After three such rounds nothing is run for it; a pause, or another
 //! text, ends that. In memory: a restart forgives.
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const ROUNDS: u32 = 3;
 
 /// Nobody reads an answer and writes again so quickly, four times in a row, the same.
-const MACHINE_MS: i64 = 2_000;
+const MACHINE_MS: i64 = 3_000;
 
 /// Lanes remembered at once; those that have been quiet go first.
 const REMEMBERED: usize = 10_000;
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn people_who_repeat_themselves_are_heard() {
         // Slowly, or while the answers change.
-        assert_eq!(heard(&[("status", 3_000, "building"); 8]), [true; 8]);
+        assert_eq!(heard(&[("status", 4_000, "building"); 8]), [true; 8]);
         let pages: Vec<(&str, i64, &str)> =
             ["one", "two", "three", "four", "five"].map(|page| ("next", 500, page)).to_vec();
         assert_eq!(heard(&pages), [true; 5]);

@@ -18,6 +18,7 @@ mod held;
 mod late;
 mod moments;
 mod notices;
+mod outcome;
 mod own;
 mod parked;
 mod phrases;

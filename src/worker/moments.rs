@@ -10,7 +10,8 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
-use super::dispatch::{Dispatch, Outcome};
+use super::dispatch::Dispatch;
+use super::outcome::Outcome;
 use super::running::Entry;
 use super::served::Served;
 use crate::access;

@@ -4,7 +4,8 @@
 use rusqlite::Connection;
 
 use super::decision::{self, Verdict};
-use super::dispatch::{Dispatch, say};
+use super::dispatch::Dispatch;
+use super::outcome::say;
 use super::phrases;
 use crate::asks;
 use crate::inbox;

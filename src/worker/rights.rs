@@ -196,7 +196,7 @@ impl Dispatch {
     /// Every role with those who have it.
     fn who(&self, lang: Lang) -> String {
         let mut roles: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (role, ids) in self.access.lists().iter().filter(|(role, _)| *role != OWNER) {
+        for (role, ids) in self.access.settings().roles.iter().filter(|(role, _)| *role != OWNER) {
             roles.entry(role.clone()).or_default().extend(ids.iter().cloned());
         }
         let mut taken = Vec::new();

@@ -9,7 +9,7 @@ use crate::api::Run;
 use crate::inbox::Account;
 use crate::inbox::End;
 use crate::inbox::State;
-use crate::sink::redact;
+use crate::sink::{redact, redact_begun};
 
 /// Characters of the arguments that are kept.
 const ARGS_CHARS: usize = 2_000;
@@ -72,7 +72,8 @@ impl Served {
             said: self.said,
             noted: Noted {
                 log: clean(&self.noted.log),
-                output: clean(&self.noted.output),
+                // It may be looked at while it is half written.
+                output: self.noted.output.as_deref().map(|text| redact_begun(text).into_owned()),
                 exit: self.noted.exit.clone(),
                 changes: self.noted.changes,
             },

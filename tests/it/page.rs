@@ -125,12 +125,23 @@ async fn what_the_bot_says_elsewhere_is_marked_unread_until_it_is_opened() {
 }
 
 #[tokio::test]
-async fn nothing_from_a_chat_is_ever_run_as_markup() {
-    let sim = sim().await;
+async fn k4_nothing_from_a_chat_is_ever_run_as_markup() {
+    let evil = "<img src=x onerror=\"window.broken=1\"><script>window.broken=1</script><b>bold</b>";
+    let mut options = Options::default();
+    // Names of people and groups are as free as texts.
+    for person in &mut options.people {
+        person.nick = format!("{} {evil}", person.nick);
+    }
+    for group in &mut options.groups {
+        group.title = format!("{} {evil}", group.title);
+    }
+    let sim = Sim::start(options).await.unwrap();
     let mut bot = Bot::connect(&sim).await;
     let page = Browser::open(&sim.page_url()).await;
     page.act_as(OWNER).await;
-    let evil = "<img src=x onerror=\"window.broken=1\"><script>window.broken=1</script><b>bold</b>";
+    let upload = sim.upload(&format!("{evil}.txt"), &b"<script>window.broken=1</script>"[..]);
+    sim.say(&Say::direct(OWNER, "").with_file(upload)).unwrap();
+    page.until_text("bold").await;
     page.say(evil).await;
     let heard = bot.hear().await;
     page.until_text(evil).await;
@@ -142,6 +153,12 @@ async fn nothing_from_a_chat_is_ever_run_as_markup() {
     assert_eq!(page.run("return window.broken ?? null").await, json!(null));
     assert_eq!(
         page.run("return document.querySelectorAll('#messages script').length").await,
+        json!(0)
+    );
+    page.open_chat(&sim.group(0)).await;
+    assert_eq!(page.run("return window.broken ?? null").await, json!(null));
+    assert_eq!(
+        page.run("return document.querySelectorAll('img[src=\"x\"]').length").await,
         json!(0)
     );
     page.close().await;

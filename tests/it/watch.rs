@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use moonbell::script::watch::{Changes, MAX_PATHS, SETTLE, Watch};
+use moonbell::watch::{Changes, MAX_PATHS, SETTLE, Watch};
 use tempfile::TempDir;
 
 /// Far more than a busy machine needs.

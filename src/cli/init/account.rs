@@ -90,7 +90,7 @@ impl Setup<'_> {
             client_secret: secret.clone(),
             ..self.config.dingtalk.clone()
         };
-        Ok(Client::new(&settings)?)
+        Ok(Client::through(&settings, self.config.proxy.as_ref())?)
     }
 
     /// The app of the settings, if it works and nobody wants another one.
@@ -319,6 +319,7 @@ impl Setup<'_> {
         let plan = settings::plan(&self.file, &wanted)?;
         if plan.fresh {
             plan.write(self.own_folder)?;
+            self.made = true;
         } else {
             // Settings that were there are changed when they have been shown; the secret is safe already.
             plan.write_secrets(self.own_folder)?;

@@ -130,6 +130,8 @@ struct Setup<'a> {
     progress: Progress,
     /// Files of secrets that an earlier step had to write.
     written: Vec<PathBuf>,
+    /// The settings file was made by an earlier step: nobody has to agree to its changes.
+    made: bool,
 }
 
 /// What became of the steps before the first message.
@@ -223,6 +225,7 @@ impl Init {
             ask,
             progress,
             written: Vec::new(),
+            made: false,
         };
         setup.progress.keep_lang(setup.voice.lang);
         setup.voice.greet();
@@ -311,7 +314,7 @@ impl Setup<'_> {
         if plan.changes.is_empty() && self.written.is_empty() {
             self.voice.done(&w::settings_stay(&shown, lang));
         } else {
-            if !plan.fresh && !plan.changes.is_empty() {
+            if !plan.fresh && !self.made && !plan.changes.is_empty() {
                 self.voice.note(&w::settings_change(&shown, lang));
                 for change in &plan.changes {
                     self.voice.note(&format!("    {change}"));

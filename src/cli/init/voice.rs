@@ -24,7 +24,7 @@ impl Voice {
     pub(super) fn new(json: bool, lang: Lang) -> Self {
         let size = terminal_size::terminal_size_of(io::stderr());
         let columns = size.map_or(usize::MAX, |(columns, _)| columns.0.into());
-        Self { lang, json, unicode: shows_unicode(), columns }
+        Self { lang, json, unicode: talk::shows_unicode(), columns }
     }
 
     /// For a program that reads events.
@@ -178,17 +178,6 @@ pub(super) fn path(path: &Path) -> String {
 /// Messages quote what DingTalk and the settings say.
 fn clean(text: &str) -> String {
     escape(&redact(text))
-}
-
-/// On Unix the locale says it; elsewhere terminals do today.
-fn shows_unicode() -> bool {
-    if cfg!(windows) {
-        return true;
-    }
-    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = named("LC_ALL").or_else(|| named("LC_CTYPE")).or_else(|| named("LANG"));
-    let locale = locale.unwrap_or_default().to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 #[cfg(test)]

@@ -336,6 +336,30 @@ fn uninstall(system: System) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The service as `doctor` sees it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) running: bool,
+    pub(super) enabled: bool,
+    /// In the system's own word.
+    pub(super) word: String,
+    pub(super) linger: Option<bool>,
+}
+
+/// Looks at the service that is installed; `None`: none is.
+///
+/// # Errors
+/// When the service manager cannot be asked.
+pub(super) fn seen() -> Result<Option<Seen>> {
+    let system = System::here();
+    if !system.file()?.exists() {
+        return Ok(None);
+    }
+    system.is_reachable()?;
+    let State { running, enabled, word, linger, .. } = system.state()?;
+    Ok(Some(Seen { running, enabled, word, linger }))
+}
+
 fn status(system: System, json: bool) -> Result<ExitCode> {
     let file = system.file()?;
     let installed = file.exists();

@@ -295,7 +295,8 @@ async fn k5_the_simulator_and_dingtalk_are_never_taken_for_each_other() {
     stage
         .until_true("it is refused and told", || {
             let said = stage.lines("err").join("\n");
-            said.contains("whatever listens there is given the secret") && said.contains("error")
+            said.contains("whatever listens there is given the secret")
+                && stage.sim.state().counters.calls.keys().any(|path| path.contains("gateway"))
         })
         .await;
     assert!(!stage.look(|seen| seen.state.bot.connected));
@@ -311,4 +312,39 @@ async fn k5_the_simulator_and_dingtalk_are_never_taken_for_each_other() {
     let host = HostProcess::started(started(&text_of).spawn().unwrap(), stage).await;
     assert!(host.lines("err").iter().any(|line| line.contains("SIMULATOR, not to DingTalk")));
     host.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k4_a_path_of_the_page_leads_to_no_file_of_this_computer() {
+    let sim = Sim::start(Options::default()).await.unwrap();
+    let (url, token) = (sim.url().to_owned(), sim.token().to_owned());
+    let address = url.trim_start_matches("http://").to_owned();
+    for path in [
+        "/sim/../../../../etc/passwd",
+        "/sim/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/sim/files/..%2f..%2f..%2fetc%2fpasswd",
+        "/sim/files/%2fetc%2fpasswd",
+        "/res/../../../etc/passwd",
+        "/res/..%2f..%2fetc%2fpasswd",
+        "/res/..%5c..%5cetc%5cpasswd",
+        "//etc/passwd",
+    ] {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let answer = raw(
+            &address,
+            &format!(
+                "GET {path}{separator}token={token} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+            ),
+        );
+        assert!(status(&answer) >= 300, "{path}: {answer}");
+        assert!(!answer.contains("root:"), "{path}: {answer}");
+    }
+    // What somebody uploaded is shown as a file, never as a page of ours.
+    let upload = sim.upload("page.html", &b"<script>alert(1)</script>"[..]);
+    let answer = raw(
+        &address,
+        &format!("GET /sim/files/{upload}?token={token} HTTP/1.1\r\nHost: {address}\r\n\r\n"),
+    )
+    .to_ascii_lowercase();
+    assert!(answer.contains("content-security-policy") && answer.contains("nosniff"), "{answer}");
 }

@@ -11,10 +11,12 @@ mod doors;
 mod local;
 mod lock;
 mod lua;
+mod rotation;
 mod scripts;
 mod secrets;
 mod shell;
 mod text;
+mod tls;
 
 use std::fs;
 use std::process::{Output, Stdio};

@@ -47,7 +47,9 @@ impl Newcomer {
             .args(arguments)
             .env_clear()
             .current_dir(self.home.root());
-        for (name, value) in command.env("MOONBELL_CONSOLE_LISTEN", "127.0.0.1:0").get_envs() {
+        command.env("MOONBELL_CONSOLE_LISTEN", "127.0.0.1:0");
+        command.env("MOONBELL_HTTP_LISTEN", "127.0.0.1:0");
+        for (name, value) in command.get_envs() {
             shell.env(name, value.unwrap());
         }
         shell.env("LANG", "en_US.UTF-8").env("TERM", "xterm-256color");

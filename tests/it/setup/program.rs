@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
-use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Scanned};
+use moonbell::sim::{App, FaultOrder, HttpFault, HttpFaultKind, Scanned};
 use serde_json::Value;
 
 use super::Newcomer;
@@ -91,17 +91,15 @@ async fn what_dingtalk_refuses_is_said_in_words_and_as_json() {
     assert!(!newcomer.config().exists());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_program_is_told_each_step_and_ends_after_the_first_answer() {
-    let newcomer = Newcomer::arrives().await;
-    let mut command = newcomer.init(&["--scan", "--json", "--no-service"]);
+/// Does what each event asks for, as somebody with a phone would; returns the events, and all that was printed.
+fn drive(newcomer: &Newcomer, arguments: &[&str]) -> (Vec<String>, String) {
+    let mut command = newcomer.init(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let pid = child.id();
-    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut seen = Vec::new();
     let mut all = String::new();
-    while let Some(line) = out.next() {
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
         let name =
@@ -111,6 +109,11 @@ async fn a_program_is_told_each_step_and_ends_after_the_first_answer() {
                 let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
                 all.push_str(&String::from_utf8_lossy(&arguments));
                 newcomer.sim.scan(event["user_code"].as_str(), Scanned::Create).unwrap();
+            }
+            "first webhook" => {
+                let robot = event["robot"].as_str().unwrap().to_owned();
+                let (token, aes_key) = (String::new(), String::new());
+                newcomer.sim.app(App::Http { robot, event: None, token, aes_key }).unwrap();
             }
             "first claim" | "first waiting" => newcomer.says(event["send"].as_str().unwrap()),
             _ => {}
@@ -122,6 +125,13 @@ async fn a_program_is_told_each_step_and_ends_after_the_first_answer() {
     }
     let answer = Answer::of(child.wait_with_output().unwrap());
     assert_eq!(answer.code, 0, "{answer:?}\n{all}");
+    (seen, all + &answer.err)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_told_each_step_and_ends_after_the_first_answer() {
+    let newcomer = Newcomer::arrives().await;
+    let (seen, all) = drive(&newcomer, &["--scan", "--json", "--no-service"]);
     assert_eq!(
         seen,
         [
@@ -135,7 +145,21 @@ async fn a_program_is_told_each_step_and_ends_after_the_first_answer() {
             "first answered"
         ]
     );
-    newcomer.secret_is_safe(&(all + &answer.err));
+    newcomer.secret_is_safe(&all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_http_mode_it_says_where_dingtalk_has_to_call_and_is_answered_there() {
+    let newcomer = Newcomer::arrives().await;
+    let arguments = ["--scan", "--json", "--no-service", "--mode", "http"];
+    let (seen, all) = drive(&newcomer, &arguments);
+    assert_eq!(
+        seen[4..],
+        ["first webhook", "first claim", "first claimed", "first waiting", "first answered"]
+    );
+    newcomer.secret_is_safe(&all);
+    let secret = std::fs::read_to_string(newcomer.config().with_file_name("card-secret")).unwrap();
+    assert!(secret.trim().len() >= 64 && !all.contains(secret.trim()), "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

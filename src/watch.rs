@@ -1,4 +1,4 @@
-//! Watches the scripts folder and hands out *settled* batches of changes.
+//! Watches a folder (of scripts, of settings) and hands out *settled* batches of changes.
 //!
 //! Editors save in several steps (truncate, write, rename, chmod); a batch comes once the folder has been quiet for
 //! [`SETTLE`], or after [`LONGEST_WAIT`] of unrest. Every change is followed by a batch that was taken after it, so who
@@ -6,7 +6,7 @@
 //! merged, never queued: memory is bounded by [`MAX_PATHS`], past it a batch only says "look at everything".
 //!
 //! Sub-folders, the folder itself being removed and made again, and links that lead out of the folder are followed.
-//! Hidden files and folders (`.git`, `.a.swp`) are not reported. Knows nothing of scripts, and never reads a file.
+//! Hidden files and folders (`.git`, `.a.swp`) are not reported. Knows nothing of what is in the files, and never reads one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

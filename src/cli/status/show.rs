@@ -1,97 +1,37 @@
-//! `moonbell status`: what the running host is doing, or that none runs.
+//! The status in words, and as JSON.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::{DateTime, Local, TimeDelta, Utc};
-use clap::Args;
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
-use super::remote::Remote;
-use super::{Global, talk};
-use crate::config::Need;
 use crate::sink::escape;
-use crate::store::Instance;
 use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
+use crate::telemetry::status::Settings;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
+use crate::telemetry::status::Webhook;
 use crate::words::thousands;
 
-/// A host that has not answered by then is busy with something that its file may tell.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Show what the running host is doing
-///
-/// Exit code 0 when a host runs, 1 when none does.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  moonbell status
-  moonbell status --dev                         the host of `moonbell dev`
-  moonbell status --json | jq -r .connection    for programs")]
-pub(super) struct Status {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running)
-    #[arg(long)]
-    dev: bool,
-}
-
-impl Status {
-    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let state = global.load(Need::Settings)?.config.state.dir;
-        let dev = state.join("dev");
-        let folder = if self.dev
-            || (Instance::holder(&state).is_none() && Instance::holder(&dev).is_some())
-        {
-            dev
-        } else {
-            state
-        };
-        let holder = Instance::holder(&folder);
-        // The host itself knows best; one that cannot be asked is seen through its file.
-        let asked =
-            Remote::find(&folder).and_then(|host| host.patience(PATIENCE).get::<Moment>("status"));
-        let moment = match asked {
-            Ok(moment) => Some(moment),
-            Err(_) => Moment::read(&folder).with_context(|| {
-                format!("cannot read the status of the host in `{}`", folder.display())
-            })?,
-        };
-        // What an earlier host left behind says nothing about this one.
-        let live = holder.is_some();
-        let current = moment
-            .filter(|moment| holder.as_deref() == Some(moment.pid.to_string().as_str()) || !live);
-        if self.json {
-            talk::data(as_json(live, &folder, current.as_ref())?);
-        } else if live {
-            talk::data(as_text(
-                holder.as_deref().unwrap_or_default(),
-                current.as_ref(),
-                Utc::now(),
-            ));
-        } else {
-            talk::say(gone(&folder, current.as_ref()));
-        }
-        Ok(if live { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-}
-
-fn as_json(live: bool, folder: &Path, moment: Option<&Moment>) -> Result<String> {
+pub(super) fn as_json(
+    live: bool,
+    folder: &Path,
+    moment: Option<&Moment>,
+) -> Result<serde_json::Value> {
     let mut report = json!({ "running": live, "state_dir": folder });
     if let (Some(moment), Some(report)) = (moment, report.as_object_mut())
         && let serde_json::Value::Object(fields) = serde_json::to_value(moment)?
     {
         report.extend(fields);
     }
-    Ok(serde_json::to_string_pretty(&report)?)
+    Ok(report)
 }
 
-fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
+pub(super) fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     let Some(moment) = moment else {
         return format!("starting, process {pid}");
     };
@@ -114,6 +54,9 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     if let Some(url) = &moment.url {
         let _ = write!(text, "\npage     {}", escape(url));
     }
+    if let Some(webhook) = &moment.webhook {
+        text.push_str(&addresses(webhook));
+    }
     if let Some(url) = &moment.console {
         let _ = write!(text, "\nconsole  {}", escape(url));
     }
@@ -133,23 +76,30 @@ fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
     if !moment.budget.month.is_empty() {
         text.push_str(&budget(&moment.budget));
     }
+    settings(&mut text, &moment.settings, now);
     let (scripts, folder) = (moment.scripts.len(), moment.scripts_dir.display());
     let _ = write!(text, "\nscripts  {scripts} in {folder}");
-    let width = moment.scripts.iter().map(|script| escape(&script.name).chars().count()).max();
+    let width = moment.scripts.iter().map(|script| escape(&script.name).width()).max();
     let width = width.unwrap_or_default();
     for script in &moment.scripts {
         let loaded = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis).map_or_else(
             || "not loaded".to_owned(),
             |at| {
                 let plural = if script.handlers == 1 { "" } else { "s" };
+                let version = match script.generation {
+                    0 | 1 => String::new(),
+                    number => format!(", version {number}"),
+                };
                 format!(
-                    "{} handler{plural}, loaded {}",
+                    "{} handler{plural}{version}, loaded {}",
                     script.handlers,
                     at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
                 )
             },
         );
-        let _ = write!(text, "\n  {:width$}  {loaded}", escape(&script.name));
+        let name = escape(&script.name);
+        let pad = width - name.width();
+        let _ = write!(text, "\n  {name}{:pad$}  {loaded}", "");
         if let Some(error) = &script.error {
             let first = error.lines().next().unwrap_or_default();
             let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
@@ -187,27 +137,67 @@ fn budget(budget: &Budget) -> String {
     text
 }
 
-/// The connection in words: a state that somebody has to wait for says until when, one that is bad since when.
-fn how(connection: &Connection, now: DateTime<Utc>) -> String {
-    let clock = |at_ms: i64| {
-        let at = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&Local);
-        let today = at.date_naive() == now.with_timezone(&Local).date_naive();
-        Some(at.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string())
-    };
-    let mut text = escape(&connection.state.replace('_', " "));
-    if let Some(until) = connection.until_ms.and_then(clock) {
-        let _ = write!(text, " until {until}");
+/// What is copied into DingTalk's developer console.
+fn addresses(webhook: &Webhook) -> String {
+    let mut text = format!("\nwebhook  {}", escape(&webhook.robot));
+    for (what, url) in [("events", &webhook.event), ("cards", &webhook.card)] {
+        match url {
+            Some(url) => {
+                let _ = write!(text, "\n  {what:<6} {}", escape(url));
+            }
+            None => {
+                let _ = write!(text, "\n  {what:<6} shut: its secret is not set");
+            }
+        }
     }
-    if !connection.is_up()
-        && connection.since_ms > 0
-        && let Some(since) = clock(connection.since_ms)
-    {
-        let _ = write!(text, ", not connected since {since}");
+    let tls = if webhook.tls { "with TLS" } else { "without TLS" };
+    let _ = write!(text, "\n  on     {}, {tls}; {} calls refused", webhook.listen, webhook.refused);
+    if !webhook.public {
+        text.push_str("\n  good on this computer only: set `http.public_url`");
     }
     text
 }
 
-fn gone(folder: &Path, moment: Option<&Moment>) -> String {
+fn settings(text: &mut String, settings: &Settings, now: DateTime<Utc>) {
+    let Some(file) = &settings.file else { return };
+    let read = clock(settings.read_at_ms, now).unwrap_or_default();
+    let _ = write!(text, "\nsettings {}, read {read}", escape(&file.to_string_lossy()));
+    if let Some(error) = &settings.error {
+        for (at, line) in error.lines().enumerate() {
+            let what = if at == 0 { "newest version not read: " } else { "  " };
+            let _ = write!(text, "\n  {what}{}", escape(line));
+        }
+    }
+    if !settings.restart.is_empty() {
+        let keys = settings.restart.join(", ");
+        let _ = write!(text, "\n  changed, and count from the next start on: {}", escape(&keys));
+    }
+}
+
+/// The time of day, and the day if it is another.
+pub(super) fn clock(at_ms: i64, now: DateTime<Utc>) -> Option<String> {
+    let at = DateTime::from_timestamp_millis(at_ms)?.with_timezone(&Local);
+    let today = at.date_naive() == now.with_timezone(&Local).date_naive();
+    Some(at.format(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string())
+}
+
+/// The connection in words: a state that somebody has to wait for says until when, one that is bad since when.
+pub(super) fn how(connection: &Connection, now: DateTime<Utc>) -> String {
+    let clock = |at_ms| clock(at_ms, now);
+    let mut text = escape(&connection.state.replace('_', " "));
+    if let Some(until) = connection.until_ms.and_then(clock) {
+        let _ = write!(text, " until {until}");
+    }
+    if connection.since_ms > 0
+        && let Some(since) = clock(connection.since_ms)
+    {
+        let down = if connection.is_up() { "" } else { ", not connected" };
+        let _ = write!(text, "{down} since {since}");
+    }
+    text
+}
+
+pub(super) fn gone(folder: &Path, moment: Option<&Moment>) -> String {
     let mut text = format!("no moonbell runs on `{}`", folder.display());
     if let Some(at) =
         moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms))

@@ -1,0 +1,242 @@
+//! `moonbell doctor`: what is wrong, what to do about it, and where.
+//!
+//! Checks run side by side, each with its own deadline; one that hangs on another that failed is skipped and says so.
+//! Nothing is delivered to anybody unless `--card` asks for it.
+
+mod card;
+mod check;
+mod here;
+mod link;
+mod show;
+mod there;
+mod webhook;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use self::check::{Check, Fix, IDS, State};
+use super::remote::Remote;
+use super::{Global, talk};
+use crate::config::{Loaded, Need, Problems};
+use crate::store::{Instance, Look};
+use crate::telemetry::status::Status as Moment;
+use crate::words::Lang;
+
+/// A host that has not answered by then is seen through its file.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Find out what is wrong, and what to do about it
+///
+/// Looks at the settings, this computer, the way to DingTalk, the app's permissions and the connection, in about ten
+/// seconds. Changes nothing without --fix, and sends nothing to anybody without --card. Makes four API calls at most.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell doctor
+  moonbell doctor --fix                                    file modes, missing folders, stale files
+  moonbell doctor --card                                   does the card show in DingTalk?
+  moonbell doctor --json | jq '.checks[] | select(.state == \"failed\")'
+
+docs/troubleshooting.md explains every id. Exit codes: 0 nothing failed, 1 something did, 2 misuse.")]
+pub(super) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Put right what is safe to: file modes, missing folders, files that a dead host left
+    #[arg(long)]
+    fix: bool,
+    /// Send the owner a card, to see whether it shows
+    #[arg(long)]
+    card: bool,
+    /// Wait this many seconds for a frame, when no host runs
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
+    listen: u64,
+}
+
+/// How the settings say that a secret is not read for its file's mode, of which `file-modes` speaks.
+const OPEN: &str = "other users of this computer can read";
+
+/// What every check may look at.
+#[derive(Debug)]
+struct Facts {
+    /// Without secrets.
+    loaded: Loaded,
+    /// Whether a host has the state folder.
+    runs: bool,
+    /// What that host says of itself.
+    moment: Option<Moment>,
+}
+
+impl Facts {
+    fn gather(loaded: Loaded) -> Self {
+        let state = &loaded.config.state.dir;
+        let holder = Instance::holder(state);
+        let moment = holder.as_ref().and_then(|pid| {
+            let asked = Remote::find(state).and_then(|host| host.patience(PATIENCE).get("status"));
+            let moment = asked.ok().or_else(|| Moment::read(state).ok().flatten())?;
+            (moment.pid.to_string() == *pid).then_some(moment)
+        });
+        Self { runs: holder.is_some(), moment, loaded }
+    }
+}
+
+impl Doctor {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let lang = super::lang::of_terminal();
+        if std::io::stderr().is_terminal() {
+            talk::say(lang.pick("正在检查，大约十秒……", "checking, for about ten seconds ..."));
+        }
+        let (mut checks, runs) = self.examine(global, lang)?;
+        checks.sort_by_key(|check| {
+            (IDS.iter().position(|id| *id == check.id), check.state != State::Failed)
+        });
+        // Where two saw the same thing, what failed is what counts.
+        checks.dedup_by_key(|check| check.id);
+        if self.json {
+            talk::data(serde_json::to_string_pretty(&show::json(&checks, lang, runs))?);
+        } else {
+            talk::data(talk::fit(&show::text(&checks, lang, talk::width())));
+        }
+        let failed = checks.iter().any(Check::is_bad);
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn examine(&self, global: &Global, lang: Lang) -> Result<(Vec<Check>, bool)> {
+        let fix = Fix(self.fix);
+        let loaded = match global.read(Need::Settings) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let wrong = match error.downcast_ref::<Problems>() {
+                    Some(problems) => unusable("config", problems),
+                    None => Check::failed("config", error.to_string(), error.to_string())
+                        .todo("见 docs/config.md", "see docs/config.md"),
+                };
+                let mut checks = vec![wrong];
+                checks.extend(IDS[1..].iter().map(|id| Check::after(id, "config")));
+                return Ok((checks, false));
+            }
+        };
+        let facts = Facts::gather(loaded);
+        let mut checks = vec![settings(&facts), here::file_modes(&facts, fix)];
+        // After the modes: a secret that others may read is not read.
+        let account = global.read(Need::Account);
+        let account = match account {
+            Ok(loaded) => Ok(loaded.config),
+            Err(error) => match error.downcast::<Problems>() {
+                Ok(problems) => Err(problems),
+                Err(error) => return Err(error),
+            },
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the checks")?;
+        let listen = Duration::from_secs(self.listen);
+        let remote = async {
+            match &account {
+                Ok(config) => {
+                    let (mut found, webhook) = tokio::join!(
+                        there::all(&facts, config, listen),
+                        webhook::look(&facts, config),
+                    );
+                    found.push(webhook);
+                    found
+                }
+                Err(problems) => without_account(problems, checks[1].is_bad()),
+            }
+        };
+        let (local, remote) = std::thread::scope(|scope| {
+            let local = scope.spawn(|| {
+                // Processes of scripts are looked after on a runtime; none starts while they are only checked.
+                let _runtime = runtime.enter();
+                local(&facts, fix)
+            });
+            let remote = runtime.block_on(Box::pin(remote));
+            (local.join().unwrap_or_default(), remote)
+        });
+        checks.extend(local);
+        checks.extend(remote);
+        if let Ok(config) = &account {
+            runtime.block_on(card::ask(&mut checks, &facts, config, self.card, self.json, lang));
+        }
+        runtime.shutdown_background();
+        Ok((checks, facts.runs))
+    }
+}
+
+fn local(facts: &Facts, fix: Fix) -> Vec<Check> {
+    let look = Look::open(&facts.loaded.config.state.dir);
+    let journal = here::journal(&look);
+    let look = look.ok().flatten();
+    let look = look.as_ref();
+    vec![
+        journal,
+        here::shared_disk(facts),
+        here::disk(facts, fix),
+        here::stale_files(facts, fix),
+        here::scripts(facts, fix),
+        here::console(facts),
+        here::owner(facts, look),
+        here::lock(facts),
+        here::published(look),
+        here::outbox(facts, look),
+        here::budget(facts, look),
+        here::service(),
+    ]
+}
+
+fn settings(facts: &Facts) -> Check {
+    match &facts.loaded.file {
+        Some(file) => Check::ok("config", file.display().to_string(), file.display().to_string()),
+        None => Check::ok(
+            "config",
+            "没有设置文件：全部用默认值",
+            "no settings file: defaults all through",
+        ),
+    }
+}
+
+fn unusable(id: &'static str, problems: &Problems) -> Check {
+    let list: Vec<String> = problems
+        .list
+        .iter()
+        .map(|problem| format!("{}: {}", problem.place, problem.message))
+        .collect();
+    let check = Check::failed(id, list.join("；"), list.join("; "));
+    match problems.list.iter().find_map(|problem| problem.hint.as_deref()).or(problems.hint()) {
+        // A whole file to paste is for `run` to show.
+        Some(hint) if !hint.contains('\n') => check.todo(hint, hint),
+        _ => check.todo("见 docs/config.md", "see docs/config.md"),
+    }
+}
+
+/// The settings are sound, but what the account needs is not there; perhaps only because others may read it (`open`).
+fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
+    let (proxy, rest): (Vec<_>, Vec<_>) = problems
+        .list
+        .iter()
+        .cloned()
+        .partition(|problem| problem.message.starts_with("`network.proxy`"));
+    let (open, rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|problem| open && problem.message.contains(OPEN));
+    let mut checks = Vec::new();
+    for (id, list) in [("proxy", proxy), ("secret", rest)] {
+        if !list.is_empty() {
+            checks.push(unusable(id, &Problems { list, hint: None }));
+        }
+    }
+    let last = if open.is_empty() { "secret" } else { "file-modes" };
+    let first = checks.first().map_or(last, |check| check.id);
+    let local = ["published", "budget", "outbox"];
+    let from = IDS.iter().position(|id| *id == "proxy").unwrap_or_default();
+    for id in IDS[from..].iter().filter(|id| !local.contains(id)) {
+        if !checks.iter().any(|check| check.id == *id) {
+            checks.push(Check::after(id, first));
+        }
+    }
+    checks
+}

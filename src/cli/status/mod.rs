@@ -1,0 +1,107 @@
+//! `moonbell status`: what the running host is doing, or that none runs.
+
+mod live;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::Utc;
+use clap::Args;
+
+use super::remote::Remote;
+use super::{Global, talk};
+use crate::config::Need;
+use crate::store::Instance;
+use crate::telemetry::status::Status as Moment;
+
+/// A host that has not answered by then is busy with something that its file may tell.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Show what the running host is doing
+///
+/// Exit code 0 when a host runs, 1 when none does.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moonbell status
+  moonbell status --watch                       as it changes, until Ctrl-C
+  moonbell status --dev                         the host of `moonbell dev`
+  moonbell status --json | jq -r .connection    for programs")]
+pub(super) struct Status {
+    /// Print JSON; with --watch, one object a line whenever something changes
+    #[arg(long)]
+    json: bool,
+    /// Go on showing it: in place on a terminal, else a line whenever something changes
+    #[arg(long)]
+    watch: bool,
+    /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running)
+    #[arg(long)]
+    dev: bool,
+}
+
+/// What is known of a host.
+struct Seen {
+    folder: PathBuf,
+    /// The process that has the folder.
+    holder: Option<String>,
+    moment: Option<Moment>,
+}
+
+impl Seen {
+    fn is_live(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    /// For a person.
+    fn text(&self) -> String {
+        match &self.holder {
+            Some(pid) => show::as_text(pid, self.moment.as_ref(), Utc::now()),
+            None => show::gone(&self.folder, self.moment.as_ref()),
+        }
+    }
+
+    fn json(&self) -> Result<serde_json::Value> {
+        show::as_json(self.is_live(), &self.folder, self.moment.as_ref())
+    }
+}
+
+impl Status {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let state = global.load(Need::Settings)?.config.state.dir;
+        if self.watch {
+            return live::watch(|| self.look(state.clone()), self.json);
+        }
+        let seen = self.look(state)?;
+        if self.json {
+            talk::data(serde_json::to_string_pretty(&seen.json()?)?);
+        } else if seen.is_live() {
+            talk::data(talk::fit(&seen.text()));
+        } else {
+            talk::say(seen.text());
+        }
+        Ok(if seen.is_live() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn look(&self, state: PathBuf) -> Result<Seen> {
+        let dev = state.join("dev");
+        let only_dev = Instance::holder(&state).is_none() && Instance::holder(&dev).is_some();
+        let folder = if self.dev || only_dev { dev } else { state };
+        let holder = Instance::holder(&folder);
+        // The host itself knows best; one that cannot be asked is seen through its file.
+        let asked =
+            Remote::find(&folder).and_then(|host| host.patience(PATIENCE).get::<Moment>("status"));
+        let moment = match asked {
+            Ok(moment) => Some(moment),
+            Err(_) => Moment::read(&folder).with_context(|| {
+                format!("cannot read the status of the host in `{}`", folder.display())
+            })?,
+        };
+        // What an earlier host left behind says nothing about this one.
+        let moment = moment.filter(|moment| {
+            holder.as_deref().is_none_or(|holder| holder == moment.pid.to_string())
+        });
+        Ok(Seen { folder, holder, moment })
+    }
+}

@@ -1,0 +1,224 @@
+//! A connection to a host, directly or through the proxy of the settings: what the WebSocket is opened on.
+//!
+//! REST calls have `reqwest` for this, which tells less of why a proxy said no; so whoever looks for what is wrong asks
+//! here.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_socks::Error;
+use tokio_socks::tcp::Socks5Stream;
+use tokio_tungstenite::MaybeTlsStream;
+use url::{Host, Url};
+
+use super::client::{Client, install_crypto};
+use crate::config::{Proxy, ProxyKind};
+
+/// Bytes to and from a host; inside TLS where that is how its proxy is spoken to.
+pub type Wire = MaybeTlsStream<TcpStream>;
+
+/// A proxy that has not let through by then will not.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The head of a proxy's answer is a few hundred bytes.
+const ANSWER_BYTES: usize = 16 << 10;
+
+/// Why there is no connection. Holds no password.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    #[error("{0}")]
+    Direct(io::Error),
+    #[error("the proxy `{proxy}` cannot be reached: {cause}")]
+    Unreachable { proxy: String, cause: io::Error },
+    #[error("the proxy `{proxy}` did not answer within {PATIENCE:?}")]
+    Silent { proxy: String },
+    #[error("the proxy `{proxy}` asks for a user name and password")]
+    NoLogin { proxy: String },
+    #[error("the proxy `{proxy}` does not accept the user name and password")]
+    WrongLogin { proxy: String },
+    #[error("the proxy `{proxy}` does not let through to `{host}`: {reason}")]
+    Refused { proxy: String, host: String, reason: String },
+    #[error("`{proxy}` does not answer as such a proxy does: {reason}")]
+    Foreign { proxy: String, reason: String },
+}
+
+impl DialError {
+    /// The reader's next step.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Direct(_) => return None,
+            Self::Unreachable { .. } | Self::Silent { .. } => {
+                "check `network.proxy`, and that the proxy runs; `\"none\"` goes without it"
+            }
+            Self::NoLogin { .. } | Self::WrongLogin { .. } => {
+                "write it into `network.proxy`: http://USER:PASSWORD@host:port, with %40 for an @ in either"
+            }
+            Self::Refused { .. } => {
+                "ask whoever runs the proxy to let through to *.dingtalk.com, port 443"
+            }
+            Self::Foreign { .. } => {
+                "check `network.proxy`: http://, https:// and socks5:// are different proxies"
+            }
+        })
+    }
+}
+
+impl Client {
+    /// Opens a connection to the host of `url`; what is spoken on it is the caller's.
+    ///
+    /// # Errors
+    /// As [`DialError`] tells them apart. A host that does not answer at all is left to the caller's deadline.
+    pub async fn dial(&self, url: &Url) -> Result<Wire, DialError> {
+        let (host, port) = target(url);
+        let Some(proxy) = self.proxy().filter(|proxy| proxy.covers(url)) else {
+            let tcp = TcpStream::connect((host.as_str(), port)).await;
+            return Ok(MaybeTlsStream::Plain(quick(tcp.map_err(DialError::Direct)?)));
+        };
+        match tokio::time::timeout(PATIENCE, Box::pin(through(proxy, &host, port))).await {
+            Ok(wire) => wire,
+            Err(_) => Err(DialError::Silent { proxy: proxy.to_string() }),
+        }
+    }
+}
+
+fn target(url: &Url) -> (String, u16) {
+    let host = match url.host() {
+        Some(Host::Domain(name)) => name.to_owned(),
+        Some(Host::Ipv4(ip)) => ip.to_string(),
+        Some(Host::Ipv6(ip)) => ip.to_string(),
+        None => String::new(),
+    };
+    (host, url.port_or_known_default().unwrap_or(443))
+}
+
+/// Frames are small, and each is waited for.
+fn quick(tcp: TcpStream) -> TcpStream {
+    let _ = tcp.set_nodelay(true);
+    tcp
+}
+
+async fn through(proxy: &Proxy, host: &str, port: u16) -> Result<Wire, DialError> {
+    let unreachable = |cause| DialError::Unreachable { proxy: proxy.to_string(), cause };
+    let tcp = TcpStream::connect((proxy.host.as_str(), proxy.port)).await.map_err(unreachable)?;
+    let tcp = quick(tcp);
+    match proxy.kind {
+        ProxyKind::Http => Ok(MaybeTlsStream::Plain(tunnel(tcp, proxy, host, port).await?)),
+        ProxyKind::Https => {
+            let name = ServerName::try_from(proxy.host.clone())
+                .map_err(|error| unreachable(io::Error::other(error)))?;
+            let tls = TlsConnector::from(trust().map_err(unreachable)?);
+            let tls = tls.connect(name, tcp).await.map_err(unreachable)?;
+            Ok(MaybeTlsStream::Rustls(tunnel(tls, proxy, host, port).await?))
+        }
+        ProxyKind::Socks => socks(tcp, proxy, host, port).await.map(MaybeTlsStream::Plain),
+    }
+}
+
+/// What this computer trusts.
+fn trust() -> io::Result<Arc<ClientConfig>> {
+    install_crypto();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(io::Error::other("this computer has no root certificates"));
+    }
+    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// Asks for a tunnel with `CONNECT`.
+async fn tunnel<S>(mut wire: S, proxy: &Proxy, host: &str, port: u16) -> Result<S, DialError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let broken = |cause: io::Error| DialError::Foreign {
+        proxy: proxy.to_string(),
+        reason: format!("the connection broke: {cause}"),
+    };
+    let name =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let mut request = format!("CONNECT {name} HTTP/1.1\r\nHost: {name}\r\n");
+    if let Some((user, password)) = &proxy.login {
+        let login = STANDARD.encode(format!("{user}:{}", password.expose()));
+        let _ = write!(request, "Proxy-Authorization: Basic {login}\r\n");
+    }
+    request.push_str("\r\n");
+    wire.write_all(request.as_bytes()).await.map_err(broken)?;
+    wire.flush().await.map_err(broken)?;
+    // Byte by byte: what follows the head is the host's. Nothing does before we speak, but that is for it to decide.
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match wire.read_u8().await {
+            Ok(byte) if head.len() < ANSWER_BYTES => head.push(byte),
+            Ok(_) => return Err(broken(io::Error::other("its answer does not end"))),
+            Err(cause) => return Err(broken(cause)),
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    let line = head.lines().next().unwrap_or_default();
+    let answer = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split_once(' '));
+    let Some((_, answer)) = answer else {
+        return Err(DialError::Foreign {
+            proxy: proxy.to_string(),
+            reason: "its answer is not HTTP".to_owned(),
+        });
+    };
+    let proxy_name = proxy.to_string();
+    match answer.split(' ').next().unwrap_or_default() {
+        "200" => Ok(wire),
+        "407" if proxy.login.is_some() => Err(DialError::WrongLogin { proxy: proxy_name }),
+        "407" => Err(DialError::NoLogin { proxy: proxy_name }),
+        _ => {
+            let reason = answer.chars().filter(|c| !c.is_control()).take(80).collect();
+            Err(DialError::Refused { proxy: proxy_name, host: host.to_owned(), reason })
+        }
+    }
+}
+
+async fn socks(
+    tcp: TcpStream,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<TcpStream, DialError> {
+    let connected = match &proxy.login {
+        Some((user, password)) => {
+            let password = password.expose();
+            Socks5Stream::connect_with_password_and_socket(tcp, (host, port), user, password).await
+        }
+        None => Socks5Stream::connect_with_socket(tcp, (host, port)).await,
+    };
+    connected.map(Socks5Stream::into_inner).map_err(|error| {
+        let proxy_name = proxy.to_string();
+        match error {
+            Error::NoAcceptableAuthMethods | Error::AuthorizationRequired
+                if proxy.login.is_none() =>
+            {
+                DialError::NoLogin { proxy: proxy_name }
+            }
+            Error::PasswordAuthFailure(_)
+            | Error::NoAcceptableAuthMethods
+            | Error::InvalidAuthValues(_) => DialError::WrongLogin { proxy: proxy_name },
+            Error::Io(_)
+            | Error::InvalidResponseVersion
+            | Error::UnknownAuthMethod
+            | Error::InvalidReservedByte
+            | Error::UnknownAddressType => {
+                DialError::Foreign { proxy: proxy_name, reason: error.to_string() }
+            }
+            _ => DialError::Refused {
+                proxy: proxy_name,
+                host: host.to_owned(),
+                reason: error.to_string(),
+            },
+        }
+    })
+}

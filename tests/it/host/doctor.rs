@@ -1,0 +1,603 @@
+//! `moonbell doctor`: each thing that can be wrong has an id of its own, and only that one is said to be wrong.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Output, Stdio};
+
+use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Options};
+use serde_json::Value;
+
+use super::process::{HostProcess, bare, settings};
+use super::proxy::{Manner, Proxy};
+use super::stage::{ALICE, Setup, Stage};
+
+/// Something wrong, with all that it takes.
+struct Case {
+    stage: Stage,
+    /// The settings file.
+    text: String,
+    environment: Vec<(&'static str, String)>,
+    arguments: Vec<&'static str>,
+    /// Open until the doctor has been.
+    held: Option<TcpListener>,
+}
+
+impl Case {
+    async fn new(options: fn(&mut Options)) -> Self {
+        let stage = Setup::new().sim(options).stage().await;
+        let path = settings(&stage);
+        let text = fs::read_to_string(&path).unwrap();
+        let state = stage.state_dir();
+        fs::create_dir(&state).unwrap();
+        set_mode(&state, 0o700);
+        Self { stage, text, environment: Vec::new(), arguments: Vec::new(), held: None }
+    }
+
+    /// Another value for a setting that is in the file.
+    fn set(&mut self, key: &str, value: &str) {
+        let line = self.text.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+        self.text = self.text.replace(line, &format!("{key} = {value}"));
+    }
+
+    fn variable(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.push((name, value.into()));
+    }
+
+    fn fault(&self, path: &str, kind: HttpFaultKind) {
+        let http = vec![HttpFault::new(kind).on(path)];
+        self.stage.sim.faults(&FaultOrder { http, ..FaultOrder::default() });
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.stage.path(name);
+        fs::write(&path, text).unwrap();
+        set_mode(&path, mode);
+    }
+
+    fn examine(&self) -> Report {
+        let path = self.stage.path("bot.toml");
+        if fs::read_to_string(&path).unwrap() != self.text {
+            fs::write(&path, &self.text).unwrap();
+        }
+        doctor(&self.stage, &self.arguments, &self.environment)
+    }
+}
+
+fn set_mode(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// What it said.
+#[derive(Debug)]
+struct Report {
+    code: Option<i32>,
+    checks: BTreeMap<String, Value>,
+}
+
+impl Report {
+    fn of(output: Output) -> Self {
+        let text = String::from_utf8(output.stdout).unwrap();
+        let json: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let checks = json["checks"].as_array().unwrap().iter();
+        let checks = checks.map(|check| (check["id"].as_str().unwrap().to_owned(), check.clone()));
+        Self { code: output.status.code(), checks: checks.collect() }
+    }
+
+    fn state(&self, id: &str) -> &str {
+        self.checks[id]["state"].as_str().unwrap()
+    }
+
+    /// The ids of everything that is not as it should be.
+    fn wrong(&self) -> Vec<&str> {
+        let wrong = |id: &&String| matches!(self.state(id), "failed" | "warning");
+        self.checks.keys().filter(wrong).map(String::as_str).collect()
+    }
+}
+
+fn doctor(stage: &Stage, arguments: &[&str], environment: &[(&str, String)]) -> Report {
+    let mut command = bare(stage, env!("CARGO_BIN_EXE_moonbell"));
+    command
+        .args(["doctor", "--json", "--listen", "2", "--config"])
+        .arg(stage.path("bot.toml"))
+        .args(arguments)
+        .env("LANG", "C.UTF-8")
+        .env_remove("LC_ALL")
+        .stdout(Stdio::piped());
+    for (name, value) in environment {
+        command.env(name, value);
+    }
+    Report::of(command.output().unwrap())
+}
+
+type Break = fn(&mut Case);
+
+/// Name, simulator, what is done, and the one id that says so.
+const STATES: &[(&str, fn(&mut Options), Break, &str)] = &[
+    ("an unknown key", |_| {}, |case| case.text.push_str("\n[console]\ncolour = 1\n"), "config"),
+    ("a file that is no TOML", |_| {}, |case| case.text.insert_str(0, "[[["), "config"),
+    (
+        "settings that others can read, with a secret",
+        |_| {},
+        |case| {
+            set_mode(&case.stage.path("bot.toml"), 0o644);
+        },
+        "file-modes",
+    ),
+    (
+        "a secret file that others can read",
+        |_| {},
+        |case| {
+            case.write("secret", &case.stage.sim.client_secret(), 0o640);
+            case.set("client_secret", "{ file = \"secret\" }");
+        },
+        "file-modes",
+    ),
+    (
+        "a state folder that others can read",
+        |_| {},
+        |case| {
+            set_mode(&case.stage.state_dir(), 0o755);
+        },
+        "file-modes",
+    ),
+    (
+        "scripts that others can change",
+        |_| {},
+        |case| {
+            set_mode(&case.stage.path("scripts"), 0o777);
+        },
+        "file-modes",
+    ),
+    (
+        "scripts in a folder that is copied elsewhere",
+        |_| {},
+        |case| {
+            let synced = case.stage.path("Dropbox");
+            fs::rename(case.stage.path("scripts"), &synced).unwrap();
+            case.set("dir", &format!("{:?}", synced.to_str().unwrap()));
+        },
+        "shared-disk",
+    ),
+    (
+        "a file in the place of the state folder",
+        |_| {},
+        |case| {
+            fs::remove_dir(case.stage.state_dir()).unwrap();
+            fs::write(case.stage.state_dir(), "").unwrap();
+            set_mode(&case.stage.state_dir(), 0o600);
+        },
+        "disk",
+    ),
+    (
+        "a journal that is none",
+        |_| {},
+        |case| {
+            fs::write(case.stage.state_dir().join("moonbell.db"), "not a database".repeat(999))
+                .unwrap();
+        },
+        "journal",
+    ),
+    (
+        "what a dead host left",
+        |_| {},
+        |case| {
+            fs::write(case.stage.state_dir().join("status.json"), "{}").unwrap();
+        },
+        "stale-files",
+    ),
+    (
+        "a script with a mistake",
+        |_| {},
+        |case| case.stage.write("broken.luau", "local x = = 1"),
+        "scripts",
+    ),
+    (
+        "no scripts folder",
+        |_| {},
+        |case| {
+            fs::remove_dir_all(case.stage.path("scripts")).unwrap();
+        },
+        "scripts",
+    ),
+    (
+        "a port that is taken",
+        |_| {},
+        |case| {
+            let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+            case.set("listen", &format!("\"{}\"", taken.local_addr().unwrap()));
+            case.held = Some(taken);
+        },
+        "console",
+    ),
+    ("nobody's bot", |_| {}, |case| case.set("owner", "\"\""), "owner"),
+    ("a locked bot", |_| {}, |case| drop(case.stage.says(&["lock"])), "lock"),
+    (
+        "a name that nobody knows",
+        |_| {},
+        |case| {
+            case.set("api_base", "\"https://dingtalk.invalid\"");
+        },
+        "dns",
+    ),
+    (
+        "a host without TLS",
+        |_| {},
+        |case| {
+            let plain = case.stage.sim.api_base().replace("http://", "https://");
+            case.set("api_base", &format!("{plain:?}"));
+        },
+        "tls",
+    ),
+    (
+        "a clock ten minutes behind",
+        |_| {},
+        |case| {
+            case.stage
+                .sim
+                .faults(&FaultOrder { date_ahead_secs: Some(600), ..FaultOrder::default() });
+        },
+        "clock",
+    ),
+    (
+        "a clock ten minutes ahead",
+        |_| {},
+        |case| {
+            case.stage
+                .sim
+                .faults(&FaultOrder { date_ahead_secs: Some(-600), ..FaultOrder::default() });
+        },
+        "clock",
+    ),
+    (
+        "no secret",
+        |_| {},
+        |case| case.set("client_secret", "{ env = \"NOT_SET_ANYWHERE\" }"),
+        "secret",
+    ),
+    (
+        "a wrong secret",
+        |_| {},
+        |case| case.set("client_secret", "\"simulator-secret-wrong\""),
+        "secret",
+    ),
+    (
+        "a secret that was reset",
+        |_| {},
+        |case| {
+            let client_secret = Some("simulator-secret-new".to_owned());
+            case.stage.sim.faults(&FaultOrder { client_secret, ..FaultOrder::default() });
+        },
+        "secret",
+    ),
+    (
+        "an app that was revoked",
+        |_| {},
+        |case| case.fault("/v1.0/oauth2", HttpFaultKind::AuthFailed),
+        "secret",
+    ),
+    (
+        "a gateway that answers instead",
+        |_| {},
+        |case| case.fault("/v1.0/oauth2", HttpFaultKind::Html),
+        "token",
+    ),
+    (
+        "an address that was shut out",
+        |_| {},
+        |case| case.fault("/v1.0/oauth2", HttpFaultKind::Banned),
+        "token",
+    ),
+    (
+        "a token that is not accepted",
+        |_| {},
+        |case| case.fault("/v1.0/card", HttpFaultKind::InvalidToken),
+        "token",
+    ),
+    (
+        "an address that is not on the list",
+        |_| {},
+        |case| {
+            case.fault("/v1.0/oauth2", HttpFaultKind::IpNotAllowed);
+        },
+        "address",
+    ),
+    (
+        "the same, said later",
+        |_| {},
+        |case| case.fault("/v1.0/card", HttpFaultKind::IpNotAllowed),
+        "address",
+    ),
+    (
+        "no leave to send",
+        |options| without(options, "qyapi_robot_sendmsg"),
+        |_| {},
+        "permission-robot-send",
+    ),
+    (
+        "no leave for cards",
+        |options| without(options, "Card.Instance.Write"),
+        |_| {},
+        "permission-card-instance",
+    ),
+    (
+        "no leave to stream",
+        |options| without(options, "Card.Streaming.Write"),
+        |_| {},
+        "permission-card-streaming",
+    ),
+    (
+        "a template that is not there",
+        |_| {},
+        |case| case.set("card_template", "\"none.schema\""),
+        "card-template",
+    ),
+    (
+        "a variable that the template does not have",
+        |_| {},
+        |case| {
+            case.variable("MOONBELL_DINGTALK_CARD_KEY", "body");
+            case.arguments.push("--card");
+        },
+        "card-template",
+    ),
+    (
+        "an app that is not set up for Stream",
+        |_| {},
+        |case| {
+            case.fault("/v1.0/gateway", HttpFaultKind::Status { status: 400 });
+        },
+        "connection",
+    ),
+    (
+        "an endpoint that is not DingTalk's",
+        |_| {},
+        |case| {
+            let endpoint = Some("ws://127.0.0.2:1/connect".to_owned());
+            case.stage.sim.faults(&FaultOrder { endpoint, ..FaultOrder::default() });
+        },
+        "connection",
+    ),
+    (
+        "a connection on which nothing comes",
+        |_| {},
+        |case| {
+            case.stage.sim.faults(&FaultOrder { zombie: Some(true), ..FaultOrder::default() });
+        },
+        "frames",
+    ),
+    (
+        "a service that does not run",
+        |_| {},
+        |case| {
+            let units = case.stage.path("config/systemd/user");
+            fs::create_dir_all(&units).unwrap();
+            let unit = "[Service]\nExecStart=/bin/false\n";
+            fs::write(units.join("moonbell.service"), unit).unwrap();
+        },
+        "service",
+    ),
+    ("callbacks to nowhere", |_| {}, |case| http_mode(case, None), "webhook-url"),
+    (
+        "callbacks to a private address",
+        |_| {},
+        |case| http_mode(case, Some("https://192.168.1.5/dingtalk")),
+        "webhook-url",
+    ),
+    (
+        "callbacks to a port that is taken",
+        |_| {},
+        |case| {
+            http_mode(case, Some("https://bot.example.com/dingtalk"));
+            let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+            case.variable("MOONBELL_HTTP_LISTEN", taken.local_addr().unwrap().to_string());
+            case.held = Some(taken);
+        },
+        "webhook-url",
+    ),
+    (
+        "a month that is used up",
+        |_| {},
+        |case| case.fault("/v1.0/card", HttpFaultKind::Quota),
+        "budget",
+    ),
+];
+
+fn http_mode(case: &mut Case, url: Option<&str>) {
+    case.variable("MOONBELL_DINGTALK_MODE", "http");
+    case.variable("MOONBELL_HTTP_LISTEN", "127.0.0.1:0");
+    if let Some(url) = url {
+        case.variable("MOONBELL_HTTP_PUBLIC_URL", url);
+    }
+}
+
+fn without(options: &mut Options, scope: &str) {
+    options.scopes.retain(|granted| granted != scope);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_broken_state_has_its_own_id_and_nothing_else_is_blamed() {
+    let mut blamed = Vec::new();
+    for (name, options, ruin, id) in STATES {
+        let mut case = Case::new(*options).await;
+        ruin(&mut case);
+        let before = case.stage.sim.state();
+        let report = case.examine();
+        if report.wrong() != [*id] {
+            let said: Vec<String> = report.checks.values().map(Value::to_string).collect();
+            blamed.push(format!("{name}: {:?}, not {id}\n{}", report.wrong(), said.join("\n")));
+        }
+        let failed = report.state(id) == "failed";
+        assert_eq!(report.code, Some(i32::from(failed)), "{name}");
+        for (other, check) in &report.checks {
+            let skipped = check["state"] == "skipped";
+            assert!(skipped || check["because"].is_null(), "{name}: {other}");
+            if check["state"] != "ok" && !skipped {
+                assert!(check["todo"].is_string(), "{name}: {other} does not say what to do");
+            }
+        }
+        if !case.arguments.contains(&"--card") {
+            assert_eq!(
+                before.messages,
+                case.stage.sim.state().messages,
+                "{name}: somebody was written to"
+            );
+        }
+    }
+    assert!(blamed.is_empty(), "{}", blamed.join("\n\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_wrong_with_a_bot_that_is_well() {
+    let case = Case::new(|_| {}).await;
+    let report = case.examine();
+    assert_eq!((report.wrong(), report.code), (Vec::new(), Some(0)), "{report:?}");
+    let skipped: Vec<&String> =
+        report.checks.keys().filter(|id| report.state(id) == "skipped").collect();
+    assert_eq!(skipped, ["published", "webhook-url"]);
+    // The ids are those of the page that explains them.
+    let page = include_str!("../../../docs/troubleshooting.md");
+    for id in report.checks.keys() {
+        assert!(page.contains(&format!("### `{id}`")), "docs/troubleshooting.md lacks {id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_that_do_not_let_through_are_told_apart() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refuses = Proxy::start(Manner::Refuses).await;
+    let silent = Proxy::start(Manner::Silent).await;
+    let login = Proxy::start(Manner::Login("ann", "pass-word-of-ann")).await;
+    for (url, wanted) in [
+        (format!("http://{closed}"), "cannot be reached"),
+        (refuses.url("http", ""), "does not let through to `127.0.0.1`: 403 Forbidden"),
+        (refuses.url("socks5", ""), "does not let through to `127.0.0.1`"),
+        (login.url("http", ""), "asks for a user name and password"),
+        (login.url("socks5", ""), "asks for a user name and password"),
+        (login.url("http", "ann:not-her-word@"), "does not accept the user name and password"),
+        (login.url("socks5", "ann:not-her-word@"), "does not accept the user name and password"),
+        (silent.url("http", ""), "did not answer within"),
+        ("ftp://proxy.example".to_owned(), "is not the address of a proxy"),
+    ] {
+        let mut case = Case::new(|_| {}).await;
+        case.variable("MOONBELL_NETWORK_PROXY", url.clone());
+        let report = case.examine();
+        assert_eq!(report.wrong(), ["proxy"], "{url}: {report:?}");
+        let seen = report.checks["proxy"]["seen"].as_str().unwrap();
+        assert!(seen.contains(wanted), "{url}: {seen}");
+        assert!(!format!("{report:?}").contains("not-her-word"), "{report:?}");
+    }
+    let mut case = Case::new(|_| {}).await;
+    case.variable("MOONBELL_NETWORK_PROXY", login.url("socks5", "ann:pass-word-of-ann@"));
+    assert_eq!(case.examine().wrong(), Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_host_is_asked_and_never_competed_with() {
+    let host = HostProcess::spawn(Setup::new().stage().await).await;
+    let opened = |host: &HostProcess| host.sim.state().counters.connections_opened;
+    let before = opened(&host);
+    let report = doctor(&host, &[], &[]);
+    assert_eq!(report.wrong(), Vec::<&str>::new(), "{report:?}");
+    assert_eq!(opened(&host), before, "no second connection");
+    let seen = report.checks["connection"]["seen"].as_str().unwrap();
+    assert_eq!(seen, "the host is connected");
+
+    // What it cannot do is seen through it too.
+    host.sim.faults(&FaultOrder {
+        http: vec![HttpFault::new(HttpFaultKind::AuthFailed).on("/v1.0/gateway")],
+        close: true,
+        ..FaultOrder::default()
+    });
+    host.until_says(&["status"], |said| said.contains("refused")).await;
+    assert_eq!(doctor(&host, &[], &[]).wrong(), ["connection"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_not_published_shows_in_messages_without_a_sender() {
+    let stage = Setup::new().sim(|options| options.published = false).stage().await;
+    let host = HostProcess::spawn(stage).await;
+    host.say(ALICE, "echo hello");
+    host.until_true("it is in the journal", || host.journal("SELECT count(*) FROM inbox") == 1)
+        .await;
+    let report = doctor(&host, &[], &[]);
+    assert_eq!(report.wrong(), ["published"], "{report:?}");
+    assert!(report.checks["published"]["page"].as_str().unwrap().contains("版本管理与发布"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_of_the_same_app_is_named() {
+    let host = HostProcess::spawn(Setup::new().stage().await).await;
+    let other = host.path("other-state");
+    let environment = [("MOONBELL_STATE_DIR", other.to_str().unwrap().to_owned())];
+    let report = doctor(&host, &[], &environment);
+    assert_eq!(report.wrong(), ["second-host"], "{report:?}");
+    let seen = report.checks["second-host"]["seen"].as_str().unwrap();
+    assert!(seen.contains(&format!("process {}", host.pid())), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fix_puts_right_what_is_safe_and_says_each_thing() {
+    let mut case = Case::new(|_| {}).await;
+    case.write("secret", &case.stage.sim.client_secret(), 0o644);
+    case.set("client_secret", "{ file = \"secret\" }");
+    set_mode(&case.stage.path("scripts"), 0o775);
+    fs::write(case.stage.state_dir().join("console.json"), "{}").unwrap();
+    assert_eq!(case.examine().wrong(), ["file-modes", "stale-files"]);
+    let left = fs::read_dir(case.stage.home.path()).unwrap().count();
+    let report = doctor(&case.stage, &["--fix"], &[]);
+    assert_eq!(report.wrong(), Vec::<&str>::new(), "{report:?}");
+    let fixed = report.checks["file-modes"]["fixed"].as_array().unwrap();
+    assert_eq!(fixed.len(), 2, "{fixed:?}");
+    assert_eq!(report.checks["stale-files"]["fixed"].as_array().unwrap().len(), 1);
+    assert_eq!(case.examine().wrong(), Vec::<&str>::new());
+    assert_eq!(fs::read_dir(case.stage.home.path()).unwrap().count(), left, "nothing else");
+    let mode = fs::metadata(case.stage.path("secret")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // What is not there is made.
+    fs::remove_dir_all(case.stage.path("scripts")).unwrap();
+    fs::remove_dir_all(case.stage.state_dir()).unwrap();
+    let report = doctor(&case.stage, &["--fix"], &[]);
+    assert_eq!(report.wrong(), Vec::<&str>::new(), "{report:?}");
+    assert!(case.stage.path("scripts/ping.luau").exists());
+    let mode = fs::metadata(case.stage.state_dir()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_card_goes_to_the_owner_and_only_when_asked_for() {
+    let case = Case::new(|_| {}).await;
+    case.examine();
+    assert!(case.stage.sim.state().messages.is_empty(), "not unasked");
+    let report = doctor(&case.stage, &["--card"], &[]);
+    assert_eq!(report.wrong(), Vec::<&str>::new(), "{report:?}");
+    case.stage.look(|seen| {
+        assert_eq!(seen.to(super::stage::OWNER), ["moonbell doctor: do you see this card?"]);
+        assert_eq!(seen.all().len(), 1, "nobody else");
+    });
+    let shown = case.stage.sim.state().messages[0].card.clone();
+    let stuck = case.stage.sim.stuck_cards();
+    assert!(!stuck.iter().any(|card| Some(&card.id) == shown.as_ref()), "it ends: {stuck:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_reads_it_in_their_language_without_a_terminal_and_without_unicode() {
+    let case = Case::new(|options| without(options, "Card.Streaming.Write")).await;
+    let say = |lang: &str| {
+        let mut command = bare(&case.stage, env!("CARGO_BIN_EXE_moonbell"));
+        let path = case.stage.path("bot.toml");
+        command.args(["doctor", "--listen", "1", "--config"]).arg(path).stdout(Stdio::piped());
+        command.env("LANG", lang).env_remove("LC_ALL").env_remove("LC_MESSAGES");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let english = say("C");
+    assert!(english.contains("the app lacks the permission Card.Streaming.Write"), "{english}");
+    assert!(english.contains("appscope/apply?content="), "{english}");
+    assert!(english.is_ascii(), "{english}");
+    let chinese = say("zh_CN.UTF-8");
+    assert!(chinese.contains("缺少权限 Card.Streaming.Write"), "{chinese}");
+    assert!(chinese.contains("怎么办"), "{chinese}");
+}

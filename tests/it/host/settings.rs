@@ -1,0 +1,217 @@
+//! Settings that are edited while the host runs.
+
+use std::fs;
+use std::process::Stdio;
+
+use moonbell::sim::FaultOrder;
+use serde_json::Value;
+
+use super::process::{HostProcess, bare, settings};
+use super::stage::{ALICE, OWNER, STRANGER, Setup, Stage};
+
+/// A host, and its settings file to be edited.
+pub(super) struct Edited {
+    pub(super) host: HostProcess,
+    text: String,
+}
+
+impl Edited {
+    /// Starts with the settings of the stage and `more` of them.
+    pub(super) async fn start(stage: Stage, more: &str) -> Self {
+        let path = settings(&stage);
+        let text = fs::read_to_string(&path).unwrap() + more;
+        write(&stage, "bot.toml", &text);
+        let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
+        command.args(["run", "--config"]).arg(path);
+        let host = HostProcess::started(command.spawn().unwrap(), stage).await;
+        Self { host, text }
+    }
+
+    /// Saves the file with this in the place of that.
+    #[track_caller]
+    pub(super) fn edit(&mut self, from: &str, to: &str) {
+        assert!(self.text.contains(from), "{from} is not in\n{}", self.text);
+        self.text = self.text.replace(from, to);
+        write(&self.host, "bot.toml", &self.text);
+    }
+
+    /// `moonbell status --json`, without touching the settings.
+    pub(super) fn status(&self) -> Value {
+        let mut command = bare(&self.host, env!("CARGO_BIN_EXE_moonbell"));
+        command.args(["status", "--json", "--config"]).arg(self.host.path("elsewhere.toml"));
+        let state = self.host.state_dir();
+        write(
+            &self.host,
+            "elsewhere.toml",
+            &format!("[state]\ndir = {:?}\n", state.to_str().unwrap()),
+        );
+        let said = command.stdout(Stdio::piped()).output().unwrap().stdout;
+        serde_json::from_slice(&said).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(super) fn until_status(&self, wanted: impl Fn(&Value) -> bool) -> impl Future<Output = ()> {
+        self.host.until_true("the status says so", move || wanted(&self.status()["settings"]))
+    }
+}
+
+/// In one step, for its owner alone, as `init` and good editors do.
+pub(super) fn write(stage: &Stage, name: &str, text: &str) {
+    let fresh = stage.path("fresh");
+    fs::write(&fresh, text).unwrap();
+    fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::rename(fresh, stage.path(name)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_given_or_taken_in_the_settings_counts_at_once() {
+    let mut edited = Edited::start(Setup::new().stage().await, "").await;
+    let host = &edited.host;
+    host.say(STRANGER, "echo let me in");
+    host.until("refused", |seen| seen.to(STRANGER).len() == 1).await;
+    let guests = format!("{ALICE:?}, ");
+    edited.edit(&guests, &format!("{ALICE:?}, {STRANGER:?}, "));
+    let host = &edited.host;
+    host.until_true("it was read", || {
+        host.lines("err").join("\n").contains("count now: access.roles.guest")
+    })
+    .await;
+    host.say(STRANGER, "echo I am in");
+    host.until("served", |seen| seen.to(STRANGER).contains(&"I am in")).await;
+
+    // Whoever loses the role is stopped in what they do.
+    let _gate = host.hold("long");
+    host.say(ALICE, "hold long");
+    host.entered(&["long"]).await;
+    edited.edit(&guests, "");
+    let host = &edited.host;
+    host.until("stopped", |seen| !seen.to(ALICE).is_empty()).await;
+    assert!(!host.look(|seen| seen.to(ALICE).contains(&"released long")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_with_a_mistake_changes_nothing_and_the_owner_is_told_once() {
+    let mut edited = Edited::start(Setup::new().stage().await, "").await;
+    edited.edit("[access]", "[access]\nownr = \"x\"");
+    edited
+        .until_status(|settings| {
+            settings["error"].as_str().is_some_and(|e| e.contains("`access.ownr`"))
+        })
+        .await;
+    edited.host.until("the owner is told", |seen| seen.to(OWNER).len() == 1).await;
+    edited.edit("ownr = \"x\"", "ownr = \"y\"\nrules = 1");
+    edited
+        .until_status(|settings| settings["error"].as_str().is_some_and(|e| e.contains("rules")))
+        .await;
+    // Those of before count.
+    edited.host.say(ALICE, "echo still here");
+    edited.host.until("she is served", |seen| seen.to(ALICE) == ["still here"]).await;
+    edited.edit("ownr = \"y\"\nrules = 1", "");
+    edited.until_status(|settings| settings["error"].is_null()).await;
+    edited.host.until("all is well again", |seen| seen.to(OWNER).len() == 2).await;
+    let (bad, good) = edited.host.look(|seen| {
+        let told = seen.to(OWNER);
+        (told[0].to_owned(), told[1].to_owned())
+    });
+    assert!(bad.contains("bot.toml:") && bad.contains("did you mean `owner`?"), "{bad}");
+    assert!(good.contains("sound again"), "{good}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_counts_from_the_next_start_on_is_named_until_it_is_taken_back() {
+    let mut edited =
+        Edited::start(Setup::new().stage().await, "\n[shutdown]\ndeadline = \"3s\"\n").await;
+    edited.edit("deadline = \"3s\"", "deadline = \"4s\"");
+    edited
+        .until_status(|settings| settings["restart"] == serde_json::json!(["shutdown.deadline"]))
+        .await;
+    edited.edit("deadline = \"4s\"", "deadline = \"3s\"");
+    edited.until_status(|settings| settings["restart"] == serde_json::json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_raised_counts_at_once() {
+    let mut edited = Edited::start(Setup::new().stage().await, "").await;
+    edited.edit("api_calls = 0", "api_calls = 70000");
+    let host = &edited.host;
+    host.until_true("it counts", || edited.status()["budget"]["api_calls"]["limit"] == 70_000)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_more_from_the_moment_that_the_settings_ask_for_it() {
+    let mut edited =
+        Edited::start(Setup::new().stage().await, "\n[log]\nfilter = \"warn\"\n").await;
+    let logged = |edited: &Edited, what: &str| edited.host.lines("err").join("\n").contains(what);
+    assert!(!logged(&edited, " info "), "connecting is told at `info`");
+    edited.edit("filter = \"warn\"", "filter = \"debug\"");
+    edited.host.until_true("more is logged", || logged(&edited, "count now: log.filter")).await;
+    edited.edit("filter = \"debug\"", "filter = \"loud\"");
+    edited
+        .until_status(|settings| settings["error"].as_str().is_some_and(|e| e.contains("`loud`")))
+        .await;
+}
+
+const SHOWS: &str = r#"
+bot.command("show", function(ctx)
+    local key = assert(secret.get("key"))
+    shell.run{ "sh", "-c", 'printf "%s\n" "$KEY" >> "$WHERE"', env = { KEY = key, WHERE = "{home}/held" } }
+    ctx:reply(shell.run{ "cat", "{home}/held" }.out)
+end)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_scripts_that_is_rotated_is_used_at_once_and_neither_is_shown() {
+    let stage = Setup::new().script("shows.luau", SHOWS).stage().await;
+    write(&stage, ".key", "first-value-of-it");
+    let edited = Edited::start(stage, "\n[secrets]\nkey = { file = \".key\" }\n").await;
+    let host = &edited.host;
+    host.say(ALICE, "show");
+    host.until("shown once", |seen| seen.to(ALICE).len() == 1).await;
+    write(host, ".key", "second-value-of-it");
+    host.until_true("it was read", || {
+        host.lines("err").join("\n").contains("count now: secrets.key")
+    })
+    .await;
+    host.say(ALICE, "show");
+    host.until("shown twice", |seen| seen.to(ALICE).len() == 2).await;
+    assert_eq!(host.lines("held"), ["first-value-of-it", "second-value-of-it"]);
+    assert_eq!(host.look(|seen| seen.to(ALICE)[1].trim().to_owned()), "***\n***");
+    assert!(!host.lines("err").join("\n").contains("value-of-it"));
+}
+
+/// What the gateway says to a program that has this secret.
+pub(super) async fn asks(stage: &Stage, secret: &str) -> u16 {
+    let body = serde_json::json!({ "appKey": stage.sim.client_id(), "appSecret": secret });
+    let url = format!("{}/v1.0/oauth2/accessToken", stage.sim.api_base());
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    http.post(url).json(&body).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_wrong_is_put_right_without_a_restart() {
+    let stage = Setup::new().stage().await;
+    write(&stage, "app-secret", "simulator-secret-wrong");
+    let path = settings(&stage);
+    let secret = format!("client_secret = {:?}", stage.sim.client_secret());
+    let text = fs::read_to_string(&path).unwrap();
+    write(&stage, "bot.toml", &text.replace(&secret, "client_secret = { file = \"app-secret\" }"));
+    let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
+    command.args(["run", "--config"]).arg(&path);
+    let child = command.spawn().unwrap();
+    stage
+        .until_true("it was refused", || {
+            stage.lines("err").join("\n").contains("DingTalk refuses this app")
+        })
+        .await;
+    write(&stage, "app-secret", &stage.sim.client_secret());
+    let host = HostProcess::started(child, stage).await;
+    host.say(ALICE, "echo at last");
+    host.until("it serves", |seen| seen.to(ALICE) == ["at last"]).await;
+}
+
+pub(super) fn rotate(stage: &Stage, secret: &str) {
+    let client_secret = Some(secret.to_owned());
+    stage.sim.faults(&FaultOrder { client_secret, ..FaultOrder::default() });
+}
