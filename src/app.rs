@@ -30,6 +30,8 @@ use crate::api::Outgoing;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
 use crate::api::http::{Network, OwnPorts};
+use crate::asks;
+use crate::asks::Asks;
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -178,7 +180,8 @@ impl App {
             .with_ledger(ledger.clone())
             .card_settings(card_settings(&config, &client));
         let stops = outbox.clone();
-        inbox.urgent(move |click| stops.is_stop(click));
+        inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
+        let asks = Asks::new(store.clone());
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let consents = Consents::open(store.clone()).await?;
         let limits = Limits::from(config.limits);
@@ -194,6 +197,7 @@ impl App {
             .with_languages(languages.clone())
             .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
+            .with_asks(asks.clone())
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let processes = host.processes().clone();
@@ -214,6 +218,7 @@ impl App {
         let dispatch = Dispatch {
             late: Late::default(),
             dialogs,
+            asks: asks.clone(),
             store,
             inbox: inbox.clone(),
             outbox: outbox.clone(),
@@ -394,6 +399,7 @@ impl App {
         let sweep = Sweep {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
+            asks: self.dispatch.asks.clone(),
             history: history.subscribe(),
             files,
         };
@@ -504,6 +510,7 @@ fn card_settings(config: &Config, client: &Client) -> CardSettings {
         spool: Some(config.state.dir.join(SPOOL)),
         attach_bytes: config.cards.attach_bytes,
         stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
+        buttons: if deaf { 0 } else { config.cards.buttons },
     }
 }
 

@@ -188,6 +188,11 @@ impl<'a> Check<'a> {
         if let Some(ids) = self.list("cards.stop") {
             config.cards.stop_actions = ids.into_iter().filter(|id| !id.is_empty()).collect();
         }
+        if let Some(count) = self.number("cards.buttons", 0.0, 10.0) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+            let count = count as usize;
+            config.cards.buttons = count;
+        }
     }
 
     fn budget(&mut self, config: &mut Config) {

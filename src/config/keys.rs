@@ -96,6 +96,13 @@ pub(crate) const KEYS: &[Key] = &[
               for each card; the word `stop` works all the same.",
     },
     Key {
+        path: "cards.buttons",
+        kind: Kind::Number,
+        default: "0",
+        doc: "How many buttons your card template has for answers (`button_1` and so on, see docs/cards.md), 10 at most. \
+              Questions with no more answers than that, and approvals, come as a card with buttons. 0: they are asked in words.",
+    },
+    Key {
         path: "http.listen",
         kind: Kind::Listen,
         default: "\"127.0.0.1:8787\"",
