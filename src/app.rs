@@ -357,6 +357,9 @@ impl App {
         if self.command == DEV {
             self.own_ports.extend(self.config.dingtalk.api_base.port());
         }
+        if self.config.dingtalk.mode == Mode::Http {
+            self.own_ports.extend([self.config.http.listen.port()]);
+        }
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
