@@ -5,12 +5,14 @@
 
 mod books;
 mod fatal;
+mod left;
 mod report;
 mod settings;
 mod sweep;
+mod take;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 use tokio::sync::watch;
@@ -74,16 +76,18 @@ use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
 pub use fatal::Fatal;
+pub use left::Left;
 
 use report::Report;
 pub use settings::Reread;
 use settings::Settings;
 use sweep::Sweep;
+use take::{take_app, take_processes};
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
 
-/// What the Lua runtime may take to end its coroutines.
+/// What the Lua runtime may take at least to end its coroutines, whatever runs have left of their deadline.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What closing the journal may take: a disk that answers no more must not hold up the end.
@@ -182,13 +186,16 @@ impl App {
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
         let asks = Asks::new(store.clone());
+        let processes = take_processes(&config);
+        // Before a script does anything, and before what was cut short may be run again.
+        processes.end_left_behind().await;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let consents = Consents::open(store.clone()).await?;
         let limits = Limits::from(config.limits);
         let own = OwnPorts::default();
         let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
         let host = Host::new(limits, config.limits.memory_bytes)
-            .with_processes(Processes::of(config.limits.all_processes, &config.state.dir))
+            .with_processes(processes.clone())
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(roots(&config))
             .with_network(network)
@@ -200,8 +207,6 @@ impl App {
             .with_asks(asks.clone())
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
-        let processes = host.processes().clone();
-        processes.end_orphans().await;
         let dialogs = host.dialogs().clone();
         let open = dialogs.clone();
         inbox.answers(move |lane| open.take_next(lane));
@@ -245,6 +250,12 @@ impl App {
             tracing::warn!(
                 runs = recovered.interrupted.len(),
                 "the last host died with runs under way; they are marked interrupted and their people are told"
+            );
+        }
+        if recovered.own > 0 {
+            tracing::warn!(
+                runs = recovered.own,
+                "the last host died with runs of timers, schedules or hooks under way; they are marked interrupted"
             );
         }
         if recovered.again > 0 {
@@ -304,7 +315,8 @@ impl App {
 
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
-        Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+        let Dispatch { running, live, .. } = &self.dispatch;
+        Left { running: running.clone(), live: live.clone(), outbox: self.outbox.clone() }
     }
 
     /// Reads the settings again whenever they change.
@@ -465,12 +477,15 @@ impl App {
         // Returns when asked to, or when nothing can be stored any more.
         let ended = self.transport.run(stop).await;
 
+        let stopping = Instant::now();
         stages.dispatch.cancel();
         while working.join_next().await.is_some() {}
         stages.scripts.cancel();
         while watching.join_next().await.is_some() {}
         drop(self.library);
-        self.lua.stop(LUA_PATIENCE).await;
+        // Runs of timers have as long as those of messages.
+        let left = self.config.shutdown.deadline.saturating_sub(stopping.elapsed());
+        self.lua.stop(left.max(LUA_PATIENCE)).await;
         self.processes.close().await;
         stages.aside.cancel();
         stages.outbox.cancel();
@@ -514,41 +529,6 @@ fn card_settings(config: &Config, client: &Client) -> CardSettings {
         attach_bytes: config.cards.attach_bytes,
         stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
         buttons: if deaf { 0 } else { config.cards.buttons },
-    }
-}
-
-/// What a host that ends may wait for.
-#[derive(Clone, Debug)]
-pub struct Left {
-    running: Running,
-    outbox: Outbox,
-}
-
-impl Left {
-    pub fn runs(&self) -> usize {
-        self.running.list().len()
-    }
-
-    pub fn replies(&self) -> usize {
-        self.outbox.waiting() + self.outbox.open_cards()
-    }
-}
-
-/// One host per app. Where no lock can be kept, there is at least the one of the state folder.
-fn take_app(config: &Config, command: &str) -> Result<Option<Instance>, Fatal> {
-    // The app of a simulator that lives as long as this process is nobody else's.
-    if command == DEV {
-        return Ok(None);
-    }
-    let (account, state) = (&config.dingtalk, &config.state);
-    match Instance::of_app(&state.locks, &account.client_id, &account.api_base, &state.dir, command)
-    {
-        Ok(instance) => Ok(Some(instance)),
-        Err(error @ InstanceError::Io { .. }) => {
-            tracing::warn!("a second host of the same app would not be noticed: {error}");
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }
 
