@@ -531,18 +531,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_key_is_one_line() {
-        for key in KEYS {
-            assert!(
-                !key.doc.contains("  ") && !key.doc.contains('\n'),
-                "{}: {:?}",
-                key.path,
-                key.doc
-            );
-        }
-    }
-
-    #[test]
     fn every_key_has_its_own_variable() {
         let mut names: Vec<String> = KEYS.iter().map(Key::variable).collect();
         names.sort();
