@@ -4,6 +4,7 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod books;
+mod cards;
 mod fatal;
 mod left;
 mod report;
@@ -44,7 +45,6 @@ use crate::dingtalk::Client;
 use crate::inbox::Inbox;
 use crate::language::Languages;
 use crate::outage;
-use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
 use crate::outbox::Template;
 use crate::router::is_control;
@@ -95,9 +95,6 @@ const CLOSE: Duration = Duration::from_secs(3);
 
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
-
-/// In the state folder: outputs of cards, until they are sent.
-const SPOOL: &str = "spool";
 
 /// The command that plays: its DingTalk is made up and ends with it.
 const DEV: &str = "dev";
@@ -182,7 +179,7 @@ impl App {
             .with_owner(access.owner_cell().clone())
             .with_languages(languages.clone())
             .with_ledger(ledger.clone())
-            .card_settings(card_settings(&config, &client));
+            .card_settings(cards::settings(&config, &client));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
         let asks = Asks::new(store.clone());
@@ -515,21 +512,6 @@ async fn way_in(
     let store = dispatch.store.clone();
     let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
-}
-
-fn card_settings(config: &Config, client: &Client) -> CardSettings {
-    // A button that nobody could hear is not shown.
-    let deaf = config.dingtalk.mode == Mode::Http
-        && (config.http.card_secret.is_none()
-            || (config.http.public_url.is_none() && !client.is_simulated()));
-    CardSettings {
-        calls_per_second: config.cards.calls_per_second,
-        attach: config.cards.attach,
-        spool: Some(config.state.dir.join(SPOOL)),
-        attach_bytes: config.cards.attach_bytes,
-        stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
-        buttons: if deaf { 0 } else { config.cards.buttons },
-    }
 }
 
 /// One token for each stage, cancelled in order.

@@ -366,8 +366,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "limits.per_minute",
         kind: Kind::Number,
         default: "200",
-        doc: "Messages that one handler may send in a minute, and messages that one conversation may get. The first ten of each run \
-              that answers somebody do not count. The run that says one more is stopped, and the owner is told.",
+        doc: "Messages of one handler, and into one conversation, in a minute, beside the first ten of each run that answers somebody.",
     },
     Key {
         path: "shutdown.deadline",
