@@ -1,22 +1,20 @@
-//! What is under way while the host ends, to be told.
+//! What a host that is asked to end still waits for, to be told.
 
 use crate::outbox::Outbox;
+use crate::script::Live;
 use crate::worker::Running;
 
 /// What a host that ends may wait for.
 #[derive(Clone, Debug)]
 pub struct Left {
-    running: Running,
-    outbox: Outbox,
+    pub(super) running: Running,
+    pub(super) live: Live,
+    pub(super) outbox: Outbox,
 }
 
 impl Left {
-    pub(super) fn of(running: &Running, outbox: &Outbox) -> Self {
-        Self { running: running.clone(), outbox: outbox.clone() }
-    }
-
     pub fn runs(&self) -> usize {
-        self.running.list().len()
+        self.running.list().len() + self.live.list().len()
     }
 
     pub fn replies(&self) -> usize {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{KEYS, Kind};
+use super::keys::KEYS;
+use super::kind::Kind;
 
 /// `docs/config.md`.
 pub fn reference() -> String {

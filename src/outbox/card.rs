@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::EMPTY;
 use super::cut::{Above, Fence, Limit, fit};
+use super::question::Question;
 use super::spool::Spool;
 use crate::config::Attach;
 use crate::dingtalk::text::shorten;
@@ -49,6 +50,7 @@ pub(super) struct About {
     /// `None`: only its tail is kept.
     pub(super) spool: Option<Spool>,
     pub(super) attach: Attach,
+    pub(super) asks: Option<Question>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ struct Shared {
     /// Bumped with every change; what streams the card waits for it.
     version: watch::Sender<u64>,
     shown: AtomicBool,
+    /// No answer told so.
+    unsure: AtomicBool,
 }
 
 /// What a card shows at one moment.
@@ -88,6 +92,7 @@ impl Card {
                 content: Mutex::new(content),
                 version: watch::Sender::new(0),
                 shown: AtomicBool::new(false),
+                unsure: AtomicBool::new(false),
             }),
         }
     }
@@ -147,6 +152,16 @@ impl Card {
         }) && self.hand_over(if lines > 0 { 1 } else { PIECE_BYTES })
     }
 
+    /// What it asks, if it does.
+    pub(super) fn asks(&self) -> Option<&Question> {
+        self.shared.about.asks.as_ref()
+    }
+
+    /// The line that was added below all.
+    pub(super) fn conclusion(&self) -> String {
+        self.content().conclusion.clone()
+    }
+
     /// Adds a line below all, outside of any block of code.
     pub fn conclude(&self, line: &str) -> bool {
         self.change(|content| content.conclude(line))
@@ -194,6 +209,17 @@ impl Card {
     /// Notes that the card is in its chat.
     pub(super) fn shown(&self) {
         self.shared.shown.store(true, Ordering::Relaxed);
+        self.shared.unsure.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that the card may be in its chat: it is followed as if it were, and the first answer tells.
+    pub(super) fn may_be_shown(&self) {
+        self.shared.shown.store(true, Ordering::Relaxed);
+        self.shared.unsure.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unsure(&self) -> bool {
+        self.shared.unsure.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_shown(&self) -> bool {
@@ -332,6 +358,8 @@ struct Content {
     tail: VecDeque<u8>,
     above: Above,
     progress: Option<String>,
+    /// The last line, once it was concluded.
+    conclusion: String,
     ending: Option<Ending>,
     attach: Attach,
     /// Of the whole output, what the disk has not been given yet.
@@ -404,6 +432,7 @@ impl Content {
             self.append("\n\n");
         }
         self.append(&spoken(line));
+        self.conclusion = spoken(line).into_owned();
     }
 
     fn render(&self, head: &str, limit: Limit, lang: Lang) -> super::cut::Cut {
@@ -463,6 +492,7 @@ mod tests {
             lang: Lang::En,
             spool: None,
             attach: Attach::Always,
+            asks: None,
         })
     }
 

@@ -16,6 +16,7 @@ use super::attach::Attachment;
 use super::card::{Card, Frame};
 use super::cut::{Above, Limit, fit};
 use super::deliver::{Sender, Template};
+use super::endings::not_shown;
 use super::rate::{Bucket, Call, PER_SECOND};
 use super::{Item, Post, insert};
 use crate::config::Attach;
@@ -60,6 +61,8 @@ pub struct CardSettings {
     pub attach_bytes: u64,
     /// Action ids of the template's Stop button; empty: it has none.
     pub stop_actions: Vec<String>,
+    /// Buttons that the template has for answers.
+    pub buttons: usize,
 }
 
 impl Default for CardSettings {
@@ -70,6 +73,7 @@ impl Default for CardSettings {
             spool: None,
             attach_bytes: 64 << 20,
             stop_actions: Vec::new(),
+            buttons: 0,
         }
     }
 }
@@ -134,8 +138,13 @@ fn is_lasting(error: &ApiError) -> bool {
         || error.code == "template-key"
 }
 
-pub(super) fn not_shown() -> ApiError {
-    ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
+/// Gives up showing a card. `unsure`: a try was not answered, so it may be in its chat, and then it has to end. Its first
+/// frame tells.
+fn perhaps_shown(card: &Card, unsure: bool) {
+    if unsure {
+        tracing::warn!(card = card.id(), "nobody knows whether a card was shown");
+        card.may_be_shown();
+    }
 }
 
 impl Sender {
@@ -143,7 +152,8 @@ impl Sender {
     pub(super) async fn show(&self, card: &Card) {
         let client = self.client.for_run(card.run());
         let mut attempt = 0;
-        if self.wire(card.id()).is_none() {
+        let mut unsure = false;
+        if self.wire(card).is_none() {
             return;
         }
         // Before it is: a crash in between must not leave a card that nobody ends.
@@ -155,7 +165,7 @@ impl Sender {
         .await;
         let mut limit = Limit::MOST;
         loop {
-            let Some(wire) = self.wire(card.id()) else { return };
+            let Some(wire) = self.wire(card) else { return perhaps_shown(card, unsure) };
             self.cards.bucket.take(Call::Frame).await;
             let text = card.frame(limit).text;
             match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
@@ -164,6 +174,7 @@ impl Sender {
                 Err(error) if error.code == "param.cardAlreadyExist" => break,
                 Err(error) => {
                     self.pause_after(&error);
+                    unsure |= error.was_not_answered();
                     match limit.halved().filter(|_| error.class == Class::TooLarge) {
                         Some(less) => limit = less,
                         None if error.is_transient() && attempt < 3 => {
@@ -171,8 +182,10 @@ impl Sender {
                             tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                         }
                         None => {
-                            self.refused(&error).await;
-                            return;
+                            if !error.was_not_answered() {
+                                self.refused(&error).await;
+                            }
+                            return perhaps_shown(card, unsure);
                         }
                     }
                 }
@@ -208,7 +221,7 @@ impl Sender {
     }
 
     async fn follow(&self, card: &Card) {
-        let wire = self.wire_of(card.id());
+        let wire = self.template().map(|template| self.wire_with(card, template));
         let shown = match wire {
             Ok(wire) if card.is_shown() => {
                 let limit = self.stream_frames(card, &wire).await;
@@ -217,7 +230,9 @@ impl Sender {
                 self.cards.bucket.take(Call::Final).await;
                 let ending = frame.ending.map_or(Phase::Failed, super::card::Ending::phase);
                 let render = |most: Limit| card.frame(most.least(limit)).text;
-                let ended = self.end_with(&wire, render, ending, card.lang(), FINAL_TRIES).await;
+                // Of a card that is perhaps not there nobody waits for the end: its text is said at once.
+                let tries = if card.is_unsure() { 0 } else { FINAL_TRIES };
+                let ended = self.end_with(&wire, render, ending, card.lang(), tries).await;
                 ended.map_err(|error| (error, Some((wire, ending))))
             }
             Ok(_) => Err((not_shown(), None)),
@@ -230,7 +245,7 @@ impl Sender {
             return;
         };
         let posts = said(card, &frame);
-        match late.filter(|_| error.is_transient()) {
+        match late.filter(|_| error.is_passing()) {
             // The answer arrives now, whatever becomes of the card.
             Some((wire, ending)) => {
                 self.tell(card.id(), card.run(), posts, attachment).await;
@@ -287,6 +302,7 @@ impl Sender {
             match self.client.stream_card(wire, &guid, &text, Phase::Typing).await {
                 Ok(()) => {
                     self.cards.works();
+                    card.shown();
                     failures = 0;
                     sent = Some(frame.version);
                     self.note(
@@ -374,8 +390,11 @@ impl Sender {
                     tracing::warn!(%error, attempt, "the final frame of a card was not taken; trying again");
                     tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                 }
-                None if error.is_transient() => {
+                None if error.is_passing() => {
                     tracing::warn!(%error, card = wire.id, "a card cannot be ended yet; it is tried again");
+                    if is_lasting(&error) {
+                        self.cards.broke();
+                    }
                     return Err(error);
                 }
                 None => {
@@ -404,19 +423,19 @@ impl Sender {
         self.client.end_card(wire, text, phase).await
     }
 
-    /// Takes the Stop button off a card that has ended, where the end itself did not.
+    /// Takes the buttons off a card that has ended, where the end itself did not.
     pub(super) async fn hide_button(&self, wire: &dingtalk::Card) {
-        if !wire.stop || wire.needs_beginning() {
+        if (!wire.stop || wire.needs_beginning()) && wire.places == 0 {
             return;
         }
         for attempt in 1..=BUTTON_TRIES {
             self.cards.bucket.take(Call::Final).await;
-            match self.client.hide_stop(wire).await {
+            match self.client.hide_buttons(wire).await {
                 Ok(()) => return,
                 Err(error) => {
                     self.pause_after(&error);
                     if !error.is_transient() || attempt == BUTTON_TRIES {
-                        tracing::warn!(%error, "the Stop button of a card that has ended stays");
+                        tracing::warn!(%error, "the buttons of a card that has ended stay");
                         return;
                     }
                     tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
@@ -502,29 +521,16 @@ impl Sender {
         self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await
     }
 
-    fn wire(&self, id: &str) -> Option<dingtalk::Card> {
+    fn wire(&self, card: &Card) -> Option<dingtalk::Card> {
         let template = self.cards.usable().filter(|_| self.outbox.ledger.may_stream())?;
-        Some(self.wire_with(id, template))
+        Some(self.wire_with(card, template))
     }
 
-    pub(super) fn wire_of(&self, id: &str) -> Result<dingtalk::Card, ApiError> {
-        // A card that was shown is streamed even while new ones are not tried.
+    /// A card that was shown is streamed even while new ones are not tried.
+    pub(super) fn template(&self) -> Result<&Template, ApiError> {
         let why = "`dingtalk.card_template` is not set";
-        let template = self
-            .cards
-            .template
-            .as_ref()
-            .ok_or_else(|| ApiError::local("card", Class::Gone, "no-template", why))?;
-        Ok(self.wire_with(id, template))
-    }
-
-    fn wire_with(&self, id: &str, template: &Template) -> dingtalk::Card {
-        dingtalk::Card {
-            id: id.to_owned(),
-            template: template.id.clone(),
-            key: template.key.clone(),
-            stop: !self.outbox.cards.stop_actions.is_empty(),
-        }
+        let none = || ApiError::local("card", Class::Gone, "no-template", why);
+        self.cards.template.as_ref().ok_or_else(none)
     }
 
     async fn note(&self, sql: &'static str, id: String, text: Option<String>) {
@@ -542,12 +548,13 @@ impl Sender {
     }
 }
 
-/// The text of a card as a message.
+/// The text of a card as a message. Of a question, which was said as one before, only how it ended.
 fn said(card: &Card, frame: &Frame) -> Vec<Post> {
-    if frame.text.trim().is_empty() {
+    let text = if card.asks().is_some() { card.conclusion() } else { frame.text.clone() };
+    if text.trim().is_empty() {
         return Vec::new();
     }
-    let body = Body::Markdown { title: card.title().to_owned(), text: frame.text.clone() };
+    let body = Body::Markdown { title: card.title().to_owned(), text };
     vec![Post::Reply(Reply { to: card.to().clone(), body, at: Vec::new() })]
 }
 

@@ -11,6 +11,8 @@ use crate::words::Lang;
 pub enum Control {
     /// `stop`, `stop RUN`: end what runs for this person, or that one run.
     Stop(Option<String>),
+    /// `stop all`, `取消 全部`: the same, and drop what waits behind it.
+    StopAll,
     /// `cancel`, `取消`: leave an open dialog; without one the same as `stop`.
     Cancel,
     /// `runs`: what is running and queued, and what ended last.
@@ -41,6 +43,8 @@ pub enum Control {
     Who,
     /// `yes 4821`: what was asked with this number is to be done.
     Yes(String),
+    /// `no 4821`: it is not.
+    No(String),
     /// `help`, `help NAME`; shown as [`super::Choice::Help`].
     Help(Option<String>),
 }
@@ -69,8 +73,8 @@ pub fn is_control(text: &str) -> bool {
 /// Reads `typed` as a control word; a whole sentence that happens to begin with one is not.
 pub(super) fn read(words: &[Word]) -> Option<Control> {
     let (first, rest) = words.split_first()?;
-    if let Some(code) = yes(words) {
-        return Some(Control::Yes(code));
+    if let Some(control) = coded(words) {
+        return Some(control);
     }
     let control = word(&first.text)?;
     match (control, rest) {
@@ -103,6 +107,7 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
                 _ => return None,
             })))
         }
+        (Control::Stop(_) | Control::Cancel, [all]) if is_all(&all.text) => Some(Control::StopAll),
         (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
         // In English "cancel order" is a sentence.
         (Control::Cancel, [id]) if first.text.contains("取消") => {
@@ -123,15 +128,22 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
     }
 }
 
-/// `yes 4821`: not a name that is taken, since no command is called by a number.
-fn yes(words: &[Word]) -> Option<String> {
+fn is_all(typed: &str) -> bool {
+    matches!(words::fold(typed).as_str(), "all" | "全部" | "所有")
+}
+
+/// `yes 4821`, `no 4821`: not names that are taken, since no command is called by a number.
+fn coded(words: &[Word]) -> Option<Control> {
     let [said, code] = words else { return None };
-    let said = words::fold(&said.text);
     let code = words::narrow(&code.text);
-    let fits = matches!(said.as_str(), "yes" | "是" | "确认")
-        && code.len() == 4
-        && code.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then(|| code.into_owned())
+    if code.len() != 4 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match words::fold(&said.text).as_str() {
+        "yes" | "是" | "确认" | "批准" | "同意" => Some(Control::Yes(code.into_owned())),
+        "no" | "否" | "不" | "拒绝" => Some(Control::No(code.into_owned())),
+        _ => None,
+    }
 }
 
 /// What stands before `for 7d`, and that time; `7天` at the end is one by itself.
@@ -173,6 +185,7 @@ fn word(typed: &str) -> Option<Control> {
     Some(match words::trim_punctuation(bare) {
         "stop" | "停" | "停止" => Control::Stop(None),
         "cancel" | "取消" => Control::Cancel,
+        "停止全部" | "取消全部" | "全部停止" | "全部取消" => Control::StopAll,
         "runs" | "任务" => Control::Runs,
         "log" | "日志" => Control::Log(None),
         "again" | "重跑" => Control::Again(None),
@@ -215,6 +228,8 @@ mod tests {
         assert_eq!(read("禁止"), Some(Control::Deny { words: Vec::new() }));
         assert_eq!(read("yes 4821"), Some(Control::Yes("4821".to_owned())));
         assert_eq!(read("是 ４８２１"), Some(Control::Yes("4821".to_owned())));
+        assert_eq!(read("No 4821"), Some(Control::No("4821".to_owned())));
+        assert_eq!(read("拒绝 4821"), Some(Control::No("4821".to_owned())));
         for text in [
             "allow me to say this",
             "who is there",
@@ -242,6 +257,10 @@ mod tests {
             ("取消 7k3fa", Control::Stop(id())),
         ] {
             assert_eq!(read(text), Some(control), "{text}");
+        }
+        for text in ["stop all", "Stop ALL", "停止 全部", "取消 全部", "取消全部", "cancel all"]
+        {
+            assert_eq!(read(text), Some(Control::StopAll), "{text}");
         }
         assert_eq!(read("log in to the server"), None);
         assert_eq!(read("again 再说一遍"), None);

@@ -42,7 +42,7 @@ pub(super) fn role_for(control: &Control) -> Option<&'static str> {
 /// The word itself, for the audit and for whoever may not use it.
 pub(super) fn word_of(control: &Control) -> &'static str {
     match control {
-        Control::Stop(_) => "stop",
+        Control::Stop(_) | Control::StopAll => "stop",
         Control::Cancel => "cancel",
         Control::Runs => "runs",
         Control::Log(_) => "log",
@@ -58,6 +58,7 @@ pub(super) fn word_of(control: &Control) -> &'static str {
         Control::Deny { .. } => "deny",
         Control::Who => "who",
         Control::Yes(_) => "yes",
+        Control::No(_) => "no",
         Control::Help(_) => "help",
     }
 }
@@ -107,6 +108,10 @@ impl Dispatch {
                 Err(why) => why,
             },
             Control::Yes(code) => self.confirmed(message, actor, code, lang).await,
+            Control::No(code) => match self.access.confirmed(actor, &message.chat, code) {
+                Some(_) => words::runs::left(lang).to_owned(),
+                None => words::access::nothing_to_confirm(lang).to_owned(),
+            },
             _ => return None,
         })
     }
