@@ -52,7 +52,6 @@ use crate::script::Background;
 use crate::script::Keeper;
 use crate::script::Library;
 use crate::store::Instance;
-use crate::store::InstanceError;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::store::now_ms;
