@@ -4,6 +4,8 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod books;
+mod cards;
+mod fatal;
 mod left;
 mod report;
 mod settings;
@@ -31,6 +33,8 @@ use crate::api::Outgoing;
 use crate::api::Processes;
 use crate::api::fs::roots::Roots;
 use crate::api::http::{Network, OwnPorts};
+use crate::asks;
+use crate::asks::Asks;
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,21 +42,16 @@ use crate::config::Mode;
 use crate::console::Console;
 use crate::console::Desk;
 use crate::dingtalk::Client;
-use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
 use crate::language::Languages;
 use crate::outage;
-use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
 use crate::outbox::Template;
 use crate::router::is_control;
 use crate::script::Background;
-use crate::script::FolderError;
 use crate::script::Keeper;
 use crate::script::Library;
-use crate::store;
 use crate::store::Instance;
-use crate::store::InstanceError;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::store::now_ms;
@@ -75,6 +74,7 @@ use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
+pub use fatal::Fatal;
 pub use left::Left;
 
 use report::Report;
@@ -95,50 +95,8 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
 
-/// In the state folder: outputs of cards, until they are sent.
-const SPOOL: &str = "spool";
-
 /// The command that plays: its DingTalk is made up and ends with it.
 const DEV: &str = "dev";
-
-/// Why the host cannot start, or cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum Fatal {
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error(transparent)]
-    Transport(#[from] transport::Fatal),
-    #[error(transparent)]
-    Scripts(#[from] FolderError),
-    #[error("loading the scripts failed inside moonbell: {0}")]
-    Load(String),
-    #[error("cannot start the Lua runtime: {0}")]
-    Lua(std::io::Error),
-    #[error("cannot write the audit in `{}`: {cause}", path.display())]
-    Audit { path: std::path::PathBuf, cause: std::io::Error },
-    #[error(transparent)]
-    Doors(#[from] transport::OpenError),
-}
-
-impl Fatal {
-    /// The owner's next step.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Instance(error) => error.hint(),
-            Self::Store(error) => error.hint(),
-            Self::Doors(error) => error.hint(),
-            Self::Scripts(error) => Some(error.hint()),
-            Self::Audit { .. } => {
-                Some("check the permissions of the folder, and the room on its disk")
-            }
-            Self::Client(_) | Self::Transport(_) | Self::Lua(_) | Self::Load(_) => None,
-        }
-    }
-}
 
 /// A host, ready to run.
 #[derive(Debug)]
@@ -220,9 +178,10 @@ impl App {
             .with_owner(access.owner_cell().clone())
             .with_languages(languages.clone())
             .with_ledger(ledger.clone())
-            .card_settings(card_settings(&config, &client));
+            .card_settings(cards::settings(&config, &client));
         let stops = outbox.clone();
-        inbox.urgent(move |click| stops.is_stop(click));
+        inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
+        let asks = Asks::new(store.clone());
         let processes = take_processes(&config);
         // Before a script does anything, and before what was cut short may be run again.
         processes.end_left_behind().await;
@@ -241,6 +200,7 @@ impl App {
             .with_languages(languages.clone())
             .with_asked(&config.scripts.asked, Some(consents.clone()))
             .with_names(names(&inbox))
+            .with_asks(asks.clone())
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
         let dialogs = host.dialogs().clone();
@@ -259,6 +219,7 @@ impl App {
         let dispatch = Dispatch {
             late: Late::default(),
             dialogs,
+            asks: asks.clone(),
             store,
             inbox: inbox.clone(),
             outbox: outbox.clone(),
@@ -404,6 +365,9 @@ impl App {
         if self.command == DEV {
             self.own_ports.extend(self.config.dingtalk.api_base.port());
         }
+        if self.config.dingtalk.mode == Mode::Http {
+            self.own_ports.extend([self.config.http.listen.port()]);
+        }
         let report = Report {
             state_dir: self.config.state.dir.clone(),
             scripts_dir: self.config.scripts.dir.clone(),
@@ -446,6 +410,7 @@ impl App {
         let sweep = Sweep {
             inbox: self.inbox.clone(),
             outbox: self.outbox.clone(),
+            asks: self.dispatch.asks.clone(),
             history: history.subscribe(),
             files,
         };
@@ -546,20 +511,6 @@ async fn way_in(
     let store = dispatch.store.clone();
     let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
-}
-
-fn card_settings(config: &Config, client: &Client) -> CardSettings {
-    // A button that nobody could hear is not shown.
-    let deaf = config.dingtalk.mode == Mode::Http
-        && (config.http.card_secret.is_none()
-            || (config.http.public_url.is_none() && !client.is_simulated()));
-    CardSettings {
-        calls_per_second: config.cards.calls_per_second,
-        attach: config.cards.attach,
-        spool: Some(config.state.dir.join(SPOOL)),
-        attach_bytes: config.cards.attach_bytes,
-        stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
-    }
 }
 
 /// One token for each stage, cancelled in order.

@@ -12,11 +12,13 @@
 //! is acknowledged. [`worker`] claims rows, asks [`access`] whether this person may, lets [`router`] pick the handler,
 //! and drives it as a coroutine in the Luau VM of its [`script`]. What the handler calls lives in [`api`]; what it says
 //! goes through the [`outbox`] and [`dingtalk`] back to the chat. [`store`] is the SQLite journal under inbox and
-//! outbox, [`console`] is the local door for monitors and commands, [`sim`] is a DingTalk of our own on loopback.
+//! outbox, [`asks`] holds the questions that wait for people, [`console`] is the local door for monitors and commands,
+//! [`sim`] is a DingTalk of our own on loopback.
 
 pub mod access;
 pub mod api;
 pub mod app;
+pub mod asks;
 pub mod budget;
 pub mod cli;
 pub mod clock;

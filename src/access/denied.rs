@@ -27,6 +27,10 @@ pub enum Denied {
     Scope(String),
     #[error("it may be used {0} by one person")]
     Rate(String),
+    #[error("only whoever asked for it may decide this")]
+    NotAsked,
+    #[error("somebody else than whoever asked for it must decide this")]
+    OwnRequest,
     #[error(
         "one person may start {most} runs in a minute (`limits.person_per_minute` in the settings)"
     )]
@@ -53,6 +57,8 @@ impl Denied {
             Self::Role(_) => "role",
             Self::Scope(_) => "scope",
             Self::Rate(_) => "rate",
+            Self::NotAsked => "not_asked",
+            Self::OwnRequest => "own_request",
             Self::Flood { .. } => "flood",
             Self::PersonRuns(_) => "person_runs",
             Self::HandlerRuns(_) => "handler_runs",

@@ -49,7 +49,7 @@ pub use grants::{GROUP, Grant, read as read_grants};
 pub use live::Permit;
 pub use lock::Lock;
 pub use needs::{Need, Needs, Reach, ReachCell, Use};
-pub use terms::{Place, Rate, Scope, Terms};
+pub use terms::{Confirm, Place, Rate, Scope, Terms};
 
 use actor::Who;
 use grants::Grants;
@@ -108,6 +108,9 @@ pub enum Action<'a> {
     Run { run: &'a str },
     /// To go on with a run that began: an answer to its question.
     Answer { run: &'a str },
+    /// To decide what a run waits for: that of `asker`, who asked it of people with this role (`None`: of themselves alone).
+    /// Recorded by [`Access::decided`], with what it was about.
+    Approve { asker: &'a StaffId, approvers: Option<&'a str> },
     /// To use a word of the host's own, or of its console or command line; `role` is who may.
     Control { word: &'a str, role: Option<&'a str>, run: &'a str },
 }
@@ -218,9 +221,11 @@ impl Access {
         Actor { who, roles, door }
     }
 
-    /// The one decision: whether `actor` may do `action` with `handler` in `chat`. It is recorded, except to [`See`].
+    /// The one decision: whether `actor` may do `action` with `handler` in `chat`. It is recorded, except to [`See`] and to
+    /// [`Approve`].
     ///
     /// [`See`]: Action::See
+    /// [`Approve`]: Action::Approve
     ///
     /// # Errors
     /// Why not.
@@ -234,7 +239,7 @@ impl Access {
         let decided = self.decide(actor, chat, handler, action);
         let name = handler.map_or("", |handler| handler.name);
         let (name, run) = match action {
-            Action::See => return decided,
+            Action::See | Action::Approve { .. } => return decided,
             Action::Speak { .. } if decided.is_ok() => return decided,
             Action::Speak { run } | Action::Run { run } | Action::Answer { run } => (name, run),
             Action::Control { word, run, .. } => (word, run),
@@ -271,6 +276,15 @@ impl Access {
             }
             Who::Person(_) | Who::Local => {}
         }
+        if let Action::Approve { asker, approvers } = action {
+            return match approvers {
+                None if actor.id() == asker => Ok(()),
+                None => Err(Denied::NotAsked),
+                Some(_) if actor.id() == asker => Err(Denied::OwnRequest),
+                Some(role) if !actor.has(Some(role)) => Err(Denied::Role(role.to_owned())),
+                Some(_) => Ok(()),
+            };
+        }
         if let Action::Control { role: Some(role), .. } = action
             && !actor.has(Some(role))
         {
@@ -293,6 +307,24 @@ impl Access {
             }
         }
         Ok(())
+    }
+
+    /// Records what became of an approval: `verdict` of `actor` about what `digest` stands for. One record for each try.
+    pub fn decided(
+        &self,
+        actor: &Actor,
+        chat: Option<&str>,
+        run: &str,
+        digest: &str,
+        (verdict, reason): (&str, &str),
+    ) {
+        self.audit.record(Record {
+            chat: chat.unwrap_or_default().to_owned(),
+            run: run.to_owned(),
+            digest: digest.to_owned(),
+            reason: reason.to_owned(),
+            ..Record::of("approval", verdict, actor)
+        });
     }
 
     /// Whether somebody may start one run more; it is among those under way already.

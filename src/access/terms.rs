@@ -21,6 +21,49 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// In a group, what it says goes to the person alone.
     pub quiet: bool,
+    /// What somebody must say yes to before it runs.
+    pub confirm: Option<Confirm>,
+}
+
+/// What a handler asks before it runs, each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirm {
+    /// With the names of arguments in braces.
+    pub question: String,
+    /// The role of those who decide, and then never whoever asked; `None`: whoever asked.
+    pub approvers: Option<String>,
+    pub timeout: Duration,
+}
+
+impl Confirm {
+    /// Unless a handler says otherwise.
+    pub const TIMEOUT: Duration = Duration::from_mins(5);
+
+    /// The question, with what `value` says for each name in braces. `{{` is a brace.
+    ///
+    /// # Errors
+    /// The first name that `value` does not know, or what is wrong with the braces.
+    pub fn fill(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+        let mut out = String::with_capacity(self.question.len());
+        let mut rest = self.question.as_str();
+        while let Some(at) = rest.find(['{', '}']) {
+            out.push_str(&rest[..at]);
+            let (brace, tail) = rest[at..].split_at(1);
+            if tail.starts_with(brace) {
+                out.push_str(brace);
+                rest = &tail[1..];
+                continue;
+            }
+            let (name, tail) = match (brace, tail.split_once('}')) {
+                ("{", Some(split)) => split,
+                _ => return Err(format!("a `{brace}` stands alone in {:?}", self.question)),
+            };
+            out.push_str(&value(name).ok_or_else(|| format!("there is no argument `{name}`"))?);
+            rest = tail;
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
 }
 
 /// Where a handler may be used.
@@ -142,6 +185,25 @@ mod tests {
         }
         assert!(!scope.holds(Some(&chat(ChatKind::Direct, "cidAbC="))));
         assert!(!scope.holds(None));
+    }
+
+    #[test]
+    fn a_question_is_filled_with_arguments_and_never_with_what_is_in_them() {
+        let fill = |question: &str| {
+            let (approvers, timeout) = (None, Confirm::TIMEOUT);
+            let confirm = Confirm { question: question.to_owned(), approvers, timeout };
+            confirm.fill(|name| match name {
+                "env" => Some("{tag} {{".to_owned()),
+                "tag" => Some("v1".to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!(fill("Deploy {tag} to {env}?").unwrap(), "Deploy v1 to {tag} {{?");
+        assert_eq!(fill("{{env}} {tag}").unwrap(), "{env} v1");
+        assert_eq!(fill("plain").unwrap(), "plain");
+        for wrong in ["{nope}", "{env", "env}", "{", "{}", "{env }"] {
+            assert!(fill(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
 use crate::access::needs::Owner;
-use crate::access::{Need, Place, Rate, Scope, Terms, Use};
+use crate::access::{Confirm, Need, Place, Rate, Scope, Terms, Use};
 use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
@@ -131,6 +131,10 @@ const LONGEST_DEBOUNCE: Duration = Duration::from_mins(10);
 
 /// Of one `bot.watch`: each folder takes a watcher of the system, which has few.
 const MAX_WATCHED: usize = 32;
+
+/// What a person may be given to decide.
+const SHORTEST_CONFIRM: Duration = Duration::from_secs(1);
+const LONGEST_CONFIRM: Duration = Duration::from_hours(24);
 
 /// Shorter than this is a spin, not a timer.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -411,7 +415,8 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
         .transpose()
         .map_err(|why| misuse(format!("option `rate`: {why}")))?;
     let quiet = options.bool("quiet")?.unwrap_or_default();
-    let terms = Terms { role, scope, rate, quiet };
+    let confirm = confirm_of(&options.value("confirm")?)?;
+    let terms = Terms { role, scope, rate, quiet, confirm };
     let example = options.string("example")?.filter(|line| !line.trim().is_empty());
     let queue = match options.string("queue")?.as_deref() {
         None => Queue::Lane,
@@ -447,6 +452,40 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
         }
     }
     Ok(HandlerOptions { help, terms, example, queue, priority, timeout, name: None, on_crash })
+}
+
+/// A question, or `{ "Deploy {env}?", approvers = "admin", timeout = "10m" }`.
+fn confirm_of(value: &Value) -> LuaResult<Option<Confirm>> {
+    let expected =
+        "option `confirm`: expected a question such as \"Deploy {env}?\", or a table with one";
+    let (mut options, question) = match value {
+        Value::Nil => return Ok(None),
+        Value::String(text) => (Options::from(None), Some(text.to_string_lossy())),
+        Value::Table(table) => {
+            let mut options = Options::from(Some(table.clone()));
+            let items = options.items()?;
+            let text = match items.as_slice() {
+                [Value::String(text)] => Some(text.to_string_lossy()),
+                _ => None,
+            };
+            (options, text)
+        }
+        other => return Err(misuse(format!("{expected}, got {}", type_name(other)))),
+    };
+    let approvers = options.string("approvers")?;
+    let timeout = options.duration("timeout")?.unwrap_or(Confirm::TIMEOUT);
+    options.finish()?;
+    let question = question.filter(|text| !text.trim().is_empty());
+    let question = question.ok_or_else(|| misuse(format!("{expected}, got none")))?;
+    if approvers.as_deref().is_some_and(|role| role.trim().is_empty()) {
+        return Err(misuse(
+            "option `confirm`: option `approvers`: expected the name of a role, got \"\"",
+        ));
+    }
+    if timeout > LONGEST_CONFIRM || timeout < SHORTEST_CONFIRM {
+        return Err(misuse("option `confirm`: option `timeout`: expected 1s to 24h"));
+    }
+    Ok(Some(Confirm { question, approvers, timeout }))
 }
 
 /// `"dm"`, `"group"`, the id of a group, or a list of them.

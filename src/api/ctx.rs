@@ -36,6 +36,7 @@ pub(crate) struct Classes {
     pub(crate) ctx: Class,
     pub(crate) card: Class,
     pub(crate) file: Class,
+    pub(crate) approval: Class,
 }
 
 impl Classes {
@@ -98,6 +99,14 @@ impl Classes {
                 },
             )?
             .async_method(
+                "approve",
+                &["command", "options"],
+                async |call, this: Owned<()>, args: (Options, Options)| {
+                    this.check(&call, "ctx")?;
+                    dialog::approve(call, args).await
+                },
+            )?
+            .async_method(
                 "react",
                 &["text", "options"],
                 async |call, this: Owned<()>, args: (String, Options)| {
@@ -153,7 +162,8 @@ impl Classes {
                 },
             )?
             .build()?;
-        Ok(Self { ctx, card, file })
+        let approval = Class::new(lua, "approval")?.build()?;
+        Ok(Self { ctx, card, file, approval })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::dingtalk::Client;
 use crate::dingtalk::MediaId;
 use crate::dingtalk::MediaKind;
 use crate::dingtalk::zip;
+use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
 
@@ -106,6 +107,25 @@ async fn read(
     })
 }
 
+/// Sends a text of the host's own as a file to `to`, before whatever the run says next. Returns the name that it has there.
+pub(super) async fn attach(
+    call: &Call,
+    to: &Address,
+    name: &str,
+    content: Vec<u8>,
+) -> LuaResult<Result<String, Failure>> {
+    let packed = zipped(name, &content);
+    let packed = packed.map_err(|error| misuse(format!("the zip was not made: {error}")))?;
+    let name = format!("{name}.zip");
+    let id = match uploaded(call, MediaKind::File, name.clone(), packed).await? {
+        Ok(id) => id,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let body = Body::File { media_id: id, name: name.clone() };
+    call.run.reply(Reply { to: to.clone(), body, at: Vec::new() })?;
+    Ok(Ok(name))
+}
+
 async fn upload(
     call: &Call,
     kind: MediaKind,
@@ -114,9 +134,24 @@ async fn upload(
     body: impl FnOnce(String) -> Body,
 ) -> LuaResult<Outcome<bool>> {
     let to = address(call)?;
+    Ok(match uploaded(call, kind, name, content).await? {
+        Ok(id) => {
+            call.run.reply(Reply { to, body: body(id), at: Vec::new() })?;
+            Outcome::Value(true)
+        }
+        Err(failure) => failure.into(),
+    })
+}
+
+/// The id by which DingTalk knows it.
+async fn uploaded(
+    call: &Call,
+    kind: MediaKind,
+    name: String,
+    content: Vec<u8>,
+) -> LuaResult<Result<String, Failure>> {
     if let Some(id) = call.host.world().and_then(|world| world.upload(call, &name, &content)) {
-        call.run.reply(Reply { to, body: body(id), at: Vec::new() })?;
-        return Ok(Outcome::Value(true));
+        return Ok(Ok(id));
     }
     let client = call.host.client().ok_or_else(|| {
         misuse("there is no connection to DingTalk here: scripts are only checked")
@@ -127,13 +162,7 @@ async fn upload(
         .host
         .on_sockets(async move { upload_patiently(&client, kind, &name, content).await })
         .await?;
-    Ok(match uploaded {
-        Ok(id) => {
-            call.run.reply(Reply { to, body: body(id.as_str().to_owned()), at: Vec::new() })?;
-            Outcome::Value(true)
-        }
-        Err(error) => failed(&error).into(),
-    })
+    Ok(uploaded.map(|id| id.as_str().to_owned()).map_err(|error| failed(&error)))
 }
 
 /// Tries an upload that was throttled, or met a passing fault, three times: nobody sees one that is made twice.

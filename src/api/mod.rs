@@ -44,6 +44,7 @@ pub mod manifest;
 mod media;
 pub mod module;
 pub mod moment;
+mod names;
 pub mod notes;
 pub mod options;
 mod outgoing;
@@ -71,6 +72,7 @@ use crate::access::Door;
 use crate::access::Handler;
 use crate::access::Permit;
 use crate::access::Terms;
+use crate::asks::Asks;
 use crate::clock::Clock;
 use crate::dingtalk::Client;
 use crate::language::Languages;
@@ -88,11 +90,12 @@ pub use failure::{Failure, Outcome, misuse};
 pub use last_words::Stop;
 pub use limit::Limit;
 pub use module::{Class, Module};
+pub use names::Names;
 pub use notes::Noted;
 pub use options::Options;
 pub use outgoing::Outgoing;
 pub use rest::{Rest, Resting};
-pub use run::{Limits, Names, Run};
+pub use run::{Limits, Run};
 pub(crate) use scope::TOP_LEVEL;
 pub use scope::{Call, Scope};
 pub use shell::process::Processes;
@@ -161,6 +164,7 @@ struct Inner {
     secrets: Option<Arc<RwLock<secret::Secrets>>>,
     client: Option<Client>,
     dialogs: Dialogs,
+    asks: Asks,
     clock: Clock,
     world: Option<Arc<dyn World>>,
     waits: Waits,
@@ -195,6 +199,7 @@ impl Host {
                 secrets: None,
                 client: None,
                 dialogs: Dialogs::default(),
+                asks: Asks::default(),
                 clock: Clock::default(),
                 world: None,
                 waits: Waits::default(),
@@ -361,6 +366,24 @@ impl Host {
         let terms = Terms::default();
         let handler = Handler { name: handler, terms: &terms };
         access.begin(&Actor::host(door), None, handler, run.id(), run.cancel()).map(Some)
+    }
+
+    /// The same host, whose questions are kept in `asks`.
+    #[must_use]
+    pub fn with_asks(&self, asks: Asks) -> Self {
+        let mut inner = (*self.inner).clone();
+        inner.asks = asks;
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who may answer the questions that are open, and how.
+    pub fn asks(&self) -> &Asks {
+        &self.inner.asks
+    }
+
+    /// Who may do what; `None`: nobody is asked here.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.inner.access.as_deref()
     }
 
     /// The questions that scripts have asked people and that are open.

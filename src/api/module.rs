@@ -332,12 +332,16 @@ pub(crate) fn strict_metatable(lua: &Lua, kind: &str, names: Vec<String>) -> Lua
     Ok(metatable)
 }
 
+/// What is behind an object, if it is one of that kind.
+pub(crate) fn behind<T: Any + Clone>(value: &Value) -> Option<T> {
+    let metatable = value.as_table()?.metatable()?;
+    let behind = metatable.raw_get::<AnyUserData>(BEHIND).ok()?;
+    behind.borrow::<T>().ok().map(|behind| behind.clone())
+}
+
 fn this<T: Any + Clone>(prefix: &str, method: &str, value: Option<&Value>) -> LuaResult<T> {
     value
-        .and_then(Value::as_table)
-        .and_then(Table::metatable)
-        .and_then(|metatable| metatable.raw_get::<AnyUserData>(BEHIND).ok())
-        .and_then(|behind| behind.borrow::<T>().ok().map(|behind| behind.clone()))
+        .and_then(behind)
         .ok_or_else(|| misuse(format!("is a method: write `{prefix}{method}(…)` with a colon")))
 }
 

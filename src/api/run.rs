@@ -32,33 +32,6 @@ use crate::outbox::Post;
 use crate::sink::markdown;
 use crate::words::Lang;
 
-/// How runs are named that no message started: by what started them (`every`), or by a name that nothing else has.
-#[derive(Clone)]
-pub struct Names(Arc<dyn Fn(&str) -> String + Send + Sync>);
-
-impl Names {
-    pub fn new(name: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
-        Self(Arc::new(name))
-    }
-
-    pub(crate) fn name(&self, what: &str) -> String {
-        (self.0)(what)
-    }
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        let count = AtomicU64::new(0);
-        Self::new(move |what| format!("{what}-{}", count.fetch_add(1, Ordering::Relaxed)))
-    }
-}
-
-impl fmt::Debug for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Names").finish_non_exhaustive()
-    }
-}
-
 /// One run of a handler. Shared by the driver, the host functions and whoever may cancel it.
 pub struct Run {
     id: String,
@@ -438,12 +411,22 @@ impl Run {
     pub fn open_card(&self, outbox: &Outbox, to: Address, title: &str) -> LuaResult<Card> {
         self.check()?;
         let card = outbox.card(to, title, &self.id, self.lang());
+        self.show_card(outbox, card.clone())?;
+        Ok(card)
+    }
+
+    /// Shows a card that was made for this run, and closes it with the run at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::reply`].
+    pub fn show_card(&self, outbox: &Outbox, card: Card) -> LuaResult<()> {
         if let Err(error) = self.post(Post::Card(card.clone())) {
             outbox.forget_card(&card);
             return Err(error);
         }
-        self.state().cards.push(card.clone());
-        Ok(card)
+        self.state().cards.push(card);
+        Ok(())
     }
 
     fn post(&self, post: Post) -> LuaResult<()> {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::fs::inbox as received;
+use crate::asks::Asks;
 use crate::config::History;
 use crate::inbox::Inbox;
 use crate::inbox::Keep;
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Sweep {
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
+    pub(super) asks: Asks,
     /// Followed: the settings may say otherwise later.
     pub(super) history: watch::Receiver<History>,
     pub(super) files: PathBuf,
@@ -66,6 +68,7 @@ impl Sweep {
         let mut sweep = self.inbox.sweep(keep);
         while let Some(before_ms) = sweep.step().await? {
             self.outbox.sweep(before_ms).await?;
+            self.asks.sweep(before_ms).await?;
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())

@@ -35,7 +35,7 @@ use crate::store::now_ms;
 use tally::Tally;
 
 pub use month::{Month, NotAMonth};
-pub use report::{Report, Spender, Spent};
+pub use report::{Report, Spender, Spent, name_of};
 pub use say::{PARKED, own, parked, usage, waits, warning};
 pub use table::tell;
 pub use tally::{Budget, Level, Warning};

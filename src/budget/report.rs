@@ -147,3 +147,9 @@ fn ranked(spenders: BTreeMap<String, [i64; 3]>) -> Vec<Spender> {
 fn positive(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
+/// What a person called themselves last, if it is known.
+pub fn name_of(c: &Connection, person: &str) -> rusqlite::Result<Option<String>> {
+    c.prepare_cached("SELECT name FROM budget_people WHERE person = ?1")?
+        .query_row([person], |row| row.get(0))
+        .optional()
+}

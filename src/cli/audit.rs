@@ -135,6 +135,9 @@ fn line(Entry { record, .. }: &Entry) -> String {
             parts.push(part.clone());
         }
     }
+    if !record.digest.is_empty() {
+        parts.push(format!("#{}", record.digest.chars().take(12).collect::<String>()));
+    }
     if !record.run.is_empty() {
         parts.push(format!("(run {})", record.run));
     }

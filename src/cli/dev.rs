@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::config::{Access, Budget, Config, Mode, Need, Secret};
 use crate::message::StaffId;
 use crate::sim;
-use crate::sim::{CARD_TEMPLATE, Options, Registration, Sim};
+use crate::sim::{CARD_BUTTONS, CARD_TEMPLATE, Options, Registration, Sim};
 use crate::transport::Addresses;
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
@@ -182,5 +182,6 @@ fn point_at(config: &mut Config, sim: &Sim) -> Result<()> {
     account.oapi_base = sim.oapi_base().parse()?;
     account.card_template = Some(CARD_TEMPLATE.to_owned());
     "content".clone_into(&mut account.card_key);
+    config.cards.buttons = CARD_BUTTONS;
     Ok(())
 }

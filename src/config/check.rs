@@ -8,7 +8,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::file::{Contents, Entries, Entry, Raw};
-use super::keys::{self, Kind};
+use super::keys;
+use super::kind::Kind;
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
 use super::secret::PROXY;
@@ -186,6 +187,11 @@ impl<'a> Check<'a> {
         }
         if let Some(ids) = self.list("cards.stop") {
             config.cards.stop_actions = ids.into_iter().filter(|id| !id.is_empty()).collect();
+        }
+        if let Some(count) = self.number("cards.buttons", 0.0, 10.0) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+            let count = count as usize;
+            config.cards.buttons = count;
         }
     }
 

@@ -7,6 +7,7 @@ mod duration;
 mod file;
 mod http;
 mod keys;
+mod kind;
 mod limits;
 mod load;
 mod network;
@@ -81,6 +82,7 @@ impl Config {
                 attach: Attach::Always,
                 attach_bytes: 64 << 20,
                 stop_actions: ["stop", "btn_stop"].map(str::to_owned).to_vec(),
+                buttons: 0,
             },
             http: Http {
                 listen: local(8787),
@@ -186,6 +188,8 @@ pub struct Cards {
     pub attach_bytes: u64,
     /// Action ids of the template's Stop button; empty: it has none.
     pub stop_actions: Vec<String>,
+    /// Buttons that the template has for the answers to questions; 0: questions are asked in words.
+    pub buttons: usize,
 }
 
 /// When the whole output of a card is sent as a file beside it.

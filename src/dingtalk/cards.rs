@@ -46,8 +46,15 @@ impl Family {
     }
 }
 
-/// Which card, of which template, and the variable of it that streams.
+/// A button by which a question is answered: what it says, and the key that its callback sends back.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    pub label: String,
+    pub action: String,
+}
+
+/// Which card, of which template, and the variable of it that streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Card {
     /// Chosen by the host (`outTrackId`), at most 64 characters.
     pub id: String,
@@ -55,6 +62,10 @@ pub struct Card {
     pub key: String,
     /// Whether the template has a Stop button, which is shown until the card ends.
     pub stop: bool,
+    /// The buttons that answer it, until it ends.
+    pub buttons: Vec<Button>,
+    /// How many such buttons its template has; 0 where none of them was ever shown.
+    pub places: usize,
 }
 
 /// What a streamed frame is.
@@ -157,13 +168,20 @@ impl Client {
         }
     }
 
-    /// Takes the Stop button off a card. Family B does that with its end.
+    /// Takes the buttons off a card. Family B does that with the one for Stop at its end.
     ///
     /// # Errors
     /// As classified from the answer.
-    pub async fn hide_stop(&self, card: &Card) -> Result<(), ApiError> {
-        let variables = STOP_VARIABLES.iter().map(|name| ((*name).to_owned(), json!("false")));
-        self.update_card(card, &variables.collect()).await
+    pub async fn hide_buttons(&self, card: &Card) -> Result<(), ApiError> {
+        let mut variables = Map::new();
+        if card.stop {
+            let hidden = STOP_VARIABLES.iter().map(|name| ((*name).to_owned(), json!("false")));
+            variables.extend(hidden);
+        }
+        for place in 1..=card.places {
+            variables.extend(answer_variables(place, None));
+        }
+        self.update_card(card, &variables).await
     }
 
     /// Changes variables of a card and leaves the others as they are. Values that are not text are sent as JSON text.
@@ -253,6 +271,11 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str, lang
         variables["sys_full_json_obj"] = order(card).into();
     }
     card.show_stop(&mut variables, true);
+    for place in 1..=card.places {
+        for (name, value) in answer_variables(place, card.buttons.get(place - 1)) {
+            variables[name] = value;
+        }
+    }
     let mut request = json!({
         "cardTemplateId": card.template,
         "outTrackId": card.id,
@@ -263,11 +286,13 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str, lang
     if let Some(owner) = &space.owner {
         request["userId"] = owner.as_str().into();
     }
+    let summary =
+        if card.buttons.is_empty() { words::cards::working } else { words::approvals::waiting };
     let model = json!({
         "supportForward": true,
         "lastMessageI18n": {
-            "ZH_CN": words::cards::working(Lang::Zh),
-            "EN_US": words::cards::working(Lang::En),
+            "ZH_CN": summary(Lang::Zh),
+            "EN_US": summary(Lang::En),
         },
         "notification": { "alertContent": words::cards::answering(lang), "notificationOff": false },
     });
@@ -286,6 +311,13 @@ fn create_request(card: &Card, space: &Space, robot_code: &str, text: &str, lang
         }
     }
     request
+}
+
+/// What the button in a place of the template shows and sends; no button: nothing, and it is hidden.
+fn answer_variables(place: usize, button: Option<&Button>) -> [(String, Value); 2] {
+    let (label, action) =
+        button.map_or(("", ""), |button| (button.label.as_str(), button.action.as_str()));
+    [(format!("button_{place}"), json!(label)), (format!("action_{place}"), json!(action))]
 }
 
 const AUTO_LAYOUT: &str = r#"{"autoLayout":true}"#;
@@ -367,7 +399,7 @@ mod tests {
             id: id.to_owned(),
             template: FLOW_STATUS_TEMPLATES[1].to_owned(),
             key: "msgContent".to_owned(),
-            stop: false,
+            ..Card::default()
         }
     }
 
@@ -449,6 +481,22 @@ mod tests {
             assert_eq!(button(&update_request(&with, status, "")), off);
         }
         assert_eq!(button(&create(&card("c"), ChatKind::Group)), (Value::Null, Value::Null));
+    }
+
+    #[test]
+    fn a_question_fills_the_places_of_its_template_and_leaves_the_others_empty() {
+        let button = |label: &str| Button { label: label.to_owned(), action: format!("k-{label}") };
+        let buttons = ["Approve", "Refuse"].map(button).to_vec();
+        let card = Card { buttons, places: 3, ..card("c") };
+        let request = create(&card, ChatKind::Group);
+        let variables = &request["cardData"]["cardParamMap"];
+        let place = |n: usize| {
+            (variables[format!("button_{n}")].clone(), variables[format!("action_{n}")].clone())
+        };
+        assert_eq!(place(1), (json!("Approve"), json!("k-Approve")));
+        assert_eq!(place(2), (json!("Refuse"), json!("k-Refuse")));
+        assert_eq!(place(3), (json!(""), json!("")));
+        assert_eq!(place(4), (Value::Null, Value::Null));
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod token;
 pub mod zip;
 
 pub use callback::{Call as Callback, Callbacks, Door, Forged, KeyError, Shown};
-pub use cards::{Card, Family, Phase};
+pub use cards::{Button, Card, Family, Phase};
 pub use client::{Client, ClientError};
 pub use dial::{DialError, Wire};
 pub use error::{ApiError, Class, Reach, classify};

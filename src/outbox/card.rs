@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::EMPTY;
 use super::cut::{Above, Fence, Limit, fit};
+use super::question::Question;
 use super::spool::Spool;
 use crate::config::Attach;
 use crate::dingtalk::text::shorten;
@@ -49,6 +50,7 @@ pub(super) struct About {
     /// `None`: only its tail is kept.
     pub(super) spool: Option<Spool>,
     pub(super) attach: Attach,
+    pub(super) asks: Option<Question>,
 }
 
 #[derive(Debug)]
@@ -148,6 +150,16 @@ impl Card {
             content.above = Above { lines, any: lines > 0, fence };
             content.append(&spoken(text));
         }) && self.hand_over(if lines > 0 { 1 } else { PIECE_BYTES })
+    }
+
+    /// What it asks, if it does.
+    pub(super) fn asks(&self) -> Option<&Question> {
+        self.shared.about.asks.as_ref()
+    }
+
+    /// The line that was added below all.
+    pub(super) fn conclusion(&self) -> String {
+        self.content().conclusion.clone()
     }
 
     /// Adds a line below all, outside of any block of code.
@@ -346,6 +358,8 @@ struct Content {
     tail: VecDeque<u8>,
     above: Above,
     progress: Option<String>,
+    /// The last line, once it was concluded.
+    conclusion: String,
     ending: Option<Ending>,
     attach: Attach,
     /// Of the whole output, what the disk has not been given yet.
@@ -418,6 +432,7 @@ impl Content {
             self.append("\n\n");
         }
         self.append(&spoken(line));
+        self.conclusion = spoken(line).into_owned();
     }
 
     fn render(&self, head: &str, limit: Limit, lang: Lang) -> super::cut::Cut {
@@ -477,6 +492,7 @@ mod tests {
             lang: Lang::En,
             spool: None,
             attach: Attach::Always,
+            asks: None,
         })
     }
 

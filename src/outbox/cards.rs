@@ -61,6 +61,8 @@ pub struct CardSettings {
     pub attach_bytes: u64,
     /// Action ids of the template's Stop button; empty: it has none.
     pub stop_actions: Vec<String>,
+    /// Buttons that the template has for answers.
+    pub buttons: usize,
 }
 
 impl Default for CardSettings {
@@ -71,6 +73,7 @@ impl Default for CardSettings {
             spool: None,
             attach_bytes: 64 << 20,
             stop_actions: Vec::new(),
+            buttons: 0,
         }
     }
 }
@@ -150,7 +153,7 @@ impl Sender {
         let client = self.client.for_run(card.run());
         let mut attempt = 0;
         let mut unsure = false;
-        if self.wire(card.id()).is_none() {
+        if self.wire(card).is_none() {
             return;
         }
         // Before it is: a crash in between must not leave a card that nobody ends.
@@ -162,7 +165,7 @@ impl Sender {
         .await;
         let mut limit = Limit::MOST;
         loop {
-            let Some(wire) = self.wire(card.id()) else { return perhaps_shown(card, unsure) };
+            let Some(wire) = self.wire(card) else { return perhaps_shown(card, unsure) };
             self.cards.bucket.take(Call::Frame).await;
             let text = card.frame(limit).text;
             match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
@@ -218,7 +221,7 @@ impl Sender {
     }
 
     async fn follow(&self, card: &Card) {
-        let wire = self.wire_of(card.id());
+        let wire = self.template().map(|template| self.wire_with(card, template));
         let shown = match wire {
             Ok(wire) if card.is_shown() => {
                 let limit = self.stream_frames(card, &wire).await;
@@ -420,19 +423,19 @@ impl Sender {
         self.client.end_card(wire, text, phase).await
     }
 
-    /// Takes the Stop button off a card that has ended, where the end itself did not.
+    /// Takes the buttons off a card that has ended, where the end itself did not.
     pub(super) async fn hide_button(&self, wire: &dingtalk::Card) {
-        if !wire.stop || wire.needs_beginning() {
+        if (!wire.stop || wire.needs_beginning()) && wire.places == 0 {
             return;
         }
         for attempt in 1..=BUTTON_TRIES {
             self.cards.bucket.take(Call::Final).await;
-            match self.client.hide_stop(wire).await {
+            match self.client.hide_buttons(wire).await {
                 Ok(()) => return,
                 Err(error) => {
                     self.pause_after(&error);
                     if !error.is_transient() || attempt == BUTTON_TRIES {
-                        tracing::warn!(%error, "the Stop button of a card that has ended stays");
+                        tracing::warn!(%error, "the buttons of a card that has ended stay");
                         return;
                     }
                     tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
@@ -518,29 +521,16 @@ impl Sender {
         self.outbox.store.write_then(write, move |posted| outbox.posted(posted)).await
     }
 
-    fn wire(&self, id: &str) -> Option<dingtalk::Card> {
+    fn wire(&self, card: &Card) -> Option<dingtalk::Card> {
         let template = self.cards.usable().filter(|_| self.outbox.ledger.may_stream())?;
-        Some(self.wire_with(id, template))
+        Some(self.wire_with(card, template))
     }
 
-    pub(super) fn wire_of(&self, id: &str) -> Result<dingtalk::Card, ApiError> {
-        // A card that was shown is streamed even while new ones are not tried.
+    /// A card that was shown is streamed even while new ones are not tried.
+    pub(super) fn template(&self) -> Result<&Template, ApiError> {
         let why = "`dingtalk.card_template` is not set";
-        let template = self
-            .cards
-            .template
-            .as_ref()
-            .ok_or_else(|| ApiError::local("card", Class::Gone, "no-template", why))?;
-        Ok(self.wire_with(id, template))
-    }
-
-    fn wire_with(&self, id: &str, template: &Template) -> dingtalk::Card {
-        dingtalk::Card {
-            id: id.to_owned(),
-            template: template.id.clone(),
-            key: template.key.clone(),
-            stop: !self.outbox.cards.stop_actions.is_empty(),
-        }
+        let none = || ApiError::local("card", Class::Gone, "no-template", why);
+        self.cards.template.as_ref().ok_or_else(none)
     }
 
     async fn note(&self, sql: &'static str, id: String, text: Option<String>) {
@@ -558,12 +548,13 @@ impl Sender {
     }
 }
 
-/// The text of a card as a message.
+/// The text of a card as a message. Of a question, which was said as one before, only how it ended.
 fn said(card: &Card, frame: &Frame) -> Vec<Post> {
-    if frame.text.trim().is_empty() {
+    let text = if card.asks().is_some() { card.conclusion() } else { frame.text.clone() };
+    if text.trim().is_empty() {
         return Vec::new();
     }
-    let body = Body::Markdown { title: card.title().to_owned(), text: frame.text.clone() };
+    let body = Body::Markdown { title: card.title().to_owned(), text };
     vec![Post::Reply(Reply { to: card.to().clone(), body, at: Vec::new() })]
 }
 

@@ -301,6 +301,7 @@ impl Sender {
                     return Delivered::Settled(None);
                 };
                 self.show(&card).await;
+                self.ask_in_words(&card).await;
                 self.ended(turn.id, "sent", None).await;
                 Delivered::Settled(Some(card))
             }

@@ -171,7 +171,7 @@ impl Sender {
             let body = Body::Markdown { title: card.title.clone(), text: text.clone() };
             answer.map(|to| Post::Reply(Reply { to, body, at: Vec::new() })).into_iter().collect()
         };
-        let ended = match self.wire_of(&card.id) {
+        let ended = match self.wire_of_another(&card.id) {
             Ok(wire) if card.open => {
                 self.cards.bucket.take(Call::Final).await;
                 match self.end_on_the_wire(&wire, &text, phase, card.lang, FINAL_TRIES).await {

@@ -23,6 +23,7 @@ mod notices;
 #[cfg(test)]
 mod outages;
 mod pace;
+mod question;
 mod rate;
 mod reaction;
 mod rows;
@@ -56,6 +57,7 @@ use crate::store::now_ms;
 use crate::words;
 use crate::words::Lang;
 
+pub use crate::dingtalk::Button;
 pub use card::Card;
 pub use cards::CardSettings;
 pub use clicks::Clicked;
@@ -283,6 +285,7 @@ impl Outbox {
             lang,
             spool: self.spool.clone(),
             attach: self.cards.attach,
+            asks: None,
         });
         self.cards().insert(card.id().to_owned(), card.clone());
         card

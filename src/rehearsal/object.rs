@@ -17,6 +17,7 @@ use crate::api::Options;
 use crate::api::cron;
 use crate::api::misuse;
 use crate::api::options::duration;
+use crate::asks;
 use crate::config::Language;
 use crate::config::Secret;
 use crate::message::Chat;
@@ -210,7 +211,25 @@ fn user_class(lua: &Lua) -> LuaResult<Class> {
                 says(&call, user, text, options).await
             },
         )?
+        .async_method("approves", &[], async |call: Call, user: User, ()| {
+            decides(&call, user, "yes").await
+        })?
+        .async_method("refuses", &[], async |call: Call, user: User, ()| {
+            decides(&call, user, "no").await
+        })?
         .build()
+}
+
+/// Says yes or no to what waits for approval, as people do: with its number, in the chat where it was asked.
+async fn decides(call: &Call, user: User, word: &str) -> LuaResult<()> {
+    let waiting = user.stage.approval().await.map_err(misuse)?;
+    let waiting = waiting.ok_or_else(|| misuse("nothing waits for approval"))?;
+    let options = call.lua.create_table()?;
+    if let asks::Place::Group(id) = &waiting.ask.place {
+        let title = user.stage.play().names.get(id.as_str()).cloned();
+        options.raw_set("group", title)?;
+    }
+    says(call, user, format!("{word} {}", waiting.code), Options::from(Some(options))).await
 }
 
 /// Remembers what the test waits for while it does.

@@ -23,6 +23,8 @@ use crate::api::World;
 use crate::api::fs::roots::Roots;
 use crate::api::secret::Secrets;
 use crate::api::time::format_duration;
+use crate::asks::Asks;
+use crate::asks::Waiting;
 use crate::clock::Clock;
 use crate::clock::later;
 use crate::config;
@@ -177,6 +179,7 @@ struct Live {
     store: Store,
     inbox: Inbox,
     outbox: Outbox,
+    asks: Asks,
     access: Arc<Access>,
     library: Library,
     clock: Clock,
@@ -291,6 +294,7 @@ impl Stage {
             .with_journal(outbox.clone(), Kv::new(store.clone()).on_clock(clock.clone()))
             .with_roots(roots)
             .with_access(Arc::clone(&access))
+            .with_asks(Asks::new(store.clone()))
             .with_languages(inner.languages.clone())
             .with_world(clock.clone(), world);
         // A replay knows none: there each is a secret of nothing.
@@ -298,6 +302,7 @@ impl Stage {
             Unknown::Refused => host.with_secrets(self.play().secrets.clone()),
             Unknown::Empty => host,
         };
+        let asks = host.asks().clone();
         let (dialogs, open) = (host.dialogs().clone(), host.dialogs().clone());
         inbox.answers(move |lane| open.take_next(lane));
         let (waits, journal) = (host.clone(), store.clone());
@@ -321,6 +326,7 @@ impl Stage {
         let dispatch = Dispatch {
             late: Late::default(),
             dialogs,
+            asks: asks.clone(),
             store: store.clone(),
             inbox: inbox.clone(),
             outbox: outbox.clone(),
@@ -339,7 +345,7 @@ impl Stage {
         let mut tasks = JoinSet::new();
         // Ends with the stage: there is nobody to say goodbye to.
         tasks.spawn(dispatch.run(CancellationToken::new()));
-        Ok(Live { store, inbox, outbox, access, library, clock, _dispatch: tasks })
+        Ok(Live { store, inbox, outbox, asks, access, library, clock, _dispatch: tasks })
     }
 
     /// A message comes in; returns when nothing more happens by itself.
@@ -348,6 +354,11 @@ impl Stage {
         let accepted = live.inbox.accept(Inbound::Message(message)).await;
         accepted.map_err(|error| error.to_string())?;
         self.settle_with(live).await
+    }
+
+    /// The approval that was asked for last, and waits.
+    pub(super) async fn approval(&self) -> Result<Option<Waiting>, String> {
+        Ok(self.live().await?.asks.newest())
     }
 
     /// A number that no other message of this stage has.

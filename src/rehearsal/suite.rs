@@ -442,7 +442,9 @@ fn play(job: &Job) -> TestResult {
                 Some(Problem { place, source: None, message: why })
             }
             Ok(Ended::Done | Ended::Passed) => surprise.and_then(failed),
-            Ok(Ended::Cancelled) => failed("the test was cancelled".to_owned()),
+            Ok(Ended::Cancelled | Ended::NotApproved(_)) => {
+                failed("the test was cancelled".to_owned())
+            }
             Ok(Ended::Failed(error)) => Some(blame(file, &error.short)),
         };
         let transcript = stage.play().transcript.text();

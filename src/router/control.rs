@@ -43,6 +43,8 @@ pub enum Control {
     Who,
     /// `yes 4821`: what was asked with this number is to be done.
     Yes(String),
+    /// `no 4821`: it is not.
+    No(String),
     /// `help`, `help NAME`; shown as [`super::Choice::Help`].
     Help(Option<String>),
 }
@@ -71,8 +73,8 @@ pub fn is_control(text: &str) -> bool {
 /// Reads `typed` as a control word; a whole sentence that happens to begin with one is not.
 pub(super) fn read(words: &[Word]) -> Option<Control> {
     let (first, rest) = words.split_first()?;
-    if let Some(code) = yes(words) {
-        return Some(Control::Yes(code));
+    if let Some(control) = coded(words) {
+        return Some(control);
     }
     let control = word(&first.text)?;
     match (control, rest) {
@@ -130,15 +132,18 @@ fn is_all(typed: &str) -> bool {
     matches!(words::fold(typed).as_str(), "all" | "全部" | "所有")
 }
 
-/// `yes 4821`: not a name that is taken, since no command is called by a number.
-fn yes(words: &[Word]) -> Option<String> {
+/// `yes 4821`, `no 4821`: not names that are taken, since no command is called by a number.
+fn coded(words: &[Word]) -> Option<Control> {
     let [said, code] = words else { return None };
-    let said = words::fold(&said.text);
     let code = words::narrow(&code.text);
-    let fits = matches!(said.as_str(), "yes" | "是" | "确认")
-        && code.len() == 4
-        && code.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then(|| code.into_owned())
+    if code.len() != 4 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match words::fold(&said.text).as_str() {
+        "yes" | "是" | "确认" | "批准" | "同意" => Some(Control::Yes(code.into_owned())),
+        "no" | "否" | "不" | "拒绝" => Some(Control::No(code.into_owned())),
+        _ => None,
+    }
 }
 
 /// What stands before `for 7d`, and that time; `7天` at the end is one by itself.
@@ -223,6 +228,8 @@ mod tests {
         assert_eq!(read("禁止"), Some(Control::Deny { words: Vec::new() }));
         assert_eq!(read("yes 4821"), Some(Control::Yes("4821".to_owned())));
         assert_eq!(read("是 ４８２１"), Some(Control::Yes("4821".to_owned())));
+        assert_eq!(read("No 4821"), Some(Control::No("4821".to_owned())));
+        assert_eq!(read("拒绝 4821"), Some(Control::No("4821".to_owned())));
         for text in [
             "allow me to say this",
             "who is there",

@@ -10,6 +10,7 @@ use super::routes::{Handler, Kind, Routes};
 use super::value::Type;
 use super::words;
 use crate::words::Lang;
+use crate::words::approvals;
 use crate::words::help as says;
 use crate::words::list;
 
@@ -112,6 +113,15 @@ impl<I> Handler<I> {
         }
         if let Some(role) = &self.terms.role {
             let _ = write!(text, "\n{}", says::who(role, lang));
+        }
+        match self.terms.confirm.as_ref().map(|confirm| confirm.approvers.as_deref()) {
+            Some(None) => {
+                let _ = write!(text, "\n{}", approvals::asks_first(lang));
+            }
+            Some(Some(role)) => {
+                let _ = write!(text, "\n{}", approvals::asks_another(role, lang));
+            }
+            None => {}
         }
         let _ = write!(text, "\n{}", says::example(&self.example_line(command, None), lang));
         text

@@ -189,6 +189,15 @@ impl Pattern {
         self.0.as_str()
     }
 
+    /// What its groups are called in arguments: by name if any has one, else `1` and so on.
+    pub fn groups(&self) -> Vec<String> {
+        let named: Vec<String> = self.0.capture_names().flatten().map(str::to_owned).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        (1..self.0.captures_len()).map(|n| n.to_string()).collect()
+    }
+
     fn captures(&self, text: &str) -> Option<Captures> {
         let found = self.0.captures(text)?;
         let owned = |group: regex::Match<'_>| group.as_str().to_owned();

@@ -10,9 +10,13 @@ use std::task::{Context, Poll};
 use mlua::thread::AsyncThread;
 use mlua::{Function, MultiValue, Result as LuaResult, Value};
 
+use crate::access::Confirm;
+use crate::api::Call;
 use crate::api::bot;
 use crate::api::bot::Declared;
 use crate::api::ctx;
+use crate::api::dialog;
+use crate::api::dialog::Before;
 use crate::api::limit::Limit;
 use crate::api::moment;
 use crate::api::run::Run;
@@ -27,6 +31,8 @@ pub enum Ended {
     Passed,
     Failed(Failed),
     Cancelled,
+    /// Nobody allowed it, so it never began. Why, for the journal; what there was to say was said.
+    NotApproved(String),
 }
 
 /// Why a run failed: one line for the person, the rest for the owner.
@@ -61,7 +67,41 @@ pub(super) async fn drive(
     let registration = &vm.registrations()[index];
     let handler = format!("{} {}", vm.scope.script(), registration.title());
     run.speaks_in(vm.scope.host().outgoing().clone(), handler);
+    if let Some(confirm) = &registration.options.terms.confirm
+        && let Some(ended) = approve(vm, run, confirm, &registration.title(), args).await
+    {
+        run.end((ended == Ended::Cancelled).then_some("stopped"));
+        return ended;
+    }
     drive_function(vm, run, &vm.functions[index], &registration.declared, args).await
+}
+
+/// Asks those who are to allow it; `None`: they did.
+async fn approve(
+    vm: &Vm,
+    run: &Arc<Run>,
+    confirm: &Confirm,
+    declared: &str,
+    args: &serde_json::Value,
+) -> Option<Ended> {
+    let call = Call {
+        lua: vm.lua.clone(),
+        host: vm.scope.host().clone(),
+        script: Arc::clone(vm.scope.script()),
+        scope: vm.scope.clone(),
+        run: Arc::clone(run),
+    };
+    let before = tokio::select! {
+        biased;
+        () = run.cancel().cancelled() => return Some(Ended::Cancelled),
+        before = dialog::before(call, confirm, declared, args) => before,
+    };
+    match before {
+        Before::Go if run.is_stopped() => Some(Ended::Cancelled),
+        Before::Go => None,
+        Before::Not(why) => Some(Ended::NotApproved(why)),
+        Before::Failed(why) => Some(Ended::Failed(Failed::new(why))),
+    }
 }
 
 /// The same of any function of this VM, called as a handler of what was `declared`.
@@ -97,6 +137,8 @@ async fn drive_to_end(vm: &Vm, run: &Arc<Run>, begun: LuaResult<AsyncThread<Mult
         Ended::Done | Ended::Passed => None,
         Ended::Failed(failed) => Some(&failed.short),
         Ended::Cancelled => Some("stopped"),
+        // Only what is asked before it begins ends so.
+        Ended::NotApproved(why) => Some(why),
     });
     if matches!(run.limit_hit(), Some(Limit::Memory(_))) {
         // Now that its coroutine is gone: the garbage of this run must not fail the next one.

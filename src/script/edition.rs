@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local};
 
-use crate::access::{Needs, Reach, ReachCell};
+use crate::access::{Confirm, Needs, Reach, ReachCell};
 use crate::router::Command;
 use crate::router::Handler;
 use crate::router::Help;
 use crate::router::Kind;
+use crate::router::Opt;
+use crate::router::Parameter;
 use crate::router::Pattern;
 use crate::router::Place;
 
@@ -185,6 +187,11 @@ fn routes_of(
         line: u32::try_from(registration.line).unwrap_or(u32::MAX),
     };
     let help = |language: &str| registration.help().get(language).cloned();
+    if let Some(confirm) = &registration.options.terms.confirm {
+        for kind in &kinds {
+            check_confirm(confirm, kind)?;
+        }
+    }
     for kind in kinds {
         handlers.push(Arc::new(Handler {
             id: Target { edition, handler: registration.handler },
@@ -199,4 +206,26 @@ fn routes_of(
         }));
     }
     Ok(())
+}
+
+/// Names in the question are arguments of the handler.
+fn check_confirm(confirm: &Confirm, kind: &Kind) -> Result<(), String> {
+    let mut names: Vec<String> = match kind {
+        Kind::Command(command) => {
+            let parameters = command.parameters.iter().map(Parameter::key);
+            parameters.chain(command.options.iter().map(Opt::key)).collect()
+        }
+        Kind::Match(pattern) => pattern.groups(),
+        Kind::Fallback => Vec::new(),
+    };
+    names.dedup();
+    let known = |name: &str| names.iter().any(|known| known == name).then(String::new);
+    confirm.fill(known).map(drop).map_err(|why| {
+        let there = if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has `{}`", names.join("`, `"))
+        };
+        format!("the question of `confirm`: {why}; {there}")
+    })
 }

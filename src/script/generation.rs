@@ -555,12 +555,12 @@ fn tell_of(vm: &Vm, index: usize, run: &Run, ended: &Ended, ends: &Ends, has_row
             tracing::error!(script = %vm.path(), line, run.id = run.id(), "`bot.{what}` failed: {}", failed.full);
             Some(failed.short.clone())
         }
-        Ended::Cancelled | Ended::Done | Ended::Passed => None,
+        Ended::Cancelled | Ended::NotApproved(_) | Ended::Done | Ended::Passed => None,
     };
     let finish = match ended {
         Ended::Failed(failed) => Finish::Failed(failed.full.clone()),
         Ended::Cancelled if run.stopped() == Some(Stop::Host) => Finish::Interrupted,
-        Ended::Cancelled => Finish::Cancelled,
+        Ended::Cancelled | Ended::NotApproved(_) => Finish::Cancelled,
         Ended::Done | Ended::Passed => Finish::Done,
     };
     let ended_at = vm.scope.host().clock().now().timestamp_millis();

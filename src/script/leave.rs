@@ -35,7 +35,7 @@ impl Leave {
         let how = match ended {
             Ended::Done | Ended::Passed => "done",
             Ended::Failed(_) => "failed",
-            Ended::Cancelled => "cancelled",
+            Ended::Cancelled | Ended::NotApproved(_) => "cancelled",
         };
         if let Some(permit) = self.0 {
             permit.ended(how);

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::now_ms;
 use super::render;
+use super::templates::CARD_BUTTONS;
+use super::templates::CARD_TEMPLATE;
 use super::templates::Family;
 use super::templates::STOP_BUTTONS;
 use super::templates::TEXT_VARIABLES;
@@ -190,7 +192,25 @@ impl Card {
         });
         let list = list.and_then(|list| list.as_array().cloned()).unwrap_or_default();
         let given = list.iter().filter_map(Value::as_object).filter_map(button);
-        given.chain(self.stop_button()).collect()
+        given.chain(self.answer_buttons()).chain(self.stop_button()).collect()
+    }
+
+    /// The template's own, while they are called something.
+    fn answer_buttons(&self) -> Vec<Button> {
+        let places = if self.template.id == CARD_TEMPLATE { CARD_BUTTONS } else { 0 };
+        let button = |place: usize| {
+            let text =
+                self.params.get(&format!("button_{place}")).filter(|text| !text.is_empty())?;
+            let action = self.params.get(&format!("action_{place}")).cloned().unwrap_or_default();
+            Some(Button {
+                id: "answer".to_owned(),
+                text: text.clone(),
+                status: None,
+                color: None,
+                params: [("action".to_owned(), action.into())].into_iter().collect(),
+            })
+        };
+        (1..=places).filter_map(button).collect()
     }
 
     /// The template's own, while its variable says that it is shown.
@@ -203,6 +223,7 @@ impl Card {
             text: "停止 Stop".to_owned(),
             status: None,
             color: Some("red".to_owned()),
+            params: Map::new(),
         })
     }
 }
@@ -215,6 +236,7 @@ fn button(object: &Map<String, Value>) -> Option<Button> {
         text,
         status: get("status"),
         color: get("color"),
+        params: Map::new(),
     })
 }
 

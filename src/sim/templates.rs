@@ -1,8 +1,12 @@
 //! Card templates that this DingTalk knows: which variables each has, and what drives its state.
 
 /// The simulator's own template, for `dev`: family A, streams `content`, may have `title`, `progress` and `buttons`
-/// (a JSON list of `{id, text, status?, color?}`), and has a Stop button while `stop_action` is "true".
+/// (a JSON list of `{id, text, status?, color?}`), has a Stop button while `stop_action` is "true", and a button for each
+/// `button_1` to `button_10` that is not empty, whose click sends `action_1` to `action_10` back as the parameter `action`.
 pub const CARD_TEMPLATE: &str = "6d6f6f6e-6265-4c6c-8000-000000000001.schema";
+
+/// How many buttons for answers that template has.
+pub const CARD_BUTTONS: usize = 10;
 
 /// Templates with a Stop button: the variable that shows it while it is "true", and its action id.
 pub(super) const STOP_BUTTONS: &[(&str, &str, &str)] = &[

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use serde_json::Value;
 
 use super::faults::ActiveFaults;
@@ -183,6 +184,9 @@ pub struct Button {
     pub status: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
+    /// Parameters that a click sends.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub params: Map<String, Value>,
 }
 
 /// One line of the wire log: a frame, an acknowledgement, a call or its answer.

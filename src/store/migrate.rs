@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_signatures.sql"),
     include_str!("migrations/0012_consents.sql"),
     include_str!("migrations/0013_languages.sql"),
+    include_str!("migrations/0014_asks.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

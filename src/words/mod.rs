@@ -65,6 +65,7 @@ macro_rules! words {
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod alarms;
+pub(crate) mod approvals;
 pub(crate) mod budget;
 pub(crate) mod cards;
 pub(crate) mod dialogs;

@@ -7,14 +7,15 @@ use std::path::Path;
 use super::Entry;
 use super::lang::is_chinese;
 use super::{
-    access, account, alarms, budget, cards, dialogs, dingtalk, help, language, outage, parked,
-    runs, scripts, settings, setup, timers,
+    access, account, alarms, approvals, budget, cards, dialogs, dingtalk, help, language, outage,
+    parked, runs, scripts, settings, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
     ("access", access::ENTRIES),
     ("account", account::ENTRIES),
     ("alarms", alarms::ENTRIES),
+    ("approvals", approvals::ENTRIES),
     ("budget", budget::ENTRIES),
     ("cards", cards::ENTRIES),
     ("dialogs", dialogs::ENTRIES),

@@ -107,7 +107,7 @@ impl Dispatch {
     }
 
     /// The same click of the same person is answered once an hour.
-    async fn once(&self, action: &CardAction, text: String) -> Option<Post> {
+    pub(super) async fn once(&self, action: &CardAction, text: String) -> Option<Post> {
         let who = action.staff_id.as_ref()?;
         let key = Person {
             staff_id: None,
@@ -120,7 +120,7 @@ impl Dispatch {
 }
 
 /// A direct message to whoever clicked.
-fn direct(action: &CardAction, text: String) -> Option<Post> {
+pub(super) fn direct(action: &CardAction, text: String) -> Option<Post> {
     let staff_id = action.staff_id.clone()?;
     let to = Address {
         conversation_id: ConversationId::new(format!("click:{staff_id}")),

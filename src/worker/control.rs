@@ -75,6 +75,9 @@ impl Dispatch {
             Control::Cancel if self.dialogs.cancel(&message.lane()) => {
                 Ok(words::runs::left(lang).to_owned())
             }
+            Control::Cancel if self.withdraw(message, actor).await => {
+                Ok(words::runs::left(lang).to_owned())
+            }
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
             Control::StopAll => self.stop_all(message, actor, lang).await,
             Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
@@ -98,6 +101,11 @@ impl Dispatch {
             tracing::error!(%error, run = row.run, "a control word could not be done");
             words::runs::not_written(lang).to_owned()
         })
+    }
+
+    /// Takes back what this person asked others here to approve.
+    async fn withdraw(&self, message: &Message, actor: &Actor) -> bool {
+        self.asks.withdraw(actor.id(), &message.chat, self.library.clock().now_ms()).await
     }
 
     /// Ends what runs, or waits in a queue, for this person in this chat, and says how much waits behind it.

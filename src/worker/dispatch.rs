@@ -28,6 +28,7 @@ use crate::api::Dialogs;
 use crate::api::Limit;
 use crate::api::Run;
 use crate::api::Stop;
+use crate::asks::Asks;
 use crate::dingtalk::Push;
 use crate::inbox;
 use crate::inbox::Inbox;
@@ -41,6 +42,7 @@ use crate::message::Message;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
+use crate::router::Control;
 use crate::router::Handler;
 use crate::script::Ended;
 use crate::script::Library;
@@ -86,6 +88,7 @@ impl Default for Places {
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     pub dialogs: Dialogs,
+    pub asks: Asks,
     pub store: Store,
     pub inbox: Inbox,
     pub outbox: Outbox,
@@ -289,6 +292,13 @@ impl Dispatch {
             let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
                 Verdict::Control(control) => {
+                    if let Control::Yes(code) | Control::No(code) = &control {
+                        let said = (code.as_str(), matches!(control, Control::Yes(_)));
+                        if let Some(text) = self.answer_code(row, message, &actor, said, lang).await
+                        {
+                            return Outcome::saying(message, text);
+                        }
+                    }
                     let word = rights::word_of(&control);
                     let action =
                         Action::Control { word, role: rights::role_for(&control), run: &row.run };
@@ -517,6 +527,7 @@ impl Dispatch {
                 (State::Cancelled, Some(format!("denied: {why}")))
             }
             Ended::Cancelled => (State::Cancelled, None),
+            Ended::NotApproved(why) => (State::Cancelled, Some(why)),
             Ended::Failed(failed) => {
                 tracing::error!(
                     run = row.run,

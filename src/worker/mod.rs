@@ -7,6 +7,7 @@
 pub mod account;
 mod alarms;
 mod answers;
+mod approvals;
 mod clicks;
 mod control;
 pub mod decision;
@@ -31,6 +32,7 @@ mod served;
 mod tongue;
 mod turns;
 mod usage;
+mod verdicts;
 
 pub use alarms::Alarms;
 pub use control::Unfit;

@@ -81,6 +81,10 @@ impl Dispatch {
                 return outcome;
             }
         }
+        let asked = may.as_ref().copied();
+        if let Some(outcome) = self.answer_click(row, action, &person, &actor, asked).await {
+            return outcome;
+        }
         if let Err(why) = may {
             tracing::warn!(run = row.run, %why, "refused a click on a card");
             return Outcome::new(State::Done).denied(&why);
@@ -200,7 +204,8 @@ impl Dispatch {
         let done = match ended {
             Ended::Done | Ended::Passed => Done::Well,
             Ended::Cancelled if halted => Done::Halted,
-            Ended::Cancelled => Done::Stopped,
+            // No message started it, so it asks nobody before it begins.
+            Ended::Cancelled | Ended::NotApproved(_) => Done::Stopped,
             Ended::Failed(failed) => Done::Failed(failed.full),
         };
         permit.ended(match done {

@@ -7,6 +7,7 @@ use super::decision::{self, Verdict};
 use super::dispatch::Dispatch;
 use super::outcome::say;
 use super::phrases;
+use crate::asks;
 use crate::inbox;
 use crate::inbox::Cut;
 use crate::inbox::Fate;
@@ -20,6 +21,7 @@ use crate::script::OnCrash;
 use crate::script::Snapshot;
 use crate::script::Target;
 use crate::store::Error;
+use crate::store::now_ms;
 use crate::words;
 use crate::words::Lang;
 
@@ -115,6 +117,12 @@ fn tell(
     message: &Message,
     lang: Lang,
 ) -> rusqlite::Result<outbox::Posted> {
-    let text = words::runs::interrupted(&row.run, &phrases::quoted(&message.text), lang);
+    let said = phrases::quoted(&message.text);
+    let text = match asks::lost(c, &row.run, now_ms())? {
+        Some(question) => {
+            words::approvals::question_lost(&row.run, &said, &phrases::quoted(&question), lang)
+        }
+        None => words::runs::interrupted(&row.run, &said, lang),
+    };
     outbox::insert(c, &row.run, &[say(message, text)])
 }

@@ -58,6 +58,7 @@ pub(super) fn word_of(control: &Control) -> &'static str {
         Control::Deny { .. } => "deny",
         Control::Who => "who",
         Control::Yes(_) => "yes",
+        Control::No(_) => "no",
         Control::Help(_) => "help",
     }
 }
@@ -107,6 +108,10 @@ impl Dispatch {
                 Err(why) => why,
             },
             Control::Yes(code) => self.confirmed(message, actor, code, lang).await,
+            Control::No(code) => match self.access.confirmed(actor, &message.chat, code) {
+                Some(_) => words::runs::left(lang).to_owned(),
+                None => words::access::nothing_to_confirm(lang).to_owned(),
+            },
             _ => return None,
         })
     }

@@ -282,7 +282,7 @@ async fn cards_of_family_b_are_told_their_state_and_those_of_family_a_are_not() 
             id: "c1".to_owned(),
             template: template.to_owned(),
             key: "msgContent".to_owned(),
-            stop: false,
+            ..Card::default()
         };
         server.client.create_and_deliver(&card, &to, "…", Lang::En).await.unwrap();
         server.client.begin_card(&card, "…").await.unwrap();
@@ -320,7 +320,7 @@ async fn a_card_that_exists_already_was_created_by_an_earlier_try() {
         id: "c1".to_owned(),
         template: "t.schema".to_owned(),
         key: "content".to_owned(),
-        stop: false,
+        ..Card::default()
     };
     server.client.create_and_deliver(&card, &to, "", Lang::En).await.unwrap();
 }

@@ -47,9 +47,9 @@ const FIELD: usize = 200;
 pub struct Record {
     /// Unix time in milliseconds.
     pub at_ms: i64,
-    /// `decision`, `end`, `stopped`, `claim`, `grant`, `consent`, `lock`, `unlock`, `start`, `mended`, `gap`.
+    /// `decision`, `approval`, `end`, `stopped`, `claim`, `grant`, `consent`, `lock`, `unlock`, `start`, `mended`, `gap`.
     pub event: String,
-    /// Of a decision `allow` or `deny`; of an end how it ended.
+    /// Of a decision `allow` or `deny`; of an approval too, or `refuse`, `expire`; of an end how it ended.
     #[serde(default)]
     pub verdict: String,
     #[serde(default)]
@@ -65,6 +65,9 @@ pub struct Record {
     pub run: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Of an approval: SHA-256 over what it was about.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
     /// So many like it since the last one were not written by themselves.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
@@ -146,6 +149,7 @@ impl Audit {
             &mut record.handler,
             &mut record.run,
             &mut record.reason,
+            &mut record.digest,
         ] {
             *field = fit(field);
         }

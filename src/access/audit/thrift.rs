@@ -40,7 +40,7 @@ impl Thrift {
     /// The record as it is to be written; `None`: it is counted, and the next one like it says so.
     pub(super) fn pass(&mut self, mut record: Record) -> Option<Record> {
         let repeats = record.verdict == "deny" || record.who == "host";
-        if !repeats || !matches!(record.event.as_str(), "decision" | "end") {
+        if !repeats || !matches!(record.event.as_str(), "decision" | "end" | "approval") {
             return Some(record);
         }
         let now = record.at_ms;

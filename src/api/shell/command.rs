@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use crate::api::dialog::Approval;
 use crate::api::shell::environment::environment;
 
 /// Where programs are looked for when the host has no `PATH`.
@@ -24,6 +25,8 @@ pub struct Command {
     pub env: BTreeMap<String, Option<String>>,
     pub stdin: Stdin,
     pub timeout: Option<Duration>,
+    /// Leave that somebody gave for exactly this.
+    pub approved: Option<Approval>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -131,6 +134,11 @@ pub(super) struct Exact {
 }
 
 impl Command {
+    /// The program and the folder as they are found now. Touches the file system.
+    pub(in crate::api) fn found(&self) -> Result<(PathBuf, PathBuf), SpawnError> {
+        self.resolve().map(|exact| (exact.program, exact.cwd))
+    }
+
     /// Finds the program, the folder and the environment. Touches the file system.
     pub(super) fn resolve(&self) -> Result<Exact, SpawnError> {
         let mut argv = Vec::with_capacity(self.argv.len());

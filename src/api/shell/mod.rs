@@ -20,8 +20,10 @@ use mlua::{Function, Lua, MultiValue, Result as LuaResult, Table, Value, Variadi
 use tokio::sync::Mutex;
 
 use crate::access::Need;
+use crate::api::ctx::Owned;
+use crate::api::dialog::Approval;
 use crate::api::failure::{Failure, Outcome, misuse, suggestion, type_name};
-use crate::api::module::{Class, Module};
+use crate::api::module::{Class, Module, behind};
 use crate::api::options::{Options, text_of};
 use crate::api::secret::expose;
 use crate::api::shell::command::{Command, SpawnError, Stdin};
@@ -229,6 +231,11 @@ pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Pro
     let program = command.argv.first().map(|program| String::from_utf8_lossy(program).into_owned());
     call.need(&Need::Shell(program))?;
     let slot = call.run.open_process()?;
+    if let Some(approval) = &command.approved
+        && let Err(error) = approval.spend(call, &command)?
+    {
+        return Ok(Err(error));
+    }
     let played = match call.host.world() {
         Some(world) => world.program(call, &command)?,
         None => None,
@@ -247,13 +254,25 @@ fn read_command(argv: Vec<Vec<u8>>, mut options: Options) -> LuaResult<Command> 
     let timeout = options.duration("timeout")?;
     let stdin = options.bytes_or_secret("stdin")?.map_or(Stdin::Null, Stdin::Bytes);
     let env = env_option(options.table("env")?)?;
+    let approved = approved(&options.value("approved")?)?;
     options.finish()?;
     if argv.first().is_none_or(Vec::is_empty) {
         return Err(misuse(
             "expected a program as first item, such as { \"git\", \"pull\" }, got none",
         ));
     }
-    Ok(Command { argv, cwd, env, stdin, timeout })
+    Ok(Command { argv, cwd, env, stdin, timeout, approved })
+}
+
+fn approved(value: &Value) -> LuaResult<Option<Approval>> {
+    if value.is_nil() {
+        return Ok(None);
+    }
+    let approval = behind::<Owned<Approval>>(value).map(|owned| owned.value);
+    approval.map(Some).ok_or_else(|| {
+        let got = type_name(value);
+        misuse(format!("option `approved`: expected what `ctx:approve` gave, got {got}"))
+    })
 }
 
 fn env_option(table: Option<Table>) -> LuaResult<BTreeMap<String, Option<String>>> {

@@ -90,6 +90,9 @@ pub(super) struct Chosen {
     pub(super) rate: Option<String>,
     /// Whether its answers in a group go to the person alone.
     pub(super) quiet: bool,
+    /// What somebody must say yes to before it runs, if anything, and who.
+    pub(super) confirm: Option<String>,
+    pub(super) approvers: Option<String>,
     pub(super) queue: &'static str,
     pub(super) timeout_ms: u128,
     pub(super) args: Option<Json>,
@@ -359,7 +362,12 @@ fn meaning(control: &Control) -> String {
         Control::Allow { .. } => "gives somebody a role, for the owner".to_owned(),
         Control::Deny { .. } => "takes a role from somebody, for the owner".to_owned(),
         Control::Who => "lists who has which role, for admins".to_owned(),
-        Control::Yes(_) => "confirms what was asked with that number, for the owner".to_owned(),
+        Control::Yes(_) => {
+            "allows what was asked with that number, for whoever was asked".to_owned()
+        }
+        Control::No(_) => {
+            "refuses what was asked with that number, for whoever was asked".to_owned()
+        }
         Control::Help(_) => "tells what there is".to_owned(),
     }
 }
@@ -492,6 +500,8 @@ fn chosen(
         scope: handler.terms.scope.to_string(),
         rate: handler.terms.rate.map(|rate| rate.to_string()),
         quiet: handler.terms.quiet,
+        confirm: handler.terms.confirm.as_ref().map(|confirm| confirm.question.clone()),
+        approvers: handler.terms.confirm.as_ref().and_then(|confirm| confirm.approvers.clone()),
         queue: registration
             .map_or("person in chat", |registration| queue(registration.options.queue)),
         timeout_ms: registration

@@ -116,6 +116,13 @@ impl fmt::Display for Chosen {
             Some(role) if self.has_role => writeln!(f, "    role        `{role}`: they have it")?,
             Some(role) => writeln!(f, "    role        `{role}`: they do not have it")?,
         }
+        if let Some(question) = &self.confirm {
+            let who = match &self.approvers {
+                None => "of whoever sent it".to_owned(),
+                Some(role) => format!("of somebody else with the role `{role}`"),
+            };
+            writeln!(f, "    confirm     asks {who} before it runs: {}", cut(question))?;
+        }
         writeln!(
             f,
             "    queue       {}",

@@ -23,7 +23,7 @@ const actions = {
   deliver: (message) => post("/sim/api/say", message),
   async click(card, button) {
     try {
-      const answer = await post("/sim/api/click", { card: card.id, from: state.me, action_id: button.id });
+      const answer = await post("/sim/api/click", { card: card.id, from: state.me, action_id: button.id, params: button.params ?? {} });
       if (answer.outcome === "timed_out") toast(t("click_timed_out"), true);
       if (answer.outcome === "not_sent") toast(t("click_failed", { why: answer.why }), true);
     } catch (error) {

@@ -131,3 +131,75 @@ async fn a13_explain_tells_the_decision_that_the_host_makes() {
     assert!(text(&told).contains("given from a chat"), "{}", text(&told));
     host.terminate().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_again_files_events_and_the_computer_ask_the_same_and_the_lock_shuts_them_all() {
+    let script = r#"
+        bot.on("user_add_org", function(event) shell.sh("echo event >> {home}/acted") end)
+        bot.watch("{home}/drop/*", function() shell.sh("echo file >> {home}/acted") end)
+    "#;
+    let host = HostProcess::spawn(
+        Setup::new().script("doors.luau", DOORS).script("more.luau", script).stage().await,
+    )
+    .await;
+    host.say(OWNER, "bossy");
+    host.until("the owner may", |seen| seen.to(OWNER) == ["bossy"]).await;
+    let runs = |host: &HostProcess| {
+        let listed = moonbell(host, &["runs", "--json"]);
+        let json: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        json[0]["run"].as_str().unwrap().to_owned()
+    };
+    host.until_true("it is written", || {
+        host.journal("SELECT count(*) FROM inbox WHERE state = 'done'") == 1
+    })
+    .await;
+    let run = runs(&host);
+    // What is somebody else's is not there; an admin's `again` has the admin's rights.
+    host.say(ALICE, &format!("again {run}"));
+    host.until("not hers", |seen| {
+        seen.to(ALICE).last().is_some_and(|text| text.starts_with("No run `"))
+    })
+    .await;
+    // At the computer it is the owner.
+    assert!(moonbell(&host, &["runs", "again", &run]).status.success());
+    host.until("once more", |seen| seen.to(OWNER) == ["bossy", "bossy"]).await;
+    // Nobody asked: these run as the host.
+    let person = serde_json::json!({ "userId": [STRANGER], "timeStamp": 1_767_852_000_000_i64 });
+    host.sim.event("user_add_org", &person);
+    host.until_true("the event", || host.lines("acted").contains(&"event".to_owned())).await;
+    std::fs::create_dir_all(host.path("drop")).unwrap();
+    let mut n = 0;
+    host.until_true("the file", || {
+        n += 1;
+        std::fs::write(host.path("drop").join(format!("{n}")), "x").unwrap();
+        host.lines("acted").contains(&"file".to_owned())
+    })
+    .await;
+    // Locked, every one of them is shut.
+    assert!(moonbell(&host, &["lock"]).status.success());
+    host.say(BOB, "free");
+    host.until("he is told", |seen| seen.to(BOB).len() == 1).await;
+    let acted = host.lines("acted");
+    host.sim.event("user_add_org", &person);
+    host.until_true("the event is refused", || {
+        host.journal("SELECT count(*) FROM inbox WHERE error LIKE 'denied: moonbell is locked%'")
+            >= 2
+    })
+    .await;
+    let again = moonbell(&host, &["runs", "again", &run]);
+    assert!(!again.status.success() && text(&again).contains("locked"), "{}", text(&again));
+    let (_, stage) = host.terminate().await;
+    let events = |lines: &[String]| lines.iter().filter(|line| *line == "event").count();
+    assert_eq!(events(&stage.lines("acted")), events(&acted));
+    for (door, who, verdict) in [
+        ("event", "host", "allow"),
+        ("file", "host", "allow"),
+        ("console", "local", "allow"),
+        ("console", "local", "deny"),
+        ("event", "host", "deny"),
+        ("message", BOB, "deny"),
+    ] {
+        let found = count(&stage, &[("door", door), ("who", who), ("verdict", verdict)]);
+        assert!(found >= 1, "{door} {who} {verdict}: {:#?}", records(&stage));
+    }
+}

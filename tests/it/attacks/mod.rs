@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod approvals;
 mod audit;
 pub(super) mod callbacks;
 mod callers;

@@ -132,7 +132,7 @@ async fn replay(name: &str, script: &str) {
     let mut heard: HashMap<String, usize> = HashMap::new();
     for step in &steps {
         match step {
-            Step::Said { who, chat: Chat::With(_), text } => {
+            Step::Said { who, chat: chat @ Chat::With(_), text } => {
                 match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
                     Some(file) => {
                         let upload =
@@ -140,11 +140,11 @@ async fn replay(name: &str, script: &str) {
                         let say = Say::direct(staff_id(who), "").with_file(upload);
                         host.sim.say(&say).unwrap();
                     }
-                    None => drop(host.say(staff_id(who), text)),
+                    None => drop(host.say(staff_id(who), &numbered(&host, chat, text))),
                 }
             }
-            Step::Said { who, chat: Chat::Group(group), text } => {
-                host.say_in(index(group), staff_id(who), text);
+            Step::Said { who, chat: chat @ Chat::Group(group), text } => {
+                host.say_in(index(group), staff_id(who), &numbered(&host, chat, text));
             }
             Step::Happened { what } => around.happens(what, &host).await,
             Step::Heard { chat, kind, text } => {
@@ -170,6 +170,18 @@ async fn replay(name: &str, script: &str) {
         let shown = heard.get(&chat.id).copied().unwrap_or_default();
         assert_eq!(said.len(), shown, "{name}: more was said in {}: {said:#?}", chat.title);
     }
+}
+
+/// `yes …` with the number that was shown last in this chat.
+fn numbered(host: &Stage, chat: &Chat, text: &str) -> String {
+    if !text.ends_with(" …") {
+        return text.to_owned();
+    }
+    let chat = id(host, chat);
+    let said = host.look(|seen| heard_in(seen, &chat));
+    let shown = said.iter().rev().find_map(|(_, said)| said.rsplit_once(" no "));
+    let (_, code) = shown.unwrap_or_else(|| panic!("no number was shown: {said:?}"));
+    text.replace('…', code.trim())
 }
 
 /// What the bot posted into a chat; a card that has not ended is of no kind yet.

@@ -3,6 +3,7 @@
 //! ```text
 //! ann> deploy prod                 ann writes to the bot, in their direct chat
 //! ann> [notes.txt]                 … and sends a file
+//! ann> yes …                       … with the number that was shown last in this chat
 //! ann in ops> deploy prod          ann mentions the bot in the group `ops`
 //! bot> done                        the next message of the bot in the chat where somebody spoke last
 //! bot to owner> ann deploys        … in the direct chat with the owner
