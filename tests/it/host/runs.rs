@@ -241,7 +241,7 @@ async fn what_may_be_repeated_is_run_again_after_a_crash_and_no_more_than_three_
     }
     host.until("she is told in the end", |seen| seen.to(ALICE).len() == 1).await;
     let told = last(&host, ALICE);
-    assert!(told.contains("`safe one` was done") && told.contains("send `again "), "{told}");
+    assert!(told.contains("`safe one` was done") && told.contains("send: again "), "{told}");
     host.until("he was told at once", |seen| seen.to(BOB).len() == 1).await;
     assert!(last(&host, BOB).contains("`mixed two` was done"), "{}", last(&host, BOB));
     let tries = host.lines("tries");
