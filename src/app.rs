@@ -4,12 +4,16 @@
 //! outbox sends what is left, and the journal closes last. Each has a deadline; what is cut off is in the journal.
 
 mod books;
+mod cards;
+mod fatal;
+mod left;
 mod report;
 mod settings;
 mod sweep;
+mod take;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 use tokio::sync::watch;
@@ -38,21 +42,16 @@ use crate::config::Mode;
 use crate::console::Console;
 use crate::console::Desk;
 use crate::dingtalk::Client;
-use crate::dingtalk::ClientError;
 use crate::inbox::Inbox;
 use crate::language::Languages;
 use crate::outage;
-use crate::outbox::CardSettings;
 use crate::outbox::Outbox;
 use crate::outbox::Template;
 use crate::router::is_control;
 use crate::script::Background;
-use crate::script::FolderError;
 use crate::script::Keeper;
 use crate::script::Library;
-use crate::store;
 use crate::store::Instance;
-use crate::store::InstanceError;
 use crate::store::Store;
 use crate::store::kv::Kv;
 use crate::store::now_ms;
@@ -75,15 +74,19 @@ use crate::worker::tell_owner;
 use crate::worker::tell_owner_of_budgets;
 use crate::worker::tell_owner_of_runs;
 
+pub use fatal::Fatal;
+pub use left::Left;
+
 use report::Report;
 pub use settings::Reread;
 use settings::Settings;
 use sweep::Sweep;
+use take::{take_app, take_processes};
 
 /// Threads that run Lua: preempted every millisecond, two keep many scripts lively on any machine.
 const LUA_THREADS: usize = 2;
 
-/// What the Lua runtime may take to end its coroutines.
+/// What the Lua runtime may take at least to end its coroutines, whatever runs have left of their deadline.
 const LUA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What closing the journal may take: a disk that answers no more must not hold up the end.
@@ -92,50 +95,8 @@ const CLOSE: Duration = Duration::from_secs(3);
 /// In the state folder: a folder for each script.
 const FILES: &str = "files";
 
-/// In the state folder: outputs of cards, until they are sent.
-const SPOOL: &str = "spool";
-
 /// The command that plays: its DingTalk is made up and ends with it.
 const DEV: &str = "dev";
-
-/// Why the host cannot start, or cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum Fatal {
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error(transparent)]
-    Transport(#[from] transport::Fatal),
-    #[error(transparent)]
-    Scripts(#[from] FolderError),
-    #[error("loading the scripts failed inside moonbell: {0}")]
-    Load(String),
-    #[error("cannot start the Lua runtime: {0}")]
-    Lua(std::io::Error),
-    #[error("cannot write the audit in `{}`: {cause}", path.display())]
-    Audit { path: std::path::PathBuf, cause: std::io::Error },
-    #[error(transparent)]
-    Doors(#[from] transport::OpenError),
-}
-
-impl Fatal {
-    /// The owner's next step.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Instance(error) => error.hint(),
-            Self::Store(error) => error.hint(),
-            Self::Doors(error) => error.hint(),
-            Self::Scripts(error) => Some(error.hint()),
-            Self::Audit { .. } => {
-                Some("check the permissions of the folder, and the room on its disk")
-            }
-            Self::Client(_) | Self::Transport(_) | Self::Lua(_) | Self::Load(_) => None,
-        }
-    }
-}
 
 /// A host, ready to run.
 #[derive(Debug)]
@@ -217,17 +178,20 @@ impl App {
             .with_owner(access.owner_cell().clone())
             .with_languages(languages.clone())
             .with_ledger(ledger.clone())
-            .card_settings(card_settings(&config, &client));
+            .card_settings(cards::settings(&config, &client));
         let stops = outbox.clone();
         inbox.urgent(move |click| stops.is_stop(click) || asks::key(click).is_some());
         let asks = Asks::new(store.clone());
+        let processes = take_processes(&config);
+        // Before a script does anything, and before what was cut short may be run again.
+        processes.end_left_behind().await;
         let lua = LuaRuntime::start(LUA_THREADS).map_err(Fatal::Lua)?;
         let consents = Consents::open(store.clone()).await?;
         let limits = Limits::from(config.limits);
         let own = OwnPorts::default();
         let network = Network::granting(config.scripts.private_hosts.clone()).except(own.clone());
         let host = Host::new(limits, config.limits.memory_bytes)
-            .with_processes(Processes::of(config.limits.all_processes, &config.state.dir))
+            .with_processes(processes.clone())
             .with_journal(outbox.clone(), Kv::new(store.clone()))
             .with_roots(roots(&config))
             .with_network(network)
@@ -239,8 +203,6 @@ impl App {
             .with_asks(asks.clone())
             .with_outgoing(Outgoing::new(config.limits.per_minute))
             .with_client(client.clone());
-        let processes = host.processes().clone();
-        processes.end_orphans().await;
         let dialogs = host.dialogs().clone();
         let open = dialogs.clone();
         inbox.answers(move |lane| open.take_next(lane));
@@ -284,6 +246,12 @@ impl App {
             tracing::warn!(
                 runs = recovered.interrupted.len(),
                 "the last host died with runs under way; they are marked interrupted and their people are told"
+            );
+        }
+        if recovered.own > 0 {
+            tracing::warn!(
+                runs = recovered.own,
+                "the last host died with runs of timers, schedules or hooks under way; they are marked interrupted"
             );
         }
         if recovered.again > 0 {
@@ -343,7 +311,8 @@ impl App {
 
     /// What is under way, to be told while the host ends.
     pub fn left(&self) -> Left {
-        Left { running: self.dispatch.running.clone(), outbox: self.outbox.clone() }
+        let Dispatch { running, live, .. } = &self.dispatch;
+        Left { running: running.clone(), live: live.clone(), outbox: self.outbox.clone() }
     }
 
     /// Reads the settings again whenever they change.
@@ -395,6 +364,9 @@ impl App {
         self.own_ports.extend(console.as_ref().and_then(Console::port));
         if self.command == DEV {
             self.own_ports.extend(self.config.dingtalk.api_base.port());
+        }
+        if self.config.dingtalk.mode == Mode::Http {
+            self.own_ports.extend([self.config.http.listen.port()]);
         }
         let report = Report {
             state_dir: self.config.state.dir.clone(),
@@ -501,12 +473,15 @@ impl App {
         // Returns when asked to, or when nothing can be stored any more.
         let ended = self.transport.run(stop).await;
 
+        let stopping = Instant::now();
         stages.dispatch.cancel();
         while working.join_next().await.is_some() {}
         stages.scripts.cancel();
         while watching.join_next().await.is_some() {}
         drop(self.library);
-        self.lua.stop(LUA_PATIENCE).await;
+        // Runs of timers have as long as those of messages.
+        let left = self.config.shutdown.deadline.saturating_sub(stopping.elapsed());
+        self.lua.stop(left.max(LUA_PATIENCE)).await;
         self.processes.close().await;
         stages.aside.cancel();
         stages.outbox.cancel();
@@ -536,56 +511,6 @@ async fn way_in(
     let store = dispatch.store.clone();
     let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
     Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
-}
-
-fn card_settings(config: &Config, client: &Client) -> CardSettings {
-    // A button that nobody could hear is not shown.
-    let deaf = config.dingtalk.mode == Mode::Http
-        && (config.http.card_secret.is_none()
-            || (config.http.public_url.is_none() && !client.is_simulated()));
-    CardSettings {
-        calls_per_second: config.cards.calls_per_second,
-        attach: config.cards.attach,
-        spool: Some(config.state.dir.join(SPOOL)),
-        attach_bytes: config.cards.attach_bytes,
-        stop_actions: if deaf { Vec::new() } else { config.cards.stop_actions.clone() },
-        buttons: if deaf { 0 } else { config.cards.buttons },
-    }
-}
-
-/// What a host that ends may wait for.
-#[derive(Clone, Debug)]
-pub struct Left {
-    running: Running,
-    outbox: Outbox,
-}
-
-impl Left {
-    pub fn runs(&self) -> usize {
-        self.running.list().len()
-    }
-
-    pub fn replies(&self) -> usize {
-        self.outbox.waiting() + self.outbox.open_cards()
-    }
-}
-
-/// One host per app. Where no lock can be kept, there is at least the one of the state folder.
-fn take_app(config: &Config, command: &str) -> Result<Option<Instance>, Fatal> {
-    // The app of a simulator that lives as long as this process is nobody else's.
-    if command == DEV {
-        return Ok(None);
-    }
-    let (account, state) = (&config.dingtalk, &config.state);
-    match Instance::of_app(&state.locks, &account.client_id, &account.api_base, &state.dir, command)
-    {
-        Ok(instance) => Ok(Some(instance)),
-        Err(error @ InstanceError::Io { .. }) => {
-            tracing::warn!("a second host of the same app would not be noticed: {error}");
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// One token for each stage, cancelled in order.

@@ -7,6 +7,7 @@ use mlua::{Lua, MultiValue, Result as LuaResult, Table, Value};
 use crate::api::failure::{misuse, type_name};
 use crate::api::module::Module;
 use crate::api::{Host, Scope};
+use crate::sink::redact;
 
 /// What one record keeps of a message: a screen.
 const MAX_CHARS: usize = 4000;
@@ -67,7 +68,8 @@ pub(super) fn install_print(lua: &Lua) -> LuaResult<()> {
 /// Bytes that are no text are shown as such: a log refuses nothing.
 fn shown(value: &Value) -> LuaResult<String> {
     match value {
-        Value::String(text) => Ok(text.to_string_lossy()),
+        // Before it is escaped: a folded line of base64 is not recognised any more.
+        Value::String(text) => Ok(redact(&text.to_string_lossy()).into_owned()),
         other => other.to_string(),
     }
 }

@@ -221,7 +221,7 @@ impl Host {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The same host, whose scripts have their programs here.
+    /// The same host, which starts programs as one of these.
     #[must_use]
     pub fn with_processes(&self, processes: Processes) -> Self {
         let mut inner = (*self.inner).clone();

@@ -32,12 +32,14 @@ pub(super) fn dingtalk_refuses(budget: Budget, month: Month) -> String {
     }
 }
 
-/// Why a reply waits, for the journal.
-pub fn parked(why: &str, month: Month) -> String {
-    format!(
-        "{PARKED}{why}; it is sent from {} on, or once the budget is raised (`budget.api_calls`)",
-        month.turns()
-    )
+/// Why a reply waits, for the journal. `refused`: DingTalk says so itself, whatever the settings allow.
+pub fn parked(why: &str, month: Month, refused: bool) -> String {
+    let sooner = if refused {
+        "DingTalk takes calls again, because a package was bought"
+    } else {
+        "the budget is raised (`budget.api_calls`)"
+    };
+    format!("{PARKED}{why}; it is sent from {} on, or once {sooner}", month.turns())
 }
 
 /// To the person whose answer waits, where there is a way to tell.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use super::file::{Contents, Entries, Entry, Raw};
-use super::keys::{self, Kind};
+use super::keys;
+use super::kind::Kind;
 use super::load::{Need, Source};
 use super::problem::{Place, Problem};
 use super::secret::PROXY;

@@ -31,7 +31,7 @@ impl Check<'_> {
         };
         if duration < least || duration > most {
             let message = format!("`{path}` is `{shown}`");
-            self.wrong(path, message, &format!("it takes {least:?} to {most:?}"));
+            self.wrong(path, message, &format!("it takes {} to {}", spelled(least), spelled(most)));
             return None;
         }
         Some(duration)
@@ -57,6 +57,15 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(total_ms))
 }
 
+/// As it is written in settings, in the largest unit that fits.
+fn spelled(time: Duration) -> String {
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    // Weeks are read, but nobody counts a year in them.
+    let mut units = UNITS.iter().rev().filter(|(name, _)| !matches!(*name, "w" | "min"));
+    let fits = units.find(|(_, unit)| ms >= *unit && ms.is_multiple_of(*unit));
+    fits.map_or_else(|| "0s".to_owned(), |(name, unit)| format!("{}{name}", ms / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +81,17 @@ mod tests {
         {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn bounds_are_spelled_as_they_would_be_written() {
+        for (text, shown) in
+            [("60s", "1m"), ("36500d", "36500d"), ("90s", "90s"), ("1h30m", "90m"), ("14d", "14d")]
+        {
+            let time = parse(text).unwrap();
+            assert_eq!(spelled(time), shown);
+            assert_eq!(parse(&spelled(time)), Some(time));
+        }
+        assert_eq!(spelled(Duration::ZERO), "0s");
     }
 }

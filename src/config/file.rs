@@ -9,7 +9,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, Kind, Variable};
+use super::keys::{self, Variable};
+use super::kind::Kind;
 use super::problem::{Place, Problem};
 
 /// A value before it is checked.

@@ -1,55 +1,6 @@
 //! Every setting, once: the file, the environment, the checks and `docs/config.md` all read this table.
 
-/// What a setting accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Text,
-    /// A string, or `{ env = … }`, `{ file = … }`, `{ keychain = … }`; never printed.
-    Secret,
-    Choice(&'static [&'static str]),
-    /// A base address: `https`, or `http` to this computer.
-    Url,
-    /// Address and port to listen on.
-    Listen,
-    Path,
-    /// A whole number, or "unlimited", which 0 is too.
-    Count,
-    /// A number, such as 20 or 0.5.
-    Number,
-    /// A time such as `"10s"`.
-    Duration,
-    /// A list of strings.
-    List,
-    /// An open table: any name, each with a list of staff ids.
-    Roles,
-    /// An open table: any name, each with a secret.
-    Secrets,
-}
-
-impl Kind {
-    /// Whether it stands for a table of any names.
-    pub(crate) fn is_open(self) -> bool {
-        matches!(self, Self::Roles | Self::Secrets)
-    }
-
-    /// How the reference and the error messages call it.
-    pub(crate) fn expected(self) -> &'static str {
-        match self {
-            Self::Text => "a string",
-            Self::Secret => "a string, or { env = \"NAME\" }, or { file = \"PATH\" }",
-            Self::Choice(_) => "one of the listed words",
-            Self::Url => "an address such as \"https://api.dingtalk.com\"",
-            Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
-            Self::Path => "a path",
-            Self::Count => "a whole number, or \"unlimited\"",
-            Self::Number => "a number",
-            Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
-            Self::List => "a list of strings",
-            Self::Roles => "a list of staff ids",
-            Self::Secrets => Self::Secret.expected(),
-        }
-    }
-}
+use super::kind::Kind;
 
 /// One setting.
 #[derive(Debug)]
@@ -415,8 +366,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "limits.per_minute",
         kind: Kind::Number,
         default: "200",
-        doc: "Messages that one handler may send in a minute, and messages that one conversation may get. The first ten of each run \
-              that answers somebody do not count. The run that says one more is stopped, and the owner is told.",
+        doc: "Messages of one handler, and into one conversation, in a minute, beside the first ten of each run that answers somebody.",
     },
     Key {
         path: "shutdown.deadline",
@@ -577,18 +527,6 @@ mod tests {
             suggest_variable("MOONBELL_DINGTALK_CLIENTID"),
             "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?"
         );
-    }
-
-    #[test]
-    fn what_is_said_of_a_key_is_one_line() {
-        for key in KEYS {
-            assert!(
-                !key.doc.contains("  ") && !key.doc.contains('\n'),
-                "{}: {:?}",
-                key.path,
-                key.doc
-            );
-        }
     }
 
     #[test]

@@ -154,7 +154,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::{KEYS, Kind};
+    use super::super::keys::KEYS;
+    use super::super::kind::Kind;
     use super::*;
 
     fn problems(text: &str) -> Vec<Problem> {

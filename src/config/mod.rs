@@ -7,6 +7,7 @@ mod duration;
 mod file;
 mod http;
 mod keys;
+mod kind;
 mod limits;
 mod load;
 mod network;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{KEYS, Kind};
+use super::keys::KEYS;
+use super::kind::Kind;
 
 /// `docs/config.md`.
 pub fn reference() -> String {
@@ -64,3 +65,20 @@ client_secret = { env = "DINGTALK_CLIENT_SECRET" }   # an environment variable
 owner = "manager4220"     # or claim the bot with the code that `moonbell run` prints
 ```
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::KEYS;
+
+    #[test]
+    fn what_is_said_of_a_key_is_one_line() {
+        for key in KEYS {
+            assert!(
+                !key.doc.contains("  ") && !key.doc.contains('\n'),
+                "{}: {:?}",
+                key.path,
+                key.doc
+            );
+        }
+    }
+}

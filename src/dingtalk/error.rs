@@ -126,6 +126,11 @@ impl ApiError {
         matches!(self.class, Class::Throttled | Class::Transient | Class::Token)
     }
 
+    /// Whether the same call may succeed some day, without anybody changing it: also once the month has turned.
+    pub fn is_passing(&self) -> bool {
+        self.is_transient() || self.class == Class::Quota
+    }
+
     /// Whether the call may have been executed although it failed: repeating it can say a thing twice.
     pub fn outcome_unknown(&self) -> bool {
         matches!(self.code.as_str(), "timeout" | "broken" | "gateway" | "ServiceTimeout" | "15")

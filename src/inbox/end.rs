@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::Inbox;
+use super::{Inbox, RUNNING};
 use crate::store::Error;
 use crate::store::now_ms;
 
@@ -119,28 +119,37 @@ pub fn requeue(c: &Connection, id: i64, counts: bool) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A run that no message started (a timer, a hook, a watcher), written down with its end.
+/// A run that no message started (a timer, a hook, a watcher): written down with its end, or while it takes long.
 #[derive(Clone, Debug)]
 pub struct Own {
     /// From [`Inbox::name_run`].
     pub run: String,
-    pub state: State,
     pub script: String,
     pub version: u64,
     /// `every 10s`, `on start`.
     pub handler: String,
     pub started_at_ms: i64,
-    pub ended_at_ms: i64,
     pub exit: Option<String>,
     pub replies: usize,
-    pub error: Option<String>,
     pub log: Option<String>,
     pub output: Option<String>,
+    /// `None`: it is under way.
+    pub end: Option<OwnEnd>,
+}
+
+/// The end of such a run.
+#[derive(Clone, Debug)]
+pub struct OwnEnd {
+    pub state: State,
+    pub at_ms: i64,
+    pub error: Option<String>,
 }
 
 impl Inbox {
     /// Writes down runs that no message started, and forgets the accounts of the runs `instead_of`. One commit.
-    pub async fn keep_own(&self, ended: Vec<Own>, instead_of: Vec<String>) -> Result<(), Error> {
+    ///
+    /// Of each run there is one row: its end replaces what was noted on the way, and nothing is noted after its end.
+    pub async fn keep_own(&self, runs: Vec<Own>, instead_of: Vec<String>) -> Result<(), Error> {
         let ids = self.ids.clone();
         let reserved = self
             .store
@@ -150,30 +159,10 @@ impl Inbox {
                 for run in instead_of {
                     forget.execute([run])?;
                 }
-                let mut keep = c.prepare_cached(
-                    "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, ended_at_ms, run, handler,
-                     error, script, version, exit, replies, log, output)
-                     VALUES (?1, ?2, '', ?3, '', ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-                     ON CONFLICT (key) DO NOTHING",
-                )?;
-                for own in &ended {
-                    let id = ids.next();
-                    keep.execute(params![
-                        id,
-                        format!("own\u{1f}{}\u{1f}{id}", own.run),
-                        own.state.as_str(),
-                        own.started_at_ms,
-                        own.ended_at_ms,
-                        own.run,
-                        own.handler,
-                        own.error,
-                        own.script,
-                        number(Some(own.version)),
-                        own.exit,
-                        count(own.replies),
-                        own.log,
-                        own.output,
-                    ])?;
+                for own in &runs {
+                    if !go_on(c, own)? {
+                        begin(c, ids.next(), own)?;
+                    }
                 }
                 Ok((ids.reserve(c)?, ids))
             })
@@ -182,6 +171,55 @@ impl Inbox {
         ids.reserved(reserved);
         Ok(())
     }
+}
+
+/// Brings the row of a run that is under way up to date. `false`: there is none.
+fn go_on(c: &Connection, own: &Own) -> rusqlite::Result<bool> {
+    let end = own.end.as_ref();
+    let changed = c
+        .prepare_cached(
+            "UPDATE inbox SET state = ?2, ended_at_ms = ?3, error = ?4, exit = ?5, replies = ?6, log = ?7, output = ?8
+             WHERE run = ?1 AND lane = '' AND state = 'running'",
+        )?
+        .execute(params![
+            own.run,
+            end.map_or(RUNNING, |end| end.state.as_str()),
+            end.map(|end| end.at_ms),
+            end.and_then(|end| end.error.as_deref()),
+            own.exit,
+            count(own.replies),
+            own.log,
+            own.output,
+        ])?;
+    Ok(changed > 0)
+}
+
+/// Gives a run its row, unless it has one with its end: names come again, but not within the life of a run.
+fn begin(c: &Connection, id: i64, own: &Own) -> rusqlite::Result<()> {
+    let end = own.end.as_ref();
+    c.prepare_cached(
+        "INSERT INTO inbox (id, key, lane, state, payload, received_at_ms, started_at_ms, ended_at_ms, run, handler,
+         error, script, version, exit, replies, log, output)
+         SELECT ?1, ?2, '', ?3, '', ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 WHERE ?5 IS NOT NULL
+         OR NOT EXISTS (SELECT 1 FROM inbox WHERE run = ?6 AND lane = '' AND ended_at_ms >= ?4)",
+    )?
+    .execute(params![
+        id,
+        format!("own\u{1f}{}\u{1f}{id}", own.run),
+        end.map_or(RUNNING, |end| end.state.as_str()),
+        own.started_at_ms,
+        end.map(|end| end.at_ms),
+        own.run,
+        own.handler,
+        end.and_then(|end| end.error.as_deref()),
+        own.script,
+        number(Some(own.version)),
+        own.exit,
+        count(own.replies),
+        own.log,
+        own.output,
+    ])?;
+    Ok(())
 }
 
 fn number(version: Option<u64>) -> Option<i64> {

@@ -55,7 +55,7 @@ use begun::Begun;
 use desk::{ANSWER, Desk, LATE, Place, Shared};
 use ids::{Ids, short_id};
 
-pub use end::{Account, End, Own, State, complete, note, requeue};
+pub use end::{Account, End, Own, OwnEnd, State, complete, note, requeue};
 pub use history::{Filter, Past, complaints, last, list, of_run, since, taken_since, unfinished};
 pub use recover::{Cut, Fate, Recovered};
 pub use sweep::{Keep, Sweep};
@@ -284,7 +284,7 @@ impl Inbox {
         self.begun.mark(id);
     }
 
-    /// The name of a run that no message started. It gets a row with its end: [`Own`].
+    /// The name of a run that no message started. It gets a row once it takes long, or with its end: [`Own`].
     pub fn name_run(&self) -> String {
         short_id(self.ids.next())
     }
@@ -324,6 +324,40 @@ impl Inbox {
             return Err(error);
         }
         Ok(true)
+    }
+
+    /// Cancels what waits in this lane, in one commit. Returns how much that was.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then it waits on.
+    pub async fn cancel_lane(&self, lane: &str) -> Result<usize, Error> {
+        let mut taken: Vec<(String, Vec<i64>)> = Vec::new();
+        {
+            let desk = &mut *self.shared.desk();
+            for lane in [lane.to_owned(), format!("{LATE}{lane}")] {
+                let rows = desk.lanes.remove_all(&lane);
+                desk.thin_out(&lane);
+                taken.push((lane, rows));
+            }
+        }
+        let ids: Vec<i64> = taken.iter().flat_map(|(_, rows)| rows).copied().collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let count = ids.len();
+        let cancel = move |c: &Connection| {
+            ids.iter().try_for_each(|id| complete(c, *id, &End::new(State::Cancelled)))
+        };
+        if let Err(error) = self.store.write(cancel).await {
+            let mut desk = self.shared.desk();
+            for (lane, rows) in taken {
+                rows.into_iter().for_each(|id| desk.lanes.push(lane.clone(), id));
+            }
+            drop(desk);
+            self.shared.ready.notify_one();
+            return Err(error);
+        }
+        Ok(count)
     }
 
     /// Waits until there may be something to claim.
@@ -426,6 +460,11 @@ impl Inbox {
     pub fn waiting(&self) -> usize {
         let desk = self.shared.desk();
         desk.lanes.waiting() + desk.started.len()
+    }
+
+    /// Rows that wait in this lane.
+    pub fn waiting_in(&self, lane: &str) -> usize {
+        self.shared.desk().lanes.waiting_in(lane)
     }
 
     /// Hands out, once each, the messages behind which so many of their person's wait that the person should know, with

@@ -29,6 +29,8 @@ pub struct Recovered {
     pub interrupted: Vec<Row>,
     /// How many wait again.
     pub again: usize,
+    /// How many were interrupted that no message had started: nobody is told.
+    pub own: usize,
 }
 
 /// A row as it is on disk.
@@ -82,9 +84,15 @@ impl Inbox {
                             })
                         })?
                         .collect::<rusqlite::Result<_>>()?;
-                    let (mut interrupted, mut again) = (Vec::new(), Vec::new());
+                    let (mut interrupted, mut again, mut own) = (Vec::new(), Vec::new(), 0);
                     for found in cut {
                         let id = found.id;
+                        // It has done something: it is noted only then, and no message can start it again.
+                        if found.lane.is_empty() {
+                            interrupt(c, id)?;
+                            own += 1;
+                            continue;
+                        }
                         let began = left.may_have_begun(id);
                         let is_late = !began && found.received_at_ms < oldest;
                         let lane = match found.lane.strip_prefix(LATE) {
@@ -107,9 +115,9 @@ impl Inbox {
                             }
                         }
                     }
-                    Ok((interrupted, again))
+                    Ok((interrupted, again, own))
                 },
-                move |(interrupted, again)| {
+                move |(interrupted, again, own)| {
                     let count = again.len();
                     let mut desk = shared.desk();
                     for (lane, id) in again {
@@ -117,7 +125,7 @@ impl Inbox {
                     }
                     drop(desk);
                     shared.ready.notify_one();
-                    Recovered { interrupted, again: count }
+                    Recovered { interrupted, again: count, own }
                 },
             )
             .await

@@ -22,9 +22,6 @@ use crate::words::Lang;
 /// Characters of the name that come from the title.
 const NAME_CHARS: usize = 40;
 
-/// Files of outputs that nobody asks for any more go after so long: an answer that was parked may still be sent again.
-const KEEP: std::time::Duration = std::time::Duration::from_hours(7 * 24);
-
 /// A file to be sent, as its row in the outbox says it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Attachment {
@@ -157,7 +154,8 @@ impl Sender {
         }
     }
 
-    /// Removes files of outputs that no card and no queued reply needs, and those that are old.
+    /// Removes files of outputs that no card and no reply needs. However old they are: one that is parked may be sent in the
+    /// next month, or when somebody has mended what kept it.
     pub(super) async fn sweep_files(&self) {
         let Some(spool) = &self.outbox.spool else { return };
         let dir = spool.dir().to_owned();
@@ -187,11 +185,7 @@ impl Sender {
             for entry in std::fs::read_dir(&dir)?.flatten() {
                 let path = entry.path();
                 let id = path.file_stem().and_then(|id| id.to_str()).unwrap_or_default().to_owned();
-                let old = entry
-                    .metadata()
-                    .and_then(|about| about.modified())
-                    .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > KEEP));
-                if old || !(needed.contains(&id) || open.contains(&id)) {
+                if !(needed.contains(&id) || open.contains(&id)) {
                     std::fs::remove_file(path)?;
                 }
             }

@@ -1,7 +1,7 @@
 //! What becomes of replies for which the month has no room: they wait, whoever can be told is told, and they go out once
 //! there is room again.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::deliver::Sender;
 use crate::budget;
 use crate::budget::Month;
 use crate::dingtalk::ApiError;
+use crate::dingtalk::Class;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Message;
@@ -18,6 +19,8 @@ use crate::message::NOTICES;
 use crate::message::Reply;
 use crate::message::Webhook;
 use crate::store::now_ms;
+use crate::words;
+use crate::words::Lang;
 
 /// A webhook is not used in its last minute: the clocks differ, and an expired one costs a call.
 const WEBHOOK_MARGIN_MS: i64 = 60_000;
@@ -32,8 +35,24 @@ pub(super) enum Released {
     Notices,
 }
 
+/// Conversations that are remembered as told. Past them some are told once more.
+const MOST_TOLD: usize = 4_096;
+
 /// Conversations that were told this month that something waits.
-pub(super) type Told = Arc<Mutex<HashMap<String, Month>>>;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told(Arc<Mutex<(Option<Month>, HashSet<String>)>>);
+
+impl Told {
+    /// Whether this conversation has not been told in this month; from now on it has.
+    fn is_news(&self, conversation: &str, month: Month) -> bool {
+        let (of, told) = &mut *self.0.lock().expect("nobody panics holding this");
+        if *of != Some(month) || told.len() >= MOST_TOLD {
+            told.clear();
+        }
+        *of = Some(month);
+        told.insert(conversation.to_owned())
+    }
+}
 
 /// Whether a webhook will still take something.
 pub(super) fn is_alive(webhook: &Webhook) -> bool {
@@ -111,12 +130,22 @@ impl Sender {
 
     /// Why a reply waits, for the journal; says so in the chat if a webhook is left. The ledger tells the owner.
     pub(super) async fn reason(&self, run: &str, reply: &Reply, error: &ApiError) -> String {
-        let (month, ..) = self.outbox.ledger().now();
+        let (month, calls, _) = self.outbox.ledger().now();
         self.tell_that_it_waits(run, reply, month).await;
         // Of DingTalk's own word all is kept, its code and the request too.
         let why =
             if error.code == ApiError::BUDGET { error.message.clone() } else { error.to_string() };
-        budget::parked(&why, month)
+        budget::parked(&why, month, calls.refused)
+    }
+
+    /// What the owner can do about a reply that is parked. A call that was not made because DingTalk has refused the ones
+    /// before is not helped by another setting.
+    pub(super) fn next_step(&self, error: &ApiError) -> Option<String> {
+        let (_, calls, _) = self.outbox.ledger().now();
+        if error.class == Class::Quota && calls.refused {
+            return Some(words::dingtalk::used_up(Lang::En).to_owned());
+        }
+        error.hint()
     }
 
     async fn tell_that_it_waits(&self, run: &str, reply: &Reply, month: Month) {
@@ -126,13 +155,9 @@ impl Sender {
         if !is_alive(&webhook) {
             return;
         }
-        {
-            let mut told = self.told.lock().expect("nobody panics holding this");
-            let conversation = reply.to.conversation_id.as_str().to_owned();
-            // Once: who waits for ten pictures need not read it ten times.
-            if told.insert(conversation, month) == Some(month) {
-                return;
-            }
+        // Once: who waits for ten pictures need not read it ten times.
+        if !self.told.is_news(reply.to.conversation_id.as_str(), month) {
+            return;
         }
         let body = Body::Text {
             text: budget::waits(month, self.outbox.languages.of(reply.to.staff_id.as_ref())),
@@ -142,5 +167,24 @@ impl Sender {
         {
             tracing::info!(%error, "somebody could not be told that a reply waits");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_conversation_is_told_once_a_month_and_not_all_are_remembered_for_ever() {
+        let told = Told::default();
+        let november = Month::of("2026-11-20T04:00:00Z".parse().unwrap());
+        let december = Month::of("2026-12-20T04:00:00Z".parse().unwrap());
+        let news = |chat: &str, month| told.is_news(chat, month);
+        assert_eq!([news("a", november), news("a", november)], [true, false]);
+        assert_eq!([news("a", december), news("a", december)], [true, false]);
+        for n in 0..3 * MOST_TOLD {
+            told.is_news(&format!("c{n}"), december);
+        }
+        assert!(told.0.lock().unwrap().1.len() <= MOST_TOLD);
     }
 }

@@ -60,6 +60,8 @@ struct Shared {
     /// Bumped with every change; what streams the card waits for it.
     version: watch::Sender<u64>,
     shown: AtomicBool,
+    /// No answer told so.
+    unsure: AtomicBool,
 }
 
 /// What a card shows at one moment.
@@ -90,6 +92,7 @@ impl Card {
                 content: Mutex::new(content),
                 version: watch::Sender::new(0),
                 shown: AtomicBool::new(false),
+                unsure: AtomicBool::new(false),
             }),
         }
     }
@@ -206,6 +209,17 @@ impl Card {
     /// Notes that the card is in its chat.
     pub(super) fn shown(&self) {
         self.shared.shown.store(true, Ordering::Relaxed);
+        self.shared.unsure.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that the card may be in its chat: it is followed as if it were, and the first answer tells.
+    pub(super) fn may_be_shown(&self) {
+        self.shared.shown.store(true, Ordering::Relaxed);
+        self.shared.unsure.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unsure(&self) -> bool {
+        self.shared.unsure.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_shown(&self) -> bool {

@@ -16,6 +16,7 @@ use super::attach::Attachment;
 use super::card::{Card, Frame};
 use super::cut::{Above, Limit, fit};
 use super::deliver::{Sender, Template};
+use super::endings::not_shown;
 use super::rate::{Bucket, Call, PER_SECOND};
 use super::{Item, Post, insert};
 use crate::config::Attach;
@@ -137,8 +138,13 @@ fn is_lasting(error: &ApiError) -> bool {
         || error.code == "template-key"
 }
 
-pub(super) fn not_shown() -> ApiError {
-    ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
+/// Gives up showing a card. `unsure`: a try was not answered, so it may be in its chat, and then it has to end. Its first
+/// frame tells.
+fn perhaps_shown(card: &Card, unsure: bool) {
+    if unsure {
+        tracing::warn!(card = card.id(), "nobody knows whether a card was shown");
+        card.may_be_shown();
+    }
 }
 
 impl Sender {
@@ -146,6 +152,7 @@ impl Sender {
     pub(super) async fn show(&self, card: &Card) {
         let client = self.client.for_run(card.run());
         let mut attempt = 0;
+        let mut unsure = false;
         if self.wire(card).is_none() {
             return;
         }
@@ -158,7 +165,7 @@ impl Sender {
         .await;
         let mut limit = Limit::MOST;
         loop {
-            let Some(wire) = self.wire(card) else { return };
+            let Some(wire) = self.wire(card) else { return perhaps_shown(card, unsure) };
             self.cards.bucket.take(Call::Frame).await;
             let text = card.frame(limit).text;
             match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
@@ -167,6 +174,7 @@ impl Sender {
                 Err(error) if error.code == "param.cardAlreadyExist" => break,
                 Err(error) => {
                     self.pause_after(&error);
+                    unsure |= error.was_not_answered();
                     match limit.halved().filter(|_| error.class == Class::TooLarge) {
                         Some(less) => limit = less,
                         None if error.is_transient() && attempt < 3 => {
@@ -174,8 +182,10 @@ impl Sender {
                             tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                         }
                         None => {
-                            self.refused(&error).await;
-                            return;
+                            if !error.was_not_answered() {
+                                self.refused(&error).await;
+                            }
+                            return perhaps_shown(card, unsure);
                         }
                     }
                 }
@@ -220,7 +230,9 @@ impl Sender {
                 self.cards.bucket.take(Call::Final).await;
                 let ending = frame.ending.map_or(Phase::Failed, super::card::Ending::phase);
                 let render = |most: Limit| card.frame(most.least(limit)).text;
-                let ended = self.end_with(&wire, render, ending, card.lang(), FINAL_TRIES).await;
+                // Of a card that is perhaps not there nobody waits for the end: its text is said at once.
+                let tries = if card.is_unsure() { 0 } else { FINAL_TRIES };
+                let ended = self.end_with(&wire, render, ending, card.lang(), tries).await;
                 ended.map_err(|error| (error, Some((wire, ending))))
             }
             Ok(_) => Err((not_shown(), None)),
@@ -233,7 +245,7 @@ impl Sender {
             return;
         };
         let posts = said(card, &frame);
-        match late.filter(|_| error.is_transient()) {
+        match late.filter(|_| error.is_passing()) {
             // The answer arrives now, whatever becomes of the card.
             Some((wire, ending)) => {
                 self.tell(card.id(), card.run(), posts, attachment).await;
@@ -290,6 +302,7 @@ impl Sender {
             match self.client.stream_card(wire, &guid, &text, Phase::Typing).await {
                 Ok(()) => {
                     self.cards.works();
+                    card.shown();
                     failures = 0;
                     sent = Some(frame.version);
                     self.note(
@@ -377,8 +390,11 @@ impl Sender {
                     tracing::warn!(%error, attempt, "the final frame of a card was not taken; trying again");
                     tokio::time::sleep(self.outbox.timing.wait(attempt, &error)).await;
                 }
-                None if error.is_transient() => {
+                None if error.is_passing() => {
                     tracing::warn!(%error, card = wire.id, "a card cannot be ended yet; it is tried again");
+                    if is_lasting(&error) {
+                        self.cards.broke();
+                    }
                     return Err(error);
                 }
                 None => {

@@ -12,6 +12,8 @@ use super::rate::Call;
 use super::spool;
 use crate::config::Attach;
 use crate::dingtalk;
+use crate::dingtalk::ApiError;
+use crate::dingtalk::Class;
 use crate::dingtalk::Phase;
 use crate::message::Address;
 use crate::message::Body;
@@ -81,6 +83,10 @@ impl Ending {
             Self::Failed => Phase::Failed,
         }
     }
+}
+
+pub(super) fn not_shown() -> ApiError {
+    ApiError::local("card", Class::Gone, "not-shown", "it was never shown")
 }
 
 /// A card that had not been closed when the host died.
@@ -169,7 +175,7 @@ impl Sender {
             Ok(wire) if card.open => {
                 self.cards.bucket.take(Call::Final).await;
                 match self.end_on_the_wire(&wire, &text, phase, card.lang, FINAL_TRIES).await {
-                    Err(error) if error.is_transient() => {
+                    Err(error) if error.is_passing() => {
                         // The answer arrives now, whatever becomes of the card.
                         let told = answer.is_some() || card.told;
                         if answer.is_some() {
@@ -183,7 +189,7 @@ impl Sender {
                     ended => ended,
                 }
             }
-            Ok(_) => Err(super::cards::not_shown()),
+            Ok(_) => Err(not_shown()),
             Err(no_template) if card.ending.is_none() => {
                 tracing::warn!(error = %no_template, "a card that was cut short cannot be ended");
                 return;
@@ -211,8 +217,8 @@ impl Sender {
         }
     }
 
-    /// Ends a card whose end was not taken for minutes. As long as it takes: an outage ends some day, and until then the
-    /// card spins.
+    /// Ends a card whose end was not taken for minutes. As long as it takes: an outage ends some day, a month turns, and
+    /// until then the card spins.
     pub(super) async fn end_late(
         &self,
         wire: &dingtalk::Card,
@@ -221,12 +227,16 @@ impl Sender {
         lang: Lang,
     ) {
         let (mut wait, longest) = (self.outbox.timing.late, self.outbox.timing.late * 10);
+        let mut opened = self.outbox.ledger.opened();
         loop {
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(longest);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(longest),
+                // There are calls again; whoever remembers refusals is told at the same moment.
+                Ok(()) = opened.changed() => tokio::time::sleep(self.outbox.timing.backoff).await,
+            }
             self.cards.bucket.take(Call::Final).await;
             match self.end_on_the_wire(wire, text, phase, lang, 0).await {
-                Err(error) if error.is_transient() => {}
+                Err(error) if error.is_passing() => {}
                 // Also where there is no card any more.
                 _ => return,
             }

@@ -11,6 +11,8 @@ use crate::words::Lang;
 pub enum Control {
     /// `stop`, `stop RUN`: end what runs for this person, or that one run.
     Stop(Option<String>),
+    /// `stop all`, `取消 全部`: the same, and drop what waits behind it.
+    StopAll,
     /// `cancel`, `取消`: leave an open dialog; without one the same as `stop`.
     Cancel,
     /// `runs`: what is running and queued, and what ended last.
@@ -105,6 +107,7 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
                 _ => return None,
             })))
         }
+        (Control::Stop(_) | Control::Cancel, [all]) if is_all(&all.text) => Some(Control::StopAll),
         (Control::Stop(_), [id]) => Some(Control::Stop(Some(run(id)?))),
         // In English "cancel order" is a sentence.
         (Control::Cancel, [id]) if first.text.contains("取消") => {
@@ -123,6 +126,10 @@ pub(super) fn read(words: &[Word]) -> Option<Control> {
         }
         _ => None,
     }
+}
+
+fn is_all(typed: &str) -> bool {
+    matches!(words::fold(typed).as_str(), "all" | "全部" | "所有")
 }
 
 /// `yes 4821`, `no 4821`: not names that are taken, since no command is called by a number.
@@ -178,6 +185,7 @@ fn word(typed: &str) -> Option<Control> {
     Some(match words::trim_punctuation(bare) {
         "stop" | "停" | "停止" => Control::Stop(None),
         "cancel" | "取消" => Control::Cancel,
+        "停止全部" | "取消全部" | "全部停止" | "全部取消" => Control::StopAll,
         "runs" | "任务" => Control::Runs,
         "log" | "日志" => Control::Log(None),
         "again" | "重跑" => Control::Again(None),
@@ -249,6 +257,10 @@ mod tests {
             ("取消 7k3fa", Control::Stop(id())),
         ] {
             assert_eq!(read(text), Some(control), "{text}");
+        }
+        for text in ["stop all", "Stop ALL", "停止 全部", "取消 全部", "取消全部", "cancel all"]
+        {
+            assert_eq!(read(text), Some(Control::StopAll), "{text}");
         }
         assert_eq!(read("log in to the server"), None);
         assert_eq!(read("again 再说一遍"), None);

@@ -52,6 +52,8 @@ pub struct Background {
 pub struct UnderWay {
     pub run: Arc<Run>,
     pub script: Arc<str>,
+    /// Counts the versions of the script.
+    pub version: u64,
     pub what: String,
     pub started_at_ms: i64,
 }

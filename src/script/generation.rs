@@ -516,6 +516,7 @@ async fn background(
     let entered = ends.live.enter(UnderWay {
         run: Arc::clone(&run),
         script: Arc::clone(vm.path()),
+        version: vm.number,
         what: vm.registrations()[index].title(),
         started_at_ms,
     });

@@ -51,6 +51,8 @@ fn unseen(text: &[u8]) -> usize {
     match *text {
         [0x1b, ..] => escape_sequence(text),
         [..=0x1f | 0x7f, ..] => 1,
+        // The same in text that was quoted: JSON, a log.
+        [b'\\', b'n' | b'r' | b't', ..] => 2,
         // One-character forms of the sequences.
         [0xc2, 0x9b, ref rest @ ..] => 2 + parameters(rest),
         [0xc2, 0x80..=0x9f | 0xad, ..] | [0xd8, 0x9c, ..] | [0xcd, 0x8f, ..] => 2,
@@ -108,6 +110,7 @@ mod tests {
         for (text, seen) in [
             ("a\x1b[1;31mb\x1b[0mc", "abc"),
             ("a\nb\r\nc\td\0e", "abcde"),
+            ("a\\nb\\r\\nc\\xd", "abc\\xd"),
             ("a\u{200b}b\u{2060}c\u{feff}d\u{ad}e\u{e0041}f", "abcdef"),
             ("a\x1b]0;title\x07b\x1b]8;;x\x1b\\c", "abc"),
             ("a\x1bPq\x1b[31mb", "ab"),

@@ -130,7 +130,10 @@ impl Instance {
             super::make_private_dir(dir)
                 .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         }
-        let mut file = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
             .read(true)
             .write(true)
             .create(true)

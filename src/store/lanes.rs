@@ -156,6 +156,21 @@ impl Lanes {
         true
     }
 
+    /// Takes all waiting rows of a lane out, oldest first.
+    pub(crate) fn remove_all(&mut self, name: &str) -> Vec<i64> {
+        let Some(lane) = self.by_name.get_mut(name) else { return Vec::new() };
+        let rows = Vec::from(std::mem::take(&mut lane.rows));
+        let (running, announced) = (lane.running, lane.announced > 0);
+        self.waiting -= rows.len();
+        if !running && !rows.is_empty() {
+            self.line_of(name).retain(|free| free != name);
+            if !announced {
+                self.by_name.remove(name);
+            }
+        }
+        rows
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }

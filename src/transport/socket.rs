@@ -436,7 +436,7 @@ impl Watch {
 pub(super) fn describe(error: &WsError) -> String {
     match error {
         WsError::ConnectionClosed | WsError::AlreadyClosed => "the server closed it".to_owned(),
-        WsError::Io(error) => format!("the connection broke: {error}"),
+        WsError::Io(error) => broken(error),
         WsError::Tls(error) => format!("TLS failed: {error}"),
         WsError::Capacity(_) => "the server sent more than 1 MiB at once".to_owned(),
         WsError::Protocol(error) => format!("the server broke the WebSocket protocol: {error}"),
@@ -448,6 +448,23 @@ pub(super) fn describe(error: &WsError) -> String {
     }
 }
 
+/// What became of a connection, or of a try, in the words of somebody who looks for the reason.
+fn broken(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "nothing listens at its address".to_owned(),
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown => {
+            "no way leads to its address: is this computer online?".to_owned()
+        }
+        ErrorKind::TimedOut => "its address does not answer".to_owned(),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            "the connection was cut".to_owned()
+        }
+        ErrorKind::UnexpectedEof => "the connection ended without a word".to_owned(),
+        _ => format!("the connection failed: {error}"),
+    }
+}
+
 /// Server text for a log line: short, on one line.
 fn short(text: &str) -> String {
     text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -456,6 +473,14 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_that_never_was_is_not_called_broken() {
+        use std::io::{Error, ErrorKind};
+        let said = |kind: ErrorKind| describe(&WsError::Io(Error::from(kind)));
+        assert_eq!(said(ErrorKind::ConnectionRefused), "nothing listens at its address");
+        assert_eq!(said(ErrorKind::ConnectionReset), "the connection was cut");
+    }
 
     fn watch() -> Watch {
         Watch::new(&Timing::default())

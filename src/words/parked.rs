@@ -23,10 +23,15 @@ words! {
         zh: "\n提示：{hint}",
         en: "\nhint: {hint}",
     }
-    /// The owner asks for replies that could not be sent, and there are none, or not that one.
+    /// The owner asks for replies that could not be sent, and there are none.
     nothing {
         zh: "没有被搁置的回复。",
-        en: "Nothing of that is parked.",
+        en: "No reply is parked.",
+    }
+    /// The same, of one that is not there (any more).
+    not_there {
+        zh: "没有这样的搁置回复。发送 parked 查看全部。",
+        en: "No such reply is parked. Send parked to see them all.",
     }
     /// Under the list of them.
     help {
@@ -58,7 +63,7 @@ words! {
 
 pub(crate) fn retried(count: usize, lang: Lang) -> String {
     match count {
-        0 => nothing(lang).to_owned(),
+        0 => not_there(lang).to_owned(),
         1 => retried_one(lang).to_owned(),
         _ => retried_many(count, lang),
     }
@@ -66,7 +71,7 @@ pub(crate) fn retried(count: usize, lang: Lang) -> String {
 
 pub(crate) fn dropped(count: usize, lang: Lang) -> String {
     match count {
-        0 => nothing(lang).to_owned(),
+        0 => not_there(lang).to_owned(),
         1 => dropped_one(lang).to_owned(),
         _ => dropped_many(count, lang),
     }

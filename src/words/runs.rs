@@ -41,6 +41,16 @@ words! {
         zh: "没有正在运行的任务。",
         en: "Nothing of yours is running.",
     }
+    /// Behind one of these two: messages of theirs that are served next.
+    still_waiting(count: usize) {
+        zh: "还有 {count} 条消息在排队，会接着处理。要全部取消，请发送：取消 全部",
+        en: "{count} of your messages wait and are served next. To drop them, send: stop all",
+    }
+    /// `stop all`.
+    all_stopped(runs: usize, waiting: usize) {
+        zh: "已停止：正在运行 {runs} 个，排队的 {waiting} 条已取消。",
+        en: "Stopped: {runs} under way, {waiting} that waited.",
+    }
     no_such_run(id: &str) {
         zh: "没有正在运行的任务 {id}。发送 runs 查看。",
         en: "No run `{id}` that you may stop. Send runs to see them.",
@@ -109,8 +119,8 @@ words! {
     }
     /// To somebody of whose messages very many wait.
     many_wait(count: usize) {
-        zh: "⏳ 你有 {count} 条消息在排队，会按顺序逐条处理，不会丢失。发送“停止”可结束正在运行的任务。",
-        en: "⏳ {count} of your messages wait; they are answered one after another, none is lost. Send stop to end what runs.",
+        zh: "⏳ 你有 {count} 条消息在排队，会按顺序逐条处理，不会丢失。发送“停止”可结束正在运行的任务，“取消 全部”可全部取消。",
+        en: "⏳ {count} of your messages wait; they are answered one after another, none is lost. Send stop to end what runs, stop all to drop them all.",
     }
 }
 

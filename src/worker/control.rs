@@ -79,6 +79,7 @@ impl Dispatch {
                 Ok(words::runs::left(lang).to_owned())
             }
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
+            Control::StopAll => self.stop_all(message, actor, lang).await,
             Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
                 let told = if stopped { words::runs::stopped } else { words::runs::no_such_run };
                 told(id, lang)
@@ -107,18 +108,45 @@ impl Dispatch {
         self.asks.withdraw(actor.id(), &message.chat, self.library.clock().now_ms()).await
     }
 
-    /// Ends what runs, or waits in a queue, for this person in this chat.
+    /// Ends what runs, or waits in a queue, for this person in this chat, and says how much waits behind it.
     fn stop_here(&self, message: &Message, actor: &Actor, lang: Lang) -> String {
+        let stopped = self.stop_under_way(message, actor);
+        let waiting = self.inbox.waiting_in(&message.lane());
+        let told = if stopped.is_empty() {
+            words::runs::nothing_to_stop(lang).to_owned()
+        } else {
+            words::runs::stopped(&stopped.join(", "), lang)
+        };
+        match waiting {
+            0 => told,
+            waiting => format!("{told}\n{}", words::runs::still_waiting(waiting, lang)),
+        }
+    }
+
+    /// Ends the same, and what of theirs waits in this chat.
+    async fn stop_all(
+        &self,
+        message: &Message,
+        actor: &Actor,
+        lang: Lang,
+    ) -> Result<String, Error> {
+        // First what waits, or it would begin as soon as what runs has ended.
+        let dropped = self.inbox.cancel_lane(&message.lane()).await?;
+        let stopped = self.stop_under_way(message, actor).len();
+        Ok(match (stopped, dropped) {
+            (0, 0) => words::runs::nothing_to_stop(lang).to_owned(),
+            (stopped, dropped) => words::runs::all_stopped(stopped, dropped, lang),
+        })
+    }
+
+    /// Ends what is under way for this person in this chat; returns the ids of these runs.
+    fn stop_under_way(&self, message: &Message, actor: &Actor) -> Vec<String> {
         let mine = |entry: &Entry| entry.person == *actor.id() && entry.chat == message.chat.id;
         let mut stopped = self.running.stop(mine);
         stopped.extend(self.turns.stop(|who, _| {
             who.person == actor.id().as_str() && who.chat == message.chat.id.as_str()
         }));
-        if stopped.is_empty() {
-            words::runs::nothing_to_stop(lang).to_owned()
-        } else {
-            words::runs::stopped(&stopped.join(", "), lang)
-        }
+        stopped
     }
 
     async fn stop(&self, id: &str, actor: &Actor) -> Result<bool, Error> {

@@ -2,7 +2,8 @@
 //!
 //! A timer of each second must not cost an fsync each second. Ends are collected and written together: those that went
 //! well within half a minute, those that did not within a second. Every failure is kept, every run that was stopped, said
-//! something, logged something, ran a program or took a while; of those that just went well, the last of each timer.
+//! something, logged something, ran a program or took a while; of those that just went well, the last of each timer. One
+//! that takes a while has its row before its end, so that a crash leaves an account of it ([`super::progress`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,16 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::inbox::Inbox;
 use crate::inbox::Own;
+use crate::inbox::OwnEnd;
 use crate::inbox::State;
 use crate::script::Background;
 use crate::script::Finish;
+use crate::script::UnderWay;
 use crate::sink::redact;
 
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(30);
 
 /// A run of this long is worth a line of its own.
-const A_WHILE_MS: i64 = 1_000;
+pub(super) const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Ends that are kept for one commit. Past it they are written at once.
 const AT_ONCE: usize = 512;
@@ -84,13 +87,16 @@ impl Ended {
         let own = own(end);
         let key = (own.script.clone(), own.handler.clone());
         let noted = &end.noted;
-        let plain = own.state == State::Done
+        let done = end.finish == Finish::Done;
+        // By the same clock as the note of one that is under way: that one gets its end in any case.
+        let took_ms = u128::try_from(end.ended_at_ms - end.started_at_ms).unwrap_or(0);
+        let plain = done
             && end.said == 0
             && noted.log.is_none()
             && noted.exit.is_none()
             && noted.output.is_none()
-            && end.ended_at_ms - end.started_at_ms < A_WHILE_MS;
-        let within = if own.state == State::Done { LATER } else { SOON };
+            && took_ms < A_WHILE.as_millis();
+        let within = if done { LATER } else { SOON };
         if plain {
             self.plain.insert(key, own);
         } else {
@@ -112,7 +118,7 @@ impl Ended {
         if rows.is_empty() && !inbox.names_are_short() {
             return;
         }
-        rows.sort_by_key(|own| own.ended_at_ms);
+        rows.sort_by_key(|own| own.end.as_ref().map(|end| end.at_ms));
         let count = rows.len();
         if let Err(error) = inbox.keep_own(rows, instead_of).await {
             tracing::warn!(%error, count, "ends of runs that no message started could not be written down");
@@ -121,7 +127,6 @@ impl Ended {
 }
 
 fn own(end: &Background) -> Own {
-    let clean = |text: &Option<String>| text.as_deref().map(|text| redact(text).into_owned());
     let (state, error) = match &end.finish {
         Finish::Done => (State::Done, None),
         Finish::Failed(why) => (State::Failed, Some(redact(why).into_owned())),
@@ -130,18 +135,37 @@ fn own(end: &Background) -> Own {
     };
     Own {
         run: end.run.clone(),
-        state,
         script: end.script.to_string(),
         version: end.version,
         handler: end.what.clone(),
         started_at_ms: end.started_at_ms,
-        ended_at_ms: end.ended_at_ms,
         exit: end.noted.exit.clone(),
         replies: end.said,
-        error,
-        log: clean(&end.noted.log),
-        output: clean(&end.noted.output),
+        log: clean(end.noted.log.as_deref()),
+        output: clean(end.noted.output.as_deref()),
+        end: Some(OwnEnd { state, at_ms: end.ended_at_ms, error }),
     }
+}
+
+/// How far one is that is under way.
+pub(super) fn so_far(one: &UnderWay) -> Own {
+    let noted = one.run.noted();
+    Own {
+        run: one.run.id().to_owned(),
+        script: one.script.to_string(),
+        version: one.version,
+        handler: one.what.clone(),
+        started_at_ms: one.started_at_ms,
+        exit: noted.exit,
+        replies: one.run.said(),
+        log: clean(noted.log.as_deref()),
+        output: clean(noted.output.as_deref()),
+        end: None,
+    }
+}
+
+fn clean(text: Option<&str>) -> Option<String> {
+    text.map(|text| redact(text).into_owned())
 }
 
 #[cfg(test)]

@@ -27,14 +27,14 @@ impl Dispatch {
                     .retry(which)
                     .await
                     .map(|ids| words::parked::retried(ids.len(), lang)),
-                None => Ok(words::parked::nothing(lang).to_owned()),
+                None => Ok(words::parked::not_there(lang).to_owned()),
             },
             Parked::Drop(which) => match Which::parse(which) {
                 Some(which) => {
                     let dropped = self.outbox.drop_parked(which).await;
                     dropped.map(|ids| words::parked::dropped(ids.len(), lang))
                 }
-                None => Ok(words::parked::nothing(lang).to_owned()),
+                None => Ok(words::parked::not_there(lang).to_owned()),
             },
         };
         done.unwrap_or_else(|error| format!("⚠️ {error}"))

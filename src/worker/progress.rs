@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Dispatch;
+use super::own;
 use super::served::{Blanked, Served};
 use crate::inbox;
 use crate::store::now_ms;
@@ -30,11 +31,14 @@ impl Dispatch {
     pub async fn note_progress(self, stop: CancellationToken) {
         // What was noted of each row: whether it waits, its replies, and its changes.
         let mut known: HashMap<i64, (bool, usize, u64)> = HashMap::new();
+        // The same of each run that no message started.
+        let mut known_own: HashMap<String, (usize, u64)> = HashMap::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(EVERY) => {}
             }
+            self.note_own(&mut known_own).await;
             let mut seen = HashMap::new();
             let mut notes = Vec::new();
             let old = now_ms() - i64::try_from(EVERY.as_millis()).unwrap_or(0);
@@ -80,6 +84,32 @@ impl Dispatch {
                 tracing::debug!(%error, "how far runs are cannot be noted");
                 known.clear();
             }
+        }
+    }
+
+    /// Gives runs that no message started a row once they take long, and notes how far they are.
+    async fn note_own(&self, known: &mut HashMap<String, (usize, u64)>) {
+        let mut seen = HashMap::new();
+        let mut notes = Vec::new();
+        for one in self.live.list() {
+            let id = one.run.id().to_owned();
+            let state = (one.run.said(), one.run.changes());
+            // By the clock that tells how long it took in the end: a row that was begun is then ended, too.
+            if one.run.age() < own::A_WHILE || notes.len() >= AT_ONCE {
+                seen.extend(known.get(&id).map(|before| (id, *before)));
+                continue;
+            }
+            if known.get(&id) != Some(&state) {
+                notes.push(own::so_far(&one));
+            }
+            seen.insert(id, state);
+        }
+        *known = seen;
+        if !notes.is_empty()
+            && let Err(error) = self.inbox.keep_own(notes, Vec::new()).await
+        {
+            tracing::debug!(%error, "how far runs of timers are cannot be noted");
+            known.clear();
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn role_for(control: &Control) -> Option<&'static str> {
 /// The word itself, for the audit and for whoever may not use it.
 pub(super) fn word_of(control: &Control) -> &'static str {
     match control {
-        Control::Stop(_) => "stop",
+        Control::Stop(_) | Control::StopAll => "stop",
         Control::Cancel => "cancel",
         Control::Runs => "runs",
         Control::Log(_) => "log",

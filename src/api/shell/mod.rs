@@ -11,6 +11,7 @@ pub mod process;
 mod pump;
 mod strays;
 mod template;
+mod tree;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

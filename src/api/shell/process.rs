@@ -4,7 +4,8 @@
 //! it ends by itself, runs out of time, is killed, loses its handle or its run, or when the host closes, the whole group is
 //! told to end ([`SIGTERM`]) and after [`GRACE`] killed. What left the group for a session of its own (`setsid`, a daemon)
 //! is found by its [`Mark`]: it is ended with a program that was stopped, and named in the log after one that ended by
-//! itself. The pipes it holds are not waited for.
+//! itself. The pipes it holds are not waited for. What a killed host leaves is ended by the next one of its state folder
+//! ([`Processes::end_left_behind`]).
 //!
 //! Output is handed on through a bounded channel: a reader that is slow slows the program, memory stays flat.
 //!
@@ -18,7 +19,6 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -26,9 +26,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::api::shell::command::{Command, Exact, SpawnError, Stdin};
+use crate::api::shell::command::{Command, SpawnError, Stdin};
 use crate::api::shell::pump::{CHUNKS, Pump};
-use crate::api::shell::strays::{House, MARK, Mark, Stray};
+use crate::api::shell::strays::{Folder, Mark};
+use crate::api::shell::tree::Tree;
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
 pub const MAX_OPEN: usize = 256;
@@ -54,7 +55,7 @@ struct Inner {
     closing: CancellationToken,
     places: Arc<Semaphore>,
     limit: usize,
-    house: House,
+    folder: Folder,
 }
 
 impl Processes {
@@ -64,31 +65,45 @@ impl Processes {
     }
 
     pub fn with_limit(limit: usize) -> Self {
-        Self::housed(limit, House::default())
+        Self::of(limit, Folder::default())
     }
 
-    /// As [`Processes::with_limit`], for the host of the state folder `state`.
-    pub fn of(limit: usize, state: &Path) -> Self {
-        Self::housed(limit, House::of(state))
+    /// Those of the host of the state folder `dir`, which it has to itself: what it leaves when it is killed is known to
+    /// the next one.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn of_folder(limit: usize, dir: &Path) -> io::Result<Self> {
+        Ok(Self::of(limit, Folder::open(dir)?))
     }
 
-    /// Ends what earlier hosts of the same state folder have left running: one that is killed ends nothing itself.
-    pub async fn end_orphans(&self) {
-        for stray in self.0.house.clear(Instant::now() + GRACE).await {
-            let Stray { pid, name, .. } = stray;
-            warn!(pid, "ended `{name}`, which the last host left running when it died");
-        }
-    }
-
-    fn housed(limit: usize, house: House) -> Self {
+    fn of(limit: usize, folder: Folder) -> Self {
         Self(Arc::new(Inner {
             runtime: Handle::try_current().ok(),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
             places: Arc::new(Semaphore::new(limit)),
             limit,
-            house,
+            folder,
         }))
+    }
+
+    /// Ends what earlier hosts of the folder left running, as what is stopped is ended; what a program left that ended by
+    /// itself is let live. Says so in the log. Call it before anything is started.
+    pub async fn end_left_behind(&self) {
+        let folder = self.0.folder.clone();
+        let (ended, left) = folder.end_left_behind(GRACE).await;
+        if !ended.is_empty() {
+            let ended = ended.join(", ");
+            warn!("programs that the last host left running were ended: {ended}");
+        }
+        if !left.is_empty() {
+            warn!(?left, "what the last host left running does not end");
+        }
+        let tidied = tokio::task::spawn_blocking(move || folder.tidy()).await;
+        if let Ok(Err(error)) = tidied {
+            warn!(%error, "it cannot be noted which programs were left running");
+        }
     }
 
     /// Starts a program. It ends at the latest when `over` is cancelled; `keep` is dropped once it is gone.
@@ -128,7 +143,7 @@ impl Processes {
             signals,
             exit,
             timeout: command.timeout,
-            mark: self.0.house.mark(),
+            folder: self.0.folder.clone(),
             _keep: (place, Box::new(keep)),
         };
         let task = supervisor.run(command, started);
@@ -322,7 +337,7 @@ struct Supervisor {
     signals: mpsc::Receiver<i32>,
     exit: watch::Sender<Option<Exit>>,
     timeout: Option<Duration>,
-    mark: Mark,
+    folder: Folder,
     /// Places that this process takes, given back at its end.
     _keep: (OwnedSemaphorePermit, Box<dyn Any + Send>),
 }
@@ -337,7 +352,7 @@ impl Supervisor {
         let pipe = !matches!(stdin, Stdin::Null);
         let begin = Instant::now();
         // Blocking: it looks for files and waits for the child's `exec`.
-        let mark = self.mark.clone();
+        let mark = Mark::new(&self.folder);
         let marked = mark.clone();
         let spawned =
             tokio::task::spawn_blocking(move || Tree::spawn(&command.resolve()?, pipe, &marked))
@@ -439,7 +454,7 @@ impl Supervisor {
                 warn!(pid, ?left, "what a stopped program left behind does not end");
             }
         } else {
-            mark.tell(pid).await;
+            tell_left(pid, mark, self.folder).await;
         }
     }
 
@@ -452,6 +467,17 @@ impl Supervisor {
             took: begin.elapsed(),
         };
         self.exit.send_replace(Some(exit));
+    }
+}
+
+/// Names what a program that ended by itself left running: nobody else will.
+async fn tell_left(pid: u32, mark: Mark, folder: Folder) {
+    let left = tokio::task::spawn_blocking(move || mark.let_go(&folder)).await.unwrap_or_default();
+    if !left.is_empty() {
+        let left: Vec<String> =
+            left.iter().map(|stray| format!("{} ({})", stray.pid, stray.name)).collect();
+        let left = left.join(", ");
+        warn!(pid, "a program that has ended left processes running: {left}");
     }
 }
 
@@ -472,123 +498,5 @@ fn signal_of(status: ExitStatus) -> Option<i32> {
     {
         let _ = status;
         None
-    }
-}
-
-/// A child and its process group. Dropping it kills them all.
-#[derive(Debug)]
-struct Tree {
-    child: Box<dyn ChildWrapper>,
-    pid: u32,
-    /// The child was waited for: its number may be given away once its group is empty.
-    reaped: bool,
-    /// The group was seen empty after that: nothing may be sent to its number any more.
-    gone: bool,
-}
-
-impl Tree {
-    fn spawn(exact: &Exact, stdin: bool, mark: &Mark) -> Result<Self, SpawnError> {
-        use std::process::Stdio;
-        let mut command = CommandWrap::with_new(&exact.program, |command| {
-            command
-                .args(&exact.args)
-                .current_dir(&exact.cwd)
-                .env_clear()
-                .envs(&exact.env)
-                .env(MARK, mark.value())
-                .stdin(if stdin { Stdio::piped() } else { Stdio::null() })
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
-        });
-        #[cfg(unix)]
-        command.wrap(process_wrap::tokio::ProcessSession);
-        #[cfg(windows)]
-        command.wrap(process_wrap::tokio::KillOnDrop).wrap(process_wrap::tokio::JobObject);
-
-        let mut attempt = 0;
-        let child = loop {
-            match command.spawn() {
-                Ok(child) => break child,
-                // Somebody forked while this very file was open for writing; it is closed in a moment.
-                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempt < 20 => {
-                    attempt += 1;
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err(error) => {
-                    let program = exact.program.display().to_string();
-                    return Err(match error.kind() {
-                        io::ErrorKind::ArgumentListTooLong => SpawnError::TooLarge { program },
-                        _ => SpawnError::System { program, error },
-                    });
-                }
-            }
-        };
-        let pid = child.id().unwrap_or_default();
-        Ok(Self { child, pid, reaped: false, gone: false })
-    }
-
-    /// Waits for the child itself, not for its group.
-    async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let status = self.child.inner_mut().wait().await;
-        self.reaped = true;
-        self.is_gone(); // at once: while a group has members its number cannot be given away
-        status
-    }
-
-    /// Whether nobody of the group is left.
-    fn is_gone(&mut self) -> bool {
-        if self.reaped && !self.gone {
-            #[cfg(unix)]
-            {
-                use nix::errno::Errno;
-                use nix::sys::signal::killpg;
-                use nix::unistd::Pid;
-                // As process 1 of a container we are the parent of orphans, too.
-                let _ = self.child.try_wait();
-                self.gone = match i32::try_from(self.pid) {
-                    Ok(group @ 2..) => killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH),
-                    _ => true,
-                };
-            }
-            #[cfg(not(unix))]
-            {
-                self.gone = !matches!(self.child.try_wait(), Ok(None));
-            }
-        }
-        self.gone
-    }
-
-    /// Tells the group to end; returns when it is to be killed.
-    fn end(&mut self) -> Instant {
-        self.signal(SIGTERM);
-        // A stopped process takes no notice before it goes on.
-        #[cfg(unix)]
-        self.signal(nix::sys::signal::Signal::SIGCONT as i32);
-        Instant::now() + GRACE
-    }
-
-    fn signal(&mut self, signal: i32) {
-        if self.is_gone() {
-            return;
-        }
-        #[cfg(unix)]
-        let _ = self.child.signal(signal); // it may have ended this moment
-        #[cfg(not(unix))]
-        {
-            let _ = signal; // there is only one
-            self.kill();
-        }
-    }
-
-    fn kill(&mut self) {
-        if !self.is_gone() {
-            let _ = self.child.start_kill();
-        }
-    }
-}
-
-impl Drop for Tree {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

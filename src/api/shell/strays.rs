@@ -1,19 +1,27 @@
 //! What a program leaves behind when it is gone: processes in sessions of their own, which the end of its group does not
-//! reach.
+//! reach; and what a host leaves behind that is killed.
 //!
 //! Each program is given a mark in its environment, and what it starts inherits it, through any number of forks and
 //! sessions. Linux shows the environments of one's own processes; elsewhere nothing is found. A process that cleared its
 //! environment is not found either, nor one that hides it (`ssh-agent` does): that is the way out which is left.
+//!
+//! A mark begins with the [`Folder`] whose host gave it, so that the next host of that folder knows what the one before
+//! has left, and nothing else: neither a name nor a number of a process says so.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::Path;
-use std::sync::OnceLock;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The variable that holds the mark.
 pub(super) const MARK: &str = "MOONBELL_PROCESS";
+
+/// In the state folder: its id, and below it the marks of what was let go, a line each.
+const FILE: &str = "processes";
 
 /// Between two looks: one that forks for ever must not fork for long.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -23,52 +31,17 @@ const ROUNDS: usize = 50;
 
 /// Told apart from everything that another host, or an earlier one, has started.
 #[derive(Clone, Debug)]
-pub(super) struct Mark {
-    /// What the value begins with, and whether that is all of it.
-    value: String,
-    whole: bool,
-}
+pub(super) struct Mark(String);
 
-/// One host after another on the same state folder.
-#[derive(Clone, Debug, Default)]
-pub(super) struct House(String);
+/// What ties processes to the hosts of one state folder, one after another.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(Arc<Inner>);
 
-impl House {
-    pub(super) fn of(state: &Path) -> Self {
-        let mut hasher = DefaultHasher::new();
-        state.hash(&mut hasher);
-        Self(format!("{:016x}", hasher.finish()))
-    }
-
-    /// This process, among those that have held the folder.
-    fn holder(&self) -> String {
-        static HOST: OnceLock<u64> = OnceLock::new();
-        format!("{}.{:016x}.", self.0, HOST.get_or_init(rand::random))
-    }
-
-    /// The mark of a program that is about to start.
-    pub(super) fn mark(&self) -> Mark {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Mark { value: format!("{}{count}", self.holder()), whole: true }
-    }
-
-    /// Ends what hosts that are gone have left, asked first, killed at `deadline`. To be called by the one that holds the
-    /// folder. Returns what there was.
-    pub(super) async fn clear(&self, deadline: Instant) -> Vec<Stray> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        let all = Mark { value: format!("{}.", self.0), whole: false };
-        let holder = self.holder();
-        let looked = tokio::task::spawn_blocking(move || all.strays()).await.unwrap_or_default();
-        let left: Vec<Stray> =
-            looked.into_iter().filter(|stray| !stray.mark.starts_with(&holder)).collect();
-        for stray in &left {
-            Mark { value: stray.mark.clone(), whole: true }.end(deadline).await;
-        }
-        left
-    }
+#[derive(Debug)]
+struct Inner {
+    id: String,
+    /// `None`: of no folder.
+    file: Option<PathBuf>,
 }
 
 /// A process that was left behind.
@@ -82,82 +55,209 @@ pub(super) struct Stray {
     handle: std::os::fd::OwnedFd,
 }
 
+impl Default for Folder {
+    /// Of what keeps no state: nobody looks for what it leaves.
+    fn default() -> Self {
+        Self(Arc::new(Inner { id: "none".to_owned(), file: None }))
+    }
+}
+
+impl Folder {
+    /// Reads the id of the state folder `dir`, or gives it one. The caller has the folder to itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(FILE);
+        let kept = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        let id = match kept.lines().next().filter(|id| id.len() == 16) {
+            Some(id) => id.to_owned(),
+            None => {
+                let id = format!("{:016x}", rand::random::<u64>());
+                writeln!(private(OpenOptions::new().write(true).truncate(true), &path)?, "{id}")?;
+                id
+            }
+        };
+        // A copy of the folder is another folder, though the file says the same.
+        let id = format!("{id}-{:x}", place(dir)?);
+        Ok(Self(Arc::new(Inner { id, file: Some(path) })))
+    }
+
+    /// Ends what earlier hosts of this folder left running: asked first, killed after `grace`. Returns what was there, as
+    /// it is to be told, and what is left all the same.
+    pub(super) async fn end_left_behind(&self, grace: Duration) -> (Vec<String>, Vec<Stray>) {
+        let Some(file) = self.0.file.clone() else { return (Vec::new(), Vec::new()) };
+        let (own, earlier) = (format!("{}.{:016x}.", self.0.id, host()), format!("{}.", self.0.id));
+        let kept = std::fs::read_to_string(file).unwrap_or_default();
+        let let_go: BTreeSet<String> = kept.lines().skip(1).map(str::to_owned).collect();
+        // A host that was started by a program of the one before bears its mark itself.
+        let family = ancestors();
+        let find = move || {
+            let mut found = marked(|mark| {
+                mark.starts_with(&earlier) && !mark.starts_with(&own) && !let_go.contains(mark)
+            });
+            found.retain(|stray| !family.contains(&stray.pid));
+            found
+        };
+        let (asked, left) = end(find, Instant::now() + grace).await;
+        (asked.into_iter().map(|(pid, name)| format!("{pid} ({name})")).collect(), left)
+    }
+
+    /// What bears this mark was left running by a program that ended by itself: it may outlive the host.
+    fn let_go(&self, mark: &Mark) {
+        let Some(file) = &self.0.file else { return };
+        let written = private(OpenOptions::new().append(true), file)
+            .and_then(|mut file| file.write_all(format!("{}\n", mark.0).as_bytes()));
+        if let Err(error) = written {
+            tracing::warn!(path = %file.display(), "it cannot be noted what a program left running ({error}): after a crash it is ended");
+        }
+    }
+
+    /// Forgets what was let go and has ended since. Blocks.
+    pub(super) fn tidy(&self) -> io::Result<()> {
+        let Some(file) = &self.0.file else { return Ok(()) };
+        let kept = std::fs::read_to_string(file)?;
+        if kept.lines().count() <= 1 {
+            return Ok(());
+        }
+        let there: BTreeSet<String> = marked(|_| true).into_iter().map(|one| one.mark).collect();
+        let lines = kept.lines().enumerate().filter(|(n, line)| *n == 0 || there.contains(*line));
+        let text: String = lines.map(|(_, line)| format!("{line}\n")).collect();
+        private(OpenOptions::new().write(true).truncate(true), file)?.write_all(text.as_bytes())
+    }
+}
+
 impl Mark {
+    pub(super) fn new(folder: &Folder) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{}.{:016x}.{count}", folder.0.id, host()))
+    }
+
     pub(super) fn value(&self) -> OsString {
-        self.value.clone().into()
+        self.0.clone().into()
     }
 
     /// What bears it. Blocks: it looks at every process of this computer.
-    #[cfg(target_os = "linux")]
     pub(super) fn strays(&self) -> Vec<Stray> {
-        let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
-        let pids =
-            all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        pids.filter(|pid| self.borne_by(*pid).is_some())
-            .filter_map(|pid| {
-                use rustix::process::{Pid, PidfdFlags, pidfd_open};
-                let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
-                let handle = pidfd_open(raw, PidfdFlags::empty()).ok()?;
-                // Looked at again, now that its number cannot be given away: it may have ended meanwhile.
-                let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-                let mark = self.borne_by(pid)?;
-                Some(Stray { pid, name: name.trim().to_owned(), mark, handle })
-            })
-            .collect()
+        marked(|mark| mark == self.0)
     }
 
-    /// The mark of a process, if it is this one.
-    #[cfg(target_os = "linux")]
-    fn borne_by(&self, pid: u32) -> Option<String> {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let mut variables = environment.split(|byte| *byte == 0);
-        let found = variables.find_map(|one| {
-            let value = one.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?;
-            String::from_utf8(value.to_vec()).ok()
-        })?;
-        let bears = if self.whole { found == self.value } else { found.starts_with(&self.value) };
-        bears.then_some(found)
-    }
-
-    /// Names what the program `pid`, which ended by itself, left running: nobody else will.
-    pub(super) async fn tell(self, pid: u32) {
-        let left = tokio::task::spawn_blocking(move || self.strays()).await.unwrap_or_default();
+    /// The same, of a program that ended by itself: it is left alone from now on, by the next host too. Blocks.
+    pub(super) fn let_go(&self, folder: &Folder) -> Vec<Stray> {
+        let left = self.strays();
         if !left.is_empty() {
-            let left: Vec<String> =
-                left.iter().map(|stray| format!("{} ({})", stray.pid, stray.name)).collect();
-            let left = left.join(", ");
-            tracing::warn!(pid, "a program that has ended left processes running: {left}");
+            folder.let_go(self);
         }
+        left
     }
 
     /// Ends what bears it: asked first, killed at `deadline`. Returns what is left all the same.
     pub(super) async fn end(&self, deadline: Instant) -> Vec<Stray> {
-        let mut asked = std::collections::BTreeSet::new();
-        let mut rounds = 0;
-        loop {
-            let mark = self.clone();
-            let found = tokio::task::spawn_blocking(move || mark.strays()).await;
-            let found = found.unwrap_or_default();
-            if found.is_empty() || rounds > ROUNDS {
-                return found;
-            }
-            let over = Instant::now() >= deadline;
-            rounds += usize::from(over);
-            for stray in &found {
-                if over {
-                    stray.signal(true);
-                } else if asked.insert(stray.pid) {
-                    stray.signal(false);
-                }
-            }
-            tokio::time::sleep(GLANCE).await;
-        }
+        let mark = self.clone();
+        end(move || mark.strays(), deadline).await.1
     }
+}
 
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn strays(&self) -> Vec<Stray> {
-        Vec::new()
+/// This process, among all that have marks.
+fn host() -> u64 {
+    static HOST: OnceLock<u64> = OnceLock::new();
+    *HOST.get_or_init(rand::random)
+}
+
+/// Ends what `find` finds until that is nothing: asked first, killed at `deadline`. Returns what was asked, and what is
+/// left all the same.
+async fn end<F>(find: F, deadline: Instant) -> (BTreeMap<u32, String>, Vec<Stray>)
+where
+    F: Fn() -> Vec<Stray> + Send + Sync + 'static,
+{
+    let find = Arc::new(find);
+    let mut asked = BTreeMap::new();
+    let mut rounds = 0;
+    loop {
+        let look = Arc::clone(&find);
+        let found = tokio::task::spawn_blocking(move || look()).await.unwrap_or_default();
+        if found.is_empty() || rounds > ROUNDS {
+            return (asked, found);
+        }
+        let over = Instant::now() >= deadline;
+        rounds += usize::from(over);
+        for stray in &found {
+            if asked.insert(stray.pid, stray.name.clone()).is_none() && !over {
+                stray.signal(false);
+            } else if over {
+                stray.signal(true);
+            }
+        }
+        tokio::time::sleep(GLANCE).await;
     }
+}
+
+/// Processes with a mark that `wanted` picks. Blocks: it looks at every process of this computer.
+#[cfg(target_os = "linux")]
+fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Stray> {
+    let mark_of = |pid: u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut lines = environment.split(|byte| *byte == 0);
+        lines.find_map(|line| {
+            let value = line.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?;
+            std::str::from_utf8(value).ok().filter(|mark| wanted(mark)).map(str::to_owned)
+        })
+    };
+    let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| mark_of(*pid).is_some())
+        .filter_map(|pid| {
+            use rustix::process::{Pid, PidfdFlags, pidfd_open};
+            let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+            let handle = pidfd_open(raw, PidfdFlags::empty()).ok()?;
+            // Looked at again, now that its number cannot be given away: it may have ended meanwhile.
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            let mark = mark_of(pid)?;
+            Some(Stray { pid, name: name.trim().to_owned(), mark, handle })
+        })
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn marked(_: impl Fn(&str) -> bool) -> Vec<Stray> {
+    Vec::new()
+}
+
+/// This process and what it was started by, up to the first of all.
+fn ancestors() -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let mut next = Some(std::process::id());
+    while let Some(pid) = next.filter(|pid| *pid > 1 && found.insert(*pid)) {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // Behind the name, which may hold anything: the state, and the parent.
+        let rest = status.rsplit_once(')').map_or("", |(_, rest)| rest);
+        next = rest.split_whitespace().nth(1).and_then(|parent| parent.parse().ok());
+    }
+    found
+}
+
+/// What tells a folder from its copy.
+#[cfg(unix)]
+fn place(dir: &Path) -> io::Result<u64> {
+    std::fs::metadata(dir).map(|about| std::os::unix::fs::MetadataExt::ino(&about))
+}
+
+#[cfg(not(unix))]
+fn place(_: &Path) -> io::Result<u64> {
+    Ok(0)
+}
+
+/// Opens a file that only its owner reads.
+fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(path)
 }
 
 impl Stray {

@@ -41,6 +41,8 @@ pub(super) async fn ask(
         template: template.clone(),
         key: config.dingtalk.card_key.clone(),
         stop: false,
+        buttons: Vec::new(),
+        places: 0,
     };
     if let Err(error) = send(config, &card, &owner, lang).await {
         let failed = Check::failed(ID, error.to_string(), error.to_string()).page(Page::Cards);

@@ -335,6 +335,8 @@ async fn template(config: &Config, client: &Client) -> Check {
         template: template.clone(),
         key: config.dingtalk.card_key.clone(),
         stop: false,
+        buttons: Vec::new(),
+        places: 0,
     };
     match client.try_template(&card).await {
         Ok(()) => Check::ok(

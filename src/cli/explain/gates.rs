@@ -340,6 +340,9 @@ fn meaning(control: &Control) -> String {
     match control {
         Control::Stop(None) => "ends what runs for this person in this chat".to_owned(),
         Control::Stop(Some(id)) => format!("ends the run `{id}`"),
+        Control::StopAll => {
+            "ends what runs for this person in this chat, and drops what waits".to_owned()
+        }
         Control::Cancel => "leaves an open dialog, or ends what runs".to_owned(),
         Control::Runs => "lists what runs".to_owned(),
         Control::Log(None) => "tells of the last run".to_owned(),

@@ -21,7 +21,7 @@ impl Sender {
                 row.unanswered, error.message
             );
         }
-        let hint = error.hint();
+        let hint = self.next_step(&error);
         tracing::error!(%error, hint, row = turn.id, "a reply could not be sent; it is parked");
         self.count_attempts(turn.id, row).await;
         if error.class == Class::Quota {

@@ -48,7 +48,7 @@ end)
 bot.command("stream", function(ctx) ctx:stream{ "cat", "{home}/acts", title = out() } end)
 bot.command("raise", function(ctx) error("it is " .. out()) end)
 bot.command("failing", function(ctx) ctx:card{}:fail(out()) end)
-bot.on("file", function(ctx) ctx:reply("file " .. ctx.message.files[1].name) ctx:reply("saved " .. ctx.message.files[1]:save().name) end)
+bot.fallback(function(ctx) if #ctx.message.files == 0 then return ctx:reply("nothing") end ctx:reply("file " .. ctx.message.files[1].name) ctx:reply("saved " .. ctx.message.files[1]:save().name) end)
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,11 +204,11 @@ async fn h4_a_name_with_a_line_of_the_log_in_it_makes_no_line() {
     let forged = "x\n2026-01-01T00:00:00.000+08:00  info all is well run=7k3fa\r\n{\"n\":1,\"verdict\":\"allow\"}\u{2028}";
     let stage = Setup::new()
         .sim(|options| options.people.iter_mut().for_each(|person| person.nick = forged.to_owned()))
-        .script("logs.luau", "bot.command('log <text...>', function(ctx) log.info('heard ' .. ctx.args.text, { nick = ctx.user.name }) error(ctx.user.name .. ctx.text) end)")
+        .script("logs.luau", "bot.command('note <text...>', function(ctx) log.info('heard ' .. ctx.args.text, { nick = ctx.user.name }) error(ctx.user.name .. ctx.text) end)")
         .stage()
         .await;
     let host = HostProcess::spawn(stage).await;
-    host.say(OWNER, &format!("log {forged}"));
+    host.say(OWNER, &format!("note {forged}"));
     host.say(ALICE, forged);
     host.until("both are answered", |seen| {
         !seen.to(OWNER).is_empty() && !seen.to(ALICE).is_empty()

@@ -244,6 +244,11 @@ async fn dingtalks_own_word_closes_the_budget_until_it_takes_a_call_again() {
     })
     .await;
     assert_eq!(calls(&host, TO_PERSON), 1, "the second was not tried, and the owner has a webhook");
+    // What the settings allow does not matter to it.
+    let advice =
+        "SELECT count(*) FROM outbox WHERE state = 'parked' AND error NOT LIKE '%api_calls%'
+                  AND error LIKE '%a package was bought' AND hint LIKE '%buy a package%'";
+    assert_eq!(host.journal(advice), 2);
     // Half an hour later it is tried again, and a package was bought.
     clock.set(november() + chrono::TimeDelta::minutes(31));
     host.until("both arrive", |seen| {
@@ -254,6 +259,33 @@ async fn dingtalks_own_word_closes_the_budget_until_it_takes_a_call_again() {
     .await;
     host.look(|seen| assert_eq!(seen.to(OWNER).len(), 2, "{:?}", seen.to(OWNER)));
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_for_whose_end_dingtalk_has_no_calls_ends_when_it_has_and_its_text_is_said_meanwhile()
+ {
+    let clock = Clock::standing(november());
+    let host = Setup::new().stage().await.start_at(clock.clone()).await;
+    let gate = host.hold("one");
+    host.say(ALICE, "card one");
+    host.entered(&["one"]).await;
+    host.until("it shows something", |seen| {
+        seen.to(ALICE).first().is_some_and(|text| text.contains("half way through one"))
+    })
+    .await;
+    host.fail("/v1.0/card", HttpFaultKind::Quota, 1);
+    gate.open();
+    host.until("a message says it", |seen| {
+        seen.to(ALICE).len() == 2 && seen.to(ALICE)[1].ends_with(", all of it")
+    })
+    .await;
+    assert_eq!(host.sim.stuck_cards().len(), 1);
+    assert_eq!(host.journal("SELECT count(*) FROM cards WHERE state = 'open'"), 1);
+    clock.set(november() + chrono::TimeDelta::minutes(31));
+    host.until("the card ends", |seen| seen.state.cards.iter().all(|c| c.state.is_terminal()))
+        .await;
+    let stage = host.stop().await;
+    assert_eq!(stage.journal("SELECT count(*) FROM cards WHERE state <> 'closed'"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -637,3 +637,28 @@ async fn a_file_that_could_not_be_sent_is_sent_after_the_next_start() {
     let (status, _) = host.terminate().await;
     assert!(status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_reply_is_parked_is_kept_as_long_as_the_reply() {
+    let host = setup().start().await;
+    let scope = HttpFaultKind::MissingScope { scope: "qyapi_media".to_owned() };
+    host.fail("/media/upload", scope, 1_000);
+    host.say(ALICE, "poem 4000");
+    ended(&host).await;
+    let parked =
+        "SELECT count(*) FROM outbox WHERE state = 'parked' AND payload LIKE '%attachment%'";
+    host.until_true("its file is parked", || host.journal(parked) == 1).await;
+    let stage = host.stop().await;
+    let spool = stage.state_dir().join("spool");
+    let file = std::fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+    let month = std::time::SystemTime::now() - Duration::from_hours(31 * 24);
+    std::fs::File::options().append(true).open(&file).unwrap().set_modified(month).unwrap();
+    stage.sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
+
+    let host = stage.start().await;
+    host.say(OWNER, "parked retry all");
+    let (_, _, text) = attached(&host).await;
+    assert_eq!(text.lines().count(), 4_000);
+    nothing_is_left(&host).await;
+    host.stop().await;
+}

@@ -158,3 +158,79 @@ async fn a_journal_that_the_disk_has_damaged_is_named_and_left_as_it_is() {
     assert!(said.contains("hint: nothing was changed"), "{said}");
     assert!(std::fs::read(&path).unwrap() == bytes, "it was changed");
 }
+
+/// A process of a test; dropping it ends it.
+#[cfg(target_os = "linux")]
+struct Program(String);
+
+#[cfg(target_os = "linux")]
+impl Program {
+    /// The one whose number is in this file of the stage.
+    async fn of(stage: &super::stage::Stage, file: &str) -> Self {
+        stage.until_true("the program runs", || stage.lines(file).len() == 1).await;
+        Self(stage.lines(file).remove(0))
+    }
+
+    fn is_alive(&self) -> bool {
+        // A zombie has no command line.
+        std::fs::read(format!("/proc/{}/cmdline", self.0)).is_ok_and(|line| !line.is_empty())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Program {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.0.parse().unwrap());
+        if self.is_alive() {
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_host_left_running_is_ended_by_the_next_one_of_its_folder_and_by_no_other() {
+    let programs = r#"
+        bot.command("plain", function(ctx) shell.sh("echo $$ > $1/plain; exec sleep 300", "{home}") end)
+        -- In a session of its own, and deaf to being asked.
+        bot.command("stubborn", function(ctx)
+            shell.sh("setsid sh -c 'trap \"\" TERM; echo $$ > $0/stubborn; while :; do sleep 1; done' $1; true", "{home}")
+        end)
+        -- Left running on purpose, by a program that ends.
+        bot.command("daemon", function(ctx)
+            shell.sh("setsid sh -c 'echo $$ > $0/daemon; exec sleep 300' $1 > $1/out 2>&1 & until [ -s $1/daemon ]; do sleep 0.05; done", "{home}")
+            ctx:reply("started")
+        end)
+    "#;
+    let setup = || Setup::new().script("programs.luau", programs);
+    let elsewhere = setup().spawn().await;
+    elsewhere.say(ALICE, "plain");
+    let others = Program::of(&elsewhere, "plain").await;
+
+    let host = setup().spawn().await;
+    host.say(ALICE, "daemon");
+    host.until("it was started", |seen| seen.to(ALICE) == ["started"]).await;
+    let daemon = Program::of(&host, "daemon").await;
+    host.until_true("it is noted that it was left", || {
+        host.lines("err").iter().any(|line| line.contains("has ended left processes running"))
+    })
+    .await;
+    host.say(ALICE, "plain");
+    host.say(BOB, "stubborn");
+    let plain = Program::of(&host, "plain").await;
+    let stubborn = Program::of(&host, "stubborn").await;
+    let stage = host.kill().await;
+    assert!(plain.is_alive() && stubborn.is_alive(), "they outlive the host by themselves");
+
+    let host = HostProcess::spawn(stage).await;
+    assert!(!plain.is_alive() && !stubborn.is_alive(), "they are gone before it is connected");
+    let told = host.lines("err").join("\n");
+    let named = |program: &Program| told.contains(&format!("{} (", program.0));
+    assert!(told.contains("programs that the last host left running were ended: "), "{told}");
+    assert!(named(&plain) && named(&stubborn) && !named(&daemon) && !named(&others), "{told}");
+    assert!(daemon.is_alive() && others.is_alive(), "these are none of its business");
+    let (status, _) = host.terminate().await;
+    assert!(status.success());
+    assert!(daemon.is_alive(), "nor does an orderly end touch it");
+    elsewhere.kill().await;
+}

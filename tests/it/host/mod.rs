@@ -40,6 +40,7 @@ mod settings;
 mod stage;
 mod start;
 mod stopping;
+mod timers;
 mod transcript;
 mod tunnel;
 mod upgrade;

@@ -205,3 +205,51 @@ async fn a_host_that_stops_leaves_nobody_waiting_in_the_dark() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stop_says_how_much_waits_and_stop_all_drops_it_for_that_person_in_that_chat_alone() {
+    let host = setup().start().await;
+    let gates = [host.hold("one"), host.hold("two"), host.hold("three"), host.hold("bob")];
+    host.say(ALICE, "hold one");
+    host.say(ALICE, "hold two");
+    for n in 0..20 {
+        host.say(ALICE, &format!("trace {n}"));
+    }
+    host.entered(&["one"]).await;
+    host.say(BOB, "hold bob");
+    host.say(BOB, "echo his");
+    host.say_in(0, ALICE, "hold three");
+    host.say_in(0, ALICE, "echo elsewhere");
+    host.entered(&["bob", "three"]).await;
+    let queued = "SELECT count(*) FROM inbox WHERE state = 'queued'";
+    host.until_true("all the others wait", || host.journal(queued) == 23).await;
+
+    host.say(ALICE, "stop");
+    host.until("she is told", |seen| {
+        seen.to(ALICE).iter().any(|text| {
+            text.starts_with("Stopped (run ")
+                && text.ends_with(
+                    "21 of your messages wait and are served next. To drop them, send: stop all",
+                )
+        })
+    })
+    .await;
+    host.entered(&["two"]).await;
+    host.say(ALICE, "取消 全部");
+    host.until("all of it", |seen| {
+        seen.to(ALICE).contains(&"已停止：正在运行 1 个，排队的 20 条已取消。")
+    })
+    .await;
+    let cancelled = "SELECT count(*) FROM inbox WHERE state = 'cancelled'";
+    host.until_true("that is written", || host.journal(cancelled) == 22).await;
+    drop(gates);
+    host.until("the others go on", |seen| {
+        seen.to(BOB) == ["released bob", "his"]
+            && seen.in_group(0) == ["released three", "elsewhere"]
+    })
+    .await;
+    host.say(ALICE, "echo after");
+    host.until("her lane is free", |seen| seen.to(ALICE).last() == Some(&"after")).await;
+    assert!(host.lines("ran").is_empty(), "{:?}", host.lines("ran"));
+    host.stop().await;
+}

@@ -360,7 +360,9 @@ async fn timers_hooks_and_events_are_runs_too() {
         bot.every("100ms", { name = "ill" }, function() error("no luck") end)
         bot.every("100ms", { name = "long" }, function() shell.sh("echo long >> $1/entered; cat $1/long.gate", "{home}") end)
     "#;
-    let stage = Setup::new().script("beats.luau", beats).stage().await;
+    let setup = Setup::new().script("beats.luau", beats);
+    let setup = setup.settings(|config, _| config.shutdown.deadline = std::time::Duration::ZERO);
+    let stage = setup.stage().await;
     let gate = stage.hold("long");
     let host = stage.start().await;
     host.entered(&["long"]).await;

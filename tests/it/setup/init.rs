@@ -51,8 +51,7 @@ async fn id_and_secret_are_typed_in_chinese_and_a_wrong_secret_is_said_in_words(
     for secret in ["not the secret", &newcomer.sim.client_secret()] {
         terminal.until("AppKey）: ").await;
         terminal.type_line(&newcomer.sim.client_id());
-        terminal.until("星号）: ").await;
-        terminal.type_line(secret);
+        terminal.type_hidden("星号）: ", secret).await;
         terminal.until("***").await;
         if secret == "not the secret" {
             terminal.until("钉钉不认识这一对 Client ID 和 Client Secret").await;
@@ -105,8 +104,7 @@ async fn a_refusal_an_expired_code_and_a_lost_network_each_have_a_next_step() {
     terminal.type_line("2");
     terminal.until("Client ID (AppKey): ").await;
     terminal.type_line(&newcomer.sim.client_id());
-    terminal.until("shown as stars): ").await;
-    terminal.type_line(&newcomer.sim.client_secret());
+    terminal.type_hidden("shown as stars): ", &newcomer.sim.client_secret()).await;
     terminal.until("works").await;
     terminal.until("direct message:").await;
 }
@@ -166,8 +164,7 @@ async fn settings_that_are_there_are_shown_what_changes_and_keep_the_rest() {
     let arguments = ["--no-service", "--lang", "en", "--client-id", &id];
     for answer in ["n", "y"] {
         let mut terminal = newcomer.types(&arguments);
-        terminal.until("shown as stars): ").await;
-        terminal.type_line(&secret);
+        terminal.type_hidden("shown as stars): ", &secret).await;
         let shown = terminal.until("Write that? [Y/n]: ").await;
         assert!(
             shown.contains("dingtalk.client_id: \"dingold\" -> \"dingsimulator0001\""),
@@ -222,21 +219,18 @@ async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
     let arguments =
         ["--no-service", "--no-wait", "--lang", "en", "--client-id", &id, "--mode", "http"];
     let mut terminal = newcomer.types(&arguments);
-    terminal.until("shown as stars): ").await;
-    terminal.type_line(&secret);
+    terminal.type_hidden("shown as stars): ", &secret).await;
     terminal.until("Enter: later): ").await;
     terminal.type_line("bot.example.com");
     terminal.until("no address that begins with https://").await;
     terminal.until("Enter: later): ").await;
     terminal.type_line("https://bot.example.com/dingtalk");
-    terminal.until("Token: ").await;
-    terminal.type_line("ab");
+    terminal.type_hidden("Token: ", "ab").await;
     terminal.until("A token has 3 to 64 characters; this has 2.").await;
-    terminal.type_line("TokenOfTheTest");
-    terminal.until("AES key (43 characters): ").await;
-    terminal.type_line(&"k".repeat(42));
+    terminal.type_hidden("Token: ", "TokenOfTheTest").await;
+    terminal.type_hidden("AES key (43 characters): ", &"k".repeat(42)).await;
     terminal.until("An AES key has 43 characters; this has 42.").await;
-    terminal.type_line(&"k".repeat(43));
+    terminal.type_hidden("AES key (43 characters): ", &"k".repeat(43)).await;
     terminal.until("Everything is ready").await;
     let (status, shown) = terminal.ended().await;
     assert!(status.success(), "{shown}");

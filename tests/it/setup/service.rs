@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::home::{Answer, Home};
 
-const SETTINGS: &str = "[dingtalk]\nclient_id = \"dingsimulator0001\"\nclient_secret = { file = \"secret\" }\n\
+const SETTINGS: &str = "[dingtalk]\nclient_id = \"dingoftheteam\"\nclient_secret = { file = \"secret\" }\n\
                         [shutdown]\ndeadline = \"70s\"\n";
 
 /// A home whose path needs quoting everywhere, with settings.
@@ -17,7 +17,7 @@ fn home() -> Home {
     let home = Home::new();
     home.write("配置 100% \"$HOME\"/bot.toml", SETTINGS);
     let secret = "配置 100% \"$HOME\"/secret";
-    home.write(secret, "simulator-secret-0001\n");
+    home.write(secret, "what nobody reads\n");
     fs::set_permissions(home.path(secret), fs::Permissions::from_mode(0o600)).unwrap();
     home
 }
@@ -70,7 +70,7 @@ fn systemd_itself_accepts_the_unit_with_every_awkward_path() {
     let printed = Answer::of(service(&home, &program, &["install", "--print"]).output().unwrap());
     assert_eq!(printed.code, 0, "{printed:?}");
     assert!(printed.out.contains("\nTimeoutStopSec=100\n"), "{}", printed.out);
-    assert!(!printed.out.contains("simulator-secret"), "{}", printed.out);
+    assert!(!printed.out.contains("what nobody reads"), "{}", printed.out);
     home.write("moonbell.service", &printed.out);
     let mut verify = Command::new("systemd-analyze");
     verify.args(["verify", "--user"]).arg(home.path("moonbell.service"));

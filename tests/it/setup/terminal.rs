@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 
 /// Far more than a machine needs that builds beside the tests.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
@@ -86,6 +87,21 @@ impl Terminal {
     pub(super) fn type_line(&mut self, line: &str) {
         self.keys.write_all(line.as_bytes()).unwrap();
         self.keys.write_all(b"\n").unwrap();
+    }
+
+    /// Types a line once `prompt` is there and the terminal has stopped to show what is typed.
+    pub(super) async fn type_hidden(&mut self, prompt: &str, line: &str) {
+        self.until(prompt).await;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while tcgetattr(&self.keys).unwrap().local_flags.contains(LocalFlags::ECHO) {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "it shows what is typed:\n{}",
+                self.text()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.type_line(line);
     }
 
     /// Ctrl-C.

@@ -197,3 +197,25 @@ async fn answers_to_card_calls_that_are_lost_make_no_second_card() {
     assert_eq!(state.replies(&stage.sim.direct_chat(ALICE)).len(), 1);
     assert!(state.cards[0].text.ends_with("half way through one, all of it"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_whose_creation_was_never_answered_ends_and_is_not_said_twice() {
+    let host = Setup::new().start().await;
+    // As often as it is tried.
+    host.fail("/v1.0/card/instances/createAndDeliver", HttpFaultKind::Lost, 4);
+    let gate = host.hold("one");
+    host.say(ALICE, "card one");
+    host.entered(&["one"]).await;
+    host.until("it was tried to the end", |seen| {
+        let calls = &seen.state.counters.calls;
+        calls.get("POST /v1.0/card/instances/createAndDeliver") == Some(&4)
+    })
+    .await;
+    gate.open();
+    host.until("it has ended", |seen| seen.state.cards[0].state == CardState::Finished).await;
+    let stage = host.stop().await;
+    assert!(stage.sim.stuck_cards().is_empty());
+    let state = stage.sim.state();
+    let said = state.replies(&stage.sim.direct_chat(ALICE));
+    assert!(said.len() == 1 && said[0].ends_with("half way through one, all of it"), "{said:?}");
+}
