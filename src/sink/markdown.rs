@@ -1,14 +1,16 @@
 //! Text of others inside Markdown of ours.
 
+use super::spoken;
+
 /// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
-/// there, and an `@` is kept from mentioning.
+/// there, and an `@` is kept from mentioning. Secrets and what acts go first: a backslash in their middle would hide them.
 pub fn escape(text: &str) -> String {
-    escaped(text, true)
+    escaped(&spoken(text), true)
 }
 
 /// The same for text that does not stand where a line begins, such as the cell of a table.
 pub fn escape_inline(text: &str) -> String {
-    escaped(text, false)
+    escaped(&spoken(text), false)
 }
 
 fn escaped(text: &str, mut begin: bool) -> String {
@@ -70,6 +72,13 @@ mod tests {
         ] {
             assert_eq!(fenced(text), expected);
         }
+    }
+
+    #[test]
+    fn what_acts_and_what_is_secret_goes_before_a_backslash_stands_in_it() {
+        crate::sink::hide("sk_live_*key*_1");
+        assert_eq!(escape("it is sk_live_*key*_1"), "it is \\*\\*\\*");
+        assert_eq!(escape_inline("\u{1b}[2J\u{1b}]0;title\u{7}red"), "red");
     }
 
     #[test]

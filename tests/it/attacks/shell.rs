@@ -145,7 +145,8 @@ bot.command("leave", function(ctx)
     for line in p:lines() do ctx:reply(line) end
 end)
 bot.command("daemon", function(ctx)
-    local r = assert(shell.sh("setsid sleep 600 >/dev/null 2>&1 & echo $!"))
+    -- In a session of its own from its beginning: what is still in the group when the program ends goes with it.
+    local r = assert(shell.sh("echo $(setsid sh -c 'sleep 600 >/dev/null 2>&1 & echo $!')"))
     ctx:reply(r.out)
 end)
 "#;
