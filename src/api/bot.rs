@@ -8,7 +8,7 @@ use std::time::Duration;
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
 use crate::access::needs::Owner;
-use crate::access::{Confirm, Need, Place, Rate, Scope, Terms, Use};
+use crate::access::{Need, Rate, Terms, Use};
 use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
 use crate::api::failure::{misuse, suggestion, type_name};
@@ -17,6 +17,7 @@ use crate::api::manifest;
 use crate::api::module::Module;
 use crate::api::moment;
 use crate::api::options::{Options, duration};
+use crate::api::terms::{confirm_of, scope_of};
 use crate::api::time::parse_duration;
 use crate::api::{Call, Host};
 use crate::message::Address;
@@ -131,10 +132,6 @@ const LONGEST_DEBOUNCE: Duration = Duration::from_mins(10);
 
 /// Of one `bot.watch`: each folder takes a watcher of the system, which has few.
 const MAX_WATCHED: usize = 32;
-
-/// What a person may be given to decide.
-const SHORTEST_CONFIRM: Duration = Duration::from_secs(1);
-const LONGEST_CONFIRM: Duration = Duration::from_hours(24);
 
 /// Shorter than this is a spin, not a timer.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
@@ -452,65 +449,6 @@ fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOption
         }
     }
     Ok(HandlerOptions { help, terms, example, queue, priority, timeout, name: None, on_crash })
-}
-
-/// A question, or `{ "Deploy {env}?", approvers = "admin", timeout = "10m" }`.
-fn confirm_of(value: &Value) -> LuaResult<Option<Confirm>> {
-    let expected =
-        "option `confirm`: expected a question such as \"Deploy {env}?\", or a table with one";
-    let (mut options, question) = match value {
-        Value::Nil => return Ok(None),
-        Value::String(text) => (Options::from(None), Some(text.to_string_lossy())),
-        Value::Table(table) => {
-            let mut options = Options::from(Some(table.clone()));
-            let items = options.items()?;
-            let text = match items.as_slice() {
-                [Value::String(text)] => Some(text.to_string_lossy()),
-                _ => None,
-            };
-            (options, text)
-        }
-        other => return Err(misuse(format!("{expected}, got {}", type_name(other)))),
-    };
-    let approvers = options.string("approvers")?;
-    let timeout = options.duration("timeout")?.unwrap_or(Confirm::TIMEOUT);
-    options.finish()?;
-    let question = question.filter(|text| !text.trim().is_empty());
-    let question = question.ok_or_else(|| misuse(format!("{expected}, got none")))?;
-    if approvers.as_deref().is_some_and(|role| role.trim().is_empty()) {
-        return Err(misuse(
-            "option `confirm`: option `approvers`: expected the name of a role, got \"\"",
-        ));
-    }
-    if timeout > LONGEST_CONFIRM || timeout < SHORTEST_CONFIRM {
-        return Err(misuse("option `confirm`: option `timeout`: expected 1s to 24h"));
-    }
-    Ok(Some(Confirm { question, approvers, timeout }))
-}
-
-/// `"dm"`, `"group"`, the id of a group, or a list of them.
-fn scope_of(value: &Value) -> LuaResult<Scope> {
-    let wrong = |why: String| misuse(format!("option `scope`: {why}"));
-    let places: Vec<Value> = match value {
-        Value::Nil => return Ok(Scope::Anywhere),
-        Value::String(_) => vec![value.clone()],
-        Value::Table(list) => list.sequence_values().collect::<LuaResult<_>>()?,
-        other => {
-            let got = type_name(other);
-            return Err(wrong(format!("expected a place or a list of places, got {got}")));
-        }
-    };
-    if places.is_empty() {
-        return Err(wrong("an empty list is nowhere; leave it out for anywhere".to_owned()));
-    }
-    let place = |place: &Value| {
-        let text = place.as_string().map(mlua::LuaString::to_string_lossy);
-        let text = text.ok_or_else(|| {
-            wrong(format!("expected a list of texts, with a {}", type_name(place)))
-        })?;
-        Place::parse(&text).map_err(wrong)
-    };
-    places.iter().map(place).collect::<LuaResult<_>>().map(Scope::Only)
 }
 
 fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {

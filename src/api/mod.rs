@@ -56,6 +56,7 @@ mod scope;
 pub mod secret;
 pub mod shell;
 mod stream;
+mod terms;
 pub mod text;
 pub mod time;
 pub mod world;
