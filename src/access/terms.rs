@@ -54,9 +54,8 @@ impl Confirm {
                 rest = &tail[1..];
                 continue;
             }
-            let (name, tail) = match (brace, tail.split_once('}')) {
-                ("{", Some(split)) => split,
-                _ => return Err(format!("a `{brace}` stands alone in {:?}", self.question)),
+            let ("{", Some((name, tail))) = (brace, tail.split_once('}')) else {
+                return Err(format!("a `{brace}` stands alone in {:?}", self.question));
             };
             out.push_str(&value(name).ok_or_else(|| format!("there is no argument `{name}`"))?);
             rest = tail;

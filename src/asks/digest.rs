@@ -53,9 +53,7 @@ mod tests {
 
     #[test]
     fn j2_what_differs_in_one_byte_or_one_border_has_another_digest() {
-        let of = |parts: &[&str]| {
-            parts.iter().fold(Digest::of("argv"), |digest, part| digest.with(part)).hex()
-        };
+        let of = |parts: &[&str]| parts.iter().fold(Digest::of("argv"), Digest::with).hex();
         let all = [
             of(&["rm", "-rf", "/tmp/x"]),
             of(&["rm", "-rf", "/tmp/y"]),

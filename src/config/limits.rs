@@ -85,7 +85,7 @@ impl Check<'_> {
             .map(|((path, begin), value)| (*path, value.starts_with(begin)));
         let made_up: Vec<(&str, bool)> = made_up.collect();
         for (path, _) in made_up.iter().filter(|(_, made_up)| *made_up) {
-            if bases.iter().any(|base| is_dingtalks(base)) {
+            if bases.iter().any(is_dingtalks) {
                 let message =
                     format!("`{path}` is one of the simulator's, which DingTalk does not know");
                 self.wrong(
@@ -95,9 +95,7 @@ impl Check<'_> {
                 );
             }
         }
-        if made_up.iter().all(|(_, made_up)| !made_up)
-            && bases.iter().any(|base| on_this_computer(base))
-        {
+        if made_up.iter().all(|(_, made_up)| !made_up) && bases.iter().any(on_this_computer) {
             let path = if on_this_computer(&&config.dingtalk.api_base) {
                 "dingtalk.api_base"
             } else {

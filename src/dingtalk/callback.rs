@@ -330,7 +330,7 @@ mod tests {
     fn a_captured_click_is_proved_and_read() {
         let push = fixture("http_card_callback");
         let callbacks = callbacks("ding", |http| {
-            http.card_secret = Some(Secret::new("card-api-secret-for-tests"))
+            http.card_secret = Some(Secret::new("card-api-secret-for-tests"));
         });
         let shown = shown(Door::Card, &push);
         assert!(callbacks.signs_time(Door::Card, &shown));

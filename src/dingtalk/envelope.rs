@@ -100,15 +100,12 @@ impl Envelope {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::sign::hex;
     use super::super::sign::tests::{text, vectors};
     use super::*;
 
     fn of(keys: &serde_json::Value) -> Envelope {
         Envelope::new(text(keys, "aesKey")).unwrap()
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::frame::Frame;
 use super::inbound::{ParseError, Received, now_ms, parse_object, quota};
 use super::lenient::{field, integer};
+use super::sign;
 use crate::message::{Event, Inbound};
 
 /// Kinds of events that DingTalk pushes without counting them: those of the organisation's contacts.
@@ -103,7 +104,7 @@ pub(super) fn answer_to(plain: &str) -> String {
 
 fn digest_of(text: &str) -> String {
     let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    sign::hex(&digest.as_ref()[..16])
 }
 
 /// With a small first letter.

@@ -3,6 +3,8 @@
 //! Those of messages and of clicks cover the time alone, not what is said: one that was seen signs anything until it is
 //! too old. Only those of events cover the whole call.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
@@ -23,7 +25,16 @@ pub(super) fn of_event(token: &str, timestamp: &str, nonce: &str, sealed: &str) 
     let mut parts = [token, timestamp, nonce, sealed];
     parts.sort_unstable();
     let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, parts.concat().as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.as_ref())
+}
+
+/// `0fa0…`
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// Whether both are the same; how long it takes tells only about their lengths.
@@ -83,8 +94,7 @@ pub(super) mod tests {
             assert!(is_same(&signed, text(case, "msg_signature")), "{case}");
             if let Some(sorted) = case["sortedConcat_sha1_input"].as_str() {
                 let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, sorted.as_bytes());
-                let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
-                assert_eq!(signed, hex);
+                assert_eq!(signed, hex(digest.as_ref()));
             }
         }
     }

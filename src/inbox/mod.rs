@@ -351,7 +351,9 @@ impl Inbox {
         if let Err(error) = self.store.write(cancel).await {
             let mut desk = self.shared.desk();
             for (lane, rows) in taken {
-                rows.into_iter().for_each(|id| desk.lanes.push(lane.clone(), id));
+                for id in rows {
+                    desk.lanes.push(lane.clone(), id);
+                }
             }
             drop(desk);
             self.shared.ready.notify_one();

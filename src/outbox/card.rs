@@ -265,7 +265,7 @@ impl Card {
         let cut = content.render(&self.head(), limit, self.lang());
         let mut text = redact(&cut.text).into_owned();
         if content.ending.is_some() && is_blank(&text) {
-            text = EMPTY.to_owned();
+            EMPTY.clone_into(&mut text);
         }
         Frame { text, above: cut.above, ending: content.ending, version }
     }

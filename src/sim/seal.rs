@@ -37,7 +37,7 @@ pub(super) struct EventKeys {
 impl EventKeys {
     /// `msg_signature`.
     pub(super) fn sign(&self, timestamp: &str, nonce: &str, sealed: &str) -> String {
-        let mut sorted = vec![self.token.as_str(), timestamp, nonce, sealed];
+        let mut sorted = [self.token.as_str(), timestamp, nonce, sealed];
         sorted.sort_unstable();
         let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, sorted.concat().as_bytes());
         digest.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))

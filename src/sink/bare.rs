@@ -51,11 +51,13 @@ fn unseen(text: &[u8]) -> usize {
     match *text {
         [0x1b, ..] => escape_sequence(text),
         [..=0x1f | 0x7f, ..] => 1,
-        // The same in text that was quoted: JSON, a log.
-        [b'\\', b'n' | b'r' | b't', ..] => 2,
+        // A line break in text that was quoted (JSON, a log) is two characters.
+        [b'\\', b'n' | b'r' | b't', ..]
+        | [0xc2, 0x80..=0x9a | 0x9c..=0x9f | 0xad, ..]
+        | [0xd8, 0x9c, ..]
+        | [0xcd, 0x8f, ..] => 2,
         // One-character forms of the sequences.
         [0xc2, 0x9b, ref rest @ ..] => 2 + parameters(rest),
-        [0xc2, 0x80..=0x9f | 0xad, ..] | [0xd8, 0x9c, ..] | [0xcd, 0x8f, ..] => 2,
         [0xe2, 0x80, 0x8b..=0x8f | 0xa8..=0xae, ..]
         | [0xe2, 0x81, 0xa0..=0xaf, ..]
         | [0xe1, 0xa0, 0x8e, ..]

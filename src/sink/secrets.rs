@@ -323,7 +323,7 @@ mod tests {
             cuts in proptest::collection::vec(1_usize..9, 0..40),
         ) {
             hide("Qy7#streamed-KEY");
-            let split: String = "Qy7#streamed-KEY".chars().zip(gaps.iter().chain([&""])).map(|(c, gap)| format!("{c}{gap}")).collect();
+            let split = "Qy7#streamed-KEY".chars().zip(gaps.iter().chain([&""])).fold(String::new(), |split, (c, gap)| format!("{split}{c}{gap}"));
             let text = format!("{before}{split}{after}");
             let (mut ahead, mut clean) = (Vec::new(), Vec::new());
             let mut rest = text.as_bytes();

@@ -22,6 +22,7 @@ use crate::budget;
 use crate::inbox::Row;
 use crate::inbox::State;
 use crate::message::CardAction;
+use crate::message::ConversationId;
 use crate::message::Message;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -85,7 +86,7 @@ impl Dispatch {
         };
         let mut outcome = Outcome::new(State::Done);
         outcome.served.handler = Some("answer".to_owned());
-        let chat = action.conversation_id.as_ref().map(|chat| chat.as_str());
+        let chat = action.conversation_id.as_ref().map(ConversationId::as_str);
         let Err(refusal) = tried else { return Some(outcome) };
         self.access.decided(actor, chat, &run, &digest, ("deny", refusal.code()));
         tracing::warn!(
@@ -127,7 +128,7 @@ impl Dispatch {
             return Err(Refusal::Elsewhere);
         }
         let name = self.name_of(actor.id()).await;
-        let chat = action.conversation_id.as_ref().map(|chat| chat.as_str());
+        let chat = action.conversation_id.as_ref().map(ConversationId::as_str);
         self.decide(row, waiting, index, (actor, name), chat).await
     }
 

@@ -140,7 +140,6 @@ fn changed(input: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "how much was tried is what a long run is for")]
 fn what_is_nearly_a_saved_input_holds_too() {
     let seconds: Option<u64> = std::env::var(SECONDS).ok().map(|text| text.parse().unwrap());
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

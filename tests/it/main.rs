@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::unused_self, reason = "a guard that is consumed reads as a sentence")]
 #![allow(clippy::type_complexity, reason = "a table of cases says its type once")]
+#![allow(clippy::format_collect, reason = "what a test puts together is short")]
 
 mod answers;
 mod api_cron;

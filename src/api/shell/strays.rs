@@ -126,7 +126,11 @@ impl Folder {
         }
         let there: BTreeSet<String> = marked(|_| true).into_iter().map(|one| one.mark).collect();
         let lines = kept.lines().enumerate().filter(|(n, line)| *n == 0 || there.contains(*line));
-        let text: String = lines.map(|(_, line)| format!("{line}\n")).collect();
+        let mut text = String::with_capacity(kept.len());
+        for (_, line) in lines {
+            text.push_str(line);
+            text.push('\n');
+        }
         private(OpenOptions::new().write(true).truncate(true), file)?.write_all(text.as_bytes())
     }
 }

@@ -301,7 +301,7 @@ impl Desk {
             }
             add(&self.counters.uncommitted);
             if let Some(more) = self.counters.given_up.tell() {
-                let hint = error.as_ref().and_then(|error| error.hint());
+                let hint = if let Some(error) = &error { error.hint() } else { None };
                 let why = error.map_or_else(|| "the disk is slow".to_owned(), |e| e.to_string());
                 tracing::error!(
                     hint,

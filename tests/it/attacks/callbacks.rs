@@ -351,7 +351,7 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
     }
     for (n, body) in (1..).zip(["", "{", "\u{0}", deep.as_str(), &"{\"a\":".repeat(20_000)]) {
         let answer = call(&host, "card", &clicked(&time(-n * 10 - 5_000)), body.to_owned()).await;
-        assert!(same(&answer, (200, "{}")), "{:.40}: {answer:?}", body);
+        assert!(same(&answer, (200, "{}")), "{body:.40}: {answer:?}");
     }
     // Ten megabytes are not read to their end, and what is not signed is not read at all.
     let huge = vec![b' '; 10 << 20];
@@ -374,7 +374,7 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
     })
     .await;
     host.look(|seen| {
-        assert!(seen.state.cards[0].text.contains("half way"), "{:?}", seen.state.cards)
+        assert!(seen.state.cards[0].text.contains("half way"), "{:?}", seen.state.cards);
     });
     // The handler of clicks saw what whoever has a role pressed on cards that are none of the host's.
     assert!(host.lines("clicks").iter().all(|ids| ids != "other"), "{:?}", host.lines("clicks"));

@@ -126,7 +126,7 @@ async fn e6_heads_and_bodies_without_measure_are_closed() {
         "\r\n\r\n\r\n\r\n\r\n\r\n".to_owned(),
     ] {
         let answer = said(&host, request.as_bytes()).await;
-        assert!(!answer.contains(" 200 "), "{:.200}: {answer}", request);
+        assert!(!answer.contains(" 200 "), "{request:.200}: {answer}");
     }
     is_well(&host).await;
     host.stop().await;

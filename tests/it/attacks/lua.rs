@@ -84,14 +84,14 @@ async fn i6_a_coroutine_of_another_run_says_nothing_into_the_wrong_chat() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i9_text_from_a_chat_is_never_a_template() {
-    let script = r#"
+    let script = r"
         bot.fallback(function(ctx)
             log.info(ctx.text, { said = ctx.text })
             local card = ctx:card{ title = ctx.text }
             card:finish(ctx.text)
             ctx:reply(ctx.text)
         end)
-    "#;
+    ";
     let host = Setup::new().script("echo.luau", script).start().await;
     let said = [
         "{ctx.secret} {env} {0}",

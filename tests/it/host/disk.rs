@@ -55,10 +55,11 @@ async fn calls_that_a_full_disk_cannot_take_are_answered_with_an_error_and_none_
     a_full_disk(Way::Http).await;
 }
 
+#[expect(clippy::print_stderr, reason = "what could not be tried is said, not skipped quietly")]
 async fn a_full_disk(way: Way) {
     let stage = Setup::new().over(way).stage().await;
     let Some(host) = on_a_small_disk(stage).await else {
-        // Said, not skipped quietly; the journal's own part is tested in `store`, on every system.
+        // The journal's own part is tested in `store`, on every system.
         eprintln!(
             "no user namespaces here (`unshare -Urm`): a full disk was not tried on the whole host"
         );

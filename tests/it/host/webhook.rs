@@ -330,19 +330,6 @@ proptest! {
 
 /// Bytes, texts, JSON of any shape, and messages in which one thing is wrong.
 fn body() -> impl Strategy<Value = Vec<u8>> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,30}".prop_map(Value::from),
-    ];
-    let json = leaf.prop_recursive(4, 40, 6, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            proptest::collection::btree_map("[a-zA-Z]{1,12}", inner, 0..6)
-                .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
-        ]
-    });
     const FIELDS: &[&str] = &[
         "msgId",
         "conversationId",
@@ -359,6 +346,19 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         "atUsers",
         "chatbotUserId",
     ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,30}".prop_map(Value::from),
+    ];
+    let json = leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map("[a-zA-Z]{1,12}", inner, 0..6)
+                .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    });
     let one_wrong = (proptest::sample::select(FIELDS), json.clone()).prop_map(|(field, wrong)| {
         let mut message = json!({
             "msgId": "m", "conversationId": "c", "conversationType": "1", "senderId": "s",
