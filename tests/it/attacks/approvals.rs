@@ -296,10 +296,11 @@ async fn j1_after_its_time_and_after_a_save_of_the_script_nothing_runs() {
     let card = asked(&host, "Deploy v2 to prod?").await;
     host.write(
         "approve.luau",
-        &format!("{SCRIPT}\nbot.command(\"newer\", function(ctx) ctx:reply(\"newer\") end)"),
+        &format!("{SCRIPT}\nbot.command(\"newer <n>\", function(ctx) ctx:reply(\"newer\") end)"),
     );
     for n in 0.. {
-        host.say(BOB, "newer");
+        // Not the same words again and again: that is what a machine does.
+        host.say(BOB, &format!("newer {n}"));
         host.until("answered", |seen| seen.to(BOB).len() == n + 1).await;
         if host.look(|seen| seen.to(BOB).last() == Some(&"newer")) {
             break;
