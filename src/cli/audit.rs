@@ -79,7 +79,7 @@ impl Audit {
         let found = audit::entries(&folder, self.last, |record| {
             self.who.as_ref().is_none_or(|who| record.who == *who)
                 && since.is_none_or(|since| record.at_ms >= since)
-                && (!self.denied || record.verdict == "deny")
+                && (!self.denied || matches!(record.verdict.as_str(), "deny" | "refuse"))
         })
         .with_context(read)?;
         if found.is_empty() && !self.json {

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::routing::post;
 use serde::{Deserialize, Serialize};
 
+use super::runs::may;
 use super::{Desk, Refused};
 use crate::outbox::Which;
 
@@ -27,6 +28,7 @@ async fn retry(
     State(desk): State<Arc<Desk>>,
     Path(which): Path<String>,
 ) -> Result<Json<Done>, Refused> {
+    may(&desk, "parked", "")?;
     let meant = meant(&which)?;
     let ids = desk.dispatch.outbox.retry(meant).await.map_err(|error| Refused::failed(&error))?;
     done(meant, ids)
@@ -36,6 +38,7 @@ async fn drop_parked(
     State(desk): State<Arc<Desk>>,
     Path(which): Path<String>,
 ) -> Result<Json<Done>, Refused> {
+    may(&desk, "parked", "")?;
     let meant = meant(&which)?;
     let dropped = desk.dispatch.outbox.drop_parked(meant).await;
     done(meant, dropped.map_err(|error| Refused::failed(&error))?)

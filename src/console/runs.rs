@@ -21,7 +21,7 @@ fn unknown(id: &str) -> Refused {
 }
 
 /// Whoever has the key of the console is at this computer; what they ask for is decided and recorded like anything else.
-fn may(desk: &Desk, word: &str, run: &str) -> Result<(), Refused> {
+pub(super) fn may(desk: &Desk, word: &str, run: &str) -> Result<(), Refused> {
     let actor = Actor::local(Door::Console);
     let action = Action::Control { word, role: Some(OWNER), run };
     let decided = desk.dispatch.access.authorize(&actor, None, None, action);

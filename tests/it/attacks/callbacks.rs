@@ -376,8 +376,6 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
     host.look(|seen| {
         assert!(seen.state.cards[0].text.contains("half way"), "{:?}", seen.state.cards);
     });
-    // The handler of clicks saw what whoever has a role pressed on cards that are none of the host's.
-    assert!(host.lines("clicks").iter().all(|ids| ids != "other"), "{:?}", host.lines("clicks"));
 
     // The one who may, once: repeated byte by byte it is the same click.
     let body = click(&card, json!(ALICE), &pressed("stop")).to_string();

@@ -2,6 +2,7 @@
 
 use super::super::process::HostProcess;
 use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup, Stage};
+use super::secrets::files_in;
 use super::{code, count, moonbell, run, text, unowned, wrong};
 
 const REFUSED: &str = "Sorry, I only work for people whom my owner has let in.";
@@ -34,9 +35,6 @@ async fn a6_the_code_of_the_terminal_makes_its_sender_the_owner_for_good() {
     // The same code once more: by her, and by somebody who saw it.
     host.say(BOB, &shown);
     host.until("he is a stranger", |seen| seen.to(BOB) == [REFUSED]).await;
-    let kept =
-        host.journal("SELECT count(*) FROM inbox WHERE payload LIKE '%' || (SELECT 1) || '%'");
-    assert!(kept > 0);
     let (_, stage) = host.terminate().await;
     let host = run(stage).await;
     host.say(LINA, "trace after a restart");
@@ -158,10 +156,15 @@ async fn a6_a_code_outlives_a_crash_only_as_a_new_one_and_never_stands_in_the_st
     assert_ne!(first, second);
     host.say(ALICE, &first);
     host.until("the old one is wrong", |seen| seen.to(ALICE) == [REFUSED]).await;
-    for code in [&first, &second] {
-        // But for the message that held it, nothing in the state folder does.
-        let sql = format!("SELECT count(*) FROM claim WHERE digest = '{code}' OR salt = '{code}'");
-        assert_eq!(host.journal(&sql), 0);
+    // Nobody has said the second one yet: nothing that was written down holds it.
+    let mut kept = Vec::new();
+    files_in(&host.state_dir(), &mut kept);
+    assert!(!kept.is_empty());
+    for form in [second.clone(), second.replace('-', "")] {
+        for (name, bytes) in &kept {
+            let found = bytes.windows(form.len()).any(|part| part == form.as_bytes());
+            assert!(!found, "{name} holds the code");
+        }
     }
     host.say(ALICE, &second);
     host.until("the new one works", |seen| seen.to(ALICE).iter().any(yours)).await;

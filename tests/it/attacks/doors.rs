@@ -188,6 +188,8 @@ async fn a13_again_files_events_and_the_computer_ask_the_same_and_the_lock_shuts
     .await;
     let again = moonbell(&host, &["runs", "again", &run]);
     assert!(!again.status.success() && text(&again).contains("locked"), "{}", text(&again));
+    let parked = moonbell(&host, &["outbox", "retry", "all"]);
+    assert!(!parked.status.success() && text(&parked).contains("locked"), "{}", text(&parked));
     let (_, stage) = host.terminate().await;
     let events = |lines: &[String]| lines.iter().filter(|line| *line == "event").count();
     assert_eq!(events(&stage.lines("acted")), events(&acted));

@@ -5,6 +5,7 @@ use std::fs;
 use super::super::process::{HostProcess, bare, settings};
 use super::super::settings::{asks, rotate, write};
 use super::super::stage::{ALICE, Setup, Way};
+use super::callbacks::{call, message, sign, time};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_a_rotated_secret_is_refused_at_once_and_the_stream_reconnects_without_losing_a_message()
@@ -71,7 +72,13 @@ async fn d5_in_http_mode_calls_are_proved_with_the_new_secret_at_once() {
         host.lines("err").join("\n").contains("count now: dingtalk.client_secret")
     })
     .await;
+    // What is signed with the old one is not believed any more.
+    let at = time(0);
+    let signed = [("timestamp", at.clone()), ("sign", sign(&old, &format!("{at}\n{old}")))];
+    let answer = call(&host, "robot", &signed, message(&host, "old", "echo old")).await;
+    assert_eq!(answer.0, 401, "{answer:?}");
     host.say(ALICE, "echo after");
     host.until("it serves on", |seen| seen.to(ALICE).contains(&"after")).await;
+    host.look(|seen| assert!(!seen.to(ALICE).contains(&"old")));
     host.terminate().await;
 }

@@ -108,7 +108,7 @@ async fn leaky() -> HostProcess {
     HostProcess::started(child, stage).await
 }
 
-fn files_in(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+pub(super) fn files_in(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(dir).unwrap().flatten() {
         let path = entry.path();
         if entry.file_type().unwrap().is_dir() {
