@@ -11,7 +11,6 @@ use clap::{Args, Subcommand};
 use super::{Failed, Global, talk};
 use crate::access::audit::{self, Entry};
 use crate::api::time::parse_duration;
-use crate::config::Need;
 use crate::sink::escape;
 use crate::store::now_ms;
 
@@ -64,7 +63,7 @@ fn age(text: &str) -> Result<Duration, String> {
 
 impl Audit {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let mut state = global.load(Need::Settings)?.config.state.dir;
+        let mut state = global.state()?;
         if self.dev {
             state.push("dev");
         }

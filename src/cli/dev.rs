@@ -118,7 +118,7 @@ impl Dev {
             talk::address("  chat page      ", &sim.page_url());
             talk::say(format_args!(
                 "  API            {base}\n  client id      {}\n  client secret  {}\n\n\
-                 Connect a bot, for example:\n\n  moonbell init --api-base {base}\n\nCtrl-C stops.\n",
+                 Connect a bot, for example, with settings of its own:\n\n  HOME=$(mktemp -d) moonbell init --api-base {base}\n\nCtrl-C stops.\n",
                 sim.client_id(),
                 sim.client_secret(),
             ));

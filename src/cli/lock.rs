@@ -8,7 +8,6 @@ use clap::Args;
 
 use super::{Failed, Global, talk};
 use crate::access::{self, Audit, Record};
-use crate::config::Need;
 use crate::sink::escape;
 use crate::store::Instance;
 
@@ -40,7 +39,7 @@ pub(super) struct Unlock {
 }
 
 fn folder(global: &Global, dev: bool) -> Result<PathBuf> {
-    let mut state = global.load(Need::Settings)?.config.state.dir;
+    let mut state = global.state()?;
     if dev {
         state.push("dev");
     }

@@ -137,6 +137,23 @@ impl Global {
         }
         Ok(loaded)
     }
+
+    /// The state folder, for commands that need nothing else: mistakes elsewhere in the settings are warnings then, for a
+    /// host may go on with what it read before them.
+    fn state(&self) -> Result<PathBuf> {
+        let error = match self.load(Need::Settings) {
+            Ok(loaded) => return Ok(loaded.config.state.dir),
+            Err(error) => error,
+        };
+        let problems = error.downcast_ref::<config::Problems>();
+        let Some((list, state)) = problems.and_then(|p| Some((&p.list, p.state.clone()?))) else {
+            return Err(error);
+        };
+        for problem in list {
+            talk::warning(problem);
+        }
+        Ok(state)
+    }
 }
 
 #[derive(Debug, Subcommand)]

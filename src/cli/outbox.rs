@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::remote::Remote;
 use super::{Failed, Global, talk};
-use crate::config::Need;
 use crate::console::OutboxDone;
 use crate::outbox::{Counts, Unsent, Which, counts, unsent};
 use crate::sink::escape;
@@ -91,7 +90,7 @@ impl Outbox {
     }
 
     fn state_dir(&self, global: &Global) -> Result<PathBuf> {
-        let state = global.load(Need::Settings)?.config.state.dir;
+        let state = global.state()?;
         let dev = state.join("dev");
         let only_dev = Instance::holder(&state).is_none() && Instance::holder(&dev).is_some();
         Ok(if self.dev || only_dev { dev } else { state })

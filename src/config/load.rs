@@ -97,6 +97,7 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         contents.entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
     let prints =
         contents.entries.iter().map(|(path, entry)| (path.clone(), entry.print())).collect();
+    let certain = !contents.broken && !contents.refused.contains("state.dir");
     let check = Check::new(source, &file, contents, problems);
     let Checked { config, warnings, mut problems, secret_files, missing } = check.run(need);
     if problems.is_empty() {
@@ -110,7 +111,8 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         (true, Some(_)) => Some(format!("a complete file looks like this:\n\n{MINIMAL}")),
         (false, _) => None,
     };
-    Err(Problems { list: problems, hint })
+    let state = Some(config.state.dir).filter(|dir| certain && dir.is_absolute());
+    Err(Problems { list: problems, hint, state })
 }
 
 /// The least that `run` can work with, ready to paste.
@@ -149,7 +151,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
     };
     let problem =
         Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
-    Problems { list: vec![problem], hint: None }
+    Problems { list: vec![problem], hint: None, state: None }
 }
 
 #[cfg(test)]

@@ -64,6 +64,8 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// What to do about all of them together.
     pub hint: Option<String>,
+    /// Where the state is in spite of them, if that is certain: `lock` and `status` must work beside a typing mistake.
+    pub state: Option<PathBuf>,
 }
 
 impl fmt::Display for Problems {

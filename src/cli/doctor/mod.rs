@@ -226,7 +226,7 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     for (id, list) in [("proxy", proxy), ("secret", rest)] {
         if !list.is_empty() {
-            checks.push(unusable(id, &Problems { list, hint: None }));
+            checks.push(unusable(id, &Problems { list, hint: None, state: None }));
         }
     }
     let last = if open.is_empty() { "secret" } else { "file-modes" };

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::voice::Voice;
 use crate::access::{claim, read_grants};
 use crate::app::App;
+use crate::app::Reread;
 use crate::cli::{Failed, host, news, starter};
 use crate::config::Config;
 use crate::inbox::{self, Filter, Past};
@@ -34,7 +35,7 @@ const RUNS: usize = 20;
 /// Waits until a message of the owner's was answered; whether one was. On a terminal the host that was started for it goes
 /// on until Ctrl-C.
 pub(super) async fn message(
-    config: Config,
+    (config, reread): (Config, Reread),
     voice: &Voice,
     served: bool,
     limit: Option<Duration>,
@@ -55,7 +56,7 @@ pub(super) async fn message(
         };
     }
     starter::prepare(&config.scripts.dir)?;
-    let app = App::open(config, "run", None).await?;
+    let app = App::open(config, "run", None).await?.rereading(reread);
     left.of(app.left());
     watch.pid = Some(std::process::id());
     watch.code = app.claim_code().await?.map(|code| (code, Instant::now()));

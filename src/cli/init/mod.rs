@@ -33,6 +33,7 @@ use self::voice::Voice;
 use super::service::{self, Service};
 use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
+use crate::app::Reread;
 use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
 use crate::sink;
 use crate::store::Instance;
@@ -137,6 +138,7 @@ struct Setup<'a> {
 /// What became of the steps before the first message.
 struct Ready {
     config: Config,
+    reread: Reread,
     voice: Voice,
     /// A host of the service runs, so that none has to be started here.
     served: bool,
@@ -163,7 +165,7 @@ impl Init {
             talk::say(format_args!("\n{}", w::interrupted(spoken.get())));
             return Ok(ExitCode::FAILURE);
         };
-        let Ready { config, voice, served, changed, interactive, progress } = ready;
+        let Ready { config, reread, voice, served, changed, interactive, progress } = ready;
         if self.no_wait {
             voice.event("done", "ready", json!({}));
             voice.end(w::ready(voice.lang));
@@ -180,7 +182,7 @@ impl Init {
         host::keep_log(&config.state.dir);
         let mut answered = false;
         let code = host::serve(async |stop, left| {
-            let first = first::message(config, &voice, served, limit, stop, left);
+            let first = first::message((config, reread), &voice, served, limit, stop, left);
             answered = Box::pin(first).await?;
             Ok(())
         })?;
@@ -234,11 +236,13 @@ impl Init {
         setup.scripts()?;
         let served = setup.service().await?;
         let Setup { voice, ask, progress, .. } = setup;
-        let mut config = load_again(global, &account)?;
+        let loaded = load_again(global, &account)?;
+        let reread = Reread::new(global.source(), &loaded);
+        let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;
         }
-        Ok(Ready { config, voice, served, changed, interactive: ask.is_some(), progress })
+        Ok(Ready { config, reread, voice, served, changed, interactive: ask.is_some(), progress })
     }
 
     fn oapi_base(&self) -> Option<&Url> {
@@ -279,8 +283,9 @@ fn source(global: &Global, file: &Path) -> Source {
 }
 
 /// As a host will read them.
-fn load_again(global: &Global, account: &Account) -> Result<Config> {
-    let config = config::load(&global.source(), Need::Account)?.config;
+fn load_again(global: &Global, account: &Account) -> Result<Loaded> {
+    let loaded = config::load(&global.source(), Need::Account)?;
+    let config = &loaded.config;
     if config.dingtalk.client_id != account.client_id {
         return Err(Failed::new(format!(
             "a host would answer for `{}`, not for `{}`: an environment variable says so",
@@ -290,7 +295,7 @@ fn load_again(global: &Global, account: &Account) -> Result<Config> {
         .misuse()
         .into());
     }
-    Ok(config)
+    Ok(loaded)
 }
 
 impl Setup<'_> {

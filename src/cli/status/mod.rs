@@ -13,7 +13,6 @@ use clap::Args;
 
 use super::remote::Remote;
 use super::{Global, talk};
-use crate::config::Need;
 use crate::store::Instance;
 use crate::telemetry::status::Status as Moment;
 
@@ -69,7 +68,7 @@ impl Seen {
 
 impl Status {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let state = global.load(Need::Settings)?.config.state.dir;
+        let state = global.state()?;
         if self.watch {
             return live::watch(|| self.look(state.clone()), self.json);
         }

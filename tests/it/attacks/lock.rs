@@ -154,3 +154,23 @@ async fn panic_a_lock_works_before_any_host_has_run() {
     assert_eq!(host.lines("ran"), ["three"]);
     host.terminate().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panic_a_mistake_in_the_settings_keeps_nobody_from_locking_and_looking() {
+    let stage = Setup::new().stage().await;
+    settings(&stage);
+    let host = run(stage).await;
+    host.say(OWNER, "echo before");
+    host.until("it serves", |seen| seen.to(OWNER) == ["before"]).await;
+    let path = host.path("bot.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("language = \"fr\"\n{good}")).unwrap();
+    for args in [&["status"][..], &["outbox"], &["audit"], &["lock"]] {
+        let output = moonbell(&host, args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output));
+        assert!(text(&output).contains("`language` cannot be `fr`"), "{}", text(&output));
+    }
+    host.say(OWNER, "echo after");
+    host.until_true("it is locked", || host.journal(LOCKED) > 0).await;
+    host.terminate().await;
+}

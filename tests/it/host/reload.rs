@@ -3,7 +3,7 @@
 use super::stage::{ALICE, BOB, Setup};
 
 fn version(n: u32) -> String {
-    format!(r#"bot.command("which", function(ctx) ctx:reply("version {n}") end)"#)
+    format!(r#"bot.command("which [n]", function(ctx) ctx:reply("version {n}") end)"#)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,7 +17,8 @@ async fn the_next_message_after_a_save_is_answered_by_the_new_version() {
         // The save is noticed within moments; whoever asks meanwhile is answered by the old version.
         loop {
             asked += 1;
-            host.say(ALICE, "which");
+            // Not the same words again and again: that is what a machine does.
+            host.say(ALICE, &format!("which {asked}"));
             let before = host.look(|seen| seen.to(ALICE).len());
             host.until("an answer", |seen| seen.to(ALICE).len() > before.saturating_sub(1)).await;
             let last = host.look(|seen| seen.to(ALICE).last().map(|text| (*text).to_owned()));
@@ -77,7 +78,7 @@ async fn a_run_in_flight_finishes_on_the_version_that_started_it() {
                 shell.sh("echo $1 >> $2/entered; cat $2/$1.gate", ctx.args.name, "{{home}}")
                 ctx:reply("ended on " .. version)
             end)
-            bot.command("which", function(ctx) ctx:reply("version " .. version) end)
+            bot.command("which [n]", function(ctx) ctx:reply("version " .. version) end)
             "#
         )
     };
