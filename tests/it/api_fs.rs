@@ -228,11 +228,22 @@ async fn c5_what_is_moonbells_own_is_read_written_sent_and_removed_by_no_script(
             assert(fs.copy(home .. path, "stolen") == nil and fs.move(home .. path, "stolen") == nil or path == "/in/link")
             assert(ctx:send_file(home .. path) == nil, path)
         end
+        for _, path in LINUX do
+            local none, err = fs.read(path)
+            assert(none == nil and err.kind == "denied", path .. ": " .. tostring(err))
+        end
         assert(fs.remove(home, { recursive = true }) == nil and fs.remove(home .. "/state", { recursive = true }) == nil)
         assert(#fs.glob(home .. "/**/the-journal") == 0 and #fs.glob(home .. "/**/note") == 0)
         assert(fs.write("own", "x") and fs.read("own") == "x" and fs.read(home .. "/state/files/test/own") == "x")
     "#;
-    disk.0.passes(&body.replace("HOME", &format!("{:?}", disk.path()))).await;
+    // The host's own environment and memory, which may hold secrets.
+    let linux = if cfg!(target_os = "linux") {
+        r#"{ "/proc/self/environ", "/proc/thread-self/environ", "/proc/self/maps" }"#
+    } else {
+        "{}"
+    };
+    let body = body.replace("LINUX", linux).replace("HOME", &format!("{:?}", disk.path()));
+    disk.0.passes(&body).await;
     assert_eq!(fs::read_to_string(state.join("the-journal")).unwrap(), "journal");
     assert_eq!(fs::read_to_string(state.join("files/other/note")).unwrap(), "another's");
 }

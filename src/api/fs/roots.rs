@@ -68,6 +68,13 @@ pub(super) enum Last {
     Keep,
 }
 
+/// Whether it is what the system shows of a process: the host's own environment and memory are there, secrets too.
+fn is_of_a_process(full: &Path) -> bool {
+    let Ok(rest) = full.strip_prefix("/proc") else { return false };
+    let first = rest.components().next().map(|part| part.as_os_str().to_string_lossy());
+    first.is_some_and(|name| name.chars().all(|c| c.is_ascii_digit()))
+}
+
 impl Roots {
     /// Everything that the user may; relative paths start from a folder for each script in `data`.
     pub fn everything(data: impl Into<PathBuf>) -> Self {
@@ -123,6 +130,12 @@ impl Roots {
             Failure::new("denied", format!("`{shown}` is outside the folders that scripts may use"))
                 .hint("use a path inside them, or a relative one: it stays in the script's own folder")
         })?;
+        if is_of_a_process(&full) {
+            return Err(Failure::new("denied", format!("`{shown}` is of a process, not a file"))
+                .hint(
+                    "what a process has in its environment and memory may be secret; ask `shell`",
+                ));
+        }
         if self.is_closed(script, &full) {
             return Err(Failure::new("denied", format!("`{shown}` belongs to moonbell itself"))
                 .hint("a relative path stays in the script's own folder; `kv` keeps values"));
