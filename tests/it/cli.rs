@@ -73,11 +73,11 @@ fn run_without_settings_prints_a_file_ready_to_paste() {
 }
 
 #[test]
-fn mistakes_in_the_settings_are_printed_with_their_places_and_stop_any_command() {
+fn mistakes_in_the_settings_are_printed_with_their_places_and_stop_whatever_needs_them() {
     let home = Home::new();
     fs::write(home.path("bot.toml"), "[dingtalk]\ncliend_id = \"x\"\n[scripts]\ndirr = \"y\"\n")
         .unwrap();
-    for command in ["dev", "run", "status"] {
+    for command in ["dev", "run", "usage"] {
         let answer = home.run(&[command, "--config", "bot.toml"]);
         assert_eq!(answer.code, 2, "{answer:?}");
         for line in [
