@@ -39,13 +39,13 @@ async fn a_broken_file_keeps_the_version_that_serves_and_the_others() {
         ["bot.command(", "error('at load')", "", "bot.command('echo <x>', function() end)"]
     {
         host.write("which.luau", broken);
-        host.write("new.luau", r#"bot.command("new", function(ctx) ctx:reply("new one") end)"#);
+        host.write("new.luau", r#"bot.command("new [n]", function(ctx) ctx:reply("new one") end)"#);
         // Once the second file serves, the first one has been looked at too.
         let asked =
             host.look(|seen| seen.to(BOB).iter().filter(|text| **text == "new one").count());
         loop {
-            host.say(BOB, "new");
             let before = host.look(|seen| seen.to(BOB).len());
+            host.say(BOB, &format!("new {before}"));
             host.until("an answer", |seen| seen.to(BOB).len() >= before).await;
             if host.look(|seen| seen.to(BOB).iter().filter(|text| **text == "new one").count())
                 > asked
@@ -89,7 +89,7 @@ async fn a_run_in_flight_finishes_on_the_version_that_started_it() {
     host.write("wait.luau", &waiting(2));
     loop {
         let before = host.look(|seen| seen.to(BOB).len());
-        host.say(BOB, "which");
+        host.say(BOB, &format!("which {before}"));
         host.until("an answer", |seen| seen.to(BOB).len() > before).await;
         if host.look(|seen| seen.to(BOB).last() == Some(&"version 2")) {
             break;
