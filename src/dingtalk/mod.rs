@@ -11,6 +11,7 @@ mod action;
 mod callback;
 mod cards;
 mod clicks;
+mod certificate;
 mod client;
 mod content;
 mod dial;

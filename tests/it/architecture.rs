@@ -99,7 +99,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "message"]),
     ("console", &["access", "config", "inbox", "outbox", "sink", "telemetry", "worker"]),
     ("sim", &["dingtalk", "message"]),
-    ("language", &["config", "message", "store", "words"]),
+    ("language", &["access", "config", "message", "store", "words"]),
     ("words", &[]),
     ("sink", &[]),
     (

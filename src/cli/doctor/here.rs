@@ -454,7 +454,9 @@ pub(super) fn owner(facts: &Facts, look: Option<&Look>) -> Check {
             format!("{owner}, by `access.owner`"),
         );
     }
-    match look.and_then(|look| look.read(read_grants).ok()).and_then(|(claimed, _)| claimed) {
+    let app = facts.loaded.config.dingtalk.app();
+    let read = |look: &Look| look.read(|c| read_grants(c, &app)).ok();
+    match look.and_then(read).and_then(|(claimed, _)| claimed) {
         Some(owner) => Check::ok("owner", format!("{owner}，已认领"), format!("{owner}, who claimed the bot")),
         None => Check::warning("owner", "机器人还没有主人：谁都不会得到服务", "nobody owns the bot: nobody is served")
             .todo(
