@@ -48,7 +48,8 @@ pub(super) async fn ask(
     };
     if let Err(error) = send(config, &of(template, config), &owner, lang).await {
         *check = Check::failed(ID, |_| error.to_string()).page(Page::Cards);
-        check.todo = error.hint().map(|_| Said::new(|lang| error.hint_in(lang).unwrap_or_default()));
+        check.todo =
+            error.hint().map(|_| Said::new(|lang| error.hint_in(lang).unwrap_or_default()));
         return;
     }
     *check = if !terminal {

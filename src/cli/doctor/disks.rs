@@ -107,9 +107,8 @@ pub(super) fn disk(facts: &Facts, fix: Fix) -> Check {
     let dir = &facts.loaded.config.state.dir;
     let mut fixed = Vec::new();
     if !dir.exists() {
-        let made = fix.run(dir, w::created, || {
-            fs::create_dir_all(dir).and_then(|()| restrict(dir, 0o077))
-        });
+        let made = fix
+            .run(dir, w::created, || fs::create_dir_all(dir).and_then(|()| restrict(dir, 0o077)));
         fixed.extend(made);
     }
     let at = existing(dir);

@@ -49,7 +49,8 @@ pub(super) async fn look(
     match looked {
         Err(transport::StreamError::Api(error)) => {
             let check = not_open(|_| error.to_string());
-            let todo = |lang| error.hint_in(lang).unwrap_or_else(|| w::check_robot(lang).to_owned());
+            let todo =
+                |lang| error.hint_in(lang).unwrap_or_else(|| w::check_robot(lang).to_owned());
             shut(check.todo(todo), other)
         }
         Err(error) => shut(not_open(|_| error.to_string()), other),

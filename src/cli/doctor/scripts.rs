@@ -26,8 +26,7 @@ pub(super) fn scripts(facts: &Facts, fix: Fix) -> Check {
     let check = match check::folder(dir, None, &host) {
         Err(error) => Check::failed(ID, |_| error.to_string()).todo(|_| error.hint()),
         Ok(checked) => {
-            let is_error =
-                |finding: &&check::Finding| finding.severity == Severity::Error;
+            let is_error = |finding: &&check::Finding| finding.severity == Severity::Error;
             let all = checked.findings.iter().filter(is_error).count();
             let (files, handlers) = (checked.files, checked.handlers);
             match checked.findings.iter().find(is_error) {

@@ -156,11 +156,9 @@ async fn token(client: &Client) -> Vec<Check> {
             Check::after("token", "secret"),
             Check::after("address", "secret"),
         ],
-        Err(error) if error.class == Class::IpNotAllowed => vec![
-            Check::after("secret", "address"),
-            Check::after("token", "address"),
-            not_allowed(),
-        ],
+        Err(error) if error.class == Class::IpNotAllowed => {
+            vec![Check::after("secret", "address"), Check::after("token", "address"), not_allowed()]
+        }
         Err(error) => vec![
             Check::after("secret", "token"),
             asked(Check::failed("token", |_| error.to_string()), &error),

@@ -54,7 +54,8 @@ pub(crate) fn warnings(n: usize, lang: Lang) -> String {
 
 /// The pages by their own names, which are Chinese; whoever reads English gets both.
 pub(crate) mod pages {
-    pub(crate) const CREDENTIALS: [&str; 2] = ["凭证与基础信息", "Credentials and basic information"];
+    pub(crate) const CREDENTIALS: [&str; 2] =
+        ["凭证与基础信息", "Credentials and basic information"];
     pub(crate) const ROBOT: [&str; 2] = ["机器人", "Robot"];
     pub(crate) const RELEASE: [&str; 2] = ["版本管理与发布", "Version management and release"];
     pub(crate) const SECURITY: [&str; 2] = ["安全设置", "Security settings"];
