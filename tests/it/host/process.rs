@@ -179,6 +179,9 @@ pub(super) fn bare(stage: &Stage, program: &str) -> Command {
         .env("HOME", stage.home.path())
         .env("XDG_CONFIG_HOME", stage.path("config"))
         .env("XDG_DATA_HOME", stage.path("data"))
+        .env("LANG", "C.UTF-8")
+        .env_remove("LC_ALL")
+        .env_remove("LC_MESSAGES")
         .stdin(std::process::Stdio::null())
         .stdout(out.try_clone().unwrap())
         .stderr(out);
