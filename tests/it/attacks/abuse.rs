@@ -69,11 +69,8 @@ end)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l2_a_handler_that_does_not_stop_talking_is_stopped_and_the_owner_is_told_once() {
-    let host = Setup::new()
-        .toml("[limits]\nreplies = 20")
-        .script("chatty.luau", CHATTY)
-        .spawn()
-        .await;
+    let host =
+        Setup::new().toml("[limits]\nreplies = 20").script("chatty.luau", CHATTY).spawn().await;
     for _ in 0..3 {
         host.say(LINA, "endless");
     }
@@ -95,11 +92,8 @@ async fn l2_a_handler_that_does_not_stop_talking_is_stopped_and_the_owner_is_tol
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l2_a_timer_that_talks_all_the_time_is_stopped_in_each_minute() {
-    let host = Setup::new()
-        .toml("[limits]\nper_minute = 10")
-        .script("chatty.luau", CHATTY)
-        .spawn()
-        .await;
+    let host =
+        Setup::new().toml("[limits]\nper_minute = 10").script("chatty.luau", CHATTY).spawn().await;
     std::fs::write(host.path("go"), "").unwrap();
     let limit = "the limit of 10 messages in a minute";
     host.until("the owner is told", |seen| seen.to(OWNER).iter().any(|text| text.contains(limit)))

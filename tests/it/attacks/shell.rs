@@ -159,11 +159,8 @@ fn alive(pid: &str) -> bool {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn b6_what_left_its_group_ends_with_a_run_that_is_stopped() {
-    let host = Setup::new()
-        .script("leave.luau", LEAVE)
-        .toml("[limits]\nreplies = 1000")
-        .spawn()
-        .await;
+    let host =
+        Setup::new().script("leave.luau", LEAVE).toml("[limits]\nreplies = 1000").spawn().await;
     host.say(OWNER, "leave");
     host.until("all are there", |seen| seen.to(OWNER).len() == 52).await;
     let pids: Vec<String> =
