@@ -112,8 +112,9 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         (true, Some(_)) => Some(format!("`moonbell init` writes what is missing; a complete file looks like this:\n\n{MINIMAL}")),
         (false, _) => None,
     };
+    let language = config.language;
     let state = Some(config.state.dir).filter(|dir| certain && dir.is_absolute());
-    Err(Problems { list: problems, hint, state })
+    Err(Problems { list: problems, hint, state, language })
 }
 
 /// The least that `run` can work with, ready to paste.
@@ -152,7 +153,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
     };
     let problem =
         Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
-    Problems { list: vec![problem], hint: None, state: None }
+    Problems { list: vec![problem], ..Problems::default() }
 }
 
 #[cfg(test)]

@@ -307,8 +307,8 @@ const READ_CHINESE: &[&str] = &[
     "router/value.rs",
     "worker/rights.rs",
     "cli/grant.rs",
-    // Each check has its texts in both languages beside it.
-    "cli/doctor/",
+    // A folder that is called so.
+    "cli/doctor/disks.rs",
     // Asks in which language to go on.
     "cli/init/ask.rs",
     // A path of its tests.
