@@ -60,11 +60,7 @@ pub enum Tried {
 ///
 /// # Panics
 /// When the operating system has no randomness to give, which no supported one does.
-pub fn renew(
-    c: &Connection,
-    language: Option<Language>,
-    now_ms: i64,
-) -> rusqlite::Result<Code> {
+pub fn renew(c: &Connection, language: Option<Language>, now_ms: i64) -> rusqlite::Result<Code> {
     let random = SystemRandom::new();
     let (mut letters, mut salt) = ([0; LETTERS], [0; 16]);
     let filled = random.fill(&mut salt).and_then(|()| fill(&random, &mut letters));

@@ -260,7 +260,8 @@ mod tests {
         let ann = Some(StaffId::new("ann"));
         // Whoever only looks sees what a host would; and a host keeps it.
         assert_eq!(store.read(|c| read(c, "one@dingtalk")).await.unwrap().0, ann);
-        for (app, owner) in [("one@dingtalk", &ann), ("two@dingtalk", &None), ("one@dingtalk", &ann)]
+        for (app, owner) in
+            [("one@dingtalk", &ann), ("two@dingtalk", &None), ("one@dingtalk", &ann)]
         {
             assert_eq!(&Grants::open(&store, app).await.unwrap().claimed(), owner, "{app}");
         }

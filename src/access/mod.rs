@@ -143,11 +143,7 @@ impl Access {
     ///
     /// # Errors
     /// When the journal cannot be used.
-    pub async fn open(
-        config: &Config,
-        store: Store,
-        audit: Audit,
-    ) -> Result<Self, Error> {
+    pub async fn open(config: &Config, store: Store, audit: Audit) -> Result<Self, Error> {
         let app = config.dingtalk.app();
         let grants = Grants::open(&store, &app).await?;
         let refusals = Refusals::open(&store, crate::store::now_ms()).await?;
@@ -520,7 +516,8 @@ impl Access {
         }
         let (code, app, who) = (code.to_owned(), self.app.clone(), id.clone());
         let now = self.clock.now_ms();
-        let tried = store.write(move |c| claim::attempt(c, &code, (&app, &who), direct, now)).await?;
+        let tried =
+            store.write(move |c| claim::attempt(c, &code, (&app, &who), direct, now)).await?;
         let verdict = match tried {
             claim::Tried::Claimed(_) => "allow",
             claim::Tried::Burnt | claim::Tried::Wrong { .. } => "deny",

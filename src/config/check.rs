@@ -432,18 +432,16 @@ impl<'a> Check<'a> {
                 "write a whole address, for example \"https://api.dingtalk.com\"",
             ),
             // Not shown: it may hold a password.
-            Err(AddressError::NotPlain) => (
-                format!("`{path}` must be a plain base address"),
-                "leave out user, `?…` and `#…`",
-            ),
+            Err(AddressError::NotPlain) => {
+                (format!("`{path}` must be a plain base address"), "leave out user, `?…` and `#…`")
+            }
             Err(AddressError::NotEncrypted) => (
                 format!("`{path}` is `{shown}`, which is not encrypted"),
                 "write https://…: the client secret travels there",
             ),
-            Err(AddressError::NotOfTheWeb) => (
-                format!("`{path}` is `{shown}`, which is not a web address"),
-                "write https://…",
-            ),
+            Err(AddressError::NotOfTheWeb) => {
+                (format!("`{path}` is `{shown}`, which is not a web address"), "write https://…")
+            }
         };
         self.wrong(path, message, hint);
         None

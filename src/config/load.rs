@@ -107,9 +107,13 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     let hint = match (missing, &read) {
         (true, None) => {
             let file = file.display();
-            Some(format!("`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{MINIMAL}"))
+            Some(format!(
+                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{MINIMAL}"
+            ))
         }
-        (true, Some(_)) => Some(format!("`moonbell init` writes what is missing; a complete file looks like this:\n\n{MINIMAL}")),
+        (true, Some(_)) => Some(format!(
+            "`moonbell init` writes what is missing; a complete file looks like this:\n\n{MINIMAL}"
+        )),
         (false, _) => None,
     };
     let language = config.language;

@@ -24,7 +24,9 @@ pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn said(why: &CertificateError) -> String {
     match why {
-        CertificateError::UnknownIssuer => "nobody whom this computer trusts has signed it".to_owned(),
+        CertificateError::UnknownIssuer => {
+            "nobody whom this computer trusts has signed it".to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".to_owned()
         }

@@ -10,8 +10,8 @@
 mod action;
 mod callback;
 mod cards;
-mod clicks;
 mod certificate;
+mod clicks;
 mod client;
 mod content;
 mod dial;

@@ -70,7 +70,9 @@ impl Dispatch {
         let code = claim::read(&message.text)?;
         let direct = message.chat.kind == ChatKind::Direct;
         match self.access.claim(&message.sender, &code, direct).await {
-            Ok(claim::Tried::Claimed(language)) => Some(self.claimed(message, language, lang).await),
+            Ok(claim::Tried::Claimed(language)) => {
+                Some(self.claimed(message, language, lang).await)
+            }
             Ok(claim::Tried::Burnt) => Some(words::access::burnt(lang).to_owned()),
             Ok(claim::Tried::Wrong { .. } | claim::Tried::Closed) => None,
             Err(error) => {

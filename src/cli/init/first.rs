@@ -226,9 +226,8 @@ impl<'a> Watch<'a> {
         let lang = self.voice.lang;
         let life = Duration::from_millis(claim::LIFE_MS.unsigned_abs());
         if self.code.as_ref().is_none_or(|(_, since)| since.elapsed() > life) {
-            let code = note(&self.config.state, |c| {
-                claim::renew(c, self.config.language, now_ms())
-            })?;
+            let code =
+                note(&self.config.state, |c| claim::renew(c, self.config.language, now_ms()))?;
             self.code = Some((code, Instant::now()));
         }
         let Some((code, _)) = &self.code else { return Ok(()) };

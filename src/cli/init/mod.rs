@@ -34,7 +34,9 @@ use super::service::{self, Service};
 use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
 use crate::app::Reread;
-use crate::config::{self, AddressError, Config, Language, Loaded, Mode, Need, Places, Problems, Secret, Source};
+use crate::config::{
+    self, AddressError, Config, Language, Loaded, Mode, Need, Places, Problems, Secret, Source,
+};
 use crate::sink;
 use crate::store::Instance;
 use crate::telemetry;

@@ -88,7 +88,8 @@ async fn who_chose_chinese_is_answered_in_chinese_from_the_first_answer_on() {
     newcomer.says("nonsense");
     newcomer.answers("没有命令 `nonsense`").await;
     // As the start page tells it.
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/start.zh-CN.md"));
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/start.zh-CN.md"));
     let page = page.unwrap();
     let said = newcomer.sim.state().messages;
     let greeting = said.iter().find(|said| said.text.starts_with("🎉")).unwrap();
