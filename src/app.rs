@@ -159,9 +159,7 @@ impl App {
         let audit = Audit::open(&config.state.dir)
             .map_err(|cause| Fatal::Audit { path: audit::folder(&config.state.dir), cause })?;
         audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
-        let dir = &config.state.dir;
-        let access = Access::open(config.access.clone(), store.clone(), dir, audit).await?;
-        let access = Arc::new(access.limited(config.limits));
+        let access = Arc::new(Access::open(&config, store.clone(), audit).await?);
         if let Some(claimed) = access.outvoted() {
             tracing::warn!(person.id = %claimed, "somebody else claimed this bot than `access.owner` names; the settings win");
         }

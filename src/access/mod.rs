@@ -18,6 +18,7 @@ mod grants;
 mod live;
 mod lock;
 pub mod needs;
+mod organisation;
 mod pending;
 mod rates;
 mod refusals;
@@ -25,7 +26,6 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config;
+use crate::config::Config;
+use crate::config::DingTalk;
 use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -54,6 +56,7 @@ pub use terms::{Confirm, Place, Rate, Scope, Terms};
 use actor::Who;
 use grants::Grants;
 use live::{Allowed, Live};
+use organisation::Organisation;
 use pending::Pending;
 use rates::{Rates, Taken};
 use refusals::Refusals;
@@ -75,6 +78,7 @@ pub struct Access {
     /// The owner of the settings, or whoever claimed, for those who only write to the owner.
     told: config::Owner,
     grants: Grants,
+    organisation: Organisation,
     rates: Rates,
     limits: config::Limits,
     refusals: Refusals,
@@ -122,6 +126,7 @@ impl Access {
             told: config::Owner::from(lists.owner.clone()),
             settings: RwLock::new(Arc::new(lists)),
             grants: Grants::default(),
+            organisation: Organisation::default(),
             rates: Rates::default(),
             limits: config::Limits::default().for_anybody(),
             refusals: Refusals::default(),
@@ -136,37 +141,30 @@ impl Access {
         }
     }
 
-    /// The same with what the journal holds, the lock of the state folder `state`, and its audit.
+    /// What the settings say, with what the journal holds, the lock of the state folder, and its audit.
     ///
     /// # Errors
     /// When the journal cannot be used.
-    pub async fn open(
-        lists: config::Access,
-        store: Store,
-        state: &Path,
-        audit: Audit,
-    ) -> Result<Self, Error> {
+    pub async fn open(config: &Config, store: Store, audit: Audit) -> Result<Self, Error> {
         let grants = Grants::open(&store).await?;
+        let DingTalk { client_id, corp_id, .. } = &config.dingtalk;
+        let organisation = Organisation::open(&store, client_id, corp_id.as_deref()).await?;
         let refusals = Refusals::open(&store, crate::store::now_ms()).await?;
-        let lock = Lock::of(state);
+        let lock = Lock::of(&config.state.dir);
         let told_locked = Mutex::new(lock.is_locked());
         let this = Self {
             grants,
+            organisation,
+            limits: config.limits,
             refusals,
             lock,
             told_locked,
             audit,
             store: Some(store),
-            ..Self::new(lists)
+            ..Self::new(config.access.clone())
         };
         this.told.set(this.owner());
         Ok(this)
-    }
-
-    /// The same, where people and handlers may have so many runs. Unless told, as many as they like.
-    #[must_use]
-    pub fn limited(self, limits: config::Limits) -> Self {
-        Self { limits, ..self }
     }
 
     /// The same, where time is `clock`.
@@ -200,7 +198,11 @@ impl Access {
 
     /// Who `person` is where they ask. That is no right yet.
     pub fn actor(&self, person: &Person, chat: Option<&Chat>, door: Door) -> Actor {
-        self.known(Who::of(person), chat, door)
+        let who = match Who::of(person) {
+            Who::Person(_) if self.is_foreign(person) => Who::foreign(person),
+            who => who,
+        };
+        self.known(who, chat, door)
     }
 
     fn known(&self, who: Who, chat: Option<&Chat>, door: Door) -> Actor {
@@ -216,7 +218,9 @@ impl Access {
                 roles
             }
             Who::Local => return Actor::local(door),
-            Who::Nameless | Who::Foreign | Who::Host => return Actor { who, ..Actor::host(door) },
+            Who::Nameless | Who::Foreign(_) | Who::Host => {
+                return Actor { who, ..Actor::host(door) };
+            }
         };
         Actor { who, roles, door }
     }
@@ -267,7 +271,10 @@ impl Access {
             // Nobody's right is needed, and nobody's is lent.
             Who::Host => return Ok(()),
             Who::Nameless => return Err(Denied::NoStaffId),
-            Who::Foreign => return Err(Denied::OtherOrganisation),
+            Who::Foreign(_) if self.organisation().is_none() && actor.door == Door::Card => {
+                return Err(Denied::UnknownOrganisation);
+            }
+            Who::Foreign(_) => return Err(Denied::OtherOrganisation),
             Who::Person(id) if actor.roles.is_empty() => {
                 return Err(match self.owner() {
                     Some(_) => Denied::NoRole(id.clone()),
@@ -307,6 +314,12 @@ impl Access {
             }
         }
         Ok(())
+    }
+
+    /// Whether `actor` is shown what others started, beside their own: no decision about one thing, so it is not recorded.
+    pub fn sees_all(&self, actor: &Actor) -> bool {
+        let all = Action::Control { word: "runs", role: Some(ADMIN), run: "" };
+        self.decide(actor, None, None, all).is_ok()
     }
 
     /// Records what became of an approval: `verdict` of `actor` about what `digest` stands for. One record for each try.
@@ -478,6 +491,13 @@ impl Access {
         self.pending.take(actor.person()?, &chat.id, code, self.clock.now_ms())
     }
 
+    /// Forgets the changes of `actor` that wait for a yes in `chat`. Returns whether there were any.
+    pub fn withdrawn(&self, actor: &Actor, chat: &Chat) -> bool {
+        actor
+            .person()
+            .is_some_and(|person| self.pending.forget(person, &chat.id, self.clock.now_ms()))
+    }
+
     /// The time by which grants end.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
@@ -500,61 +520,6 @@ impl Access {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.told.set(self.owner());
         self.sweep();
-    }
-
-    /// Tries `code`, said by `person`, in a direct chat or not. Whatever becomes of it is recorded.
-    ///
-    /// # Errors
-    /// When the journal cannot be used.
-    pub async fn claim(
-        &self,
-        person: &Person,
-        code: &str,
-        direct: bool,
-    ) -> Result<claim::Tried, Error> {
-        let (Some(store), Who::Person(id)) = (&self.store, Who::of(person)) else {
-            return Ok(claim::Tried::Closed);
-        };
-        // Where the settings name the owner there is nothing to claim; and a locked bot is claimed by nobody.
-        if self.settings().owner.is_some() || self.look() {
-            return Ok(claim::Tried::Closed);
-        }
-        let (code, who, now) = (code.to_owned(), id.clone(), self.clock.now_ms());
-        let tried = store.write(move |c| claim::attempt(c, &code, &who, direct, now)).await?;
-        let verdict = match tried {
-            claim::Tried::Claimed => "allow",
-            claim::Tried::Burnt | claim::Tried::Wrong { .. } => "deny",
-            // Nothing was tried: the message is one like any other.
-            claim::Tried::Closed => return Ok(tried),
-        };
-        let reason = match tried {
-            claim::Tried::Burnt => "said in a group".to_owned(),
-            claim::Tried::Wrong { left } => format!("wrong code, {left} tries left"),
-            claim::Tried::Claimed | claim::Tried::Closed => String::new(),
-        };
-        let door = Door::Message.as_str().to_owned();
-        let record = Record::event("claim", verdict, id.as_str(), reason);
-        self.audit.record(Record { door, ..record });
-        match tried {
-            claim::Tried::Claimed => {
-                tracing::warn!(person.id = %id, "the bot was claimed: this person owns it now");
-                self.grants.set_claimed(id);
-                self.told.set(self.owner());
-                // Whoever owned it before does no more.
-                self.sweep();
-            }
-            claim::Tried::Burnt => {
-                tracing::warn!(person.id = %id, "the claim code was said in a group, so it works no more; `moonbell claim` prints a new one");
-            }
-            claim::Tried::Wrong { left: 0 } => {
-                tracing::warn!(person.id = %id, "a wrong claim code, and the last try: no code works any more; `moonbell claim` prints a new one");
-            }
-            claim::Tried::Wrong { left } => {
-                tracing::warn!(person.id = %id, left, "somebody sent a wrong claim code");
-            }
-            claim::Tried::Closed => {}
-        }
-        Ok(tried)
     }
 
     /// Whether a refused person is told so this time: once an hour, over restarts, so that a stranger costs one reply at
