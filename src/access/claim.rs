@@ -13,6 +13,7 @@ use super::Access;
 use super::Door;
 use super::Record;
 use super::actor::Who;
+use crate::config::Language;
 use crate::message::Person;
 use crate::message::StaffId;
 use crate::store::Error;
@@ -48,8 +49,8 @@ impl Code {
 /// What became of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tried {
-    /// It was the code, in a direct message: its sender owns the bot now.
-    Claimed,
+    /// It was the code, in a direct message: its sender owns the bot now, and chose this language at the computer.
+    Claimed(Option<Language>),
     /// It was the code, but said in a group: it works no more.
     Burnt,
     /// It was not; so many tries are left.
@@ -58,14 +59,14 @@ pub enum Tried {
     Closed,
 }
 
-/// Writes a new code into the journal, in place of any other.
+/// Writes a new code into the journal, in place of any other. `language` is what whoever is to send it chose.
 ///
 /// # Errors
 /// When the journal cannot be written.
 ///
 /// # Panics
 /// When the operating system has no randomness to give, which no supported one does.
-pub fn renew(c: &Connection, now_ms: i64) -> rusqlite::Result<Code> {
+pub fn renew(c: &Connection, language: Option<Language>, now_ms: i64) -> rusqlite::Result<Code> {
     let random = SystemRandom::new();
     let (mut letters, mut salt) = ([0; LETTERS], [0; 16]);
     let filled = random.fill(&mut salt).and_then(|()| fill(&random, &mut letters));
@@ -73,10 +74,10 @@ pub fn renew(c: &Connection, now_ms: i64) -> rusqlite::Result<Code> {
     let code = Code(letters.iter().map(|letter| char::from(*letter)).collect());
     let digest = digest(&salt, &code.0);
     c.execute(
-        "INSERT INTO claim (one, salt, digest, expires_at_ms, tries_left) VALUES (1, ?1, ?2, ?3, ?4)
+        "INSERT INTO claim (one, salt, digest, expires_at_ms, tries_left, language) VALUES (1, ?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (one) DO UPDATE SET salt = excluded.salt, digest = excluded.digest,
-         expires_at_ms = excluded.expires_at_ms, tries_left = excluded.tries_left",
-        params![salt, digest, now_ms.saturating_add(LIFE_MS), TRIES],
+         expires_at_ms = excluded.expires_at_ms, tries_left = excluded.tries_left, language = excluded.language",
+        params![salt, digest, now_ms.saturating_add(LIFE_MS), TRIES, language.map(Language::word)],
     )?;
     Ok(code)
 }
@@ -100,23 +101,28 @@ fn fill(
     Ok(())
 }
 
-/// Tries `code` for `person`; a code that fits makes them the owner, if `direct`. All of it in the caller's transaction.
+/// Tries `code` for `person`; a code that fits makes them the owner of `app`, if `direct`. All of it in the caller's
+/// transaction.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
 pub(super) fn attempt(
     c: &Connection,
     code: &str,
-    person: &StaffId,
+    (app, person): (&str, &StaffId),
     direct: bool,
     now_ms: i64,
 ) -> rusqlite::Result<Tried> {
-    let open: Option<(Vec<u8>, Vec<u8>, i64, u32)> = c
-        .query_row("SELECT salt, digest, expires_at_ms, tries_left FROM claim", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+    let open: Option<(Vec<u8>, Vec<u8>, i64, u32, Option<String>)> = c
+        .query_row(
+            "SELECT salt, digest, expires_at_ms, tries_left, language FROM claim",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )
         .optional()?;
-    let Some((salt, known, expires_at_ms, left)) = open else { return Ok(Tried::Closed) };
+    let Some((salt, known, expires_at_ms, left, language)) = open else {
+        return Ok(Tried::Closed);
+    };
     // A code from the future is of a clock that was set back.
     let lives = (now_ms..=now_ms.saturating_add(LIFE_MS)).contains(&expires_at_ms);
     if !lives || left == 0 || now_ms == expires_at_ms {
@@ -137,11 +143,11 @@ pub(super) fn attempt(
         return Ok(Tried::Burnt);
     }
     c.execute(
-        "INSERT INTO owner (one, staff_id, claimed_at_ms) VALUES (1, ?1, ?2)
-         ON CONFLICT (one) DO UPDATE SET staff_id = excluded.staff_id, claimed_at_ms = excluded.claimed_at_ms",
-        params![person.as_str(), now_ms],
+        "INSERT INTO owner (app, staff_id, claimed_at_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (app) DO UPDATE SET staff_id = excluded.staff_id, claimed_at_ms = excluded.claimed_at_ms",
+        params![app, person.as_str(), now_ms],
     )?;
-    Ok(Tried::Claimed)
+    Ok(Tried::Claimed(language.as_deref().and_then(Language::from_word)))
 }
 
 impl Access {
@@ -160,10 +166,11 @@ impl Access {
         if self.settings().owner.is_some() || self.look() {
             return Ok(Tried::Closed);
         }
-        let (code, who, now) = (code.to_owned(), id.clone(), self.clock.now_ms());
-        let tried = store.write(move |c| attempt(c, &code, &who, direct, now)).await?;
+        let (code, app, who) = (code.to_owned(), self.app.clone(), id.clone());
+        let now = self.clock.now_ms();
+        let tried = store.write(move |c| attempt(c, &code, (&app, &who), direct, now)).await?;
         let verdict = match tried {
-            Tried::Claimed => "allow",
+            Tried::Claimed(_) => "allow",
             Tried::Burnt | Tried::Wrong { .. } => "deny",
             // Nothing was tried: the message is one like any other.
             Tried::Closed => return Ok(tried),
@@ -171,13 +178,13 @@ impl Access {
         let reason = match tried {
             Tried::Burnt => "said in a group".to_owned(),
             Tried::Wrong { left } => format!("wrong code, {left} tries left"),
-            Tried::Claimed | Tried::Closed => String::new(),
+            Tried::Claimed(_) | Tried::Closed => String::new(),
         };
         let door = Door::Message.as_str().to_owned();
         let record = Record::event("claim", verdict, id.as_str(), reason);
         self.audit.record(Record { door, ..record });
         match tried {
-            Tried::Claimed => {
+            Tried::Claimed(_) => {
                 tracing::warn!(person.id = %id, "the bot was claimed: this person owns it now");
                 self.grants.set_claimed(id);
                 self.keep_organisation(person).await;
@@ -227,6 +234,11 @@ pub fn read(text: &str) -> Option<String> {
     fits.then_some(code)
 }
 
+/// Whether a text is a code and nothing else: in which language it was written says nothing.
+pub fn is_bare(text: &str) -> bool {
+    text.chars().all(|c| narrow(c).is_ascii()) && !text.trim().contains(' ') && read(text).is_some()
+}
+
 /// Full-width letters as keyboards for Chinese write them.
 fn narrow(c: char) -> char {
     match c {
@@ -242,16 +254,18 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
+    const APP: &str = "dingone@api.dingtalk.com";
+
     async fn store() -> (tempfile::TempDir, Store, Code) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let code = store.write(|c| renew(c, 0)).await.unwrap();
+        let code = store.write(|c| renew(c, None, 0)).await.unwrap();
         (dir, store, code)
     }
 
     async fn attempt_at(store: &Store, code: &str, who: &str, direct: bool, now: i64) -> Tried {
         let (code, who) = (read(code).expect("it looks like one"), StaffId::new(who));
-        store.write(move |c| attempt(c, &code, &who, direct, now)).await.unwrap()
+        store.write(move |c| attempt(c, &code, (APP, &who), direct, now)).await.unwrap()
     }
 
     #[tokio::test]
@@ -262,7 +276,7 @@ mod tests {
             attempt_at(&store, &code, "ann", true, 1),
             attempt_at(&store, &code, "bob", true, 1)
         );
-        assert_eq!((one, two), (Tried::Claimed, Tried::Closed));
+        assert_eq!((one, two), (Tried::Claimed(None), Tried::Closed));
         let owner = store
             .read(|c| c.query_row("SELECT staff_id FROM owner", [], |r| r.get::<_, String>(0)));
         assert_eq!(owner.await.unwrap(), "ann");
@@ -286,12 +300,22 @@ mod tests {
         let (_dir, store, code) = store().await;
         let late = attempt_at(&store, &code.show(), "ann", true, LIFE_MS).await;
         assert_eq!(late, Tried::Closed);
-        let code = store.write(|c| renew(c, 0)).await.unwrap();
+        let code = store.write(|c| renew(c, None, 0)).await.unwrap();
         assert_eq!(attempt_at(&store, &code.show(), "ann", false, 1).await, Tried::Burnt);
         assert_eq!(attempt_at(&store, &code.show(), "ann", true, 1).await, Tried::Closed);
-        let code = store.write(|c| renew(c, LIFE_MS * 9)).await.unwrap();
+        let code = store.write(|c| renew(c, None, LIFE_MS * 9)).await.unwrap();
         // The clock was set back.
         assert_eq!(attempt_at(&store, &code.show(), "ann", true, 1).await, Tried::Closed);
+    }
+
+    #[tokio::test]
+    async fn the_language_chosen_at_the_computer_comes_with_the_claim() {
+        let (_dir, store, _) = store().await;
+        for language in [Some(Language::Zh), None] {
+            let code = store.write(move |c| renew(c, language, 0)).await.unwrap();
+            let tried = attempt_at(&store, &code.show(), "ann", true, 1).await;
+            assert_eq!(tried, Tried::Claimed(language));
+        }
     }
 
     #[test]
@@ -306,6 +330,8 @@ mod tests {
             "/claim K7QF-3M9T",
         ] {
             assert_eq!(read(text).as_deref(), Some("K7QF3M9T"), "{text}");
+            let words = text.to_lowercase().contains("claim") || text.contains("认领");
+            assert_eq!(is_bare(text), !words, "{text}");
         }
         for text in [
             "",
@@ -319,6 +345,7 @@ mod tests {
             "K7QF-3M9é",
         ] {
             assert_eq!(read(text), None, "{text}");
+            assert!(!is_bare(text), "{text}");
         }
     }
 

@@ -35,7 +35,6 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
-use crate::config::DingTalk;
 use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -47,7 +46,7 @@ pub use actor::{Actor, Door};
 pub use audit::{Audit, Record};
 pub use consents::{Consent, Consents};
 pub use denied::Denied;
-pub use grants::{GROUP, Grant, read as read_grants};
+pub use grants::{GROUP, Grant, claimed_elsewhere, read as read_grants};
 pub use live::Permit;
 pub use lock::Lock;
 pub use needs::{Need, Needs, Reach, ReachCell, Use};
@@ -75,6 +74,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub struct Access {
     /// Owner and roles of the settings; their owner wins over whoever claimed.
     settings: RwLock<Arc<config::Access>>,
+    /// Whose owner is meant: who claimed one app does not own another.
+    app: String,
     /// The owner of the settings, or whoever claimed, for those who only write to the owner.
     told: config::Owner,
     grants: Grants,
@@ -123,6 +124,7 @@ impl Access {
     /// What the settings say, and nothing else: no journal, no lock, no audit.
     pub fn new(lists: config::Access) -> Self {
         Self {
+            app: String::new(),
             told: config::Owner::from(lists.owner.clone()),
             settings: RwLock::new(Arc::new(lists)),
             grants: Grants::default(),
@@ -141,18 +143,20 @@ impl Access {
         }
     }
 
-    /// What the settings say, with what the journal holds, the lock of the state folder, and its audit.
+    /// What the settings say, with what the journal holds for their app, the lock of the state folder, and its audit.
     ///
     /// # Errors
     /// When the journal cannot be used.
     pub async fn open(config: &Config, store: Store, audit: Audit) -> Result<Self, Error> {
-        let grants = Grants::open(&store).await?;
-        let DingTalk { client_id, corp_id, .. } = &config.dingtalk;
-        let organisation = Organisation::open(&store, client_id, corp_id.as_deref()).await?;
+        let app = config.dingtalk.app();
+        let grants = Grants::open(&store, &app).await?;
+        let corp_id = config.dingtalk.corp_id.as_deref();
+        let organisation = Organisation::open(&store, &app, corp_id).await?;
         let refusals = Refusals::open(&store, crate::store::now_ms()).await?;
         let lock = Lock::of(&config.state.dir);
         let told_locked = Mutex::new(lock.is_locked());
         let this = Self {
+            app,
             grants,
             organisation,
             limits: config.limits,

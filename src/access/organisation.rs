@@ -2,7 +2,7 @@
 //!
 //! A message names two organisations, its sender's and the bot's; a click on a card names one. So the bot's is kept: from
 //! the settings (`dingtalk.corp_id`), else from whoever claimed the bot, else from the first message of somebody who has a
-//! role. It belongs to the app and not to the state folder: with another client id it is asked for anew.
+//! role. It belongs to the app and not to the state folder: another app is asked for its own.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -15,30 +15,21 @@ use crate::store::Store;
 
 #[derive(Debug, Default)]
 pub(super) struct Organisation {
-    client_id: String,
     /// From the settings: nothing else counts.
     is_set: bool,
     corp_id: RwLock<Option<String>>,
 }
 
 impl Organisation {
-    pub(super) async fn open(
-        store: &Store,
-        client_id: &str,
-        set: Option<&str>,
-    ) -> Result<Self, Error> {
+    pub(super) async fn open(store: &Store, app: &str, set: Option<&str>) -> Result<Self, Error> {
         let corp_id = match set {
             Some(set) => Some(set.to_owned()),
             None => {
-                let client_id = client_id.to_owned();
-                store.read(move |c| kept(c, &client_id)).await?
+                let app = app.to_owned();
+                store.read(move |c| kept(c, &app)).await?
             }
         };
-        Ok(Self {
-            client_id: client_id.to_owned(),
-            is_set: set.is_some(),
-            corp_id: RwLock::new(corp_id),
-        })
+        Ok(Self { is_set: set.is_some(), corp_id: RwLock::new(corp_id) })
     }
 
     fn known(&self) -> Option<String> {
@@ -81,9 +72,9 @@ impl Access {
             return;
         }
         if let Some(store) = &self.store {
-            let (client_id, corp_id) = (self.organisation.client_id.clone(), corp_id.clone());
+            let (app, corp_id) = (self.app.clone(), corp_id.clone());
             let now_ms = self.clock.now_ms();
-            let written = store.write(move |c| keep(c, &client_id, &corp_id, now_ms)).await;
+            let written = store.write(move |c| keep(c, &app, &corp_id, now_ms)).await;
             if let Err(error) = written {
                 tracing::error!(%error, "the bot's organisation cannot be noted");
             }
@@ -96,17 +87,17 @@ impl Access {
     }
 }
 
-fn kept(c: &Connection, client_id: &str) -> rusqlite::Result<Option<String>> {
-    let ask = "SELECT corp_id FROM organisation WHERE client_id = ?1";
-    c.query_row(ask, [client_id], |row| row.get(0)).optional()
+fn kept(c: &Connection, app: &str) -> rusqlite::Result<Option<String>> {
+    let ask = "SELECT corp_id FROM organisation WHERE app = ?1";
+    c.query_row(ask, [app], |row| row.get(0)).optional()
 }
 
-fn keep(c: &Connection, client_id: &str, corp_id: &str, now_ms: i64) -> rusqlite::Result<()> {
+fn keep(c: &Connection, app: &str, corp_id: &str, now_ms: i64) -> rusqlite::Result<()> {
     c.execute(
-        "INSERT INTO organisation (client_id, corp_id, known_at_ms) VALUES (?1, ?2, ?3)
-         ON CONFLICT (client_id) DO UPDATE SET corp_id = excluded.corp_id,
+        "INSERT INTO organisation (app, corp_id, known_at_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (app) DO UPDATE SET corp_id = excluded.corp_id,
          known_at_ms = excluded.known_at_ms",
-        params![client_id, corp_id, now_ms],
+        params![app, corp_id, now_ms],
     )?;
     Ok(())
 }

@@ -1,8 +1,29 @@
-//! In which language a command talks, where it has both.
+//! In which language commands talk: one decision for everything that is said on this terminal.
+//!
+//! What `--json` prints, log lines, and what `check` says of code are English, whoever reads them.
 
 use std::ffi::OsString;
+use std::sync::OnceLock;
 
+use crate::config::Language;
 use crate::words::Lang;
+
+/// What the settings say, once they are read. A process talks with one person.
+static SETTING: OnceLock<Language> = OnceLock::new();
+
+/// From now on what the settings say counts. What is said first holds.
+pub(super) fn settle(setting: Language) {
+    let _ = SETTING.set(setting);
+}
+
+/// What the settings say, else what this user reads.
+pub(super) fn here() -> Lang {
+    match SETTING.get().copied().unwrap_or_default() {
+        Language::Zh => Lang::Zh,
+        Language::En => Lang::En,
+        Language::Auto => of_terminal(),
+    }
+}
 
 /// What this user reads, as far as terminal and system know.
 pub(super) fn of_terminal() -> Lang {

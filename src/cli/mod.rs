@@ -109,7 +109,9 @@ impl Global {
 
     /// Reads the settings.
     fn read(&self, need: Need) -> Result<Loaded> {
-        let mut loaded = config::load(&self.source(), need)?;
+        let mut loaded = config::load(&self.source(), need)
+            .inspect_err(|problems| lang::settle(problems.language))?;
+        lang::settle(loaded.config.language);
         loaded.config.scripts.closed.extend(loaded.file.clone());
         loaded.config.scripts.closed.extend(loaded.secret_files.iter().cloned());
         for secret in loaded.config.every_secret() {

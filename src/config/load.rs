@@ -106,13 +106,19 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let hint = match (missing, &read) {
         (true, None) => {
-            Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display()))
+            let file = file.display();
+            Some(format!(
+                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{MINIMAL}"
+            ))
         }
-        (true, Some(_)) => Some(format!("a complete file looks like this:\n\n{MINIMAL}")),
+        (true, Some(_)) => Some(format!(
+            "`moonbell init` writes what is missing; a complete file looks like this:\n\n{MINIMAL}"
+        )),
         (false, _) => None,
     };
+    let language = config.language;
     let state = Some(config.state.dir).filter(|dir| certain && dir.is_absolute());
-    Err(Problems { list: problems, hint, state })
+    Err(Problems { list: problems, hint, state, language })
 }
 
 /// The least that `run` can work with, ready to paste.
@@ -151,7 +157,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problems {
     };
     let problem =
         Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
-    Problems { list: vec![problem], hint: None, state: None }
+    Problems { list: vec![problem], ..Problems::default() }
 }
 
 #[cfg(test)]

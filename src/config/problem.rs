@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Language;
+
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -59,13 +61,15 @@ impl fmt::Display for Problem {
 }
 
 /// Why there is no [`Config`](super::Config): never empty, in the order of the file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Problems {
     pub list: Vec<Problem>,
     /// What to do about all of them together.
     pub hint: Option<String>,
     /// Where the state is in spite of them, if that is certain: `lock` and `status` must work beside a typing mistake.
     pub state: Option<PathBuf>,
+    /// In which language they are told, as far as that could be read.
+    pub language: Language,
 }
 
 impl fmt::Display for Problems {

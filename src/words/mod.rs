@@ -40,8 +40,8 @@ macro_rules! words {
         $(words!(@function [$(#[$doc])*] $key [$($($arg: $type),+)?] $zh $en);)*
 
         #[cfg(test)]
-        pub(super) const ENTRIES: &[super::Entry] =
-            &[$(super::Entry { key: stringify!($key), zh: $zh, en: $en }),*];
+        pub(in crate::words) const ENTRIES: &[$crate::words::Entry] =
+            &[$($crate::words::Entry { key: stringify!($key), zh: $zh, en: $en }),*];
     };
     (@function [$(#[$doc:meta])*] $key:ident [] $zh:literal $en:literal) => {
         $(#[$doc])*
@@ -61,7 +61,7 @@ macro_rules! words {
     };
 }
 
-// An area is a file; each is listed in `tests::AREAS` too.
+// An area is a file, or a folder of them; each file is listed in `tests::AREAS` too.
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod alarms;
@@ -70,6 +70,7 @@ pub(crate) mod budget;
 pub(crate) mod cards;
 pub(crate) mod dialogs;
 pub(crate) mod dingtalk;
+pub(crate) mod doctor;
 pub(crate) mod help;
 pub(crate) mod language;
 pub(crate) mod outage;

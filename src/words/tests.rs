@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Entry;
 use super::lang::is_chinese;
 use super::{
-    access, account, alarms, approvals, budget, cards, dialogs, dingtalk, help, language, outage,
-    parked, runs, scripts, settings, setup, timers,
+    access, account, alarms, approvals, budget, cards, dialogs, dingtalk, doctor, help, language,
+    outage, parked, runs, scripts, settings, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -20,6 +20,16 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("cards", cards::ENTRIES),
     ("dialogs", dialogs::ENTRIES),
     ("dingtalk", dingtalk::ENTRIES),
+    ("doctor/app", doctor::app::ENTRIES),
+    ("doctor/connection", doctor::connection::ENTRIES),
+    ("doctor/disks", doctor::disks::ENTRIES),
+    ("doctor/files", doctor::files::ENTRIES),
+    ("doctor/host", doctor::host::ENTRIES),
+    ("doctor/journal", doctor::journal::ENTRIES),
+    ("doctor/network", doctor::network::ENTRIES),
+    ("doctor/report", doctor::report::ENTRIES),
+    ("doctor/scripts", doctor::scripts::ENTRIES),
+    ("doctor/webhook", doctor::webhook::ENTRIES),
     ("help", help::ENTRIES),
     ("language", language::ENTRIES),
     ("outage", outage::ENTRIES),
@@ -81,14 +91,24 @@ fn ending(text: &str) -> char {
     }
 }
 
+/// The files below `folder` that hold sentences, as areas are called.
+fn files(folder: &Path, area: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            found.extend(files(&path, &format!("{area}{name}/")));
+        } else if !["mod", "lang", "tests"].contains(&name.as_str()) {
+            found.insert(format!("{area}{name}"));
+        }
+    }
+    found
+}
+
 #[test]
 fn every_file_of_the_catalogue_is_looked_at() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/words");
-    let files: BTreeSet<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().file_name().to_string_lossy().trim_end_matches(".rs").to_owned())
-        .filter(|name| !["mod", "lang", "tests"].contains(&name.as_str()))
-        .collect();
+    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/words"), "");
     let areas: BTreeSet<String> = AREAS.iter().map(|(area, _)| (*area).to_owned()).collect();
     assert_eq!(areas, files, "list each area in AREAS");
 }

@@ -99,12 +99,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "message"]),
     ("console", &["access", "config", "inbox", "outbox", "sink", "telemetry", "worker"]),
     ("sim", &["dingtalk", "message"]),
-    ("language", &["config", "message", "store", "words"]),
+    ("language", &["access", "config", "message", "store", "words"]),
     ("words", &[]),
     ("sink", &[]),
     (
         "fuzzing",
-        &["access", "api", "config", "dingtalk", "message", "outbox", "router", "sink", "words"],
+        &[
+            "access", "api", "config", "dingtalk", "message", "outbox", "router", "sim", "sink",
+            "words",
+        ],
     ),
     ("clock", &[]),
     ("watch", &[]),
@@ -307,8 +310,8 @@ const READ_CHINESE: &[&str] = &[
     "router/value.rs",
     "worker/rights.rs",
     "cli/grant.rs",
-    // Each check has its texts in both languages beside it.
-    "cli/doctor/",
+    // A folder that is called so.
+    "cli/doctor/disks.rs",
     // Asks in which language to go on.
     "cli/init/ask.rs",
     // A path of its tests.

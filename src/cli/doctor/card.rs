@@ -3,15 +3,29 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use super::Facts;
-use super::check::{Check, Page, State};
+use super::check::{Check, Page, Said, State};
 use crate::access::read_grants;
+use crate::cli::lang;
 use crate::config::Config;
 use crate::dingtalk::{ApiError, Card, Client, Phase};
 use crate::message::{Address, StaffId};
 use crate::store::Look;
 use crate::words::Lang;
+use crate::words::doctor::app as w;
 
 const ID: &str = "card-template";
+
+/// A card like those of runs, which stands in no chat yet.
+pub(super) fn of(template: &str, config: &Config) -> Card {
+    Card {
+        id: format!("moonbell-doctor-{}", uuid::Uuid::new_v4()),
+        template: template.to_owned(),
+        key: config.dingtalk.card_key.clone(),
+        stop: false,
+        buttons: Vec::new(),
+        places: 0,
+    }
+}
 
 /// Sends the card if `wanted`, or if somebody at the terminal says so, and puts what came of it into `checks`.
 pub(super) async fn ask(
@@ -20,58 +34,30 @@ pub(super) async fn ask(
     config: &Config,
     wanted: bool,
     json: bool,
-    lang: Lang,
 ) {
     let Some(check) = checks.iter_mut().find(|check| check.id == ID) else { return };
     let (Some(template), State::Ok) = (&config.dingtalk.card_template, check.state) else { return };
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal() && !json;
-    let question = lang.pick(
-        "给主人发一张卡片，看看能不能显示？",
-        "Send the owner a card, to see whether it shows?",
-    );
-    if !(wanted || (terminal && yes(question, lang))) {
+    let lang = lang::here();
+    if !(wanted || (terminal && yes(w::ask_to_send(lang), lang))) {
         return;
     }
     let Some(owner) = owner(facts) else {
         *check = Check::after(ID, "owner");
         return;
     };
-    let card = Card {
-        id: format!("moonbell-doctor-{}", uuid::Uuid::new_v4()),
-        template: template.clone(),
-        key: config.dingtalk.card_key.clone(),
-        stop: false,
-        buttons: Vec::new(),
-        places: 0,
-    };
-    if let Err(error) = send(config, &card, &owner, lang).await {
-        let failed = Check::failed(ID, error.to_string(), error.to_string()).page(Page::Cards);
-        *check = match error.hint() {
-            Some(hint) => failed.todo(hint.clone(), hint),
-            None => failed,
-        };
+    if let Err(error) = send(config, &of(template, config), &owner, lang).await {
+        *check = Check::failed(ID, |_| error.to_string()).page(Page::Cards);
+        check.todo =
+            error.hint().map(|_| Said::new(|lang| error.hint_in(lang).unwrap_or_default()));
         return;
     }
-    let question = lang.pick(
-        "在和机器人的单聊里看到卡片了吗？",
-        "Do you see the card in your direct chat with the bot?",
-    );
     *check = if !terminal {
-        Check::ok(
-            ID,
-            "卡片已发给主人：到和机器人的单聊里看一眼",
-            "a card went to the owner: look at the direct chat with the bot",
-        )
-    } else if yes(question, lang) {
-        Check::ok(ID, "卡片能显示", "the card shows")
+        Check::ok(ID, w::card_sent)
+    } else if yes(w::ask_whether_seen(lang), lang) {
+        Check::ok(ID, w::card_seen)
     } else {
-        Check::failed(ID, "卡片已发出，但看不到", "the card was sent, but is not seen")
-            .todo(
-                "模板要已发布，变量名要和 dingtalk.card_key 一致；手机和电脑上的钉钉会缓存模板，重启钉钉再看",
-                "the template must be published, and its variable be called as `dingtalk.card_key` says; DingTalk on the phone and \
-                 on the desktop keep old versions: restart it and look again",
-            )
-            .page(Page::Cards)
+        Check::failed(ID, w::card_unseen).todo(w::look_again).page(Page::Cards)
     };
 }
 
@@ -79,7 +65,7 @@ fn owner(facts: &Facts) -> Option<StaffId> {
     let config = &facts.loaded.config;
     config.access.owner.clone().or_else(|| {
         let look = Look::open(&config.state.dir).ok().flatten()?;
-        look.read(read_grants).ok()?.0
+        look.read(|c| read_grants(c, &config.dingtalk.app())).ok()?.0
     })
 }
 
@@ -90,8 +76,7 @@ async fn send(config: &Config, card: &Card, owner: &StaffId, lang: Lang) -> Resu
     };
     let client = Client::through(&config.dingtalk, config.proxy.as_ref())
         .map_err(|error| unready(&error))?;
-    let text =
-        lang.pick("moonbell doctor：看到这张卡片了吗？", "moonbell doctor: do you see this card?");
+    let text = w::card(lang);
     client.create_and_deliver(card, &Address::notice(owner), text, lang).await?;
     client.begin_card(card, text).await?;
     let guid = uuid::Uuid::new_v4().to_string();
@@ -102,11 +87,11 @@ async fn send(config: &Config, card: &Card, owner: &StaffId, lang: Lang) -> Resu
 /// Whether somebody at the terminal says yes; nothing is no.
 fn yes(question: &str, lang: Lang) -> bool {
     let mut err = io::stderr();
-    let _ = write!(err, "{question} {} ", lang.pick("[y/N 是/否]", "[y/N]"));
+    let _ = write!(err, "{question} {} ", w::choice(lang));
     let _ = err.flush();
     let mut answer = String::new();
     if io::stdin().lock().read_line(&mut answer).is_err() {
         return false;
     }
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "看到了" | "好")
+    w::is_yes(&answer)
 }

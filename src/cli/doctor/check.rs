@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use crate::words::Lang;
+use crate::words::doctor::report as w;
+use crate::words::doctor::report::pages;
 
 /// In the order in which they are shown. Ids are a promise: programs and docs/troubleshooting.md name them.
 pub(super) const IDS: &[&str] = &[
@@ -45,8 +47,9 @@ pub(super) struct Said {
 }
 
 impl Said {
-    pub(super) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { zh: zh.into(), en: en.into() }
+    /// What `say` says in each; mostly a sentence of the catalogue.
+    pub(super) fn new<S: Into<String>>(say: impl Fn(Lang) -> S) -> Self {
+        Self { zh: say(Lang::Zh).into(), en: say(Lang::En).into() }
     }
 
     pub(super) fn pick(&self, lang: Lang) -> &str {
@@ -54,10 +57,8 @@ impl Said {
     }
 
     /// The same, and `more` after a semicolon.
-    pub(super) fn and(mut self, more: &Self) -> Self {
-        self.zh = format!("{}；{}", self.zh, more.zh);
-        self.en = format!("{}; {}", self.en, more.en);
-        self
+    pub(super) fn and(&self, more: &Self) -> Self {
+        Self::new(|lang| w::and(self.pick(lang), more.pick(lang), lang))
     }
 }
 
@@ -98,26 +99,17 @@ pub(super) enum Page {
 impl Page {
     pub(super) fn text(&self, lang: Lang) -> String {
         const HOME: &str = "https://open-dev.dingtalk.com";
-        let way = |zh, en| format!("{HOME}{}{}", lang.pick("，", ", "), lang.pick(zh, en));
+        let name = |[zh, en]: [&str; 2]| lang.pick(zh.to_owned(), format!("{en} ({zh})"));
         match self {
-            Self::Credentials => way(
-                "你的应用，「凭证与基础信息」",
-                "your app, \"Credentials and basic information\" (凭证与基础信息)",
-            ),
-            Self::Robot => way("你的应用，「机器人」", "your app, \"Robot\" (机器人)"),
+            Self::Credentials => w::page_of_app(HOME, &name(pages::CREDENTIALS), lang),
+            Self::Robot => w::page_of_app(HOME, &name(pages::ROBOT), lang),
             Self::Permission { client_id, scope } => {
                 format!("{HOME}/appscope/apply?content={client_id}%23{scope}")
             }
-            Self::Publish => way(
-                "你的应用，「版本管理与发布」",
-                "your app, \"Version management and release\" (版本管理与发布)",
-            ),
-            Self::Allowlist => way(
-                "你的应用，「安全设置」里的服务器出口 IP",
-                "your app, \"Security settings\" (安全设置), server egress IP",
-            ),
+            Self::Publish => w::page_of_app(HOME, &name(pages::RELEASE), lang),
+            Self::Allowlist => w::page_allowlist(HOME, &name(pages::SECURITY), lang),
             Self::Cards => format!("{HOME}/fe/card"),
-            Self::Resources => way("「资源管理」", "\"Resource management\" (资源管理)"),
+            Self::Resources => w::page_of_all(HOME, &name(pages::RESOURCES), lang),
         }
     }
 }
@@ -142,33 +134,29 @@ impl Check {
         Self { id, state, seen, todo: None, page: None, because: None, fixed: Vec::new() }
     }
 
-    pub(super) fn ok(id: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self::new(id, State::Ok, Said::new(zh, en))
+    pub(super) fn ok<S: Into<String>>(id: &'static str, seen: impl Fn(Lang) -> S) -> Self {
+        Self::new(id, State::Ok, Said::new(seen))
     }
 
-    pub(super) fn warning(id: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self::new(id, State::Warning, Said::new(zh, en))
+    pub(super) fn warning<S: Into<String>>(id: &'static str, seen: impl Fn(Lang) -> S) -> Self {
+        Self::new(id, State::Warning, Said::new(seen))
     }
 
-    pub(super) fn failed(id: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self::new(id, State::Failed, Said::new(zh, en))
+    pub(super) fn failed<S: Into<String>>(id: &'static str, seen: impl Fn(Lang) -> S) -> Self {
+        Self::new(id, State::Failed, Said::new(seen))
     }
 
-    pub(super) fn skipped(id: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self::new(id, State::Skipped, Said::new(zh, en))
+    pub(super) fn skipped<S: Into<String>>(id: &'static str, seen: impl Fn(Lang) -> S) -> Self {
+        Self::new(id, State::Skipped, Said::new(seen))
     }
 
     /// Not looked at, because `other` has to be put right first.
     pub(super) fn after(id: &'static str, other: &'static str) -> Self {
-        let seen = Said::new(
-            format!("未检查：先解决 {other}"),
-            format!("not looked at: {other} comes first"),
-        );
-        Self { because: Some(other), ..Self::new(id, State::Skipped, seen) }
+        Self { because: Some(other), ..Self::skipped(id, |lang| w::after(other, lang)) }
     }
 
-    pub(super) fn todo(mut self, zh: impl Into<String>, en: impl Into<String>) -> Self {
-        self.todo = Some(Said::new(zh, en));
+    pub(super) fn todo<S: Into<String>>(mut self, todo: impl Fn(Lang) -> S) -> Self {
+        self.todo = Some(Said::new(todo));
         self
     }
 
@@ -187,12 +175,11 @@ impl Check {
 pub(super) struct Fix(pub(super) bool);
 
 impl Fix {
-    /// Does `work`, if it was asked for and works.
+    /// Does `work`, if it was asked for and works; `done` says what it did.
     pub(super) fn run(
         self,
         path: &Path,
-        zh: &str,
-        en: &str,
+        done: fn(Lang) -> &'static str,
         work: impl FnOnce() -> std::io::Result<()>,
     ) -> Option<Said> {
         if !self.0 {
@@ -200,8 +187,8 @@ impl Fix {
         }
         match work() {
             Ok(()) => {
-                let path = path.display();
-                Some(Said::new(format!("{zh}：{path}"), format!("{en}: {path}")))
+                let path = path.display().to_string();
+                Some(Said::new(|lang| w::at(done(lang), &path, lang)))
             }
             Err(error) => {
                 tracing::warn!(path = %path.display(), "not put right: {error}");

@@ -5,8 +5,12 @@
 
 mod card;
 mod check;
-mod here;
+mod disks;
+mod files;
+mod host;
+mod journal;
 mod link;
+mod scripts;
 mod show;
 mod there;
 mod webhook;
@@ -18,13 +22,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use self::check::{Check, Fix, IDS, State};
+use self::check::{Check, Fix, IDS, Said, State};
 use super::remote::Remote;
-use super::{Global, talk};
+use super::{Global, lang, talk};
 use crate::config::{Loaded, Need, Problems};
 use crate::store::{Instance, Look};
 use crate::telemetry::status::Status as Moment;
-use crate::words::Lang;
+use crate::words::doctor::report as w;
 
 /// A host that has not answered by then is seen through its file.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,34 +89,33 @@ impl Facts {
 
 impl Doctor {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let lang = super::lang::of_terminal();
-        if std::io::stderr().is_terminal() {
-            talk::say(lang.pick("正在检查，大约十秒……", "checking, for about ten seconds ..."));
-        }
-        let (mut checks, runs) = self.examine(global, lang)?;
+        let (mut checks, runs) = self.examine(global)?;
         checks.sort_by_key(|check| {
             (IDS.iter().position(|id| *id == check.id), check.state != State::Failed)
         });
         // Where two saw the same thing, what failed is what counts.
         checks.dedup_by_key(|check| check.id);
         if self.json {
-            talk::data(serde_json::to_string_pretty(&show::json(&checks, lang, runs))?);
+            talk::data(serde_json::to_string_pretty(&show::json(&checks, runs))?);
         } else {
-            talk::data(talk::fit(&show::text(&checks, lang, talk::width())));
+            talk::data(talk::fit(&show::text(&checks, lang::here(), talk::width())));
         }
         let failed = checks.iter().any(Check::is_bad);
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
-    fn examine(&self, global: &Global, lang: Lang) -> Result<(Vec<Check>, bool)> {
+    fn examine(&self, global: &Global) -> Result<(Vec<Check>, bool)> {
         let fix = Fix(self.fix);
-        let loaded = match global.read(Need::Settings) {
+        let read = global.read(Need::Settings);
+        if std::io::stderr().is_terminal() {
+            talk::say(w::checking(lang::here()));
+        }
+        let loaded = match read {
             Ok(loaded) => loaded,
             Err(error) => {
                 let wrong = match error.downcast_ref::<Problems>() {
                     Some(problems) => unusable("config", problems),
-                    None => Check::failed("config", error.to_string(), error.to_string())
-                        .todo("见 docs/config.md", "see docs/config.md"),
+                    None => Check::failed("config", |_| error.to_string()).todo(w::see_config),
                 };
                 let mut checks = vec![wrong];
                 checks.extend(IDS[1..].iter().map(|id| Check::after(id, "config")));
@@ -120,7 +123,7 @@ impl Doctor {
             }
         };
         let facts = Facts::gather(loaded);
-        let mut checks = vec![settings(&facts), here::file_modes(&facts, fix)];
+        let mut checks = vec![settings(&facts), files::file_modes(&facts, fix)];
         // After the modes: a secret that others may read is not read.
         let account = global.read(Need::Account);
         let account = match account {
@@ -161,7 +164,7 @@ impl Doctor {
         checks.extend(local);
         checks.extend(remote);
         if let Ok(config) = &account {
-            runtime.block_on(card::ask(&mut checks, &facts, config, self.card, self.json, lang));
+            runtime.block_on(card::ask(&mut checks, &facts, config, self.card, self.json));
         }
         runtime.shutdown_background();
         Ok((checks, facts.runs))
@@ -170,47 +173,44 @@ impl Doctor {
 
 fn local(facts: &Facts, fix: Fix) -> Vec<Check> {
     let look = Look::open(&facts.loaded.config.state.dir);
-    let journal = here::journal(&look);
+    let journal = journal::journal(&look);
     let look = look.ok().flatten();
     let look = look.as_ref();
     vec![
         journal,
-        here::shared_disk(facts),
-        here::disk(facts, fix),
-        here::stale_files(facts, fix),
-        here::scripts(facts, fix),
-        here::console(facts),
-        here::owner(facts, look),
-        here::lock(facts),
-        here::published(look),
-        here::outbox(facts, look),
-        here::budget(facts, look),
-        here::service(),
+        disks::shared_disk(facts),
+        disks::disk(facts, fix),
+        files::stale_files(facts, fix),
+        scripts::scripts(facts, fix),
+        host::console(facts),
+        host::owner(facts, look),
+        host::lock(facts),
+        host::service(),
+        journal::published(look),
+        journal::outbox(facts, look),
+        journal::budget(facts, look),
     ]
 }
 
 fn settings(facts: &Facts) -> Check {
     match &facts.loaded.file {
-        Some(file) => Check::ok("config", file.display().to_string(), file.display().to_string()),
-        None => Check::ok(
-            "config",
-            "没有设置文件：全部用默认值",
-            "no settings file: defaults all through",
-        ),
+        Some(file) => Check::ok("config", |_| file.display().to_string()),
+        None => Check::ok("config", w::no_settings_file),
     }
 }
 
 fn unusable(id: &'static str, problems: &Problems) -> Check {
-    let list: Vec<String> = problems
+    let all = problems
         .list
         .iter()
         .map(|problem| format!("{}: {}", problem.place, problem.message))
-        .collect();
-    let check = Check::failed(id, list.join("；"), list.join("; "));
+        .map(|said| Said::new(|_| said.as_str()))
+        .reduce(|all, more| all.and(&more));
+    let check = Check::failed(id, |lang| all.as_ref().map_or("", |all| all.pick(lang)));
     match problems.list.iter().find_map(|problem| problem.hint.as_deref()).or(problems.hint()) {
         // A whole file to paste is for `run` to show.
-        Some(hint) if !hint.contains('\n') => check.todo(hint, hint),
-        _ => check.todo("见 docs/config.md", "see docs/config.md"),
+        Some(hint) if !hint.contains('\n') => check.todo(|_| hint),
+        _ => check.todo(w::see_config),
     }
 }
 
@@ -226,7 +226,7 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     for (id, list) in [("proxy", proxy), ("secret", rest)] {
         if !list.is_empty() {
-            checks.push(unusable(id, &Problems { list, hint: None, state: None }));
+            checks.push(unusable(id, &Problems { list, ..Problems::default() }));
         }
     }
     let last = if open.is_empty() { "secret" } else { "file-modes" };

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::check::{Check, State};
+use super::check::{Check, Said, State};
 use crate::sink::escape;
 use crate::sink::redact;
 use crate::words::Lang;
+use crate::words::doctor::report as w;
 
 /// Narrower, and every line is a word.
 const NARROWEST: usize = 40;
@@ -36,18 +37,15 @@ pub(super) fn text(checks: &[Check], lang: Lang, width: usize) -> String {
         }
         wrap(&mut text, check.seen.pick(lang), indent, width);
         for said in &check.fixed {
-            let fixed = lang.pick("已修复：", "fixed: ");
-            line(&mut text, &format!("{fixed}{}", said.pick(lang)), indent, width);
+            line(&mut text, &w::fixed(said.pick(lang), lang), indent, width);
         }
         if let Some(todo) = &check.todo {
-            let todo = format!("{}{}", lang.pick("怎么办：", "do: "), todo.pick(lang));
-            line(&mut text, &todo, indent, width);
+            line(&mut text, &w::todo(todo.pick(lang), lang), indent, width);
         }
         if let Some(page) = &check.page
             && check.state != State::Ok
         {
-            let page = format!("{}{}", lang.pick("页面：", "page: "), page.text(lang));
-            line(&mut text, &page, indent, width);
+            line(&mut text, &w::page(&page.text(lang), lang), indent, width);
         }
     }
     text.push('\n');
@@ -58,10 +56,10 @@ pub(super) fn text(checks: &[Check], lang: Lang, width: usize) -> String {
 
 fn word(state: State, lang: Lang) -> &'static str {
     match state {
-        State::Ok => lang.pick("正常", "ok"),
-        State::Warning => lang.pick("留意", "warning"),
-        State::Failed => lang.pick("有问题", "failed"),
-        State::Skipped => lang.pick("跳过", "skipped"),
+        State::Ok => w::ok(lang),
+        State::Warning => w::warning(lang),
+        State::Failed => w::failed(lang),
+        State::Skipped => w::skipped(lang),
     }
 }
 
@@ -69,13 +67,7 @@ fn summary(checks: &[Check], lang: Lang) -> String {
     let count = |state| checks.iter().filter(|check| check.state == state).count();
     let [ok, warnings, failed, skipped] =
         [State::Ok, State::Warning, State::Failed, State::Skipped].map(count);
-    let all = checks.len();
-    let plural = if warnings == 1 { "" } else { "s" };
-    let zh = format!("共 {all} 项：{ok} 正常，{warnings} 留意，{failed} 有问题，{skipped} 跳过");
-    let en = format!(
-        "{all} checks: {ok} ok, {warnings} warning{plural}, {failed} failed, {skipped} skipped"
-    );
-    lang.pick(&zh, &en).to_owned()
+    w::sum(checks.len(), ok, &w::warnings(warnings, lang), failed, skipped, lang)
 }
 
 fn line(text: &mut String, more: &str, indent: usize, width: usize) {
@@ -127,20 +119,21 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-pub(super) fn json(checks: &[Check], lang: Lang, runs: bool) -> Value {
+/// For programs, and so in English whoever asks.
+pub(super) fn json(checks: &[Check], runs: bool) -> Value {
     let list: Vec<Value> = (1..)
         .zip(checks)
         .map(|(number, check): (u32, _)| {
-            let said = |text: &str| redact(text).into_owned();
+            let said = |said: &Said| redact(said.pick(Lang::En)).into_owned();
             json!({
                 "number": number,
                 "id": check.id,
                 "state": check.state.as_str(),
-                "seen": said(check.seen.pick(lang)),
-                "todo": check.todo.as_ref().map(|todo| said(todo.pick(lang))),
-                "page": check.page.as_ref().map(|page| page.text(lang)),
+                "seen": said(&check.seen),
+                "todo": check.todo.as_ref().map(said),
+                "page": check.page.as_ref().map(|page| page.text(Lang::En)),
                 "because": check.because,
-                "fixed": check.fixed.iter().map(|fixed| said(fixed.pick(lang))).collect::<Vec<_>>(),
+                "fixed": check.fixed.iter().map(said).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -154,9 +147,14 @@ mod tests {
 
     fn report(width: usize, lang: Lang) -> String {
         let checks = [
-            Check::ok("config", "一切正常", "as it should be"),
-            Check::failed("secret", "钉钉不认可 client id 和密钥（authFailed），请重新复制一次然后保存", "DingTalk does not accept client id and secret, whatever you may have thought of them before")
-                .todo("重新复制", "copy both again"),
+            Check::ok("config", |lang| lang.pick("一切正常", "as it should be")),
+            Check::failed("secret", |lang| {
+                lang.pick(
+                    "钉钉不认可 client id 和密钥（authFailed），请重新复制一次然后保存",
+                    "DingTalk does not accept client id and secret, whatever you may have thought of them before",
+                )
+            })
+            .todo(|lang| lang.pick("重新复制", "copy both again")),
         ];
         text(&checks, lang, width)
     }

@@ -6,84 +6,48 @@ use super::Facts;
 use super::check::{Check, Page};
 use crate::config::{Config, Mode};
 use crate::dingtalk::Client;
+use crate::words::doctor::webhook as w;
 
 /// Whether DingTalk can find the address that it is to call, as far as that can be seen from here.
 pub(super) async fn look(facts: &Facts, config: &Config) -> Check {
     const ID: &str = "webhook-url";
     if config.dingtalk.mode == Mode::Stream {
-        return Check::skipped(ID, "Stream 模式没有回调地址", "stream mode has none");
+        return Check::skipped(ID, w::stream_has_none);
     }
-    let listen = config.http.listen;
+    let listen = config.http.listen.to_string();
     if !facts.runs
-        && let Err(error) = std::net::TcpListener::bind(listen)
+        && let Err(error) = std::net::TcpListener::bind(config.http.listen)
     {
-        return Check::failed(
-            ID,
-            format!("{listen} 不能监听：{error}"),
-            format!("{listen} cannot be listened on: {error}"),
-        )
-        .todo(
-            "结束占用它的程序，或换一个 http.listen",
-            "end the program that has it, or set another `http.listen`",
-        );
+        return Check::failed(ID, |lang| w::taken(&listen, &error.to_string(), lang))
+            .todo(w::other_port);
     }
     let Some(url) = &config.http.public_url else {
-        return Check::failed(
-            ID,
-            "没有设置 http.public_url：不知道钉钉该调用哪个地址",
-            "`http.public_url` is not set: nobody knows which address DingTalk is to call",
-        )
-        .todo(
-            "设置它，并把 moonbell status 显示的地址填到开发者后台",
-            "set it, and copy the addresses that `moonbell status` shows into the developer console",
-        )
-        .page(Page::Robot);
+        return Check::failed(ID, w::not_set).todo(w::set_it).page(Page::Robot);
     };
     if is_private(url) {
-        return Check::failed(
-            ID,
-            format!("钉钉到不了 {url}：这是内网或本机地址"),
-            format!("DingTalk cannot reach {url}: it is an address of this computer or of a private network"),
-        )
-        .todo(
-            "用公网域名加 HTTPS，经反向代理或隧道转到本机；或改用 Stream 模式",
-            "use a public name with https that leads here through a proxy or tunnel; or Stream mode, which needs none",
-        )
-        .page(Page::Robot);
+        return Check::failed(ID, |lang| w::private(url.as_str(), lang))
+            .todo(w::make_public)
+            .page(Page::Robot);
     }
     let mut robot = url.clone();
     robot.set_path(&format!("{}/robot", url.path().trim_end_matches('/')));
+    let address = robot.as_str();
     if !facts.runs {
-        return Check::ok(
-            ID,
-            format!("{robot}（没有主机在运行，没有试）"),
-            format!("{robot} (not tried: no host runs)"),
-        );
+        return Check::ok(ID, |lang| w::not_tried(address, lang));
     }
     let Ok(client) = Client::through(&config.dingtalk, config.proxy.as_ref()) else {
         return Check::after(ID, "tls");
     };
     match client.knock(&robot).await {
         // A call without a body of a kind that DingTalk does not make: moonbell, and nothing else, says 405.
-        Ok(status) if status != 405 => Check::failed(
-            ID,
-            format!("{robot} 回答 HTTP {status}：没有通到 moonbell"),
-            format!("{robot} answers with HTTP status {status}: it does not lead to moonbell"),
-        )
-        .todo(
-            format!("检查代理或隧道：它要通到 http://{listen}{}", config.http.path),
-            format!(
-                "look at the proxy or tunnel: it must lead to http://{listen}{}",
-                config.http.path
-            ),
-        ),
-        Ok(_) => Check::ok(ID, format!("{robot} 可达"), format!("{robot} answers")),
-        Err(error) => Check::failed(
-            ID,
-            format!("{robot} 不可达：{}", error.message),
-            format!("{robot} does not answer: {}", error.message),
-        )
-        .todo("检查域名、证书、防火墙和隧道", "look at name, certificate, firewall and tunnel"),
+        Ok(405) => Check::ok(ID, |lang| w::works(address, lang)),
+        Ok(status) => {
+            let here = format!("http://{listen}{}", config.http.path);
+            Check::failed(ID, |lang| w::leads_elsewhere(address, status, lang))
+                .todo(|lang| w::lead_here(&here, lang))
+        }
+        Err(error) => Check::failed(ID, |lang| w::silent(address, &error.message, lang))
+            .todo(w::check_the_way),
     }
 }
 

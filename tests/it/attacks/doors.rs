@@ -17,14 +17,12 @@ bot.every("1h", { name = "hourly" }, function() shell.sh("echo beat >> {home}/be
 "#;
 
 fn script() -> Setup {
-    Setup::new().script("doors.luau", DOORS).settings(|config, _| {
-        config.access.roles.insert("admin".to_owned(), vec![BOB.to_owned()]);
-    })
+    Setup::new().script("doors.luau", DOORS).toml(&format!("[access.roles]\nadmin = [{BOB:?}]"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_who_may_what_is_the_same_by_name_alias_pattern_and_in_every_chat() {
-    let host = script().start().await;
+    let host = script().spawn().await;
     let (yes, no) = (true, false);
     // Who; then `free`, `guarded`, `bossy`.
     let people = [
@@ -68,7 +66,7 @@ async fn a13_who_may_what_is_the_same_by_name_alias_pattern_and_in_every_chat() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_clicks_answers_and_timers_ask_the_same() {
-    let host = script().start().await;
+    let host = script().spawn().await;
     known(&host).await;
     for person in [OWNER, STRANGER, BOB, "", "*", ALICE] {
         click(&host, person, "agree");
@@ -209,7 +207,7 @@ async fn a13_again_files_events_and_the_computer_ask_the_same_and_the_lock_shuts
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_whose_run_a_word_is_about_is_part_of_the_decision() {
-    let host = script().start().await;
+    let host = script().spawn().await;
     let gate = host.hold("one");
     host.say(OWNER, "hold one");
     host.entered(&["one"]).await;
@@ -223,7 +221,8 @@ async fn a13_whose_run_a_word_is_about_is_part_of_the_decision() {
             seen.to(ALICE).len() == n + 1 && seen.to(ALICE)[n].contains(&run)
         })
         .await;
-        let record = [("who", ALICE), ("verdict", "deny"), ("handler", word), ("reason", "role")];
+        let record =
+            [("who", ALICE), ("verdict", "deny"), ("handler", word), ("reason", "role: admin")];
         host.until_true("it is recorded", || count(&host, &record) == 1).await;
     }
     let unknown = "zzzzz";
@@ -239,6 +238,6 @@ async fn a13_whose_run_a_word_is_about_is_part_of_the_decision() {
     })
     .await;
     drop(gate);
-    let stage = host.stop().await;
+    let (_, stage) = host.terminate().await;
     assert_eq!(count(&stage, &[("who", BOB), ("verdict", "allow"), ("handler", "stop")]), 1);
 }

@@ -103,8 +103,6 @@ fn doctor(stage: &Stage, arguments: &[&str], environment: &[(&str, String)]) -> 
         .args(["doctor", "--json", "--listen", "2", "--config"])
         .arg(stage.path("bot.toml"))
         .args(arguments)
-        .env("LANG", "C.UTF-8")
-        .env_remove("LC_ALL")
         .stdout(Stdio::piped());
     for (name, value) in environment {
         command.env(name, value);
@@ -585,19 +583,33 @@ async fn the_card_goes_to_the_owner_and_only_when_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_reads_it_in_their_language_without_a_terminal_and_without_unicode() {
-    let case = Case::new(|options| without(options, "Card.Streaming.Write")).await;
-    let say = |lang: &str| {
-        let mut command = bare(&case.stage, env!("CARGO_BIN_EXE_moonbell"));
+    let mut case = Case::new(|options| without(options, "Card.Streaming.Write")).await;
+    let plain = case.text.clone();
+    let mut say = |setting: &str, lang: &str, json: &[&str]| {
+        case.text = format!("{setting}\n{plain}");
         let path = case.stage.path("bot.toml");
-        command.args(["doctor", "--listen", "1", "--config"]).arg(path).stdout(Stdio::piped());
-        command.env("LANG", lang).env_remove("LC_ALL").env_remove("LC_MESSAGES");
+        fs::write(&path, &case.text).unwrap();
+        let mut command = bare(&case.stage, env!("CARGO_BIN_EXE_moonbell"));
+        command.args(["doctor", "--listen", "1", "--config"]).arg(path).args(json);
+        command.env("LANG", lang).stdout(Stdio::piped());
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
-    let english = say("C");
-    assert!(english.contains("the app lacks the permission Card.Streaming.Write"), "{english}");
-    assert!(english.contains("appscope/apply?content="), "{english}");
-    assert!(english.is_ascii(), "{english}");
-    let chinese = say("zh_CN.UTF-8");
-    assert!(chinese.contains("缺少权限 Card.Streaming.Write"), "{chinese}");
-    assert!(chinese.contains("怎么办"), "{chinese}");
+    // The settings say it, else the locale.
+    for (setting, lang) in [("", "C"), ("language = \"en\"", "zh_CN.UTF-8")] {
+        let english = say(setting, lang, &[]);
+        assert!(english.contains("the app lacks the permission Card.Streaming.Write"), "{english}");
+        assert!(english.contains("appscope/apply?content="), "{english}");
+        assert!(english.is_ascii(), "{english}");
+    }
+    for (setting, lang) in [("", "zh_CN.UTF-8"), ("language = \"zh\"", "C")] {
+        let chinese = say(setting, lang, &[]);
+        assert!(chinese.contains("缺少权限 Card.Streaming.Write"), "{chinese}");
+        assert!(chinese.contains("怎么办"), "{chinese}");
+    }
+    // Also when they have a mistake; and programs read the same everywhere.
+    let chinese = say("language = \"zh\"\nowner = 1", "C", &[]);
+    assert!(chinese.contains("未检查：先解决 config"), "{chinese}");
+    let json = say("language = \"zh\"", "zh_CN.UTF-8", &["--json"]);
+    assert!(json.contains("the app lacks the permission Card.Streaming.Write"), "{json}");
+    assert!(!json.contains("缺少权限"), "{json}");
 }
