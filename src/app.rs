@@ -57,6 +57,7 @@ use crate::store::kv::Kv;
 use crate::store::now_ms;
 use crate::telemetry::status;
 use crate::transport;
+use crate::transport::Link;
 use crate::transport::Addresses;
 use crate::transport::Stream;
 use crate::transport::Transport;
@@ -307,6 +308,11 @@ impl App {
     /// Where DingTalk is to call, in HTTP mode.
     pub fn addresses(&self) -> Option<&Addresses> {
         self.transport.addresses()
+    }
+
+    /// A view of the way in.
+    pub fn link(&self) -> Link {
+        self.transport.link()
     }
 
     /// What is under way, to be told while the host ends.

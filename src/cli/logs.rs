@@ -12,10 +12,11 @@ use clap::Args;
 use regex::Regex;
 
 use super::explain::Place;
-use super::{Failed, Global, runs};
+use super::{Failed, Global, lang, runs};
 use crate::inbox;
 use crate::sink::escape;
 use crate::telemetry::file;
+use crate::words::commands::errors as w;
 
 /// How often it is looked for new lines.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -58,9 +59,9 @@ impl Logs {
         let id = self.run.as_deref().map(|id| id.trim_start_matches('#').to_lowercase());
         let files = file::files(&place.state);
         if files.is_empty() && !self.follow && id.is_none() {
-            let state = place.state.display();
-            return Err(Failed::new(format!("no host has written a log in `{state}` yet"))
-                .hint("start one with `moonbell run`, or try `moonbell dev`")
+            let lang = lang::here();
+            return Err(Failed::new(w::no_log(&place.state.to_string_lossy(), lang))
+                .hint(w::start_one(lang))
                 .into());
         }
         let mut filter = Filter::new(id.as_deref());

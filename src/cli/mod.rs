@@ -7,10 +7,12 @@ mod audit;
 mod browser;
 mod check;
 mod claim;
+mod columns;
 mod completions;
 mod dev;
 mod doctor;
 mod editor;
+mod errors;
 mod explain;
 mod grant;
 mod host;
@@ -138,6 +140,12 @@ impl Global {
             talk::warning(warning);
         }
         Ok(loaded)
+    }
+
+    /// For commands that take nothing but their language from the settings: mistakes there are not theirs to tell.
+    fn heed_language(&self) {
+        let read = config::load(&self.source(), Need::Settings);
+        lang::settle(read.map_or_else(|problems| problems.language, |read| read.config.language));
     }
 
     /// The state folder, for commands that need nothing else: mistakes elsewhere in the settings are warnings then, for a

@@ -11,11 +11,13 @@ use serde_json::Value;
 
 use super::explain::Place;
 use super::remote::Remote;
-use super::{Failed, Global, talk};
+use super::{Failed, Global, lang, talk};
 use crate::api::time::parse_duration;
 use crate::inbox::{self, Filter, Past};
 use crate::outbox;
 use crate::store::{Look, now_ms};
+use crate::words::commands::errors;
+use crate::words::commands::runs as w;
 
 /// States that a run can have.
 const STATES: [&str; 8] =
@@ -81,15 +83,16 @@ fn span(text: &str) -> Result<Duration, String> {
 impl Runs {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let place = Place::find(global, self.dev, None)?;
+        let lang = lang::here();
         match &self.action {
             Some(Action::Stop { id }) => {
                 ask(&place, id, "stop")?;
-                talk::say(format_args!("stopped run {}", plain(id)));
+                talk::say(w::stopped(&plain(id), lang));
                 return Ok(ExitCode::SUCCESS);
             }
             Some(Action::Again { id }) => {
                 let answer = ask(&place, id, "again")?;
-                talk::say(format_args!("run {} is run again", plain(id)));
+                talk::say(w::again(&plain(id), lang));
                 talk::data(answer["run"].as_str().unwrap_or_default());
                 return Ok(ExitCode::SUCCESS);
             }
@@ -105,7 +108,7 @@ impl Runs {
             if self.json {
                 talk::data(serde_json::to_string_pretty(&show::as_json(&past, Some(&said)))?);
             } else {
-                talk::quoted(&show::all(&past, &said));
+                talk::quoted(&talk::fit(&show::all(&past, &said)));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -120,12 +123,12 @@ impl Runs {
             talk::data(serde_json::to_string_pretty(&list)?);
         } else if runs.is_empty() {
             talk::say(if self.state.is_some() || self.since.is_some() {
-                "no run is like that"
+                w::none_like_that(lang)
             } else {
-                "nothing has run yet"
+                w::none_yet(lang)
             });
         } else {
-            talk::shown(show::table(&runs));
+            talk::shown(talk::fit(&show::table(&runs)));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -139,18 +142,18 @@ fn plain(id: &str) -> String {
 fn ask(place: &Place, id: &str, action: &str) -> Result<Value> {
     let id = plain(id);
     if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        let told = Failed::new(format!("`{id}` is not the id of a run"));
-        return Err(told.hint("`moonbell runs` lists them").misuse().into());
+        let lang = lang::here();
+        return Err(Failed::new(w::no_id(&id, lang)).hint(w::listed(lang)).misuse().into());
     }
     Remote::find(&place.state)?.post(&format!("runs/{id}/{action}"), &Value::Null)
 }
 
 /// The journal of that host.
 pub(super) fn open(place: &Place) -> Result<Look> {
-    let state = place.state.display();
+    let lang = lang::here();
     Ok(Look::open(&place.state).map_err(failed)?.ok_or_else(|| {
-        Failed::new(format!("no host has kept a journal in `{state}` yet"))
-            .hint("start one with `moonbell run`, or try `moonbell dev`")
+        Failed::new(errors::no_journal(&place.state.to_string_lossy(), lang))
+            .hint(errors::start_one(lang))
     })?)
 }
 
@@ -164,8 +167,6 @@ pub(super) fn failed(error: crate::store::Error) -> Failed {
 }
 
 pub(super) fn unknown(id: &str, place: &Place) -> Failed {
-    Failed::new(format!("there is no run `{id}` in the journal of `{}`", place.state.display()))
-        .hint(
-            "`moonbell runs` lists them; how long they are kept: `history.keep` in docs/config.md",
-        )
+    let lang = lang::here();
+    Failed::new(w::unknown(id, &place.state.to_string_lossy(), lang)).hint(w::unknown_hint(lang))
 }

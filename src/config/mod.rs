@@ -29,7 +29,7 @@ use crate::message::StaffId;
 
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
-pub use problem::{Place, Problem, Problems};
+pub use problem::{Example, Place, Problem, Problems};
 pub use proxy::{Proxy, ProxyKind};
 pub use reference::reference;
 

@@ -27,7 +27,7 @@ words! {
         en: "use a public name with https that leads here through a proxy or tunnel; or Stream mode, which needs none",
     }
     not_tried(url: &str) {
-        zh: "{url}（没有主机在运行，没有试）",
+        zh: "{url}（moonbell 没有在运行，没有试）",
         en: "{url} (not tried: no host runs)",
     }
     leads_elsewhere(url: &str, status: u16) {
