@@ -65,9 +65,8 @@ impl Lock {
         let state = folder(global, self.dev)?;
         let lock = access::Lock::of(&state);
         let lang = lang::here();
-        let fresh = lock
-            .shut(HERE)
-            .with_context(|| w::cannot_lock(&state.to_string_lossy(), lang))?;
+        let fresh =
+            lock.shut(HERE).with_context(|| w::cannot_lock(&state.to_string_lossy(), lang))?;
         // A running host sees the file within a moment, stops its runs and records it.
         if fresh {
             record(&state, "lock");

@@ -39,7 +39,8 @@ pub(super) fn prepare(dir: &Path) -> Result<bool> {
     }
     fs::create_dir_all(dir).map_err(|error| unusable(dir, w::cannot_create_folder, &error))?;
     for (name, text) in STARTERS {
-        write_new(&dir.join(name), text).map_err(|error| unusable(dir, w::cannot_write_folder, &error))?;
+        write_new(&dir.join(name), text)
+            .map_err(|error| unusable(dir, w::cannot_write_folder, &error))?;
     }
     editor::write(dir).map_err(|error| unusable(dir, w::cannot_write_folder, &error))?;
     Ok(true)

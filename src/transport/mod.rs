@@ -22,7 +22,7 @@ pub use counters::{Counters, Totals};
 pub use link::{Link, Phase, State};
 pub use probe::{Heard, look};
 pub use stream::{Stream, StreamError, Timing};
-pub use webhook::{Addresses, OpenError, Webhook};
+pub use webhook::{Addresses, Fit, OpenError, Unfit, Webhook, look_at_certificate};
 
 /// Unix time in milliseconds.
 fn now_ms() -> i64 {

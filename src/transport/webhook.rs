@@ -46,6 +46,7 @@ use peer::Seats;
 use route::Route;
 use seen::Seen;
 use tls::Certificate;
+pub use tls::{Fit, Unfit, look as look_at_certificate};
 
 /// Connections at once; beyond them the next ones wait in the system's queue. A call takes milliseconds.
 const CONNECTIONS: usize = 256;
@@ -70,7 +71,7 @@ pub enum OpenError {
     #[error("cannot listen on `{listen}` (`http.listen`): {cause}")]
     Listen { listen: SocketAddr, cause: std::io::Error },
     #[error("{}: {reason}", file.display())]
-    Certificate { file: PathBuf, reason: String },
+    Certificate { file: PathBuf, reason: Unfit },
     #[error(transparent)]
     Journal(#[from] crate::store::Error),
 }

@@ -146,7 +146,7 @@ impl Doctor {
                         there::all(&facts, config, listen),
                         webhook::look(&facts, config),
                     );
-                    found.push(webhook);
+                    found.extend([webhook::certificate(config), webhook]);
                     found
                 }
                 Err(problems) => without_account(problems, checks[1].is_bad()),

@@ -57,7 +57,11 @@ fn rendered(runs: &[Past], width: usize, colours: bool, lang: Lang) -> String {
             "running" | "waiting" | "queued" => "\x1b[36m",
             _ => "\x1b[32m",
         };
-        let state = format!("{paint}{}{}", fit(w::state_of(&past.state, lang), STATE), if colours { end } else { "" });
+        let state = format!(
+            "{paint}{}{}",
+            fit(w::state_of(&past.state, lang), STATE),
+            if colours { end } else { "" }
+        );
         let _ = writeln!(
             out,
             "{}  {state}  {}  {}  {}  {}",

@@ -162,8 +162,7 @@ impl System {
 
     /// Where its text lies.
     fn file(self) -> Result<PathBuf> {
-        let dirs = directories::BaseDirs::new()
-            .ok_or_else(|| {
+        let dirs = directories::BaseDirs::new().ok_or_else(|| {
             let lang = lang::here();
             Failed::new(errors::no_home(lang)).hint(errors::set_home(lang))
         })?;
@@ -263,7 +262,8 @@ impl Service {
         let bytes = self.system.bytes(&self.system.text(&self.plan)?);
         let changed = fs::read(&file).ok().as_ref() != Some(&bytes);
         if changed {
-            write(&file, &bytes).with_context(|| says::cannot_write(&file.to_string_lossy(), lang::here()))?;
+            write(&file, &bytes)
+                .with_context(|| says::cannot_write(&file.to_string_lossy(), lang::here()))?;
         }
         let state = self.system.state()?;
         let other = Instance::holder(&self.plan.state).filter(|_| !state.running);

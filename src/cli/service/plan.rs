@@ -60,9 +60,8 @@ impl Plan {
         let mut arguments = vec!["run".to_owned(), "--config".to_owned()];
         // The default too: a service may have another idea of where that is.
         let file = shell.file.or_else(|| shell.places.default_file());
-        let file = file.ok_or_else(|| {
-            Failed::new(w::no_settings_file(lang)).hint(w::init_writes_one(lang))
-        })?;
+        let file = file
+            .ok_or_else(|| Failed::new(w::no_settings_file(lang)).hint(w::init_writes_one(lang)))?;
         arguments.push(text(&std::path::absolute(file)?)?);
         if let Some(filter) = &global.log {
             arguments.extend(["--log".to_owned(), filter.clone()]);
