@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, host, lang, lock, news, starter, talk};
+use super::{Global, host, init, lang, lock, news, starter, talk};
 use crate::access::Lock;
 use crate::app::{App, Reread};
 use crate::config::Need;
@@ -58,6 +58,7 @@ impl Run {
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let (folder, state) = (config.scripts.dir.clone(), config.state.dir.clone());
+        let chosen = init::chosen(&state);
         host::keep_log(&config.state.dir);
         host::serve(async |stop, left| {
             let app = App::open(config, "run", None).await?.rereading(reread);
@@ -69,7 +70,7 @@ impl Run {
                 let why = lock::why(&lock, lang).map(|why| w::why(&why, lang));
                 talk::warn(w::locked(&why.unwrap_or_default(), lang));
             }
-            if let Some(code) = app.claim_code().await? {
+            if let Some(code) = app.claim_code(chosen).await? {
                 talk::say(told(&code.show(), lang));
             }
             let news = news::tell(app.library());

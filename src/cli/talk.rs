@@ -156,6 +156,11 @@ pub(super) fn error(error: &anyhow::Error) -> ExitCode {
     if let Some(text) = errors::hint(error, lang) {
         advise(safe(&text));
     }
+    code(error)
+}
+
+/// The exit code of an error.
+pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if is_misuse(error) { MISUSE } else { 1 })
 }
 

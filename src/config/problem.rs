@@ -116,9 +116,14 @@ impl Example {
     fn hint(&self) -> String {
         let Self { file, is_new, text } = self;
         if *is_new {
-            format!("write this to {}, with your own values:\n\n{text}", file.display())
+            let file = file.display();
+            format!(
+                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{text}"
+            )
         } else {
-            format!("a complete file looks like this:\n\n{text}")
+            format!(
+                "`moonbell init` writes what is missing; a complete file looks like this:\n\n{text}"
+            )
         }
     }
 }

@@ -10,12 +10,12 @@ words! {
     /// Above the list of them.
     problems(n: usize) { zh: "设置有 {n} 处问题", en: "{n} problems in the settings" }
     write_this(file: &str, example: &str) {
-        zh: "运行 moonbell init，或把下面的内容写进 {file}，并换成你自己的值：\n\n{example}",
-        en: "write this to {file}, with your own values:\n\n{example}",
+        zh: "moonbell init 会设置好；或者把下面的内容写进 {file}，并换成你自己的值：\n\n{example}",
+        en: "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{example}",
     }
     complete_file(example: &str) {
-        zh: "完整的设置文件是这样的：\n\n{example}",
-        en: "a complete file looks like this:\n\n{example}",
+        zh: "moonbell init 会补上缺少的；完整的设置文件是这样的：\n\n{example}",
+        en: "`moonbell init` writes what is missing; a complete file looks like this:\n\n{example}",
     }
 
     folder_taken(folder: &str, pid: &str, command: &str, since: &str) {

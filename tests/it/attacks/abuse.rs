@@ -6,13 +6,13 @@ use super::{count, records};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l1_a_flood_of_a_stranger_costs_one_reply_over_restarts_and_few_lines() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     for n in 0..150 {
         host.say(STRANGER, &format!("trace {n}"));
     }
     let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
     host.until_true("all are refused", || host.journal(denied) == 150).await;
-    let host = host.stop().await.start().await;
+    let host = host.stop().await.spawn().await;
     for n in 0..50 {
         host.say(STRANGER, &format!("trace {n}"));
         host.say_in(0, STRANGER, &format!("trace {n}"));
@@ -33,7 +33,7 @@ async fn l1_a_handler_serves_each_person_no_more_often_than_it_says() {
         bot.command("rare", { rate = "2/1h", run = function(ctx) ctx:reply("did it") end })
         bot.command("often", function(ctx) ctx:reply("did it often") end)
     "#;
-    let host = Setup::new().script("rare.luau", script).start().await;
+    let host = Setup::new().script("rare.luau", script).spawn().await;
     for _ in 0..4 {
         host.say(LINA, "rare");
         host.say_in(0, OWNER, "rare");
@@ -69,11 +69,8 @@ end)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l2_a_handler_that_does_not_stop_talking_is_stopped_and_the_owner_is_told_once() {
-    let host = Setup::new()
-        .settings(|config, _| config.limits.replies = 20)
-        .script("chatty.luau", CHATTY)
-        .start()
-        .await;
+    let host =
+        Setup::new().toml("[limits]\nreplies = 20").script("chatty.luau", CHATTY).spawn().await;
     for _ in 0..3 {
         host.say(LINA, "endless");
     }
@@ -95,11 +92,8 @@ async fn l2_a_handler_that_does_not_stop_talking_is_stopped_and_the_owner_is_tol
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l2_a_timer_that_talks_all_the_time_is_stopped_in_each_minute() {
-    let host = Setup::new()
-        .settings(|config, _| config.limits.per_minute = 10)
-        .script("chatty.luau", CHATTY)
-        .start()
-        .await;
+    let host =
+        Setup::new().toml("[limits]\nper_minute = 10").script("chatty.luau", CHATTY).spawn().await;
     std::fs::write(host.path("go"), "").unwrap();
     let limit = "the limit of 10 messages in a minute";
     host.until("the owner is told", |seen| seen.to(OWNER).iter().any(|text| text.contains(limit)))
@@ -116,7 +110,7 @@ async fn l2_a_timer_that_talks_all_the_time_is_stopped_in_each_minute() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l3_a_loop_with_a_machine_is_cut_after_three_rounds_and_people_are_heard() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     // What answers by itself: it says the same to whatever it is told.
     let mut answered = 0;
     host.say(LINA, "I am out of office.");
@@ -162,7 +156,7 @@ async fn l3_a_loop_with_a_machine_is_cut_after_three_rounds_and_people_are_heard
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l3_the_bot_does_not_hear_itself() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     host.say(OWNER, "trace mine");
     host.until("it is answered", |seen| seen.to(OWNER) == ["did mine"]).await;
     push(&host, "m1", "trace looped", |data| {

@@ -57,7 +57,7 @@ async fn a1_a_fresh_install_serves_nobody_and_says_so_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a2_an_odd_staff_id_is_nobodys() {
-    let host = Setup::new().script("who.luau", WHO).start().await;
+    let host = Setup::new().script("who.luau", WHO).spawn().await;
     let wide: String =
         OWNER.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap()).collect();
     let odd = [
@@ -98,7 +98,7 @@ async fn a2_an_odd_staff_id_is_nobodys() {
 
 /// Sends as the owner, but for what `change` does, and sees that it is nothing.
 async fn nobody(change: impl Fn(&mut Value) + Copy) {
-    let host = Setup::new().script("who.luau", WHO).start().await;
+    let host = Setup::new().script("who.luau", WHO).spawn().await;
     for (n, text) in
         ["act now", "owner: act now", "allow me admin", "lock", "help"].iter().enumerate()
     {
@@ -142,6 +142,8 @@ async fn a5_the_same_staff_id_in_another_organisation_is_nobody() {
 /// The first group of the simulator, as a list names it.
 const GROUP: &str = "group:cidGrpc2ltdWxhdGVkIGdyb3VwIDA=";
 
+const OPS: &str = "[access.roles]\nops = [\"group:cidGrpc2ltdWxhdGVkIGdyb3VwIDA=\"]";
+
 const PLACES: &str = r#"
 bot.command("ops", { role = "ops", run = function(ctx) ctx:reply("ops here") end })
 bot.command("private", { scope = "dm", run = function(ctx) ctx:reply("private here") end })
@@ -152,14 +154,11 @@ bot.match("^hello", { scope = "dm", run = function(ctx) ctx:reply("hi there") en
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a7_a_right_in_one_chat_is_none_in_another() {
-    let stage = Setup::new().settings(|config, _| {
-        // Whoever writes in the first group; the stranger is in the second one too.
-        config.access.roles.insert("ops".to_owned(), vec![GROUP.to_owned()]);
-    });
-    let stage = stage.stage().await;
+    // Whoever writes in the first group; the stranger is in the second one too.
+    let stage = Setup::new().toml(OPS).stage().await;
     assert_eq!(GROUP, format!("group:{}", stage.sim.group(0)));
     stage.write("places.luau", &PLACES.replace("{group}", &stage.sim.group(0)));
-    let host = stage.start().await;
+    let host = stage.spawn().await;
     host.say_in(0, STRANGER, "ops");
     host.until("it is theirs in the group", |seen| seen.in_group(0) == ["ops here"]).await;
     host.say(STRANGER, "ops");
@@ -206,11 +205,9 @@ async fn a7_a_right_in_one_chat_is_none_in_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a8_a_conversation_id_in_other_letters_is_another_chat() {
     let host = Setup::new()
-        .settings(|config, _| {
-            config.access.roles.insert("ops".to_owned(), vec![GROUP.to_owned()]);
-        })
+        .toml(OPS)
         .script("places.luau", "bot.command('ops', { role = 'ops', run = function(ctx) shell.sh('echo ran >> {home}/acted') end })")
-        .start()
+        .spawn()
         .await;
     for (n, change) in [str::to_lowercase, str::to_uppercase].iter().enumerate() {
         let id = change(&host.sim.group(0));
@@ -240,7 +237,7 @@ end)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a9_whoever_is_removed_is_stopped_with_all_that_lives() {
-    let host = Setup::new().script("living.luau", LIVING).start().await;
+    let host = Setup::new().script("living.luau", LIVING).spawn().await;
     let gate = host.hold("a");
     host.say(BOB, "hold a");
     host.entered(&["a"]).await;
@@ -290,7 +287,7 @@ async fn a9_whoever_is_removed_is_stopped_with_all_that_lives() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a10_two_people_in_one_group_keep_their_own_names_and_rights() {
-    let host = Setup::new().script("who.luau", WHO).start().await;
+    let host = Setup::new().script("who.luau", WHO).spawn().await;
     for n in 0..20 {
         host.say_in(0, OWNER, &format!("act {n}"));
         host.say_in(0, BOB, &format!("act {n}"));
@@ -311,7 +308,7 @@ async fn a10_two_people_in_one_group_keep_their_own_names_and_rights() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a11_what_is_quoted_is_no_command() {
-    let host = Setup::new().script("who.luau", WHO).start().await;
+    let host = Setup::new().script("who.luau", WHO).spawn().await;
     let bait = host.say_in(0, STRANGER, "act quoted");
     let lock = host.say_in(0, STRANGER, "lock");
     for (quoted, text) in
@@ -330,7 +327,7 @@ async fn a11_what_is_quoted_is_no_command() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a12_of_two_texts_under_one_id_the_first_wins() {
-    let host = Setup::new().script("who.luau", WHO).start().await;
+    let host = Setup::new().script("who.luau", WHO).spawn().await;
     push(&host, "same", "act first", |_| {});
     host.until_true("it acted", || host.lines("acted").len() == 1).await;
     push(&host, "same", "act second", |_| {});

@@ -5,11 +5,9 @@ use std::fs;
 use std::io::{Cursor, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 
-use moonbell::config::Config;
 use moonbell::sim::{Button, Card, CardState, Click, MessageKind};
 use serde_json::json;
 
-use super::super::process::{HostProcess, command};
 use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup, Stage};
 use super::{count, records};
 
@@ -57,22 +55,13 @@ bot.command("start <word...>", function(ctx)
 end)
 "#;
 
-fn with_buttons(config: &mut Config, _: &std::path::Path) {
-    config.cards.buttons = 4;
-    config.access.roles.insert("admin".to_owned(), vec![LINA.to_owned(), BOB.to_owned()]);
-}
-
-fn in_words(config: &mut Config, home: &std::path::Path) {
-    with_buttons(config, home);
-    config.cards.buttons = 0;
+fn words() -> Setup {
+    let admins = format!("[access.roles]\nadmin = [{LINA:?}, {BOB:?}]");
+    Setup::new().script("approve.luau", SCRIPT).toml(&admins)
 }
 
 fn setup() -> Setup {
-    Setup::new().script("approve.luau", SCRIPT).settings(with_buttons)
-}
-
-fn words() -> Setup {
-    Setup::new().script("approve.luau", SCRIPT).settings(in_words)
+    words().toml("[cards]\nbuttons = 4")
 }
 
 /// Waits for the newest card that asks, with so many buttons.
@@ -134,7 +123,7 @@ fn verdicts(stage: &Stage) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_nobody_but_whoever_asked_approves_and_each_try_is_told_and_audited() {
-    let host = setup().start().await;
+    let host = setup().spawn().await;
     host.say_in(0, ALICE, "deploy prod v1");
     let card = asked(&host, "Deploy v1 to prod?").await;
     let action = button(&card, "Approve").params["action"].clone();
@@ -215,7 +204,7 @@ async fn j1_nobody_but_whoever_asked_approves_and_each_try_is_told_and_audited()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_what_others_must_approve_its_asker_does_not_nor_an_admin_who_was_removed() {
-    let host = setup().start().await;
+    let host = setup().spawn().await;
     // An admin asks, and is not the one to say yes.
     host.say_in(0, BOB, "wipe all");
     let card = asked(&host, "Wipe all?").await;
@@ -273,7 +262,7 @@ async fn j1_what_others_must_approve_its_asker_does_not_nor_an_admin_who_was_rem
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_after_its_time_and_after_a_save_of_the_script_nothing_runs() {
-    let host = setup().start().await;
+    let host = setup().spawn().await;
     host.say(ALICE, "short");
     let card = asked(&host, "Now?").await;
     host.until("it expires visibly", |seen| {
@@ -339,13 +328,11 @@ async fn j1_after_its_time_and_after_a_save_of_the_script_nothing_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_a_restart_ends_what_waits_and_says_which_question_was_lost() {
-    let stage = setup().stage().await;
-    let child = command(&stage).env("MOONBELL_CARDS_BUTTONS", "4").spawn().unwrap();
-    let host = HostProcess::started(child, stage).await;
+    let host = setup().spawn().await;
     host.say(ALICE, "deploy prod v1");
     let card = asked(&host, "Deploy v1 to prod?").await;
     let action = button(&card, "Approve").params["action"].clone();
-    let host = host.kill().await.start().await;
+    let host = host.kill().await.spawn().await;
     host.until("she is told which it was", |seen| {
         seen.to(ALICE).last().is_some_and(|text| {
             text.contains("the question “Deploy v1 to prod?” of `deploy prod v1` is lost")
@@ -371,7 +358,7 @@ async fn j1_a_restart_ends_what_waits_and_says_which_question_was_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_in_words_a_number_approves_once_and_only_its_own_request() {
-    let host = words().start().await;
+    let host = words().spawn().await;
     host.say_in(0, ALICE, "deploy prod");
     host.say_in(0, BOB, "deploy dev");
     host.until("both are asked", |seen| seen.in_group(0).len() == 2).await;
@@ -448,7 +435,7 @@ async fn j1_in_words_a_number_approves_once_and_only_its_own_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_in_a_direct_chat_the_owner_is_asked_and_may_be_the_one_who_says_no() {
-    let host = words().start().await;
+    let host = words().spawn().await;
     for (round, verdict) in ["no", "yes"].into_iter().enumerate() {
         let questions = |said: &[&str]| said.iter().filter(|text| text.starts_with('❓')).count();
         host.say(ALICE, "wipe disk");
@@ -496,7 +483,7 @@ async fn j1_in_a_direct_chat_the_owner_is_asked_and_may_be_the_one_who_says_no()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j2_all_of_a_long_argument_is_shown_in_a_file_and_is_what_runs() {
-    let host = setup().start().await;
+    let host = setup().spawn().await;
     // What turns and hides is written out; what a shell or Markdown would act on is shown as it is.
     let nasty = "``` $(reboot) \u{202e}txt.exe\u{200b} [Approve](http://evil)";
     host.say(ALICE, &format!("say {nasty}"));
@@ -546,7 +533,7 @@ async fn j2_a_program_starts_only_as_it_was_approved_and_once() {
     let tool = stage.path("tool");
     fs::write(&tool, "#!/bin/sh\necho \"$MODE $PWD $*\" >> started\n").unwrap();
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
-    let host = stage.start().await;
+    let host = stage.spawn().await;
     host.say(ALICE, "start a b; reboot");
     host.until("she is asked", |seen| seen.to(ALICE).len() == 1).await;
     let said = host.look(|seen| seen.to(ALICE)[0].to_owned());
@@ -575,7 +562,7 @@ async fn j2_a_program_starts_only_as_it_was_approved_and_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j3_buttons_answer_the_question_they_were_made_for_and_words_still_do() {
-    let host = setup().start().await;
+    let host = setup().spawn().await;
     host.say_in(0, ALICE, "pick");
     let alices = asked(&host, "Where to?").await;
     host.say_in(0, BOB, "sure");
@@ -620,7 +607,7 @@ async fn j3_buttons_answer_the_question_they_were_made_for_and_words_still_do() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j3_where_no_card_can_be_shown_the_question_is_asked_in_words() {
-    let host = setup().template("no-such-template.schema").start().await;
+    let host = setup().template("no-such-template.schema").spawn().await;
     host.say(ALICE, "deploy prod");
     host.until("in words", |seen| {
         seen.to(ALICE).last().is_some_and(|text| text.starts_with("❓ Deploy"))
@@ -637,7 +624,7 @@ async fn j4_a_timer_is_nobodys_and_a_demoted_admin_triggers_it_no_more() {
     let script = r#"
         bot.every("1h", { name = "hourly" }, function() shell.sh("echo beat >> {home}/beats; cat {home}/beat.gate") end)
     "#;
-    let host = words().script("timer.luau", script).start().await;
+    let host = words().script("timer.luau", script).spawn().await;
     let gate = host.hold("beat");
     host.say(BOB, "trigger hourly");
     host.until_true("it began", || host.lines("beats") == ["beat"]).await;
@@ -659,7 +646,7 @@ async fn j4_a_timer_is_nobodys_and_a_demoted_admin_triggers_it_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn j5_a_hundred_requests_of_one_person_are_few_questions_to_the_owner() {
-    let host = words().start().await;
+    let host = words().spawn().await;
     for n in 0..100 {
         host.say(ALICE, &format!("wipe {n}"));
         host.say(STRANGER, &format!("wipe {n}"));

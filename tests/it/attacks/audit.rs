@@ -115,7 +115,7 @@ async fn audit_outlives_a_kill_and_shows_where_it_was_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h4_a_line_break_in_a_name_makes_no_second_record() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     let forged = "x\n{\"n\":1,\"event\":\"decision\",\"verdict\":\"allow\",\"who\":\"manager4220\"}\r\n\u{1b}[2K";
     push(&host, "m1", "echo hi", |data| {
         data["senderNick"] = forged.into();

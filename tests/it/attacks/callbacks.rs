@@ -3,14 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moonbell::app::{App, Fatal};
-use moonbell::config::{Mode, Network, Secret};
+use moonbell::config::{Mode, Secret};
 use moonbell::sim::{Click, Clicked, Crook, Crooked, Door};
 use ring::{digest, hmac};
 use serde_json::{Value, json};
 
-use super::super::process::{bare, settings};
+use super::super::process::{HostProcess, bare, settings};
 use super::super::stage::{
-    AES_KEY, ALICE, BOB, CARD_SECRET, OWNER, STRANGER, Setup, Stage, TOKEN, TestHost, Way,
+    AES_KEY, ALICE, BOB, CARD_SECRET, OWNER, STRANGER, Setup, Stage, TOKEN, Way,
 };
 use super::{count, records, text};
 
@@ -18,8 +18,8 @@ use super::{count, records, text};
 const UNBELIEVED: (u16, &str) = (401, r#"{"error":"unauthorized"}"#);
 const EMPTY: (u16, &str) = (200, r#"{"msgtype":"empty"}"#);
 
-pub(in super::super) async fn host() -> TestHost {
-    Setup::new().over(Way::Http).start().await
+async fn host() -> HostProcess {
+    Setup::new().over(Way::Http).spawn().await
 }
 
 /// Milliseconds from now, as a call shows them.
@@ -79,7 +79,7 @@ fn same(answer: &(u16, String), wanted: (u16, &str)) -> bool {
 }
 
 /// A good call is answered by its handler, and nothing else ever ran.
-async fn only_what_is_honest_ran(host: &TestHost) {
+async fn only_what_is_honest_ran(host: &HostProcess) {
     let body = message(host, "honest", "trace honest");
     let answer = call(host, "robot", &signed(host, &time(0)), body).await;
     assert!(same(&answer, EMPTY));
@@ -181,7 +181,7 @@ async fn e2_a_time_is_milliseconds_inside_the_window() {
 }
 
 /// As [`only_what_is_honest_ran`], where Alice has heard something before.
-async fn only_what_is_there_after_the_rest(host: &TestHost) {
+async fn only_what_is_there_after_the_rest(host: &HostProcess) {
     let body = message(host, "honest", "trace honest");
     assert!(same(&call(host, "robot", &signed(host, &time(0)), body).await, EMPTY));
     host.until("it is answered", |seen| seen.to(ALICE).last() == Some(&"did honest")).await;
@@ -190,10 +190,7 @@ async fn only_what_is_there_after_the_rest(host: &TestHost) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e2_the_window_is_a_setting() {
-    let setup = Setup::new().over(Way::Http).settings(|config, _| {
-        config.http.window = std::time::Duration::from_secs(10);
-    });
-    let host = setup.start().await;
+    let host = Setup::new().over(Way::Http).toml("[http]\nwindow = \"10s\"").spawn().await;
     let body = || message(&host, "x", "echo x");
     let late = call(&host, "robot", &signed(&host, &time(-15_000)), body()).await;
     assert!(same(&late, UNBELIEVED));
@@ -227,7 +224,7 @@ async fn e3_a_signature_is_good_for_one_body_and_the_same_call_is_handled_once()
     // The signature is remembered by the next host too.
     let stage = host.stop().await;
     assert_eq!(count(&stage, &[("door", "http"), ("reason", "other-body")]), 5);
-    let host = stage.start().await;
+    let host = stage.spawn().await;
     let again = forged.replace("\"honest\"", "\"after-the-restart\"");
     assert!(same(&call(&host, "robot", &headers, again).await, UNBELIEVED));
     assert!(same(&call(&host, "robot", &headers, honest).await, EMPTY));
@@ -286,11 +283,8 @@ async fn e4_without_a_secret_the_http_mode_does_not_start_and_a_blank_one_opens_
         assert!(text(&output).contains("`dingtalk.client_secret` is missing"), "{}", text(&output));
     }
     // Doors whose own secrets are blank stay shut: a blank one would be everybody's.
-    let setup = Setup::new().over(Way::Http).settings(|config, _| {
-        config.http.token = Some(Secret::new(" "));
-        config.http.card_secret = Some(Secret::new(""));
-    });
-    let host = setup.start().await;
+    let blank = "[http]\ntoken = \" \"\ncard_secret = \"\"";
+    let host = Setup::new().over(Way::Http).toml(blank).spawn().await;
     let now = time(0);
     let headers =
         [("x-ddpaas-signature-timestamp", now.clone()), ("x-ddpaas-signature", sign("", &now))];
@@ -313,7 +307,7 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
     let script = r#"
         bot.on("card", function(action) shell.sh("echo $1 >> {home}/clicks", table.concat(action.ids, "+")) end)
     "#;
-    let host = Setup::new().over(Way::Http).script("clicks.luau", script).start().await;
+    let host = Setup::new().over(Way::Http).script("clicks.luau", script).spawn().await;
     let _gate = host.hold("one");
     host.say(ALICE, "card one");
     host.entered(&["one"]).await;
@@ -393,8 +387,7 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e5_without_a_card_secret_no_button_is_shown_and_none_works() {
-    let setup = Setup::new().over(Way::Http).settings(|config, _| config.http.card_secret = None);
-    let host = setup.start().await;
+    let host = Setup::new().over(Way::Http).toml("[http]\ncard_secret = \"\"").spawn().await;
     let gate = host.hold("one");
     host.say(ALICE, "card one");
     host.entered(&["one"]).await;
@@ -483,11 +476,8 @@ async fn e7_other_methods_and_other_paths_find_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e8_who_asks_is_told_by_the_connection_unless_a_trusted_proxy_says_otherwise() {
-    let allow = || vec![Network::parse("203.0.113.0/24").unwrap()];
-    let host = Setup::new().over(Way::Http).settings(|config, _| {
-        config.http.allow = vec![Network::parse("203.0.113.0/24").unwrap()];
-    });
-    let host = host.start().await;
+    let allow = "[http]\nallow = [\"203.0.113.0/24\"]";
+    let host = Setup::new().over(Way::Http).toml(allow).spawn().await;
     let spoof = |value: &str| {
         let mut headers = signed(&host, &time(0));
         headers.push(("x-forwarded-for", value.to_owned()));
@@ -503,14 +493,10 @@ async fn e8_who_asks_is_told_by_the_connection_unless_a_trusted_proxy_says_other
         let body = message(&host, "x", "trace x");
         assert!(same(&call(&host, "robot", &headers, body).await, UNBELIEVED), "{name}");
     }
-    assert_eq!(host.config().http.allow, allow());
     host.stop().await;
 
-    let trusting = Setup::new().over(Way::Http).settings(|config, _| {
-        config.http.allow = vec![Network::parse("203.0.113.0/24").unwrap()];
-        config.http.trusted_proxies = vec![Network::parse("127.0.0.1").unwrap()];
-    });
-    let host = trusting.start().await;
+    let trusting = Setup::new().over(Way::Http).toml(allow);
+    let host = trusting.toml("[http]\ntrusted_proxies = [\"127.0.0.1\"]").spawn().await;
     for (value, believed) in [
         ("203.0.113.7", true),
         ("198.51.100.1, 203.0.113.7", true),
@@ -572,7 +558,7 @@ async fn e9_events_for_others_or_badly_sealed_get_the_one_answer_and_a_nonce_is_
             shell.sh("echo $1 >> {home}/events", table.concat(event.users, "+"))
         end)
     "#;
-    let host = Setup::new().over(Way::Http).script("events.luau", script).start().await;
+    let host = Setup::new().over(Way::Http).script("events.luau", script).spawn().await;
     let owner = host.sim.client_id();
     let text = |id: &str| {
         json!({ "EventType": "user_add_org", "EventTime": 1_767_852_000_000_i64, "CorpId": "corp",

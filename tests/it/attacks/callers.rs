@@ -5,16 +5,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::super::stage::{ALICE, BOB, PATIENCE, Setup, Stage, TestHost, Way};
+use super::super::process::HostProcess;
+use super::super::stage::{ALICE, BOB, PATIENCE, Setup, Stage, Way};
 use super::callbacks::{message, signed, time};
 
-async fn host() -> TestHost {
-    // Whoever is slow is slow in this time too.
-    let setup = Setup::new().over(Way::Http).timing(|timing| {
-        timing.head = Duration::from_millis(300);
-        timing.body = Duration::from_millis(300);
-    });
-    setup.start().await
+async fn host() -> HostProcess {
+    Setup::new().over(Way::Http).spawn().await
 }
 
 async fn connect(host: &Stage) -> TcpStream {
@@ -47,7 +43,7 @@ fn head(host: &Stage) -> String {
 }
 
 /// Others are served all the while.
-async fn is_well(host: &TestHost) {
+async fn is_well(host: &HostProcess) {
     host.say(BOB, "echo well");
     host.until("others are served", |seen| seen.to(BOB) == ["well"]).await;
     assert!(host.lines("ran").is_empty());
@@ -98,7 +94,7 @@ async fn e6_heads_and_bodies_without_measure_are_closed() {
     let many: String = (0..100_000).map(|n| format!("X-{n}: y\r\n")).collect();
     let body = message(&host, "x", "trace x");
     let length = format!("Content-Length: {}\r\n\r\n{body}", body.len());
-    for request in [
+    let requests = [
         format!("{}{many}{length}", head(&host)),
         format!("{}X: {}\r\n{length}", head(&host), "y".repeat(1 << 20)),
         format!("POST /{} HTTP/1.1\r\nHost: x\r\n{length}", "x".repeat(1 << 20)),
@@ -124,8 +120,10 @@ async fn e6_heads_and_bodies_without_measure_are_closed() {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
         "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}".to_owned(),
         "\r\n\r\n\r\n\r\n\r\n\r\n".to_owned(),
-    ] {
-        let answer = said(&host, request.as_bytes()).await;
+    ];
+    // Side by side: some of them are waited for until their time is over.
+    let answers = requests.iter().map(|request| said(&host, request.as_bytes()));
+    for (request, answer) in requests.iter().zip(futures_util::future::join_all(answers).await) {
         assert!(!answer.contains(" 200 "), "{request:.200}: {answer}");
     }
     is_well(&host).await;
@@ -173,8 +171,7 @@ async fn e6_no_second_request_hides_behind_the_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e6_a_crowd_of_open_connections_delays_and_does_not_keep_out() {
-    let setup = Setup::new().over(Way::Http).timing(|timing| timing.head = Duration::from_secs(2));
-    let host = setup.start().await;
+    let host = host().await;
     let mut crowd = Vec::new();
     for _ in 0..300 {
         crowd.push(connect(&host).await);

@@ -17,14 +17,12 @@ bot.every("1h", { name = "hourly" }, function() shell.sh("echo beat >> {home}/be
 "#;
 
 fn script() -> Setup {
-    Setup::new().script("doors.luau", DOORS).settings(|config, _| {
-        config.access.roles.insert("admin".to_owned(), vec![BOB.to_owned()]);
-    })
+    Setup::new().script("doors.luau", DOORS).toml(&format!("[access.roles]\nadmin = [{BOB:?}]"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_who_may_what_is_the_same_by_name_alias_pattern_and_in_every_chat() {
-    let host = script().start().await;
+    let host = script().spawn().await;
     let (yes, no) = (true, false);
     // Who; then `free`, `guarded`, `bossy`.
     let people = [
@@ -68,7 +66,7 @@ async fn a13_who_may_what_is_the_same_by_name_alias_pattern_and_in_every_chat() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_clicks_answers_and_timers_ask_the_same() {
-    let host = script().start().await;
+    let host = script().spawn().await;
     for person in [OWNER, STRANGER, BOB, "", "*", ALICE] {
         click(&host, person, "agree");
     }

@@ -38,7 +38,7 @@ fn status(answer: &str) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn k1_no_web_page_gets_anything_out_of_the_console() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     let (url, token) = contact(&host).await;
     let address = url.trim_start_matches("http://").to_owned();
     let gate = host.hold("a");

@@ -92,7 +92,7 @@ async fn i9_text_from_a_chat_is_never_a_template() {
             ctx:reply(ctx.text)
         end)
     ";
-    let host = Setup::new().script("echo.luau", script).start().await;
+    let host = Setup::new().script("echo.luau", script).spawn().await;
     let said = [
         "{ctx.secret} {env} {0}",
         "%s%n%99999d %c",

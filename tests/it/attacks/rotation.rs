@@ -1,25 +1,23 @@
 //! D5: a secret of the app that is rotated.
 
-use std::fs;
-
-use super::super::process::{HostProcess, bare, settings};
+use super::super::process::HostProcess;
 use super::super::settings::{asks, rotate, write};
 use super::super::stage::{ALICE, Setup, Way};
 use super::callbacks::{call, message, sign, time};
 
+/// A host whose secret stands in the file `app-secret`, and that secret.
+async fn host(way: Way) -> (HostProcess, String) {
+    let in_a_file = "[dingtalk]\nclient_secret = { file = \"app-secret\" }";
+    let stage = Setup::new().over(way).toml(in_a_file).stage().await;
+    let secret = stage.sim.client_secret();
+    write(&stage, "app-secret", &secret);
+    (stage.spawn().await, secret)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_a_rotated_secret_is_refused_at_once_and_the_stream_reconnects_without_losing_a_message()
 {
-    let stage = Setup::new().stage().await;
-    let old = stage.sim.client_secret();
-    write(&stage, "app-secret", &old);
-    let path = settings(&stage);
-    let inline = format!("client_secret = {old:?}");
-    let text = fs::read_to_string(&path).unwrap();
-    write(&stage, "bot.toml", &text.replace(&inline, "client_secret = { file = \"app-secret\" }"));
-    let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
-    command.args(["run", "--config"]).arg(&path);
-    let host = HostProcess::started(command.spawn().unwrap(), stage).await;
+    let (host, old) = host(Way::Stream).await;
     assert_eq!(host.sim.state().counters.connections_opened, 1);
 
     let mut expected = Vec::new();
@@ -54,16 +52,7 @@ async fn d5_a_rotated_secret_is_refused_at_once_and_the_stream_reconnects_withou
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d5_in_http_mode_calls_are_proved_with_the_new_secret_at_once() {
-    let stage = Setup::new().over(Way::Http).stage().await;
-    let old = stage.sim.client_secret();
-    write(&stage, "app-secret", &old);
-    let path = settings(&stage);
-    let inline = format!("client_secret = {old:?}");
-    let text = fs::read_to_string(&path).unwrap();
-    write(&stage, "bot.toml", &text.replace(&inline, "client_secret = { file = \"app-secret\" }"));
-    let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
-    command.args(["run", "--config"]).arg(&path);
-    let host = HostProcess::started(command.spawn().unwrap(), stage).await;
+    let (host, old) = host(Way::Http).await;
     host.say(ALICE, "echo before");
     host.until("it serves", |seen| seen.to(ALICE) == ["before"]).await;
     rotate(&host, "simulator-secret-rotated");

@@ -1,12 +1,11 @@
 //! Group B: text on its way to a program.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::super::process::HostProcess;
-use super::super::stage::{ALICE, OWNER, Setup, TestHost};
+use super::super::stage::{ALICE, OWNER, Setup};
 
 /// Runs what the owner says, in the ways that a script has, and compares what the program printed with what was said.
 const PRINT: &str = r#"
@@ -28,7 +27,7 @@ end)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b1_b2_text_from_a_chat_reaches_programs_as_it_was_said() {
-    let host = Setup::new().script("print.luau", PRINT).start().await;
+    let host = Setup::new().script("print.luau", PRINT).spawn().await;
     let said: Vec<String> = [
         "; id",
         "&& id",
@@ -87,7 +86,7 @@ end)
 "#;
 
 /// What the owner is answered to each of these, in order.
-async fn answers(host: &TestHost, said: &[&str]) -> Vec<String> {
+async fn answers(host: &HostProcess, said: &[&str]) -> Vec<String> {
     let before = host.look(|seen| seen.to(OWNER).len());
     for text in said {
         host.say(OWNER, text);
@@ -100,7 +99,7 @@ async fn answers(host: &TestHost, said: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b4_a_chat_sets_no_variable_that_decides_which_code_runs() {
-    let host = Setup::new().script("try.luau", TRY).start().await;
+    let host = Setup::new().script("try.luau", TRY).spawn().await;
     let evil = host.path("evil.sh");
     fs::write(&evil, format!("touch {}", host.path("was-here").display())).unwrap();
     let names =
@@ -116,7 +115,7 @@ async fn b4_a_chat_sets_no_variable_that_decides_which_code_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b5_a_chat_leads_no_program_into_another_folder() {
-    let host = Setup::new().script("try.luau", TRY).start().await;
+    let host = Setup::new().script("try.luau", TRY).spawn().await;
     let said =
         ["in ../../etc", "in etc", "in //server/share", "in \\\\server\\share", "in ~root", "in ."];
     assert!(answers(&host, &said).await.iter().all(|answer| answer == "cwd"));
@@ -127,7 +126,7 @@ async fn b5_a_chat_leads_no_program_into_another_folder() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b7_a_program_has_no_terminal_and_no_input_to_ask_for_a_password() {
-    let host = Setup::new().script("try.luau", TRY).start().await;
+    let host = Setup::new().script("try.luau", TRY).spawn().await;
     let said = answers(&host, &["prompt hunter2"]).await;
     assert_eq!(said, ["no input\nno terminal\na session of its own"]);
     host.stop().await;
@@ -160,11 +159,8 @@ fn alive(pid: &str) -> bool {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn b6_what_left_its_group_ends_with_a_run_that_is_stopped() {
-    let host = Setup::new()
-        .script("leave.luau", LEAVE)
-        .settings(|config, _| config.limits.replies = 1_000)
-        .start()
-        .await;
+    let host =
+        Setup::new().script("leave.luau", LEAVE).toml("[limits]\nreplies = 1000").spawn().await;
     host.say(OWNER, "leave");
     host.until("all are there", |seen| seen.to(OWNER).len() == 52).await;
     let pids: Vec<String> =
@@ -234,12 +230,8 @@ async fn b6_one_run_and_all_runs_together_have_so_many_programs_open() {
     "#;
     let host = Setup::new()
         .script("open.luau", script)
-        .settings(|config, _| {
-            config.shutdown.deadline = Duration::from_millis(100);
-            config.limits.processes = 3;
-            config.limits.all_processes = 4;
-        })
-        .start()
+        .toml("[shutdown]\ndeadline = \"100ms\"\n[limits]\nprocesses = 3\nall_processes = 4")
+        .spawn()
         .await;
     host.say(OWNER, "open 10");
     host.until("the run has its share", |seen| {
@@ -259,13 +251,8 @@ async fn limits_of_people_and_handlers_refuse_in_words_and_a_flood_is_told_once(
     "#;
     let host = Setup::new()
         .script("limits.luau", script)
-        .settings(|config, _| {
-            config.shutdown.deadline = Duration::from_millis(100);
-            config.limits.person_runs = Some(2);
-            config.limits.handler_runs = Some(3);
-            config.limits.person_per_minute = Some(5);
-        })
-        .start()
+        .toml("[shutdown]\ndeadline = \"100ms\"\n[limits]\nperson_runs = 2\nhandler_runs = 3\nperson_per_minute = 5")
+        .spawn()
         .await;
     for _ in 0..3 {
         host.say(OWNER, "wait");

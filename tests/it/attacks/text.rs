@@ -143,7 +143,7 @@ async fn h2_text_of_others_is_no_markdown_no_link_and_no_mention() {
         .stage()
         .await;
     std::fs::write(stage.path("marks"), MARKS).unwrap();
-    let host = stage.start().await;
+    let host = stage.spawn().await;
     let gate = host.hold("bar");
     host.say(OWNER, "bar");
     host.entered(&["bar"]).await;
@@ -254,7 +254,7 @@ async fn h5_no_text_is_too_long_or_too_empty_for_an_answer() {
     let host = Setup::new()
         .sim(|options| options.limits.strict_streaming = true)
         .script("sizes.luau", SIZES)
-        .start()
+        .spawn()
         .await;
     let names = [
         "bytes",

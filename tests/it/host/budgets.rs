@@ -290,7 +290,7 @@ async fn a_card_for_whose_end_dingtalk_has_no_calls_ends_when_it_has_and_its_tex
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l4_an_owner_whom_no_call_reaches_hears_it_upon_writing() {
-    let host = Setup::new().script("tell.luau", TELL).start().await;
+    let host = Setup::new().script("tell.luau", TELL).spawn().await;
     host.fail("/v1.0/robot", HttpFaultKind::Quota, 2);
     host.say(ALICE, "tell hello");
     host.until_true("the message and the notice wait", || parked(&host) == 2).await;

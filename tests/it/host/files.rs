@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Say};
 use serde_json::{Value, json};
 
-use super::stage::{ALICE, Setup, TestHost};
+use super::process::HostProcess;
+use super::stage::{ALICE, Setup};
 
 /// Saves every file of a message and of what it quotes, as the test says in a file.
 const SAVER: &str = r#"
@@ -32,11 +33,11 @@ bot.fallback(function(ctx)
 end)
 "#;
 
-async fn saver() -> TestHost {
-    Setup::new().script("saver.luau", SAVER).start().await
+async fn saver() -> HostProcess {
+    Setup::new().script("saver.luau", SAVER).spawn().await
 }
 
-impl TestHost {
+impl HostProcess {
     fn inbox(&self) -> PathBuf {
         let today = chrono::Local::now().date_naive().to_string();
         self.state_dir().join("files/saver/inbox").join(today)
@@ -266,7 +267,7 @@ async fn a_reaction_is_put_on_and_taken_off_and_never_fails_a_run() {
             end)
             "#,
         )
-        .start()
+        .spawn()
         .await;
     let id = host.say(ALICE, "look");
     let reactions = |id: &str, expected: &[&str]| {

@@ -1,5 +1,6 @@
 //! The real binary on the stage: it can be killed.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use toml_edit::{DocumentMut, Item, Table};
 
 use super::stage::{AES_KEY, CARD_SECRET, OWNER, PATIENCE, Stage, TOKEN};
 
@@ -103,8 +105,20 @@ impl HostProcess {
         }
     }
 
-    pub(super) async fn terminate(self) -> (ExitStatus, Stage) {
+    /// Asks it to stop; [`HostProcess::ended`] waits.
+    pub(super) fn ask_to_stop(&self) {
         self.signal(Signal::SIGTERM);
+    }
+
+    /// Stops it, which it must do in order; what is around it stays.
+    pub(super) async fn stop(self) -> Stage {
+        let (status, stage) = self.terminate().await;
+        assert!(status.success(), "{status}\n{}", stage.lines("err").join("\n"));
+        stage
+    }
+
+    pub(super) async fn terminate(self) -> (ExitStatus, Stage) {
+        self.ask_to_stop();
         self.ended().await
     }
 }
@@ -143,7 +157,9 @@ impl Stage {
 }
 
 /// The binary with a settings file that points at the stage; what it says goes to the file `err`.
+#[track_caller]
 pub(super) fn command(stage: &Stage) -> Command {
+    assert!(stage.settings.is_none(), "another process reads a file: say it with `Setup::toml`");
     let mut command = bare(stage, env!("CARGO_BIN_EXE_moonbell"));
     command.args(["run", "--config"]).arg(settings(stage));
     command
@@ -176,7 +192,8 @@ pub(super) fn bare(stage: &Stage, program: &str) -> Command {
 pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
     let template = stage.template.clone().unwrap_or_default();
     let mode = if stage.tunnel.is_some() { "http" } else { "stream" };
-    let text = format!(
+    // Many tests say more than a month, or a minute, has room for.
+    let mut text = format!(
         "[dingtalk]\nmode = {mode:?}\nclient_id = {:?}\nclient_secret = {:?}\napi_base = {:?}\noapi_base = {:?}\n\
          card_template = {template:?}\n[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n\
          [budget]\napi_calls = 0\npushes = 0\n\
@@ -191,15 +208,31 @@ pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
         stage.state_dir().to_str().unwrap(),
         stage.guests,
     );
-    let http = stage.tunnel.as_ref().map(|tunnel| {
-        format!(
+    if let Some(tunnel) = &stage.tunnel {
+        let _ = write!(
+            text,
             "[http]\nlisten = \"127.0.0.1:0\"\npublic_url = {:?}\ntoken = {TOKEN:?}\naes_key = {AES_KEY:?}\n\
              card_secret = {CARD_SECRET:?}\n",
             tunnel.url()
-        )
-    });
+        );
+    }
+    let mut all: DocumentMut = text.parse().unwrap();
+    for more in &stage.toml {
+        let more = more.replace("{home}", stage.home.path().to_str().unwrap());
+        join(&mut all, &more.parse::<DocumentMut>().unwrap());
+    }
     let path = stage.path("bot.toml");
-    fs::write(&path, text + http.as_deref().unwrap_or_default()).unwrap();
+    fs::write(&path, all.to_string()).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     path
+}
+
+/// Puts `more` into `table`: tables are joined, other values replaced.
+fn join(table: &mut Table, more: &Table) {
+    for (key, item) in more {
+        match (table.get_mut(key).and_then(Item::as_table_mut), item.as_table()) {
+            (Some(table), Some(more)) => join(table, more),
+            _ => drop(table.insert(key, item.clone())),
+        }
+    }
 }

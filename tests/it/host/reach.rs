@@ -17,8 +17,8 @@ end)
 async fn files_outside_the_folders_of_the_settings_are_denied() {
     let host = Setup::new()
         .script("reach.luau", REACH)
-        .settings(|config, home| config.scripts.folders = vec![home.join("open")])
-        .start()
+        .toml("[scripts]\nfolders = [\"{home}/open\"]")
+        .spawn()
         .await;
     for folder in ["open", "shut"] {
         std::fs::create_dir(host.path(folder)).unwrap();
@@ -38,9 +38,9 @@ async fn files_outside_the_folders_of_the_settings_are_denied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_address_is_called_only_when_the_settings_grant_it() {
-    let shut = Setup::new().script("reach.luau", REACH).start().await;
+    let shut = Setup::new().script("reach.luau", REACH).spawn().await;
     // The simulator is a server on this computer like any other.
-    let url = |host: &super::stage::TestHost| format!("fetch {}", host.sim.api_base());
+    let url = |host: &super::process::HostProcess| format!("fetch {}", host.sim.api_base());
     let said = url(&shut);
     shut.say(OWNER, &said);
     shut.until("it is refused, and the setting named", |seen| {
@@ -52,8 +52,8 @@ async fn a_private_address_is_called_only_when_the_settings_grant_it() {
 
     let open = Setup::new()
         .script("reach.luau", REACH)
-        .settings(|config, _| config.scripts.private_hosts = vec!["127.0.0.1".to_owned()])
-        .start()
+        .toml("[scripts]\nprivate_hosts = [\"127.0.0.1\"]")
+        .spawn()
         .await;
     let said = url(&open);
     open.say(OWNER, &said);
@@ -69,10 +69,8 @@ async fn a_private_address_is_called_only_when_the_settings_grant_it() {
 async fn g4_a_script_that_may_call_this_computer_does_not_reach_the_console() {
     let host = Setup::new()
         .script("reach.luau", REACH)
-        .settings(|config, _| {
-            config.scripts.private_hosts = ["127.0.0.1", "localhost"].map(str::to_owned).to_vec();
-        })
-        .start()
+        .toml("[scripts]\nprivate_hosts = [\"127.0.0.1\", \"localhost\"]")
+        .spawn()
         .await;
     host.until_true("the console listens", || host.state_dir().join("console.json").exists()).await;
     let contact = std::fs::read_to_string(host.state_dir().join("console.json")).unwrap();

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use moonbell::app::{App, Fatal};
 use moonbell::clock::Clock;
-use moonbell::config::{Access, Budget, Config, Mode, Secret};
-use moonbell::message::StaffId;
+use moonbell::config::{Config, Need, Source, load};
 use moonbell::sim::{
     self, CARD_TEMPLATE, FaultOrder, HttpFault, HttpFaultKind, Options, Say, Sim, State,
 };
@@ -22,7 +21,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::process::HostProcess;
+use super::process::{HostProcess, settings};
 use super::tunnel::Tunnel;
 
 pub(super) const OWNER: &str = "manager4220";
@@ -73,7 +72,7 @@ bot.command("card <name>", function(ctx)
 end)
 "#;
 
-/// Changes the settings; the second argument is the folder of the test.
+/// Changes the settings of a host in this process; the second argument is the folder of the test.
 type Settings = fn(&mut Config, &Path);
 
 /// How a test wants its host.
@@ -84,6 +83,7 @@ pub(super) struct Setup {
     template: Option<String>,
     guests: Vec<String>,
     timing: Timing,
+    toml: Vec<String>,
     settings: Option<Settings>,
     places: Option<Places>,
     way: Way,
@@ -102,6 +102,7 @@ impl Setup {
             template: Some(CARD_TEMPLATE.to_owned()),
             guests: [ALICE, LINA, BOB].map(str::to_owned).to_vec(),
             timing: quick(),
+            toml: Vec::new(),
             settings: None,
             places: None,
             way: Way::Stream,
@@ -119,7 +120,14 @@ impl Setup {
         self
     }
 
-    /// Changes the settings before the host reads them.
+    /// More of the settings file, for either kind of host; it wins over what the stage says. `{home}` becomes the folder of
+    /// the test.
+    pub(super) fn toml(mut self, text: &str) -> Self {
+        self.toml.push(text.to_owned());
+        self
+    }
+
+    /// Changes the settings of a host in this process: what no file can say. Else [`Setup::toml`].
     pub(super) fn settings(mut self, change: Settings) -> Self {
         self.settings = Some(change);
         self
@@ -174,6 +182,7 @@ impl Setup {
             template: self.template,
             guests: self.guests,
             timing: self.timing,
+            toml: self.toml,
             settings: self.settings,
             places: self.places,
         };
@@ -187,8 +196,9 @@ impl Setup {
         self.stage().await.start().await
     }
 
+    /// The real binary.
     pub(super) async fn spawn(self) -> HostProcess {
-        HostProcess::spawn(self.stage().await).await
+        self.stage().await.spawn().await
     }
 }
 
@@ -203,7 +213,8 @@ pub(super) struct Stage {
     pub(super) template: Option<String>,
     pub(super) guests: Vec<String>,
     timing: Timing,
-    settings: Option<Settings>,
+    pub(super) toml: Vec<String>,
+    pub(super) settings: Option<Settings>,
     places: Option<Places>,
 }
 
@@ -268,29 +279,10 @@ impl Stage {
         fs::rename(fresh, self.path("scripts").join(name)).unwrap();
     }
 
+    /// The settings as the real binary reads them, and what a test changes in them.
     pub(super) fn config(&self) -> Config {
-        let mut config = Config::new(self.path("scripts"), self.state_dir());
-        config.dingtalk.client_id = self.sim.client_id();
-        config.dingtalk.client_secret = Secret::new(self.sim.client_secret());
-        config.dingtalk.api_base = self.sim.api_base().parse().unwrap();
-        config.dingtalk.oapi_base = self.sim.oapi_base().parse().unwrap();
-        config.dingtalk.card_template.clone_from(&self.template);
-        // Many tests say more than a month has room for.
-        config.budget = Budget::unlimited();
-        config.limits = config.limits.for_anybody();
-        config.console.listen.set_port(0);
-        config.access = Access {
-            owner: Some(StaffId::new(OWNER)),
-            roles: [("guest".to_owned(), self.guests.clone())].into(),
-        };
-        if let Some(tunnel) = &self.tunnel {
-            config.dingtalk.mode = Mode::Http;
-            config.http.listen.set_port(0);
-            config.http.public_url = Some(tunnel.url().parse().unwrap());
-            config.http.token = Some(Secret::new(TOKEN));
-            config.http.aes_key = Some(Secret::new(AES_KEY));
-            config.http.card_secret = Some(Secret::new(CARD_SECRET));
-        }
+        let source = Source { file: Some(settings(self)), ..Source::default() };
+        let mut config = load(&source, Need::Account).unwrap().config;
         if let Some(settings) = &self.settings {
             settings(&mut config, self.home.path());
         }
@@ -315,6 +307,11 @@ impl Stage {
 
     pub(super) async fn start(self) -> TestHost {
         self.start_at(Clock::default()).await
+    }
+
+    /// The real binary.
+    pub(super) async fn spawn(self) -> HostProcess {
+        HostProcess::spawn(self).await
     }
 
     /// A host whose months are those of `clock`.

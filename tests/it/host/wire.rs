@@ -63,7 +63,7 @@ async fn faults_of_the_connection_lose_nothing_and_repeat_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     let robot = |data: &str| {
         let headers = r#"{"topic":"/v1.0/im/bot/messages/get","messageId":"x","contentType":"application/json"}"#;
         RawFrame::Text(format!(
@@ -112,7 +112,7 @@ async fn f1_nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f2_an_endpoint_on_a_foreign_host_is_not_followed() {
-    let host = Setup::new().start().await;
+    let host = Setup::new().spawn().await;
     let foreign = "ws://203.0.113.7:9/connect".to_owned();
     host.sim.faults(&FaultOrder { endpoint: Some(foreign), close: true, ..FaultOrder::default() });
     let tickets = "POST /v1.0/gateway/connections/open";
@@ -124,7 +124,7 @@ async fn f2_an_endpoint_on_a_foreign_host_is_not_followed() {
     host.look(|seen| assert!(!seen.state.bot.connected));
     let stage = host.stop().await;
     stage.sim.faults(&FaultOrder { endpoint: Some(String::new()), ..FaultOrder::default() });
-    let host = stage.start().await;
+    let host = stage.spawn().await;
     host.until("it is answered once the endpoint is right", |seen| seen.to(ALICE) == ["one"]).await;
     host.stop().await;
 }

@@ -68,7 +68,7 @@ async fn a_quota_of_pushes_that_ends_is_survived_and_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn l4_a_quota_of_calls_that_ends_parks_what_cannot_be_said_and_stops_nothing() {
-    let host = without_webhooks().start().await;
+    let host = without_webhooks().spawn().await;
     let gone = HttpFault::new(HttpFaultKind::Quota).on("/v1.0/robot");
     host.sim.faults(&FaultOrder { http: vec![gone], ..FaultOrder::default() });
     host.say(ALICE, "trace one");
