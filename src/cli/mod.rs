@@ -43,6 +43,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Need, Places, Source};
 use crate::sink;
+use crate::store::Instance;
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -151,8 +152,24 @@ impl Global {
     /// The state folder, for commands that need nothing else: mistakes elsewhere in the settings are warnings then, for a
     /// host may go on with what it read before them.
     fn state(&self) -> Result<PathBuf> {
+        Ok(self.state_and_whether_set_up()?.0)
+    }
+
+    /// The state folder of the host that is asked about, for the same commands: that of `dev` if it is asked for, or if only
+    /// that one runs or nothing is set up.
+    fn place(&self, dev: bool) -> Result<PathBuf> {
+        let (state, is_set_up) = self.state_and_whether_set_up()?;
+        let play = state.join("dev");
+        let plays = Instance::holder(&play).is_some() || !is_set_up;
+        Ok(if dev || (plays && Instance::holder(&state).is_none()) { play } else { state })
+    }
+
+    fn state_and_whether_set_up(&self) -> Result<(PathBuf, bool)> {
         let error = match self.load(Need::Settings) {
-            Ok(loaded) => return Ok(loaded.config.state.dir),
+            Ok(Loaded { config, .. }) => {
+                let is_set_up = config.access.owner.is_some() || !config.access.roles.is_empty();
+                return Ok((config.state.dir, is_set_up));
+            }
             Err(error) => error,
         };
         let problems = error.downcast_ref::<config::Problems>();
@@ -162,7 +179,8 @@ impl Global {
         for problem in list {
             talk::warning(problem);
         }
-        Ok(state)
+        // Who makes mistakes in the settings has some.
+        Ok((state, true))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod show;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +10,6 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::explain::Place;
 use super::remote::Remote;
 use super::{Failed, Global, lang, talk};
 use crate::api::time::parse_duration;
@@ -20,8 +20,17 @@ use crate::words::commands::errors;
 use crate::words::commands::runs as w;
 
 /// States that a run can have.
-const STATES: [&str; 8] =
-    ["queued", "running", "waiting", "done", "failed", "cancelled", "interrupted", "parked"];
+const STATES: [&str; 9] = [
+    "queued",
+    "running",
+    "waiting",
+    "done",
+    "refused",
+    "failed",
+    "cancelled",
+    "interrupted",
+    "parked",
+];
 
 /// List what runs and what ran, or tell all about one run
 ///
@@ -82,28 +91,28 @@ fn span(text: &str) -> Result<Duration, String> {
 
 impl Runs {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let place = Place::find(global, self.dev, None)?;
+        let state = global.place(self.dev)?;
         let lang = lang::here();
         match &self.action {
             Some(Action::Stop { id }) => {
-                ask(&place, id, "stop")?;
+                ask(&state, id, "stop")?;
                 talk::say(w::stopped(&plain(id), lang));
                 return Ok(ExitCode::SUCCESS);
             }
             Some(Action::Again { id }) => {
-                let answer = ask(&place, id, "again")?;
+                let answer = ask(&state, id, "again")?;
                 talk::say(w::again(&plain(id), lang));
                 talk::data(answer["run"].as_str().unwrap_or_default());
                 return Ok(ExitCode::SUCCESS);
             }
             None => {}
         }
-        let journal = open(&place)?;
+        let journal = open(&state)?;
         if let Some(id) = &self.id {
             let id = plain(id);
             let name = id.clone();
             let found = journal.read(|c| inbox::of_run(c, &name)).map_err(failed)?;
-            let past = found.ok_or_else(|| unknown(&id, &place))?;
+            let past = found.ok_or_else(|| unknown(&id, &state))?;
             let said = journal.read(|c| outbox::of_run(c, &id)).map_err(failed)?;
             if self.json {
                 talk::data(serde_json::to_string_pretty(&show::as_json(&past, Some(&said)))?);
@@ -139,20 +148,20 @@ fn plain(id: &str) -> String {
     id.trim_start_matches('#').to_lowercase()
 }
 
-fn ask(place: &Place, id: &str, action: &str) -> Result<Value> {
+fn ask(state: &Path, id: &str, action: &str) -> Result<Value> {
     let id = plain(id);
     if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         let lang = lang::here();
         return Err(Failed::new(w::no_id(&id, lang)).hint(w::listed(lang)).misuse().into());
     }
-    Remote::find(&place.state)?.post(&format!("runs/{id}/{action}"), &Value::Null)
+    Remote::find(state)?.post(&format!("runs/{id}/{action}"), &Value::Null)
 }
 
 /// The journal of that host.
-pub(super) fn open(place: &Place) -> Result<Look> {
+pub(super) fn open(state: &Path) -> Result<Look> {
     let lang = lang::here();
-    Ok(Look::open(&place.state).map_err(failed)?.ok_or_else(|| {
-        Failed::new(errors::no_journal(&place.state.to_string_lossy(), lang))
+    Ok(Look::open(state).map_err(failed)?.ok_or_else(|| {
+        Failed::new(errors::no_journal(&state.to_string_lossy(), lang))
             .hint(errors::start_one(lang))
     })?)
 }
@@ -166,7 +175,7 @@ pub(super) fn failed(error: crate::store::Error) -> Failed {
     }
 }
 
-pub(super) fn unknown(id: &str, place: &Place) -> Failed {
+pub(super) fn unknown(id: &str, state: &Path) -> Failed {
     let lang = lang::here();
-    Failed::new(w::unknown(id, &place.state.to_string_lossy(), lang)).hint(w::unknown_hint(lang))
+    Failed::new(w::unknown(id, &state.to_string_lossy(), lang)).hint(w::unknown_hint(lang))
 }

@@ -12,6 +12,7 @@ use crate::inbox::Past;
 use crate::message::{ChatKind, Inbound};
 use crate::outbox::Said;
 use crate::sink::escape;
+use crate::sink::quiet;
 use crate::sink::redact;
 use crate::store::now_ms;
 use crate::words::Lang;
@@ -50,16 +51,16 @@ fn rendered(runs: &[Past], width: usize, colours: bool, lang: Lang) -> String {
     let (dim, end) = if colours { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
     let _ = writeln!(out, "{dim}{head}{end}");
     for past in runs {
-        let paint = match past.state.as_str() {
+        let paint = match past.shown_state() {
             _ if !colours => "",
             "failed" | "parked" => "\x1b[31m",
-            "interrupted" | "cancelled" => "\x1b[33m",
+            "interrupted" | "cancelled" | Past::REFUSED => "\x1b[33m",
             "running" | "waiting" | "queued" => "\x1b[36m",
             _ => "\x1b[32m",
         };
         let state = format!(
             "{paint}{}{}",
-            fit(w::state_of(&past.state, lang), STATE),
+            fit(w::state_of(past.shown_state(), lang), STATE),
             if colours { end } else { "" }
         );
         let _ = writeln!(
@@ -139,13 +140,13 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
     let (kind, name, chat, title, text) = match &past.inbound {
         Some(Inbound::Message(message)) => (
             "message",
-            Some(message.sender.nick.as_str()),
+            Some(quiet(&message.sender.nick)),
             Some(match message.chat.kind {
                 ChatKind::Direct => "direct",
                 ChatKind::Group => "group",
             }),
-            message.chat.title.as_deref(),
-            Some(redact(&message.text).into_owned()),
+            message.chat.title.as_deref().map(quiet),
+            Some(quiet(&redact(&message.text)).into_owned()),
         ),
         Some(Inbound::CardAction(_)) => ("click", None, None, None, None),
         Some(Inbound::Event(_)) => ("event", None, None, None, None),
@@ -158,7 +159,7 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
     });
     let mut report = json!({
         "run": past.run,
-        "state": past.state,
+        "state": past.shown_state(),
         "kind": kind,
         "person": past.person(),
         "name": name,
@@ -185,7 +186,7 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
         let one = |said: &Said| {
             json!({
                 "kind": said.kind,
-                "text": said.text,
+                "text": quiet(&said.text),
                 "state": said.state,
                 "at_ms": said.at_ms,
                 "error": said.error,
