@@ -275,7 +275,6 @@ fn commands_speak_the_language_of_the_settings_else_that_of_the_terminal() {
         &["service", "status", "--json"],
         &["usage", "--json"],
         &["outbox", "--json"],
-        &["runs", "--json"],
     ] {
         setting("language = \"zh\"");
         let (json, _) = said(&home, "zh_CN.UTF-8", arguments);
