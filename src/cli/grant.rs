@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{Failed, Global, columns, lang, starter, talk};
 use crate::access::consents::{granted, insert, read, remove, revoked};
 use crate::access::needs::covered;
-use crate::access::{Audit, Consent, Needs};
+use crate::access::{self, Audit, Consent, Needs, Use};
 use crate::api::Host;
 use crate::config::Need;
 use crate::script::{Asked, asked};
@@ -110,7 +110,7 @@ impl Grant {
             if std::mem::replace(&mut one, true) {
                 talk::say("");
             }
-            talk::say(question(script, needs, has, lang));
+            talk::say(question(script, needs, has, &book.dir, lang));
             if self.yes || confirmed()? {
                 book.grant(script, needs)?;
                 talk::say(w::granted(&escape(&script.name), lang));
@@ -254,7 +254,7 @@ fn key(script: &Asked) -> String {
 }
 
 /// What somebody reads before they say yes.
-fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, lang: Lang) -> String {
+fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path, lang: Lang) -> String {
     let name = escape(&script.name);
     let mut text = match has {
         _ if needs.is_empty() => w::asks_nothing(&name, lang),
@@ -269,7 +269,22 @@ fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, lang: Lang) -> S
         let shown = columns::pad(&escape(&need.to_string()), width);
         let _ = writeln!(text, "  {mark} {shown}  {}", escape(&need.means(lang)));
     }
+    if needs.iter().any(|need| changes_programs(need, dir)) {
+        let _ = writeln!(text, "{}", w::changes_programs(lang));
+    }
     text + w::beside(lang)
+}
+
+/// Whether `need` lets change what runs without being asked again: the scripts, or what a shell reads when it starts.
+fn changes_programs(need: &access::Need, dir: &Path) -> bool {
+    let access::Need::Fs(does, path) = need else { return false };
+    let home = std::env::home_dir().unwrap_or_default();
+    let path = match path.as_deref().map(|path| (path, path.strip_prefix('~'))) {
+        None => return *does != Some(Use::Read),
+        Some((_, Some(rest))) => home.join(rest.trim_start_matches('/')),
+        Some((path, None)) => PathBuf::from(path),
+    };
+    *does != Some(Use::Read) && [dir, &home].iter().any(|inside| inside.starts_with(&path))
 }
 
 /// Asks on the terminal.

@@ -44,6 +44,10 @@ words! {
         zh: "{script} 要求，比已授权的多：",
         en: "{script} asks for this, more than it was granted:",
     }
+    changes_programs {
+        zh: "能改那里的文件，就能改你运行的东西，包括你自己的脚本：这等于能运行任何程序。",
+        en: "Whoever changes files there can change what you run, your own scripts too: it is as much as running any program.",
+    }
     beside {
         zh: "除此之外，它可以回答能使用它的人，保存自己的数据；别的都碰不到。",
         en: "Beside that it can answer whoever may use it, and keep its own data; it reaches nothing else.",
