@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
+use crate::config::Current;
 use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -78,7 +79,7 @@ pub struct Access {
     told: config::Owner,
     grants: Grants,
     rates: Rates,
-    limits: config::Limits,
+    limits: Current<config::Limits>,
     refusals: Refusals,
     pending: Pending,
     live: Live,
@@ -126,7 +127,7 @@ impl Access {
             settings: RwLock::new(Arc::new(lists)),
             grants: Grants::default(),
             rates: Rates::default(),
-            limits: config::Limits::default().for_anybody(),
+            limits: config::Limits::default().for_anybody().into(),
             refusals: Refusals::default(),
             pending: Pending::default(),
             live: Live::default(),
@@ -152,7 +153,7 @@ impl Access {
         let this = Self {
             app,
             grants,
-            limits: config.limits,
+            limits: config.limits.into(),
             refusals,
             lock,
             told_locked,
@@ -324,7 +325,7 @@ impl Access {
 
     /// Whether somebody may start one run more; it is among those under way already.
     fn crowd(&self, who: &Who, id: &StaffId, handler: &str) -> Result<(), Denied> {
-        let config::Limits { person_runs, handler_runs, person_per_minute, .. } = self.limits;
+        let config::Limits { person_runs, handler_runs, person_per_minute, .. } = self.limits.get();
         if person_runs.is_some() || handler_runs.is_some() {
             let (of_person, of_handler) = self.live.count(who, handler);
             if let Some(most) = person_runs.filter(|most| of_person > *most) {
@@ -486,6 +487,11 @@ impl Access {
     /// Owner and roles as the settings have them.
     pub fn settings(&self) -> Arc<config::Access> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on people and handlers may have so many runs; those under way stay.
+    pub fn renew_limits(&self, limits: config::Limits) {
+        self.limits.set(limits);
     }
 
     /// Takes over what the settings say now. Runs that lose their right by it are stopped.
