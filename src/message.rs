@@ -133,6 +133,9 @@ pub struct Person {
     /// Whether the sender belongs to the organisation of the bot (`senderCorpId == chatbotCorpId`).
     #[serde(default)]
     pub same_org: bool,
+    /// The sender's organisation (`senderCorpId`); absent for people outside, and for whom the host names itself.
+    #[serde(default)]
+    pub corp_id: Option<String>,
 }
 
 impl Person {
@@ -235,7 +238,11 @@ pub struct CardAction {
     /// Id of this click: the same in every redelivery.
     pub id: String,
     pub card_id: String,
+    /// Absent where DingTalk names the person by another kind of id (`userIdType`).
     pub staff_id: Option<StaffId>,
+    /// The organisation of whoever clicked (`corpId`).
+    #[serde(default)]
+    pub corp_id: Option<String>,
     pub conversation_id: Option<ConversationId>,
     pub action_ids: Vec<String>,
     #[serde(default)]
@@ -337,4 +344,34 @@ pub struct Reply {
     /// People to mention. Only a webhook can mention; elsewhere the names stay plain text.
     #[serde(default)]
     pub at: Vec<StaffId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_form_are_kept_to_their_last_digit() {
+        for number in [
+            "12345678901234567890123",
+            "123456789012345678901234567890.5",
+            "0.30000000000000004",
+            "5e-324",
+            "1.7976931348623157e308",
+            "-18446744073709551616",
+        ] {
+            let data: serde_json::Value = serde_json::from_str(number).unwrap();
+            let event = Event {
+                id: "1".to_owned(),
+                kind: "x".to_owned(),
+                born_at_ms: 0,
+                data: json!([data]),
+            };
+            let inbound = Inbound::Event(event);
+            let kept = serde_json::to_string(&inbound).unwrap();
+            assert_eq!(serde_json::from_str::<Inbound>(&kept).unwrap(), inbound, "{number}");
+        }
+    }
 }

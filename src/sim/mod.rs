@@ -84,6 +84,8 @@ pub use self::orders::Click;
 pub use self::orders::Clicked;
 pub use self::orders::Say;
 pub use self::registration::Scanned;
+#[doc(hidden)]
+pub use self::seal::EventKeys;
 pub use self::socket::RawFrame;
 pub use self::templates::Family;
 pub use self::templates::Template;
@@ -244,6 +246,11 @@ impl Sim {
 
     pub fn client_id(&self) -> String {
         self.shared.world().options.client_id.clone()
+    }
+
+    /// Returns the `corpId` of the organisation that everybody here belongs to.
+    pub fn corp_id(&self) -> String {
+        self.shared.world().organisation.corp_id.clone()
     }
 
     pub fn client_secret(&self) -> String {

@@ -104,7 +104,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sink", &[]),
     (
         "fuzzing",
-        &["access", "api", "config", "dingtalk", "message", "outbox", "router", "sink", "words"],
+        &[
+            "access", "api", "config", "dingtalk", "message", "outbox", "router", "sim", "sink",
+            "words",
+        ],
     ),
     ("clock", &[]),
     ("watch", &[]),
