@@ -320,12 +320,12 @@ words! {
         en: "Done. The bot runs in the background: `moonbell service status`.\nSave a script, and the next message meets it. Send `help` for the commands.",
     }
     done_here {
-        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动，或用 moonbell service install 让它在后台运行。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。日志：moonbell logs -f",
+        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动，或用 moonbell service install 让它在后台运行。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。日志：moonbell logs -f。",
         en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`, or let it run in the background: `moonbell service install`.\nSave a script, and the next message meets it. Send `help` for the commands. The log: `moonbell logs -f`.",
     }
     /// Where nothing keeps programs running.
     done_here_alone {
-        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。日志：moonbell logs -f",
+        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。日志：moonbell logs -f。",
         en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`.\nSave a script, and the next message meets it. Send `help` for the commands. The log: `moonbell logs -f`.",
     }
     ready {
