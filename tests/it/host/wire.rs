@@ -128,3 +128,46 @@ async fn f2_an_endpoint_on_a_foreign_host_is_not_followed() {
     host.until("it is answered once the endpoint is right", |seen| seen.to(ALICE) == ["one"]).await;
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f5_no_refusal_of_the_gateway_is_answered_with_a_storm_of_calls() {
+    const OPEN: &str = "/v1.0/gateway";
+    let host = Setup::new().spawn().await;
+    let opened = || {
+        host.look(|seen| {
+            let calls = seen.state.counters.calls.iter();
+            calls.filter(|(path, _)| path.contains(OPEN)).map(|(_, calls)| calls).sum::<u64>()
+        })
+    };
+    let kinds = [
+        HttpFaultKind::Status { status: 429 },
+        HttpFaultKind::Throttle,
+        HttpFaultKind::Html,
+        HttpFaultKind::Reset,
+        HttpFaultKind::Busy,
+    ];
+    for (n, kind) in kinds.into_iter().enumerate() {
+        let before = opened();
+        let fault = HttpFault::new(kind.clone()).on(OPEN).calls(1);
+        // The line is cut, and the first ticket that is asked for is refused.
+        host.sim.faults(&FaultOrder { close: true, http: vec![fault], ..FaultOrder::default() });
+        host.until("it asks again after the refusal", |_| opened() >= before + 2).await;
+        host.until("it is back", |seen| seen.state.bot.connected).await;
+        host.say(ALICE, &format!("echo {n}"));
+        host.until("it answers", |seen| seen.to(ALICE).len() == n + 1).await;
+        let asked = opened() - before;
+        assert!(asked <= 4, "{kind:?}: {asked} tickets for one connection");
+    }
+    // Sent away ten times in a row, it comes back each time, and asks no more often than that.
+    let before = opened();
+    for n in 0..10 {
+        let away = Some("connection is expired".to_owned());
+        host.sim.faults(&FaultOrder { disconnect: away, ..FaultOrder::default() });
+        host.until("it asks for the next one", |_| opened() > before + n).await;
+        host.until("it is there", |seen| seen.state.bot.connected).await;
+    }
+    host.say(BOB, "echo still here");
+    host.until("it answers", |seen| seen.to(BOB) == ["still here"]).await;
+    assert!(opened() - before <= 20, "{} tickets", opened() - before);
+    host.stop().await;
+}
