@@ -13,6 +13,7 @@ mod limits;
 mod local;
 mod lock;
 mod lua;
+mod matrix;
 mod requests;
 mod rotation;
 mod saves;
@@ -22,6 +23,7 @@ mod shell;
 mod text;
 mod tls;
 mod vm;
+mod walks;
 
 use std::fs;
 use std::process::{Output, Stdio};

@@ -83,8 +83,10 @@ async fn i7_circles_links_and_pipes_in_the_folder_hold_up_no_start_and_no_save()
     let host = stage.spawn().await;
     assert_eq!(answer(&host, ALICE, "which 1").await, "twin", "of two the first by name serves");
     let status = text(&moonbell(&host, &["status"]));
-    for script in ["circle", "escape", "sneak", "loop", "nowhere"] {
-        assert!(status.contains(&format!("{script}.luau  not loaded")), "{script}: {status}");
+    for script in ["circle", "escape", "sneak", "loop", "nowhere", "pipe"] {
+        let name = format!("{script}.luau ");
+        let is = |line: &str| line.trim().starts_with(&name) && line.ends_with("not loaded");
+        assert!(status.lines().any(is), "{script}: {status}");
     }
     let told = host.lines("err").join("\n");
     for why in [

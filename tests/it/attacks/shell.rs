@@ -228,7 +228,7 @@ bot.command("deaf", function(ctx)
         while :; do sleep 0.05; done
     ]], "sh", "{home}/pids", "{home}/entered" }
 end)
-bot.command("again <n:int>", function(ctx)
+bot.command("over <n:int>", function(ctx)
     while true do
         shell.run{ "sh", "-c", 'echo $$ >> "$1"; exec sleep 600', "sh", "{home}/pids", timeout = "50ms" }
     end
@@ -298,7 +298,7 @@ async fn b9_a_stop_at_any_moment_ends_the_programs_of_its_run_and_no_other() {
     host.entered(&["one"]).await;
     // Programs start and end all the time; each stop comes wherever it comes, most of them twice.
     for round in 0..8_usize {
-        host.say(OWNER, &format!("again {round}"));
+        host.say(OWNER, &format!("over {round}"));
         host.until_true("it starts programs", || host.lines("pids").len() > round).await;
         for _ in 0..=round % 2 {
             host.say(OWNER, "stop");
