@@ -38,6 +38,7 @@ use crate::asks::Asks;
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::Language;
 use crate::config::Mode;
 use crate::console::Console;
 use crate::console::Desk;
@@ -159,9 +160,7 @@ impl App {
         let audit = Audit::open(&config.state.dir)
             .map_err(|cause| Fatal::Audit { path: audit::folder(&config.state.dir), cause })?;
         audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
-        let dir = &config.state.dir;
-        let access = Access::open(config.access.clone(), store.clone(), dir, audit).await?;
-        let access = Arc::new(access.limited(config.limits));
+        let access = Arc::new(Access::open(&config, store.clone(), audit).await?);
         if let Some(claimed) = access.outvoted() {
             tracing::warn!(person.id = %claimed, "somebody else claimed this bot than `access.owner` names; the settings win");
         }
@@ -291,15 +290,18 @@ impl App {
         &self.library
     }
 
-    /// A new claim code, for the terminal; `None`: somebody owns the bot.
+    /// A new claim code, for the terminal, whose reader chose `language`; `None`: somebody owns the bot.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub async fn claim_code(&self) -> Result<Option<claim::Code>, Fatal> {
+    pub async fn claim_code(
+        &self,
+        language: Option<Language>,
+    ) -> Result<Option<claim::Code>, Fatal> {
         if self.dispatch.access.owner().is_some() {
             return Ok(None);
         }
-        let code = self.dispatch.store.write(|c| claim::renew(c, now_ms())).await?;
+        let code = self.dispatch.store.write(move |c| claim::renew(c, language, now_ms())).await?;
         self.dispatch.access.audit().record(Record::event("claim", "code", "local", "run"));
         Ok(Some(code))
     }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::claim;
 use crate::config::Language;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -78,7 +79,7 @@ impl Languages {
 
     /// The language in which `person`, who just wrote `text`, is answered. It is remembered.
     pub fn hear(&self, person: &Person, text: &str) -> Lang {
-        if let (Some(id), Some(lang)) = (&person.staff_id, Lang::of(text)) {
+        if let (Some(id), Some(lang)) = (&person.staff_id, written(text)) {
             let mut people = self.people();
             if people.known.get(id).and_then(|known| known.wrote) != Some(lang) {
                 people.known.entry(id.clone()).or_default().wrote = Some(lang);
@@ -94,7 +95,7 @@ impl Languages {
     /// The language in which `person` is answered who wrote `text` a while ago.
     pub fn of_text(&self, person: &Person, text: &str) -> Lang {
         let known = self.about(person.staff_id.as_ref());
-        let wrote = Lang::of(text).or(known.wrote);
+        let wrote = written(text).or(known.wrote);
         self.decide(Known { wrote, ..known }).unwrap_or_default()
     }
 
@@ -188,6 +189,11 @@ impl Languages {
     }
 }
 
+/// In which language a text is. A claim code is copied off a screen, and in none.
+fn written(text: &str) -> Option<Lang> {
+    Lang::of(text).filter(|_| !claim::is_bare(text))
+}
+
 /// What a journal knows of people.
 #[derive(Debug, Default)]
 pub struct Read(HashMap<StaffId, Known>);
@@ -271,6 +277,7 @@ mod tests {
         assert_eq!(languages.hear(&ann, "部署"), Lang::Zh);
         assert_eq!(languages.hear(&bob, "👍"), Lang::En);
         assert_eq!(languages.hear(&ann, "👍 42"), Lang::Zh);
+        assert_eq!(languages.hear(&ann, "K7QF-3M9T"), Lang::Zh);
         assert_eq!(languages.hear(&ann, "ok"), Lang::En);
         assert_eq!(languages.hear(&ann, "1"), Lang::En);
         // Without a staff id nobody can be told from another.

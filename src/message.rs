@@ -338,3 +338,33 @@ pub struct Reply {
     #[serde(default)]
     pub at: Vec<StaffId>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_form_are_kept_to_their_last_digit() {
+        for number in [
+            "12345678901234567890123",
+            "123456789012345678901234567890.5",
+            "0.30000000000000004",
+            "5e-324",
+            "1.7976931348623157e308",
+            "-18446744073709551616",
+        ] {
+            let data: serde_json::Value = serde_json::from_str(number).unwrap();
+            let event = Event {
+                id: "1".to_owned(),
+                kind: "x".to_owned(),
+                born_at_ms: 0,
+                data: json!([data]),
+            };
+            let inbound = Inbound::Event(event);
+            let kept = serde_json::to_string(&inbound).unwrap();
+            assert_eq!(serde_json::from_str::<Inbound>(&kept).unwrap(), inbound, "{number}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -37,6 +38,9 @@ const DEFAULT_FILTER: &str = "warn,moonbell=info,script=info";
 
 /// The filter of this process, to be changed; and whether a flag or variable has said which, so that no setting may.
 static FILTER: OnceLock<(reload::Handle<EnvFilter, Registry>, bool)> = OnceLock::new();
+
+/// Whether the terminal is left to a conversation: log lines go to the file alone.
+static OFF_SCREEN: AtomicBool = AtomicBool::new(false);
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +75,8 @@ pub fn init(filter: Option<&str>) -> Result<(), LogError> {
     let screen = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(terminal && !no_color)
-        .event_format(Lines { dates: !terminal });
+        .event_format(Lines { dates: !terminal })
+        .with_filter(filter_fn(|_| !OFF_SCREEN.load(Ordering::Relaxed)));
     let kept = tracing_subscriber::fmt::layer()
         .with_writer(|| file::Kept)
         .with_ansi(false)
@@ -86,6 +91,13 @@ pub fn init(filter: Option<&str>) -> Result<(), LogError> {
         .map_err(|_| LogError::Twice)?;
     let _ = FILTER.set((handle, filter.is_some()));
     Ok(())
+}
+
+/// From now on the terminal belongs to a conversation with a person: log lines go to the file alone. Who asked for log
+/// lines by a flag or variable sees them all the same.
+pub fn leave_screen() {
+    let asked = FILTER.get().is_some_and(|(_, asked)| *asked);
+    OFF_SCREEN.store(!asked, Ordering::Relaxed);
 }
 
 /// What the settings say: counts from now on, unless a flag or variable said otherwise at the start.

@@ -9,6 +9,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use subtle::ConstantTimeEq as _;
 
+use crate::config::Language;
 use crate::message::StaffId;
 
 /// How long a code works: long enough to find the phone.
@@ -42,8 +43,8 @@ impl Code {
 /// What became of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tried {
-    /// It was the code, in a direct message: its sender owns the bot now.
-    Claimed,
+    /// It was the code, in a direct message: its sender owns the bot now, and chose this language at the computer.
+    Claimed(Option<Language>),
     /// It was the code, but said in a group: it works no more.
     Burnt,
     /// It was not; so many tries are left.
@@ -52,14 +53,14 @@ pub enum Tried {
     Closed,
 }
 
-/// Writes a new code into the journal, in place of any other.
+/// Writes a new code into the journal, in place of any other. `language` is what whoever is to send it chose.
 ///
 /// # Errors
 /// When the journal cannot be written.
 ///
 /// # Panics
 /// When the operating system has no randomness to give, which no supported one does.
-pub fn renew(c: &Connection, now_ms: i64) -> rusqlite::Result<Code> {
+pub fn renew(c: &Connection, language: Option<Language>, now_ms: i64) -> rusqlite::Result<Code> {
     let random = SystemRandom::new();
     let (mut letters, mut salt) = ([0; LETTERS], [0; 16]);
     let filled = random.fill(&mut salt).and_then(|()| fill(&random, &mut letters));
@@ -67,10 +68,10 @@ pub fn renew(c: &Connection, now_ms: i64) -> rusqlite::Result<Code> {
     let code = Code(letters.iter().map(|letter| char::from(*letter)).collect());
     let digest = digest(&salt, &code.0);
     c.execute(
-        "INSERT INTO claim (one, salt, digest, expires_at_ms, tries_left) VALUES (1, ?1, ?2, ?3, ?4)
+        "INSERT INTO claim (one, salt, digest, expires_at_ms, tries_left, language) VALUES (1, ?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (one) DO UPDATE SET salt = excluded.salt, digest = excluded.digest,
-         expires_at_ms = excluded.expires_at_ms, tries_left = excluded.tries_left",
-        params![salt, digest, now_ms.saturating_add(LIFE_MS), TRIES],
+         expires_at_ms = excluded.expires_at_ms, tries_left = excluded.tries_left, language = excluded.language",
+        params![salt, digest, now_ms.saturating_add(LIFE_MS), TRIES, language.map(Language::word)],
     )?;
     Ok(code)
 }
@@ -94,23 +95,28 @@ fn fill(
     Ok(())
 }
 
-/// Tries `code` for `person`; a code that fits makes them the owner, if `direct`. All of it in the caller's transaction.
+/// Tries `code` for `person`; a code that fits makes them the owner of `app`, if `direct`. All of it in the caller's
+/// transaction.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
 pub(super) fn attempt(
     c: &Connection,
     code: &str,
-    person: &StaffId,
+    (app, person): (&str, &StaffId),
     direct: bool,
     now_ms: i64,
 ) -> rusqlite::Result<Tried> {
-    let open: Option<(Vec<u8>, Vec<u8>, i64, u32)> = c
-        .query_row("SELECT salt, digest, expires_at_ms, tries_left FROM claim", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+    let open: Option<(Vec<u8>, Vec<u8>, i64, u32, Option<String>)> = c
+        .query_row(
+            "SELECT salt, digest, expires_at_ms, tries_left, language FROM claim",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )
         .optional()?;
-    let Some((salt, known, expires_at_ms, left)) = open else { return Ok(Tried::Closed) };
+    let Some((salt, known, expires_at_ms, left, language)) = open else {
+        return Ok(Tried::Closed);
+    };
     // A code from the future is of a clock that was set back.
     let lives = (now_ms..=now_ms.saturating_add(LIFE_MS)).contains(&expires_at_ms);
     if !lives || left == 0 || now_ms == expires_at_ms {
@@ -131,11 +137,11 @@ pub(super) fn attempt(
         return Ok(Tried::Burnt);
     }
     c.execute(
-        "INSERT INTO owner (one, staff_id, claimed_at_ms) VALUES (1, ?1, ?2)
-         ON CONFLICT (one) DO UPDATE SET staff_id = excluded.staff_id, claimed_at_ms = excluded.claimed_at_ms",
-        params![person.as_str(), now_ms],
+        "INSERT INTO owner (app, staff_id, claimed_at_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (app) DO UPDATE SET staff_id = excluded.staff_id, claimed_at_ms = excluded.claimed_at_ms",
+        params![app, person.as_str(), now_ms],
     )?;
-    Ok(Tried::Claimed)
+    Ok(Tried::Claimed(language.as_deref().and_then(Language::from_word)))
 }
 
 fn digest(salt: &[u8], code: &str) -> Vec<u8> {
@@ -165,6 +171,11 @@ pub fn read(text: &str) -> Option<String> {
     fits.then_some(code)
 }
 
+/// Whether a text is a code and nothing else: in which language it was written says nothing.
+pub fn is_bare(text: &str) -> bool {
+    text.chars().all(|c| narrow(c).is_ascii()) && !text.trim().contains(' ') && read(text).is_some()
+}
+
 /// Full-width letters as keyboards for Chinese write them.
 fn narrow(c: char) -> char {
     match c {
@@ -180,16 +191,18 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
+    const APP: &str = "dingone@api.dingtalk.com";
+
     async fn store() -> (tempfile::TempDir, Store, Code) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let code = store.write(|c| renew(c, 0)).await.unwrap();
+        let code = store.write(|c| renew(c, None, 0)).await.unwrap();
         (dir, store, code)
     }
 
     async fn attempt_at(store: &Store, code: &str, who: &str, direct: bool, now: i64) -> Tried {
         let (code, who) = (read(code).expect("it looks like one"), StaffId::new(who));
-        store.write(move |c| attempt(c, &code, &who, direct, now)).await.unwrap()
+        store.write(move |c| attempt(c, &code, (APP, &who), direct, now)).await.unwrap()
     }
 
     #[tokio::test]
@@ -200,7 +213,7 @@ mod tests {
             attempt_at(&store, &code, "ann", true, 1),
             attempt_at(&store, &code, "bob", true, 1)
         );
-        assert_eq!((one, two), (Tried::Claimed, Tried::Closed));
+        assert_eq!((one, two), (Tried::Claimed(None), Tried::Closed));
         let owner = store
             .read(|c| c.query_row("SELECT staff_id FROM owner", [], |r| r.get::<_, String>(0)));
         assert_eq!(owner.await.unwrap(), "ann");
@@ -224,12 +237,22 @@ mod tests {
         let (_dir, store, code) = store().await;
         let late = attempt_at(&store, &code.show(), "ann", true, LIFE_MS).await;
         assert_eq!(late, Tried::Closed);
-        let code = store.write(|c| renew(c, 0)).await.unwrap();
+        let code = store.write(|c| renew(c, None, 0)).await.unwrap();
         assert_eq!(attempt_at(&store, &code.show(), "ann", false, 1).await, Tried::Burnt);
         assert_eq!(attempt_at(&store, &code.show(), "ann", true, 1).await, Tried::Closed);
-        let code = store.write(|c| renew(c, LIFE_MS * 9)).await.unwrap();
+        let code = store.write(|c| renew(c, None, LIFE_MS * 9)).await.unwrap();
         // The clock was set back.
         assert_eq!(attempt_at(&store, &code.show(), "ann", true, 1).await, Tried::Closed);
+    }
+
+    #[tokio::test]
+    async fn the_language_chosen_at_the_computer_comes_with_the_claim() {
+        let (_dir, store, _) = store().await;
+        for language in [Some(Language::Zh), None] {
+            let code = store.write(move |c| renew(c, language, 0)).await.unwrap();
+            let tried = attempt_at(&store, &code.show(), "ann", true, 1).await;
+            assert_eq!(tried, Tried::Claimed(language));
+        }
     }
 
     #[test]
@@ -244,6 +267,8 @@ mod tests {
             "/claim K7QF-3M9T",
         ] {
             assert_eq!(read(text).as_deref(), Some("K7QF3M9T"), "{text}");
+            let words = text.to_lowercase().contains("claim") || text.contains("认领");
+            assert_eq!(is_bare(text), !words, "{text}");
         }
         for text in [
             "",
@@ -257,6 +282,7 @@ mod tests {
             "K7QF-3M9é",
         ] {
             assert_eq!(read(text), None, "{text}");
+            assert!(!is_bare(text), "{text}");
         }
     }
 

@@ -45,8 +45,14 @@ struct Held {
 }
 
 impl Grants {
-    pub(super) async fn open(store: &Store) -> Result<Self, Error> {
-        let (claimed, list) = store.read(|c| Ok((claimed(c)?, list(c)?))).await?;
+    /// What the journal has for `app`.
+    pub(super) async fn open(store: &Store, app: &str) -> Result<Self, Error> {
+        let of = app.to_owned();
+        if store.read(|c| orphan(c)).await? {
+            let of = of.clone();
+            store.write(move |c| adopt(c, &of)).await?;
+        }
+        let (claimed, list) = store.read(move |c| read(c, &of)).await?;
         let list = list.into_iter().map(|one| ((one.subject.clone(), one.role.clone()), one));
         Ok(Self { held: RwLock::new(Held { claimed, list: list.collect() }) })
     }
@@ -158,10 +164,38 @@ impl Held {
     }
 }
 
-fn claimed(c: &Connection) -> rusqlite::Result<Option<StaffId>> {
-    let id: Option<String> =
-        c.query_row("SELECT staff_id FROM owner", [], |row| row.get(0)).optional()?;
+/// Who claimed `app`, or a bot of the time when apps were not told apart.
+fn claimed(c: &Connection, app: &str) -> rusqlite::Result<Option<StaffId>> {
+    let id: Option<String> = c
+        .query_row(
+            "SELECT staff_id FROM owner WHERE app IN (?1, '') ORDER BY app DESC LIMIT 1",
+            [app],
+            |row| row.get(0),
+        )
+        .optional()?;
     Ok(id.map(StaffId::new))
+}
+
+/// Whether somebody claimed when apps were not told apart.
+fn orphan(c: &Connection) -> rusqlite::Result<bool> {
+    c.query_row("SELECT EXISTS (SELECT 1 FROM owner WHERE app = '')", [], |row| row.get(0))
+}
+
+/// From now on they own `app`, and no other.
+fn adopt(c: &Connection, app: &str) -> rusqlite::Result<()> {
+    c.execute("UPDATE OR IGNORE owner SET app = ?1 WHERE app = ''", [app])?;
+    c.execute("DELETE FROM owner WHERE app = ''", [])?;
+    Ok(())
+}
+
+/// The app that was claimed last, of those that are not `app`.
+pub fn claimed_elsewhere(c: &Connection, app: &str) -> rusqlite::Result<Option<String>> {
+    c.query_row(
+        "SELECT app FROM owner WHERE app NOT IN (?1, '') ORDER BY claimed_at_ms DESC LIMIT 1",
+        [app],
+        |row| row.get(0),
+    )
+    .optional()
 }
 
 fn list(c: &Connection) -> rusqlite::Result<Vec<Grant>> {
@@ -178,9 +212,9 @@ fn list(c: &Connection) -> rusqlite::Result<Vec<Grant>> {
         .collect()
 }
 
-/// Who claimed the bot, and what was given and taken, from a journal that is only read.
-pub fn read(c: &Connection) -> rusqlite::Result<(Option<StaffId>, Vec<Grant>)> {
-    Ok((claimed(c)?, list(c)?))
+/// Who claimed `app`, and what was given and taken, from a journal that is only read.
+pub fn read(c: &Connection, app: &str) -> rusqlite::Result<(Option<StaffId>, Vec<Grant>)> {
+    Ok((claimed(c, app)?, list(c)?))
 }
 
 pub(super) fn insert(c: &Connection, grant: &Grant, now_ms: i64) -> rusqlite::Result<()> {
@@ -215,6 +249,25 @@ mod tests {
     fn lists(lists: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
         let own = |ids: &&[&str]| ids.iter().map(|&id| id.to_owned()).collect();
         lists.iter().map(|(role, ids)| ((*role).to_owned(), own(ids))).collect()
+    }
+
+    #[tokio::test]
+    async fn whoever_claimed_before_apps_were_told_apart_owns_the_next_one_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let put = "INSERT INTO owner (app, staff_id, claimed_at_ms) VALUES ('', 'ann', 1)";
+        store.write(move |c| c.execute(put, [])).await.unwrap();
+        let ann = Some(StaffId::new("ann"));
+        // Whoever only looks sees what a host would; and a host keeps it.
+        assert_eq!(store.read(|c| read(c, "one@dingtalk")).await.unwrap().0, ann);
+        for (app, owner) in
+            [("one@dingtalk", &ann), ("two@dingtalk", &None), ("one@dingtalk", &ann)]
+        {
+            assert_eq!(&Grants::open(&store, app).await.unwrap().claimed(), owner, "{app}");
+        }
+        let elsewhere = store.read(|c| claimed_elsewhere(c, "two@dingtalk")).await.unwrap();
+        assert_eq!(elsewhere.as_deref(), Some("one@dingtalk"));
+        assert_eq!(store.read(|c| claimed_elsewhere(c, "one@dingtalk")).await.unwrap(), None);
     }
 
     #[test]

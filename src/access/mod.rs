@@ -25,7 +25,6 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -34,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config;
+use crate::config::Config;
 use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -45,7 +45,7 @@ pub use actor::{Actor, Door};
 pub use audit::{Audit, Record};
 pub use consents::{Consent, Consents};
 pub use denied::Denied;
-pub use grants::{GROUP, Grant, read as read_grants};
+pub use grants::{GROUP, Grant, claimed_elsewhere, read as read_grants};
 pub use live::Permit;
 pub use lock::Lock;
 pub use needs::{Need, Needs, Reach, ReachCell, Use};
@@ -72,6 +72,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub struct Access {
     /// Owner and roles of the settings; their owner wins over whoever claimed.
     settings: RwLock<Arc<config::Access>>,
+    /// Whose owner is meant: who claimed one app does not own another.
+    app: String,
     /// The owner of the settings, or whoever claimed, for those who only write to the owner.
     told: config::Owner,
     grants: Grants,
@@ -119,6 +121,7 @@ impl Access {
     /// What the settings say, and nothing else: no journal, no lock, no audit.
     pub fn new(lists: config::Access) -> Self {
         Self {
+            app: String::new(),
             told: config::Owner::from(lists.owner.clone()),
             settings: RwLock::new(Arc::new(lists)),
             grants: Grants::default(),
@@ -136,37 +139,29 @@ impl Access {
         }
     }
 
-    /// The same with what the journal holds, the lock of the state folder `state`, and its audit.
+    /// What the settings say, with what the journal holds for their app, the lock of the state folder, and its audit.
     ///
     /// # Errors
     /// When the journal cannot be used.
-    pub async fn open(
-        lists: config::Access,
-        store: Store,
-        state: &Path,
-        audit: Audit,
-    ) -> Result<Self, Error> {
-        let grants = Grants::open(&store).await?;
+    pub async fn open(config: &Config, store: Store, audit: Audit) -> Result<Self, Error> {
+        let app = config.dingtalk.app();
+        let grants = Grants::open(&store, &app).await?;
         let refusals = Refusals::open(&store, crate::store::now_ms()).await?;
-        let lock = Lock::of(state);
+        let lock = Lock::of(&config.state.dir);
         let told_locked = Mutex::new(lock.is_locked());
         let this = Self {
+            app,
             grants,
+            limits: config.limits,
             refusals,
             lock,
             told_locked,
             audit,
             store: Some(store),
-            ..Self::new(lists)
+            ..Self::new(config.access.clone())
         };
         this.told.set(this.owner());
         Ok(this)
-    }
-
-    /// The same, where people and handlers may have so many runs. Unless told, as many as they like.
-    #[must_use]
-    pub fn limited(self, limits: config::Limits) -> Self {
-        Self { limits, ..self }
     }
 
     /// The same, where time is `clock`.
@@ -519,10 +514,12 @@ impl Access {
         if self.settings().owner.is_some() || self.look() {
             return Ok(claim::Tried::Closed);
         }
-        let (code, who, now) = (code.to_owned(), id.clone(), self.clock.now_ms());
-        let tried = store.write(move |c| claim::attempt(c, &code, &who, direct, now)).await?;
+        let (code, app, who) = (code.to_owned(), self.app.clone(), id.clone());
+        let now = self.clock.now_ms();
+        let tried =
+            store.write(move |c| claim::attempt(c, &code, (&app, &who), direct, now)).await?;
         let verdict = match tried {
-            claim::Tried::Claimed => "allow",
+            claim::Tried::Claimed(_) => "allow",
             claim::Tried::Burnt | claim::Tried::Wrong { .. } => "deny",
             // Nothing was tried: the message is one like any other.
             claim::Tried::Closed => return Ok(tried),
@@ -530,13 +527,13 @@ impl Access {
         let reason = match tried {
             claim::Tried::Burnt => "said in a group".to_owned(),
             claim::Tried::Wrong { left } => format!("wrong code, {left} tries left"),
-            claim::Tried::Claimed | claim::Tried::Closed => String::new(),
+            claim::Tried::Claimed(_) | claim::Tried::Closed => String::new(),
         };
         let door = Door::Message.as_str().to_owned();
         let record = Record::event("claim", verdict, id.as_str(), reason);
         self.audit.record(Record { door, ..record });
         match tried {
-            claim::Tried::Claimed => {
+            claim::Tried::Claimed(_) => {
                 tracing::warn!(person.id = %id, "the bot was claimed: this person owns it now");
                 self.grants.set_claimed(id);
                 self.told.set(self.owner());

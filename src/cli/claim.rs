@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, talk};
+use super::{Failed, Global, init, talk};
 use crate::access::{Audit, Record, claim, read_grants};
 use crate::config::{Loaded, Need};
 use crate::store::{Instance, Look, Store, note, now_ms};
@@ -54,7 +54,9 @@ impl Claim {
             }
         };
         let owner = match Look::open(state).map_err(failed)? {
-            Some(journal) => journal.read(read_grants).map_err(failed)?.0,
+            Some(journal) => {
+                journal.read(|c| read_grants(c, &config.dingtalk.app())).map_err(failed)?.0
+            }
             None => None,
         };
         if let Some(owner) = owner.filter(|_| !self.replace) {
@@ -62,7 +64,8 @@ impl Claim {
                 .hint("with --replace, whoever sends the new code takes it over")
                 .into());
         }
-        let code = note(state, |c| claim::renew(c, now_ms())).map_err(failed)?;
+        let code =
+            note(state, |c| claim::renew(c, init::chosen(state), now_ms())).map_err(failed)?;
         if instance.is_some() {
             let audit = Audit::open(state)?;
             audit.record(Record::event("claim", "code", "local", "moonbell claim"));

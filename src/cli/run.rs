@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, claim, host, news, starter, talk};
+use super::{Global, claim, host, init, news, starter, talk};
 use crate::app::{App, Reread};
 use crate::config::Need;
 use crate::sim::CLIENT_ID_PREFIX;
@@ -62,12 +62,13 @@ impl Run {
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
         let folder = config.scripts.dir.clone();
+        let chosen = init::chosen(&config.state.dir);
         host::keep_log(&config.state.dir);
         host::serve(async |stop, left| {
             let app = App::open(config, "run", None).await?.rereading(reread);
             left.of(app.left());
             talk::say(format_args!("scripts: {}", news::folder(&folder, fresh, app.library())));
-            if let Some(code) = app.claim_code().await? {
+            if let Some(code) = app.claim_code(chosen).await? {
                 talk::say(claim::told(&code));
             }
             let news = news::tell(app.library());

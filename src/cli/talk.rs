@@ -132,6 +132,11 @@ pub(super) fn error(error: &anyhow::Error) -> ExitCode {
     if let Some(hint) = hint(error) {
         let _ = writeln!(err, "{} {}", label("hint:", "\x1b[36;1m"), safe(&hint));
     }
+    code(error)
+}
+
+/// The exit code of an error.
+pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if is_misuse(error) { MISUSE } else { 1 })
 }
 

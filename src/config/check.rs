@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
+use super::address::{AddressError, read_address};
 use super::file::{Contents, Entries, Entry, Raw};
 use super::keys;
 use super::kind::Kind;
@@ -424,50 +425,26 @@ impl<'a> Check<'a> {
     pub(super) fn url(&mut self, path: &'static str) -> Option<Url> {
         let text = self.text(path)?;
         let shown = text.escape_debug().to_string();
-        let url = match Url::parse(&text) {
-            Ok(url) => url,
-            Err(error) => {
-                let hint = "write a whole address, for example \"https://api.dingtalk.com\"";
-                self.wrong(path, format!("`{path}` is `{shown}`: {error}"), hint);
-                return None;
-            }
-        };
-        if !url.username().is_empty()
-            || url.password().is_some()
-            || url.query().is_some()
-            || url.fragment().is_some()
-        {
+        let (message, hint) = match read_address(&text) {
+            Ok(url) => return Some(url),
+            Err(AddressError::Parse(error)) => (
+                format!("`{path}` is `{shown}`: {error}"),
+                "write a whole address, for example \"https://api.dingtalk.com\"",
+            ),
             // Not shown: it may hold a password.
-            self.wrong(
-                path,
-                format!("`{path}` must be a plain base address"),
-                "leave out user, `?…` and `#…`",
-            );
-            return None;
-        }
-        let local = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
+            Err(AddressError::NotPlain) => {
+                (format!("`{path}` must be a plain base address"), "leave out user, `?…` and `#…`")
+            }
+            Err(AddressError::NotEncrypted) => (
+                format!("`{path}` is `{shown}`, which is not encrypted"),
+                "write https://…: the client secret travels there",
+            ),
+            Err(AddressError::NotOfTheWeb) => {
+                (format!("`{path}` is `{shown}`, which is not a web address"), "write https://…")
+            }
         };
-        match url.scheme() {
-            "https" => Some(url),
-            "http" if local => Some(url),
-            "http" => {
-                let hint = "write https://…: the client secret travels there";
-                self.wrong(path, format!("`{path}` is `{shown}`, which is not encrypted"), hint);
-                None
-            }
-            _ => {
-                self.wrong(
-                    path,
-                    format!("`{path}` is `{shown}`, which is not a web address"),
-                    "write https://…",
-                );
-                None
-            }
-        }
+        self.wrong(path, message, hint);
+        None
     }
 
     pub(super) fn listen(&mut self, path: &'static str) -> Option<SocketAddr> {

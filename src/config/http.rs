@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::address::is_a_door;
 use super::check::Check;
 use super::load::Need;
 use super::problem::Problem;
@@ -56,9 +57,7 @@ impl Check<'_> {
         if outside == *inside {
             return;
         }
-        let whole =
-            ["/robot", "/event", "/card"].iter().any(|door| outside == format!("{inside}{door}"));
-        if whole {
+        if is_a_door(url, inside) {
             let message = format!("`http.public_url` is `{url}`, which is one of the doors");
             let hint = "leave out the last part: what stands before `/robot`, `/event` and `/card`";
             self.wrong("http.public_url", message, hint);

@@ -106,9 +106,14 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let hint = match (missing, &read) {
         (true, None) => {
-            Some(format!("write this to {}, with your own values:\n\n{MINIMAL}", file.display()))
+            let file = file.display();
+            Some(format!(
+                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{MINIMAL}"
+            ))
         }
-        (true, Some(_)) => Some(format!("a complete file looks like this:\n\n{MINIMAL}")),
+        (true, Some(_)) => Some(format!(
+            "`moonbell init` writes what is missing; a complete file looks like this:\n\n{MINIMAL}"
+        )),
         (false, _) => None,
     };
     let language = config.language;

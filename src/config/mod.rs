@@ -2,6 +2,7 @@
 //!
 //! Every problem is reported at once, with file and line. The keys are a contract: see `docs/config.md`.
 
+mod address;
 mod check;
 mod duration;
 mod file;
@@ -27,6 +28,7 @@ use url::Url;
 
 use crate::message::StaffId;
 
+pub use address::{AddressError, is_a_door, read_address};
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Place, Problem, Problems};
@@ -170,6 +172,13 @@ pub struct DingTalk {
     pub card_template: Option<String>,
     /// The variable of the template that streams.
     pub card_key: String,
+}
+
+impl DingTalk {
+    /// Which app this is, of those of every DingTalk: its client id, and the host of its API. Ports of one host are one.
+    pub fn app(&self) -> String {
+        format!("{}@{}", self.client_id, self.api_base.host_str().unwrap_or_default())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -103,7 +103,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The variable, and what is wrong with it.
-    pub(super) fn from_environment(
+    pub fn from_environment(
         environment: &[(OsString, OsString)],
     ) -> Result<Option<Self>, (&'static str, &'static str)> {
         let get = |name: &str| {

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use url::Url;
 
+use super::certificate::distrust;
 use super::clicks::Clicks;
 use super::error::{ApiError, Class, classify};
 use super::gate::{self, Gate};
 use super::meter::{Call, Meter, NoMeter, Use, counts};
 use super::redact::redact;
 use super::token::{Fetched, TokenCache};
-use crate::config::{DingTalk, Proxy, Secret};
+use crate::config::{DingTalk, Proxy, ProxyKind, Secret};
 use crate::sink::hide;
 
 /// DingTalk's own server-side limit is 3 s; this leaves room for a slow line.
@@ -418,6 +419,7 @@ pub(super) fn network(
         "broken"
     };
     // The URL can be a webhook: it must not be part of the text. The causes below it name hosts at most.
+    let is_plain = error.url().is_some_and(|url| url.scheme() == "http");
     let error = error.without_url();
     let mut message = match code {
         "connect" => proxy.map_or_else(
@@ -427,6 +429,16 @@ pub(super) fn network(
         "timeout" => format!("no answer within {CALL_TIMEOUT:?}"),
         _ => "the connection broke during the call".to_owned(),
     };
+    if let Some(why) = distrust(&error) {
+        // To a host without TLS, the proxy's is the only one.
+        let whose = match proxy.filter(|proxy| proxy.kind == ProxyKind::Https) {
+            Some(_) if is_plain => "its certificate",
+            Some(_) => "its certificate, or that of the host behind it,",
+            None => "the certificate that is shown there",
+        };
+        let message = format!("{message}: {whose} is not trusted: {why}");
+        return ApiError::local(endpoint, Class::Transient, code, message);
+    }
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if inner.source().is_none() {

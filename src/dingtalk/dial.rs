@@ -20,6 +20,7 @@ use tokio_socks::tcp::Socks5Stream;
 use tokio_tungstenite::MaybeTlsStream;
 use url::{Host, Url};
 
+use super::certificate::distrust;
 use super::client::{Client, install_crypto};
 use crate::config::{Proxy, ProxyKind};
 
@@ -39,6 +40,8 @@ pub enum DialError {
     Direct(io::Error),
     #[error("the proxy `{proxy}` cannot be reached: {cause}")]
     Unreachable { proxy: String, cause: io::Error },
+    #[error("the certificate of the proxy `{proxy}` is not trusted: {reason}")]
+    Untrusted { proxy: String, reason: String },
     #[error("the proxy `{proxy}` did not answer within {PATIENCE:?}")]
     Silent { proxy: String },
     #[error("the proxy `{proxy}` asks for a user name and password")]
@@ -58,6 +61,9 @@ impl DialError {
             Self::Direct(_) => return None,
             Self::Unreachable { .. } | Self::Silent { .. } => {
                 "check `network.proxy`, and that the proxy runs; `\"none\"` goes without it"
+            }
+            Self::Untrusted { .. } => {
+                "the system has to trust whoever signed it, and `network.proxy` to name the host that it is for"
             }
             Self::NoLogin { .. } | Self::WrongLogin { .. } => {
                 "write it into `network.proxy`: http://USER:PASSWORD@host:port, with %40 for an @ in either"
@@ -116,7 +122,10 @@ async fn through(proxy: &Proxy, host: &str, port: u16) -> Result<Wire, DialError
             let name = ServerName::try_from(proxy.host.clone())
                 .map_err(|error| unreachable(io::Error::other(error)))?;
             let tls = TlsConnector::from(trust().map_err(unreachable)?);
-            let tls = tls.connect(name, tcp).await.map_err(unreachable)?;
+            let tls = tls.connect(name, tcp).await.map_err(|cause| match distrust(&cause) {
+                Some(reason) => DialError::Untrusted { proxy: proxy.to_string(), reason },
+                None => unreachable(cause),
+            })?;
             Ok(MaybeTlsStream::Rustls(tunnel(tls, proxy, host, port).await?))
         }
         ProxyKind::Socks => socks(tcp, proxy, host, port).await.map(MaybeTlsStream::Plain),

@@ -10,6 +10,7 @@
 mod action;
 mod callback;
 mod cards;
+mod certificate;
 mod clicks;
 mod client;
 mod content;

@@ -68,6 +68,34 @@ pub fn split_markdown(text: &str) -> Vec<String> {
     pieces(text, true, LIMIT)
 }
 
+/// Whether `pieces` are what Markdown was split into: each fits into a message and leaves no block of code open, and without
+/// the fences that were added they are the text. For tests that throw anything at it.
+#[doc(hidden)]
+pub fn is_split(text: &str, pieces: &[String]) -> bool {
+    // Where in the text the pieces so far may have ended. More than one place, because an end line that was added cannot
+    // be told from one of the text's own.
+    let mut ends = vec![0];
+    for piece in pieces {
+        if !Size::of(piece).fits(LIMIT) || scan(None, piece).open.is_some() {
+            return false;
+        }
+        let mut next = Vec::new();
+        for end in ends {
+            let open = scan(None, &text[..end]).open;
+            let head = open.map(|fence| fence.opening()).unwrap_or_default();
+            let Some(body) = piece.strip_prefix(&head) else { continue };
+            let unmarked = body.trim_end_matches(['`', '~']);
+            let candidates = [body, unmarked, unmarked.strip_suffix('\n').unwrap_or(unmarked)];
+            let fitting = candidates.into_iter().filter(|body| text[end..].starts_with(body));
+            next.extend(fitting.map(|body| end + body.len()));
+        }
+        next.sort_unstable();
+        next.dedup();
+        ends = next;
+    }
+    ends.contains(&text.len())
+}
+
 /// The first line that says something, without Markdown's markers, short enough for the chat list. Never empty.
 pub fn title(markdown: &str) -> String {
     markdown
@@ -300,7 +328,9 @@ impl Fence {
     }
 
     fn opening(&self) -> String {
-        format!("{}{}\n", self.marker(), self.info)
+        // A tag that begins with the marker's own sign would make the fence longer than what closes it.
+        let gap = if self.info.starts_with(self.marker) { " " } else { "" };
+        format!("{}{gap}{}\n", self.marker(), self.info)
     }
 
     /// The end line, on a line of its own after `text`.
@@ -436,6 +466,14 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_of_the_fences_own_sign_does_not_make_it_longer() {
+        let text = format!("~~~ ~x\n{}~~~\n", "echo\n".repeat(2_000));
+        let pieces = split_markdown(&text);
+        assert!(pieces[1].starts_with("~~~ ~x\necho\n"), "{}", &pieces[1][..20]);
+        assert!(is_split(&text, &pieces));
+    }
+
+    #[test]
     fn a_code_block_near_the_end_moves_to_the_next_piece() {
         let text = format!("{}\n```sh\n{}```\n", "word ".repeat(600), "ls -la\n".repeat(200));
         let pieces = split_markdown(&text);
@@ -501,27 +539,8 @@ mod tests {
         #[test]
         fn markdown_pieces_fit_are_balanced_and_lose_nothing(text in lines()) {
             let pieces = split_markdown(&text);
-            // Where in the text the pieces so far may have ended. More than one place, because an end line that was
-            // added cannot be told from one of the text's own.
-            let mut ends = vec![0];
-            for (index, piece) in pieces.iter().enumerate() {
-                prop_assert!(fits(piece), "{} chars", piece.chars().count());
-                prop_assert!(scan(None, piece).open.is_none(), "piece {index} leaves a block open");
-                let mut next = Vec::new();
-                for end in ends {
-                    let head = scan(None, &text[..end]).open.map(|fence| fence.opening()).unwrap_or_default();
-                    let Some(body) = piece.strip_prefix(&head) else { continue };
-                    let unmarked = body.trim_end_matches(['`', '~']);
-                    let candidates = [body, unmarked, unmarked.strip_suffix('\n').unwrap_or(unmarked)];
-                    let fitting = candidates.into_iter().filter(|body| text[end..].starts_with(body));
-                    next.extend(fitting.map(|body| end + body.len()));
-                }
-                next.sort_unstable();
-                next.dedup();
-                prop_assert!(!next.is_empty(), "piece {index} of {} is not in the text", pieces.len());
-                ends = next;
-            }
-            prop_assert!(ends.contains(&text.len()), "the end of the text is missing");
+            prop_assert!(pieces.iter().all(|piece| fits(piece)));
+            prop_assert!(is_split(&text, &pieces), "{pieces:?}");
         }
     }
 }

@@ -355,6 +355,12 @@ pub fn fit_card(text: &str, chars: usize) -> String {
     cut::fit("", &cut::Above::default(), text, limit, note).text
 }
 
+/// Whether a card that shows this shows the end of `text`; for the same tests.
+#[doc(hidden)]
+pub fn is_card_of(shown: &str, text: &str) -> bool {
+    cut::is_end("", shown, text, |lines| words::cards::above(lines, Lang::En))
+}
+
 /// Splits a reply into what fits into one message each. Only the first piece mentions people.
 fn pieces(reply: &Reply) -> Vec<Item> {
     // Before it is cut: half a secret is not recognised any more.

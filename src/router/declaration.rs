@@ -410,7 +410,9 @@ impl Parser<'_> {
                     self.error_at(at, "a choice is empty: write `dev|staging|prod`".to_owned())
                 );
             }
-            if choice.chars().any(|c| matches!(c, '<' | '>' | '[' | ']' | ':' | '"' | '\\')) {
+            if choice.ends_with("...")
+                || choice.chars().any(|c| matches!(c, '<' | '>' | '[' | ']' | ':' | '"' | '\\'))
+            {
                 return Err(self.error_at(
                     at,
                     format!("the choice `{choice}` holds a character of the declaration itself"),

@@ -478,6 +478,7 @@ fn a_wrong_declaration_is_shown_with_its_place() {
         ("a <x:colour>", 6, "unknown type `colour`: types are string, int"),
         ("a <x:a|>", 8, "a choice is empty"),
         ("a <x:a|A>", 8, "given twice"),
+        ("a <x:a|b......>", 8, "a character of the declaration itself"),
         ("a <x", 5, "expected `>`"),
         ("a <x]", 5, "expected `>`"),
         ("a <>", 3, "needs a name"),

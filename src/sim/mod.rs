@@ -84,6 +84,8 @@ pub use self::orders::Click;
 pub use self::orders::Clicked;
 pub use self::orders::Say;
 pub use self::registration::Scanned;
+#[doc(hidden)]
+pub use self::seal::EventKeys;
 pub use self::socket::RawFrame;
 pub use self::templates::Family;
 pub use self::templates::Template;

@@ -27,7 +27,7 @@ pub(super) fn card_sign(timestamp: &str, api_secret: &str) -> String {
 
 /// The three that an event is sealed with.
 #[derive(Clone, Debug)]
-pub(super) struct EventKeys {
+pub struct EventKeys {
     pub(super) token: String,
     pub(super) aes_key: String,
     /// The client id.
@@ -35,8 +35,13 @@ pub(super) struct EventKeys {
 }
 
 impl EventKeys {
+    pub fn new(token: &str, aes_key: &str, owner: &str) -> Self {
+        let [token, aes_key, owner] = [token, aes_key, owner].map(str::to_owned);
+        Self { token, aes_key, owner }
+    }
+
     /// `msg_signature`.
-    pub(super) fn sign(&self, timestamp: &str, nonce: &str, sealed: &str) -> String {
+    pub fn sign(&self, timestamp: &str, nonce: &str, sealed: &str) -> String {
         let mut sorted = [self.token.as_str(), timestamp, nonce, sealed];
         sorted.sort_unstable();
         let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, sorted.concat().as_bytes());
@@ -44,13 +49,19 @@ impl EventKeys {
     }
 
     /// `encrypt`. Without a good key what comes out is rubbish, as at the other end.
-    pub(super) fn seal(&self, message: &str) -> String {
+    pub fn seal(&self, message: &str) -> String {
         let mut plain = rand::random::<[u8; 16]>().to_vec();
         plain.extend(u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes());
         plain.extend(message.bytes());
         plain.extend(self.owner.bytes());
         let missing = 32 - plain.len() % 32;
         plain.extend(std::iter::repeat_n(u8::try_from(missing).unwrap_or(32), missing));
+        self.encrypt(&plain)
+    }
+
+    /// `encrypt` of bytes as they are. What is more than whole blocks stays as it is.
+    pub fn encrypt(&self, plain: &[u8]) -> String {
+        let mut plain = plain.to_vec();
         let (key, iv) = self.key();
         let (blocks, _) = Array::slice_as_chunks_mut(&mut plain);
         cbc::Encryptor::<Aes256>::new(&key.into(), &iv.into()).encrypt_blocks(blocks);
@@ -58,7 +69,7 @@ impl EventKeys {
     }
 
     /// The message in an answer, if it is one to us.
-    pub(super) fn open(&self, sealed: &str) -> Option<String> {
+    pub fn open(&self, sealed: &str) -> Option<String> {
         let mut plain = STANDARD.decode(sealed).ok()?;
         let (key, iv) = self.key();
         let (blocks, rest) = Array::slice_as_chunks_mut(&mut plain);

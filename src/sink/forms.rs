@@ -19,6 +19,9 @@ pub(super) fn of(secret: &str) -> BTreeSet<String> {
     let mut forms = vec![
         secret.to_owned(),
         secret.chars().rev().collect(),
+        // Of ASCII letters both cases are found anyway.
+        secret.to_uppercase(),
+        secret.to_lowercase(),
         hex.concat(),
         hex.join(" "),
         hex.join(":"),
@@ -35,6 +38,7 @@ pub(super) fn of(secret: &str) -> BTreeSet<String> {
         forms.push(standard.replace('+', "-").replace('/', "_"));
         forms.push(standard);
     }
+    forms.extend(QUOTES.map(|quotes| in_page(secret, quotes)));
     let lines = secret.lines().map(str::trim).filter(|line| line.len() >= LINE);
     forms.extend(lines.filter(|line| !line.starts_with("-----")).map(str::to_owned));
     forms.retain(|form| form.len() >= SHORTEST);
@@ -58,6 +62,21 @@ fn in_url(secret: &str) -> String {
     const KEPT: &percent_encoding::AsciiSet =
         &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     percent_encoding::utf8_percent_encode(secret, KEPT).to_string()
+}
+
+/// What stands for `"` and `'` in pages and feeds, in the ways of several writers.
+const QUOTES: [[&str; 2]; 5] = [
+    ["&quot;", "&#39;"],
+    ["&#34;", "&#39;"],
+    ["&quot;", "&#x27;"],
+    ["&quot;", "&apos;"],
+    ["&quot;", "&#039;"],
+];
+
+/// As HTML and XML write it.
+fn in_page(secret: &str, [double, single]: [&str; 2]) -> String {
+    let text = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', double).replace('\'', single)
 }
 
 /// JSON as many programs write it: nothing above ASCII.

@@ -15,34 +15,51 @@ pub fn escape_inline(text: &str) -> String {
 
 fn escaped(text: &str, mut begin: bool) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    // `begin` holds while there were only blanks and digits since the line began.
-    let mut digits = false;
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '$' | '&' => {
-                out.push('\\');
-                out.push(c);
+    for line in text.split_inclusive('\n') {
+        let line = if begin { indented(&mut out, line) } else { line };
+        // `begin` holds while there were only blanks and digits since the line began.
+        let mut digits = false;
+        for c in line.chars() {
+            match c {
+                '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '$' | '&' => {
+                    out.push('\\');
+                    out.push(c);
+                }
+                '#' | '-' | '+' | '=' if begin && !digits => {
+                    out.push('\\');
+                    out.push(c);
+                }
+                '.' | ')' if begin && digits => {
+                    out.push('\\');
+                    out.push(c);
+                }
+                // A joiner that nobody sees stands between the sign and the name.
+                '@' => out.push_str("@\u{2060}"),
+                c => out.push(c),
             }
-            '#' | '-' | '+' | '=' if begin && !digits => {
-                out.push('\\');
-                out.push(c);
+            match c {
+                '0'..='9' if begin => digits = true,
+                _ => begin = false,
             }
-            '.' | ')' if begin && digits => {
-                out.push('\\');
-                out.push(c);
-            }
-            // A joiner that nobody sees stands between the sign and the name.
-            '@' => out.push_str("@\u{2060}"),
-            c => out.push(c),
         }
-        match c {
-            '\n' => (begin, digits) = (true, false),
-            '0'..='9' if begin => digits = true,
-            ' ' | '\t' if begin && !digits => {}
-            _ => begin = false,
-        }
+        begin = true;
     }
     out
+}
+
+/// Writes the blanks that `line` begins with, and returns what follows. Four of them would make it a block of code, so that
+/// many are written as blanks that Markdown takes for letters.
+fn indented<'l>(out: &mut String, line: &'l str) -> &'l str {
+    let rest = line.trim_start_matches([' ', '\t']);
+    let blanks = &line[..line.len() - rest.len()];
+    let width =
+        blanks.chars().fold(0, |width, c| if c == '\t' { width / 4 * 4 + 4 } else { width + 1 });
+    if width < 4 || rest.trim().is_empty() {
+        out.push_str(blanks);
+    } else {
+        out.extend(std::iter::repeat_n('\u{a0}', width));
+    }
+    rest
 }
 
 /// `text` as a block of code that it cannot close: the fence is longer than any run of backticks in it.
@@ -79,6 +96,14 @@ mod tests {
         crate::sink::hide("sk_live_*key*_1");
         assert_eq!(escape("it is sk_live_*key*_1"), "it is \\*\\*\\*");
         assert_eq!(escape_inline("\u{1b}[2J\u{1b}]0;title\u{7}red"), "red");
+    }
+
+    #[test]
+    fn an_indented_line_is_no_block_of_code() {
+        assert_eq!(
+            escape("    a\n  \tb\n   - c\n    \nd    e"),
+            "\u{a0}\u{a0}\u{a0}\u{a0}a\n\u{a0}\u{a0}\u{a0}\u{a0}b\n   \\- c\n    \nd    e"
+        );
     }
 
     #[test]

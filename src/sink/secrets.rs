@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::addresses;
 use super::bare::Bare;
@@ -116,7 +116,6 @@ impl Finder {
         }
         let large = all.iter().map(Vec::len).sum::<usize>() > LARGE;
         let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
             .kind(large.then_some(AhoCorasickKind::ContiguousNFA))
             .build(&all)
@@ -128,25 +127,17 @@ impl Finder {
         self.automaton.max_pattern_len()
     }
 
-    /// Where secrets stand in `text`, in order and apart from each other; those that begin before `until`.
-    fn places(&self, text: &[u8], bare: Option<&Bare>, until: usize) -> Vec<Range<usize>> {
-        let found = self.automaton.find_iter(text).map(|found| found.range());
+    /// Where secrets stand in `text`, in order and apart from each other: those that share letters are one place.
+    fn places(&self, text: &[u8], bare: Option<&Bare>) -> Vec<Range<usize>> {
+        let found = self.automaton.find_overlapping_iter(text).map(|found| found.range());
         let mut places: Vec<Range<usize>> = found.collect();
         if let Some(bare) = bare {
-            let found = self.automaton.find_iter(&bare.bytes).map(|found| found.range());
-            places
-                .extend(found.map(|range| bare.place(range.start)..bare.place(range.end - 1) + 1));
-            places.sort_unstable_by_key(|place| place.start);
+            let found = self.automaton.find_overlapping_iter(&bare.bytes);
+            places.extend(
+                found.map(|found| bare.place(found.start())..bare.place(found.end() - 1) + 1),
+            );
         }
-        places.retain(|place| place.start < until);
-        places.dedup_by(|next, kept| {
-            let joined = next.start < kept.end;
-            if joined {
-                kept.end = kept.end.max(next.end);
-            }
-            joined
-        });
-        places
+        joined(places)
     }
 
     /// Where the beginning of a secret stands at the very end of `text`.
@@ -163,11 +154,41 @@ impl Finder {
     }
 }
 
+/// In order; those that share letters as one.
+fn joined(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_unstable_by_key(|place| place.start);
+    places.dedup_by(|next, kept| {
+        let joined = next.start < kept.end;
+        if joined {
+            kept.end = kept.end.max(next.end);
+        }
+        joined
+    });
+    places
+}
+
 /// `text` with every hidden secret, and the key in every address that is one, as `***`.
 pub fn redact(text: &str) -> Cow<'_, str> {
+    redacted(text, false)
+}
+
+/// The same for a text to which more will come: what at its end may be the beginning of a secret is hidden, too.
+pub fn redact_begun(text: &str) -> Cow<'_, str> {
+    redacted(text, true)
+}
+
+fn redacted(text: &str, begun: bool) -> Cow<'_, str> {
     let Some(finder) = finder() else { return addresses::blank(text) };
     let bare = Bare::of(text.as_bytes());
-    let places = finder.places(text.as_bytes(), bare.as_ref(), usize::MAX);
+    let mut places = finder.places(text.as_bytes(), bare.as_ref());
+    if begun {
+        let at = match &bare {
+            Some(bare) => finder.begun(&bare.bytes).map(|at| bare.place(at)),
+            None => finder.begun(text.as_bytes()),
+        };
+        places.extend(at.map(|at| at..text.len()));
+        places = joined(places);
+    }
     if places.is_empty() {
         return addresses::blank(text);
     }
@@ -183,21 +204,6 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
     clean.push_str(&text[done..]);
     Cow::Owned(addresses::blank(&clean).into_owned())
-}
-
-/// The same for a text to which more will come: what at its end may be the beginning of a secret is hidden, too.
-pub fn redact_begun(text: &str) -> Cow<'_, str> {
-    let text = redact(text);
-    let Some(finder) = finder() else { return text };
-    let bare = Bare::of(text.as_bytes());
-    let begun = match &bare {
-        Some(bare) => finder.begun(&bare.bytes).map(|at| bare.place(at)),
-        None => finder.begun(text.as_bytes()),
-    };
-    match begun.map(|at| text.floor_char_boundary(at)) {
-        Some(at) => Cow::Owned(format!("{}{SHOWN}", &text[..at])),
-        None => text,
-    }
 }
 
 /// Moves what of `ahead` is safe to hand on into `clean`, with every hidden secret as `***`. What may be the beginning of
@@ -216,9 +222,13 @@ pub fn redact_ahead(ahead: &mut Vec<u8>, clean: &mut Vec<u8>, last: bool) {
         (Some(bare), Some(safe)) if safe < seen => bare.place(safe),
         (_, Some(safe)) => safe,
     };
+    let places = finder.places(ahead, bare.as_ref());
+    // Another that has begun in this one may not have come in whole.
+    let across = places.iter().find(|place| place.start < safe && safe < place.end);
+    let safe = across.map_or(safe, |place| place.start);
     let safe = safe.max(ahead.len().saturating_sub(HELD));
     let mut done = 0;
-    for place in finder.places(ahead, bare.as_ref(), safe) {
+    for place in places.into_iter().take_while(|place| place.start < safe) {
         clean.extend_from_slice(&ahead[done..place.start]);
         clean.extend_from_slice(SHOWN.as_bytes());
         done = place.end;
@@ -244,7 +254,7 @@ mod tests {
         hide("p@ss");
         for text in [
             secret.to_owned(),
-            secret.to_uppercase().replace('Ö', "ö"),
+            secret.to_uppercase(),
             secret.chars().rev().collect(),
             "70407373202277c3b67264222b31".to_owned(),
             "70407373202277C3B67264222B31".to_owned(),
@@ -257,6 +267,8 @@ mod tests {
             "p@ss \"\u{1b}[31mwö\u{1b}[0mrd\"+1".to_owned(),
             "p@\u{200b}ss\u{2060} \"wörd\"\n+1".to_owned(),
             "p@ss \"w\u{1b}]0;a title\u{7}örd\"+1".to_owned(),
+            "p@ss &quot;wörd&quot;+1".to_owned(),
+            "p@ss &#34;wörd&#34;+1".to_owned(),
         ] {
             assert_eq!(redact(&format!("a {text}, b {text}")), "a ***, b ***", "{text:?}");
         }
@@ -302,6 +314,22 @@ mod tests {
             assert_eq!(redact_begun(text), shown);
         }
         assert_eq!(redact("the key is zebra-cro"), "the key is zebra-cro");
+    }
+
+    #[test]
+    fn secrets_that_share_letters_are_both_hidden() {
+        hide("begin-of-one/+middle");
+        hide("+middle/and-another-end");
+        let text = "a begin-of-one/+middle/and-another-end b";
+        assert_eq!(redact(text), "a *** b");
+        assert_eq!(redact_begun("a begin-of-one/+middle/and-ano"), "a ***");
+        for cut in 0..text.len() {
+            let (mut ahead, mut clean) = (text.as_bytes()[..cut].to_vec(), Vec::new());
+            redact_ahead(&mut ahead, &mut clean, false);
+            ahead.extend_from_slice(&text.as_bytes()[cut..]);
+            redact_ahead(&mut ahead, &mut clean, true);
+            assert_eq!(String::from_utf8(clean).unwrap(), "a *** b", "cut at {cut}");
+        }
     }
 
     #[test]

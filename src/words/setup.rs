@@ -12,6 +12,7 @@ words! {
         en: "About two minutes. Ctrl-C stops it; started again, it goes on where it was.",
     }
     step_app { zh: "钉钉应用", en: "The app at DingTalk" }
+    step_mode { zh: "接收消息的方式", en: "How messages come in" }
     step_settings { zh: "配置与脚本", en: "Settings and scripts" }
     step_service { zh: "后台服务", en: "Service" }
     step_first { zh: "第一条消息", en: "The first message" }
@@ -23,6 +24,19 @@ words! {
     choice_enter {
         zh: "手动输入已有应用的 Client ID 和 Client Secret",
         en: "Enter client id and secret of an app that you have",
+    }
+    choice_enter_by_flag {
+        zh: "手动输入已有应用的 Client ID 和 Client Secret（下次可直接用 moonbell init --client-id ID）",
+        en: "Enter client id and secret of an app that you have (next time: `moonbell init --client-id ID`)",
+    }
+    choice_this_code { zh: "继续使用这个二维码", en: "Go on with this code" }
+    choice_stream {
+        zh: "Stream（推荐）：由这台电脑连接钉钉，不需要公网地址，也不必打开任何端口",
+        en: "Stream (recommended): this computer dials out to DingTalk; no address, no open port",
+    }
+    choice_http {
+        zh: "HTTP：由钉钉调用你的 https 地址，用于不允许向外建立 WebSocket 的网络",
+        en: "HTTP: DingTalk calls an https address of yours; for networks that forbid WebSockets",
     }
     choice_keep { zh: "继续使用这个应用", en: "Go on with this app" }
     choice_other { zh: "换一个应用", en: "Take another app" }
@@ -41,6 +55,14 @@ words! {
     code_waits(code: &str, until: &str) {
         zh: "核对代码：{code}，{until} 前有效。等待扫码……",
         en: "It shows the code {code}, and works until {until}. Waiting …",
+    }
+    code_still_waits(until: &str) {
+        zh: "上次显示的二维码在 {until} 前仍然有效。",
+        en: "The code of before can still be scanned, until {until}.",
+    }
+    scan_left {
+        zh: "还没有完成；再次运行 moonbell init，可以继续使用这个二维码、换一个新的，或输入已有的应用",
+        en: "not done yet; `moonbell init` goes on with this code, or takes a new one, or an app that you have",
     }
     window_too_small(rows: usize, columns: usize) {
         zh: "（终端窗口太小，无法显示二维码：需要 {rows} 行 {columns} 列。请打开链接。）",
@@ -100,8 +122,17 @@ words! {
         en: "DingTalk cannot be reached: {error}",
     }
     no_network_hint {
-        zh: "请检查网络和代理，能在这台电脑上打开 https://api.dingtalk.com 后再试",
-        en: "check the network and its proxy: this computer must reach https://api.dingtalk.com; then try again",
+        zh: "请检查网络：这台电脑要能打开 https://api.dingtalk.com。如果只能通过代理上网，请在配置中写 network.proxy，或设置环境变量 MOONBELL_NETWORK_PROXY（例如 http://proxy.example:3128），然后重新运行",
+        en: "check the network: this computer must reach https://api.dingtalk.com. If only a proxy leads there, say it in `network.proxy` of the settings, or in MOONBELL_NETWORK_PROXY (such as http://proxy.example:3128), and start again",
+    }
+    /// A proxy is named in the environment, and not used.
+    no_network_but_environment(proxy: &str) {
+        zh: "请检查网络：这台电脑要能打开 https://api.dingtalk.com。环境变量里的代理 {proxy} 不会自动使用：如果需要它，请设置 MOONBELL_NETWORK_PROXY=environment，或在配置中写 network.proxy = \"environment\"，然后重新运行",
+        en: "check the network: this computer must reach https://api.dingtalk.com. The proxy {proxy} of your environment is not used unasked: set MOONBELL_NETWORK_PROXY=environment, or `network.proxy = \"environment\"` in the settings, and start again",
+    }
+    no_network_through(proxy: &str) {
+        zh: "请检查网络和代理 {proxy}（来自 network.proxy 或 MOONBELL_NETWORK_PROXY；写 none 表示不用代理），然后重新运行",
+        en: "check the network, and the proxy {proxy} (of `network.proxy` or MOONBELL_NETWORK_PROXY; `none` goes without one), and start again",
     }
     busy(error: &str) {
         zh: "钉钉现在无法处理这次调用：{error}",
@@ -150,6 +181,18 @@ words! {
         zh: "这不是以 https:// 开头的地址。",
         en: "That is no address that begins with https://.",
     }
+    address_not_encrypted {
+        zh: "不接受未加密的地址：请使用 https://（只有这台电脑自己的地址可以是 http://）。",
+        en: "It is not encrypted: take https:// (http:// only for an address of this computer itself).",
+    }
+    address_not_plain {
+        zh: "请去掉地址中的用户名、密码、?… 和 #…。",
+        en: "Leave out user, password, ?… and #….",
+    }
+    address_of_a_door {
+        zh: "请去掉最后一段：只写 /robot、/event 和 /card 之前的部分。",
+        en: "Leave out the last part: only what stands before /robot, /event and /card.",
+    }
     http_doors {
         zh: "HTTP 模式下，接收事件需要“事件订阅”页面里的 Token 和 AES Key；只收消息可直接回车跳过。",
         en: "In the HTTP mode, events need token and AES key of the page \"Event subscription\"; for messages alone, press Enter.",
@@ -171,6 +214,10 @@ words! {
     }
     key_letters { zh: "AES Key 只能包含字母和数字。", en: "An AES key has letters and digits only." }
 
+    no_service_manager {
+        zh: "这里没有可用的服务管理器（例如 systemd），机器人不会自动启动：请用这里启动程序的方式运行 moonbell run。",
+        en: "There is no service manager here (systemd, for one), so the bot does not start by itself: let whatever starts programs here run `moonbell run`.",
+    }
     ask_service {
         zh: "登录电脑后自动在后台运行机器人吗？",
         en: "Run the bot in the background, from now on and whenever this computer starts?",
@@ -209,6 +256,10 @@ words! {
         en: "It runs the program out of a build folder; `cargo install --path .` gives it a place that stays",
     }
 
+    owned_elsewhere(app: &str) {
+        zh: "之前认领的是另一个应用（{app}），这个应用还没有主人。",
+        en: "You have claimed another app before ({app}); this one has no owner yet.",
+    }
     find_the_bot {
         zh: "打开钉钉，搜索你的机器人，在单聊中把这个认领码发给它：",
         en: "Open DingTalk, search for your bot, and send it this code in a direct message:",

@@ -17,6 +17,7 @@ use crate::access::GROUP;
 use crate::access::Grant;
 use crate::access::OWNER;
 use crate::access::claim;
+use crate::config::Language;
 use crate::message::ChatKind;
 use crate::message::Message;
 use crate::router::Control;
@@ -69,7 +70,9 @@ impl Dispatch {
         let code = claim::read(&message.text)?;
         let direct = message.chat.kind == ChatKind::Direct;
         match self.access.claim(&message.sender, &code, direct).await {
-            Ok(claim::Tried::Claimed) => Some(words::access::claimed(lang).to_owned()),
+            Ok(claim::Tried::Claimed(language)) => {
+                Some(self.claimed(message, language, lang).await)
+            }
             Ok(claim::Tried::Burnt) => Some(words::access::burnt(lang).to_owned()),
             Ok(claim::Tried::Wrong { .. } | claim::Tried::Closed) => None,
             Err(error) => {
@@ -77,6 +80,20 @@ impl Dispatch {
                 None
             }
         }
+    }
+
+    /// Greets the owner, in the language that they chose at the computer from now on.
+    async fn claimed(&self, message: &Message, language: Option<Language>, lang: Lang) -> String {
+        let (Some(language), Some(person)) = (language, &message.sender.staff_id) else {
+            return words::access::claimed(lang).to_owned();
+        };
+        if let Err(error) = self.languages.choose(person, language).await {
+            tracing::error!(%error, "the language that the owner chose cannot be kept");
+            return words::access::claimed(lang).to_owned();
+        }
+        let lang = self.languages.of(Some(person));
+        let (greeting, how) = (words::access::claimed(lang), words::language::how(lang));
+        format!("{greeting}\n\n{}\n{how}", words::language::chosen(lang))
     }
 
     /// Answers a word about rights, whose sayer may use it; `None`: it is another word.

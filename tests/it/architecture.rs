@@ -99,12 +99,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "config", "message"]),
     ("console", &["access", "config", "inbox", "outbox", "sink", "telemetry", "worker"]),
     ("sim", &["dingtalk", "message"]),
-    ("language", &["config", "message", "store", "words"]),
+    ("language", &["access", "config", "message", "store", "words"]),
     ("words", &[]),
     ("sink", &[]),
     (
         "fuzzing",
-        &["access", "api", "config", "dingtalk", "message", "outbox", "router", "sink", "words"],
+        &[
+            "access", "api", "config", "dingtalk", "message", "outbox", "router", "sim", "sink",
+            "words",
+        ],
     ),
     ("clock", &[]),
     ("watch", &[]),

@@ -65,7 +65,7 @@ fn owner(facts: &Facts) -> Option<StaffId> {
     let config = &facts.loaded.config;
     config.access.owner.clone().or_else(|| {
         let look = Look::open(&config.state.dir).ok().flatten()?;
-        look.read(read_grants).ok()?.0
+        look.read(|c| read_grants(c, &config.dingtalk.app())).ok()?.0
     })
 }
 

@@ -56,7 +56,9 @@ pub(super) fn owner(facts: &Facts, look: Option<&Look>) -> Check {
     if let Some(owner) = &facts.loaded.config.access.owner {
         return Check::ok(ID, |lang| w::owner_set(owner.as_str(), lang));
     }
-    match look.and_then(|look| look.read(read_grants).ok()).and_then(|(claimed, _)| claimed) {
+    let app = facts.loaded.config.dingtalk.app();
+    let claimed = look.and_then(|look| look.read(|c| read_grants(c, &app)).ok());
+    match claimed.and_then(|(claimed, _)| claimed) {
         Some(owner) => Check::ok(ID, |lang| w::owner_claimed(owner.as_str(), lang)),
         None => Check::warning(ID, w::no_owner).todo(w::claim_it),
     }

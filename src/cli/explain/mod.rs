@@ -118,7 +118,10 @@ impl Place {
         let access = Access::new(self.access.clone());
         let failed = |error: crate::store::Error| Failed::new(error.to_string());
         Ok(match Look::open(&self.state).map_err(failed)? {
-            Some(journal) => access.knowing(journal.read(read_grants).map_err(failed)?),
+            Some(journal) => {
+                let app = self.loaded.config.dingtalk.app();
+                access.knowing(journal.read(|c| read_grants(c, &app)).map_err(failed)?)
+            }
             None => access,
         })
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::qr::{self, Screen};
 use super::{Setup, hide, missing, settings};
 use crate::cli::Failed;
-use crate::config::{self, Config, DingTalk, Need, Secret};
+use crate::config::{self, Config, DingTalk, Need, Proxy, Secret};
 use crate::dingtalk::{ApiError, Class, Client, Decision, Registration};
 use crate::store::now_ms;
 use crate::words::Lang;
@@ -58,16 +58,10 @@ impl Setup<'_> {
         if let Some(id) = self.init.client_id.clone() {
             return self.named(id).await;
         }
-        let mut way = if self.init.scan || self.progress.code(self.oapi_base()).is_some() {
-            Way::Scan
-        } else if let Some(ask) = &mut self.ask {
-            match ask.choose(&[w::choice_scan(lang), w::choice_enter(lang)]).await? {
-                0 => Way::Scan,
-                _ => Way::Enter,
-            }
-        } else {
-            return Err(missing("--scan, --client-id", w::needs_app(lang), lang).into());
-        };
+        if let Some(account) = self.made_before().await? {
+            return Ok(account);
+        }
+        let mut way = self.way().await?;
         loop {
             let account = match way {
                 Way::Scan => self.scan().await?,
@@ -78,6 +72,36 @@ impl Setup<'_> {
             }
             way = if way == Way::Scan { Way::Enter } else { Way::Scan };
         }
+    }
+
+    /// A code that waits to be scanned can be gone on with, and left.
+    async fn way(&mut self) -> Result<Way> {
+        let lang = self.voice.lang;
+        let waits = self.progress.code(self.oapi_base());
+        let Some(ask) = self.ask.as_mut().filter(|_| !self.init.scan) else {
+            return if self.init.scan || waits.is_some() {
+                Ok(Way::Scan)
+            } else {
+                Err(missing("--scan, --client-id", w::needs_app(lang), lang).into())
+            };
+        };
+        let Some((_, until_ms)) = waits else {
+            return Ok(match ask.choose(&[w::choice_scan(lang), w::choice_enter(lang)]).await? {
+                0 => Way::Scan,
+                _ => Way::Enter,
+            });
+        };
+        ask.voice.note(&w::code_still_waits(&clock(until_ms), lang));
+        let choices =
+            [w::choice_this_code(lang), w::choice_new_code(lang), w::choice_enter_by_flag(lang)];
+        Ok(match ask.choose(&choices).await? {
+            0 => Way::Scan,
+            1 => {
+                self.progress.forget_code();
+                Way::Scan
+            }
+            _ => Way::Enter,
+        })
     }
 
     fn oapi_base(&self) -> &str {
@@ -129,6 +153,27 @@ impl Setup<'_> {
             }
         }
         Ok(Some(Account { client_id: id, client_secret: secret, fresh }))
+    }
+
+    /// An app that a phone made in an `init` that ended before the settings knew it.
+    async fn made_before(&mut self) -> Result<Option<Account>> {
+        let lang = self.voice.lang;
+        let Some((id, file)) = self.progress.app(self.oapi_base()).filter(|_| !self.init.scan)
+        else {
+            return Ok(None);
+        };
+        let Ok(secret) = settings::secret_of(&file) else { return Ok(None) };
+        loop {
+            match self.client(&id, &secret)?.check_credentials().await {
+                Ok(()) => break,
+                Err(error) => match self.after(&error, w::choice_other(lang)).await? {
+                    Next::Again => {}
+                    Next::Otherwise => return Ok(None),
+                },
+            }
+        }
+        self.written.push(file);
+        Ok(Some(self.works(&id, secret)))
     }
 
     /// The settings with their account, if there is one.
@@ -188,22 +233,23 @@ impl Setup<'_> {
             match self.client(id, &secret)?.check_credentials().await {
                 Ok(()) => return Ok(Some(self.works(id, secret))),
                 Err(error) if error.class == Class::Credentials && !given && self.ask.is_some() => {
-                    let (told, hint) = told(&error, lang);
+                    let (told, hint) = self.told(&error);
                     self.voice.trouble(&told, &hint);
                     return Ok(None);
                 }
                 Err(error) => match self.after(&error, w::choice_enter(lang)).await? {
                     Next::Again => {}
-                    Next::Otherwise if given => return Err(failed(&error, lang).into()),
+                    Next::Otherwise if given => return Err(self.failed(&error).into()),
                     Next::Otherwise => return Ok(None),
                 },
             }
         }
     }
 
-    fn works(&self, id: &str, secret: Secret) -> Account {
+    fn works(&mut self, id: &str, secret: Secret) -> Account {
         self.voice.done(&w::app_works(id, self.voice.lang));
         self.voice.event("app", "checked", json!({ "client_id": id }));
+        self.progress.forget_code();
         Account { client_id: id.to_owned(), client_secret: secret, fresh: true }
     }
 
@@ -227,7 +273,10 @@ impl Setup<'_> {
                 },
             };
             self.show(&code, until_ms);
-            let (reason, message) = match self.decided(&nobody, &code, until_ms).await? {
+            self.at.scanning.set(true);
+            let decided = self.decided(&nobody, &code, until_ms).await?;
+            self.at.scanning.set(false);
+            let (reason, message) = match decided {
                 Some(Decision::Created { client_id, client_secret }) => {
                     hide(&client_secret);
                     let account = self.created(client_id, client_secret).await?;
@@ -264,9 +313,7 @@ impl Setup<'_> {
             Err(_) => {}
         }
         self.voice.note(&code.address);
-        let until = DateTime::from_timestamp_millis(until_ms).unwrap_or_default();
-        let until = until.with_timezone(&Local).format("%H:%M").to_string();
-        self.voice.note(&w::code_waits(&code.user_code, &until, lang));
+        self.voice.note(&w::code_waits(&code.user_code, &clock(until_ms), lang));
         self.voice.event(
             "app",
             "scan",
@@ -293,7 +340,7 @@ impl Setup<'_> {
                 Ok(decision) => return Ok(Some(decision)),
                 Err(error) if error.is_transient() && unanswered + 1 < UNANSWERED_POLLS => {
                     if unanswered == 0 {
-                        let (told, _) = told(&error, lang);
+                        let (told, _) = self.told(&error);
                         self.voice.trouble(&told, w::still_trying(lang));
                     }
                     unanswered += 1;
@@ -323,6 +370,9 @@ impl Setup<'_> {
         } else {
             // Settings that were there are changed when they have been shown; the secret is safe already.
             plan.write_secrets(self.own_folder)?;
+            if let Some(file) = plan.files().next() {
+                self.progress.keep_app(self.config.dingtalk.oapi_base.as_str(), &id, file);
+            }
         }
         self.written = plan.files().map(Path::to_owned).collect();
         self.progress.forget_code();
@@ -336,7 +386,7 @@ impl Setup<'_> {
                     tracing::debug!("the new app is not accepted yet: {error}");
                     tokio::time::sleep(BETWEEN_CHECKS).await;
                 }
-                Err(error) => return Err(failed(&error, lang).into()),
+                Err(error) => return Err(self.failed(&error).into()),
             }
         }
         Ok(Account { client_id: id, client_secret: secret, fresh: true })
@@ -345,13 +395,51 @@ impl Setup<'_> {
     /// Tells what went wrong and asks how to go on. Where nobody can be asked, that is the end.
     async fn after(&mut self, error: &ApiError, otherwise: &str) -> Result<Next> {
         let lang = self.voice.lang;
-        let (told, hint) = told(error, lang);
-        let Some(ask) = &mut self.ask else { return Err(failed(error, lang).into()) };
+        let (told, hint) = self.told(error);
+        let Some(ask) = &mut self.ask else { return Err(self.failed(error).into()) };
         ask.voice.trouble(&told, &hint);
         Ok(match ask.choose(&[w::choice_again(lang), otherwise]).await? {
             0 => Next::Again,
             _ => Next::Otherwise,
         })
+    }
+
+    fn failed(&self, error: &ApiError) -> Failed {
+        let (told, hint) = self.told(error);
+        Failed::new(told).hint(hint)
+    }
+
+    /// What went wrong in words, and what to do about it.
+    fn told(&self, error: &ApiError) -> (String, String) {
+        let lang = self.voice.lang;
+        let all = match error.message.as_str() {
+            "" => error.code.clone(),
+            message => format!("{message} ({})", error.code),
+        };
+        let hint = |hint: &str| hint.to_owned();
+        match error.class {
+            Class::Credentials => (w::wrong_secret(&all, lang), hint(w::wrong_secret_hint(lang))),
+            Class::IpNotAllowed => (w::ip_refused(&all, lang), hint(w::ip_refused_hint(lang))),
+            Class::Transient
+                if matches!(error.code.as_str(), "connect" | "timeout" | "broken" | "proxy") =>
+            {
+                (w::no_network(&all, lang), self.way_there())
+            }
+            Class::Transient | Class::Throttled => (w::busy(&all, lang), hint(w::busy_hint(lang))),
+            _ => (w::app_refused(&all, lang), hint(w::app_refused_hint(lang))),
+        }
+    }
+
+    /// What to look at where DingTalk is not reached.
+    fn way_there(&self) -> String {
+        let lang = self.voice.lang;
+        if let Some(proxy) = &self.config.proxy {
+            return w::no_network_through(&proxy.to_string(), lang);
+        }
+        match Proxy::from_environment(&super::source(self.global, &self.file).environment) {
+            Ok(Some(proxy)) => w::no_network_but_environment(&proxy.to_string(), lang),
+            _ => w::no_network_hint(lang).to_owned(),
+        }
     }
 }
 
@@ -359,24 +447,8 @@ fn some(said: &str, lang: Lang) -> Result<(), String> {
     if said.is_empty() { Err(w::empty(lang).to_owned()) } else { Ok(()) }
 }
 
-fn failed(error: &ApiError, lang: Lang) -> Failed {
-    let (told, hint) = told(error, lang);
-    Failed::new(told).hint(hint)
-}
-
-/// What went wrong in words, and what to do about it.
-fn told(error: &ApiError, lang: Lang) -> (String, String) {
-    let all = match error.message.as_str() {
-        "" => error.code.clone(),
-        message => format!("{message} ({})", error.code),
-    };
-    match error.class {
-        Class::Credentials => (w::wrong_secret(&all, lang), w::wrong_secret_hint(lang).to_owned()),
-        Class::IpNotAllowed => (w::ip_refused(&all, lang), w::ip_refused_hint(lang).to_owned()),
-        Class::Transient if matches!(error.code.as_str(), "connect" | "timeout" | "broken") => {
-            (w::no_network(&all, lang), w::no_network_hint(lang).to_owned())
-        }
-        Class::Transient | Class::Throttled => (w::busy(&all, lang), w::busy_hint(lang).to_owned()),
-        _ => (w::app_refused(&all, lang), w::app_refused_hint(lang).to_owned()),
-    }
+/// A moment of today, as people say it.
+fn clock(at_ms: i64) -> String {
+    let at = DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
+    at.with_timezone(&Local).format("%H:%M").to_string()
 }

@@ -25,30 +25,30 @@ impl Ask {
         Self { voice }
     }
 
-    /// Asked in both languages; the system's is the first choice.
-    pub(super) async fn language(&mut self) -> Result<Lang> {
-        let system = lang::of_terminal();
+    /// Asked in both languages; the system's is the first choice. `None`: it cannot be asked here.
+    pub(super) async fn language(&mut self) -> Result<Option<Lang>> {
         // In ASCII a terminal cannot show what is asked about.
         if !self.voice.unicode {
-            return Ok(system);
+            return Ok(None);
         }
+        let system = lang::of_terminal();
         let default = if system == Lang::Zh { 1 } else { 2 };
         self.voice.drawn("    语言 / Language\n    1  中文\n    2  English");
         let chosen = self.number(2, default).await?;
-        Ok(if chosen == 1 { Lang::Zh } else { Lang::En })
+        Ok(Some(if chosen == 1 { Lang::Zh } else { Lang::En }))
     }
 
     /// One of several, as its place in the list.
     pub(super) async fn choose(&mut self, choices: &[&str]) -> Result<usize> {
         for (at, choice) in choices.iter().enumerate() {
-            self.voice.drawn(&format!("    {}  {choice}", at + 1));
+            self.voice.choice(at + 1, choice);
         }
         Ok(self.number(choices.len(), 1).await? - 1)
     }
 
     async fn number(&mut self, most: usize, default: usize) -> Result<usize> {
         loop {
-            let said = self.line(&format!("    [{default}]: ")).await?;
+            let said = self.line(&format!("[{default}]")).await?;
             if said.is_empty() {
                 return Ok(default);
             }
@@ -62,7 +62,7 @@ impl Ask {
     pub(super) async fn confirm(&mut self, question: &str, default: bool) -> Result<bool> {
         let choices = if default { "[Y/n]" } else { "[y/N]" };
         loop {
-            let said = self.line(&format!("    {question} {choices}: ")).await?.to_lowercase();
+            let said = self.line(&format!("{question} {choices}")).await?.to_lowercase();
             match said.as_str() {
                 "" => return Ok(default),
                 "y" | "yes" | "是" | "好" => return Ok(true),
@@ -75,23 +75,27 @@ impl Ask {
     /// Something that is not empty.
     pub(super) async fn text(&mut self, question: &str) -> Result<String> {
         loop {
-            let said = self.line(&format!("    {question}: ")).await?;
+            let said = self.line(question).await?;
             if !said.is_empty() {
                 return Ok(said);
             }
         }
     }
 
-    /// An address of the web, or nothing.
-    pub(super) async fn address(&mut self, question: &str) -> Result<Option<Url>> {
+    /// An address of the web that `check` takes, or nothing.
+    pub(super) async fn address(
+        &mut self,
+        question: &str,
+        check: impl Fn(&str) -> Result<Url, String>,
+    ) -> Result<Option<Url>> {
         loop {
-            let said = self.line(&format!("    {question}: ")).await?;
+            let said = self.line(question).await?;
             if said.is_empty() {
                 return Ok(None);
             }
-            match Url::parse(&said) {
-                Ok(url) if matches!(url.scheme(), "https" | "http") => return Ok(Some(url)),
-                _ => self.voice.trouble(w::no_address(self.voice.lang), ""),
+            match check(&said) {
+                Ok(url) => return Ok(Some(url)),
+                Err(why) => self.voice.trouble(&why, ""),
             }
         }
     }
@@ -103,7 +107,7 @@ impl Ask {
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Result<Secret> {
         loop {
-            let prompt = format!("    {question}: ");
+            let prompt = self.voice.prompt(question);
             let read = move || {
                 let settings = ConfigBuilder::new().password_feedback_mask('*').build();
                 rpassword::prompt_password_with_config(prompt, settings)
@@ -120,8 +124,8 @@ impl Ask {
         }
     }
 
-    async fn line(&mut self, prompt: &str) -> Result<String> {
-        let prompt = prompt.to_owned();
+    async fn line(&mut self, question: &str) -> Result<String> {
+        let prompt = self.voice.prompt(question);
         let read = move || -> io::Result<Option<String>> {
             let mut err = io::stderr();
             err.write_all(prompt.as_bytes())?;

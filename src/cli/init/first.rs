@@ -11,11 +11,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::voice::Voice;
-use crate::access::{claim, read_grants};
+use crate::access::{claim, claimed_elsewhere, read_grants};
 use crate::app::App;
 use crate::app::Reread;
 use crate::cli::{Failed, host, news, starter};
-use crate::config::Config;
+use crate::config::{Config, Language};
 use crate::inbox::{self, Filter, Past};
 use crate::message::{Inbound, StaffId};
 use crate::outbox;
@@ -44,6 +44,7 @@ pub(super) async fn message(
 ) -> Result<bool> {
     voice.heading(w::step_first(voice.lang));
     let mut watch = Watch::new(&config, voice, limit);
+    let language = watch.config.language;
     if served || store::Instance::holder(&config.state.dir).is_some() {
         watch.voice.event("first", "elsewhere", json!({}));
         return tokio::select! {
@@ -59,7 +60,7 @@ pub(super) async fn message(
     let app = App::open(config, "run", None).await?.rereading(reread);
     left.of(app.left());
     watch.pid = Some(std::process::id());
-    watch.code = app.claim_code().await?.map(|code| (code, Instant::now()));
+    watch.code = app.claim_code(language).await?.map(|code| (code, Instant::now()));
     let mut news = pin!(news::tell(app.library()));
     let mut running = pin!(app.run(stop.clone()));
     let mut answered = false;
@@ -108,13 +109,20 @@ struct Watch<'a> {
 /// What has to be known of the settings.
 struct Watched {
     state: PathBuf,
+    app: String,
     owner: Option<StaffId>,
+    /// What whoever claims the bot chose here.
+    language: Option<Language>,
 }
 
 impl<'a> Watch<'a> {
     fn new(config: &Config, voice: &'a Voice, limit: Option<Duration>) -> Self {
-        let config =
-            Watched { state: config.state.dir.clone(), owner: config.access.owner.clone() };
+        let config = Watched {
+            state: config.state.dir.clone(),
+            app: config.dingtalk.app(),
+            owner: config.access.owner.clone(),
+            language: super::chosen(&config.state.dir),
+        };
         Self {
             voice,
             config,
@@ -144,10 +152,10 @@ impl<'a> Watch<'a> {
             let Some(journal) = Look::open(&self.config.state)? else { continue };
             let owner = match &self.config.owner {
                 Some(owner) => Some(owner.clone()),
-                None => journal.read(read_grants)?.0,
+                None => journal.read(|c| read_grants(c, &self.config.app))?.0,
             };
             let Some(owner) = owner else {
-                self.show_code()?;
+                self.show_code(&journal)?;
                 continue;
             };
             if !self.asked {
@@ -214,11 +222,12 @@ impl<'a> Watch<'a> {
     }
 
     /// The code that makes whoever sends it the owner; a new one when that has ended.
-    fn show_code(&mut self) -> Result<()> {
+    fn show_code(&mut self, journal: &Look) -> Result<()> {
         let lang = self.voice.lang;
         let life = Duration::from_millis(claim::LIFE_MS.unsigned_abs());
         if self.code.as_ref().is_none_or(|(_, since)| since.elapsed() > life) {
-            let code = note(&self.config.state, |c| claim::renew(c, now_ms()))?;
+            let code =
+                note(&self.config.state, |c| claim::renew(c, self.config.language, now_ms()))?;
             self.code = Some((code, Instant::now()));
         }
         let Some((code, _)) = &self.code else { return Ok(()) };
@@ -229,6 +238,10 @@ impl<'a> Watch<'a> {
         if self.shown.is_some() {
             self.voice.note(w::new_claim_code(lang));
         } else {
+            // Somebody who practised, or served another app from this folder.
+            if let Some(other) = journal.read(|c| claimed_elsewhere(c, &self.config.app))? {
+                self.voice.note(&w::owned_elsewhere(&other, lang));
+            }
             self.voice.note(w::find_the_bot(lang));
         }
         self.voice.shown(&code);

@@ -34,9 +34,12 @@ use super::service::{self, Service};
 use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
 use crate::app::Reread;
-use crate::config::{self, Config, Loaded, Mode, Need, Places, Secret, Source};
+use crate::config::{
+    self, AddressError, Config, Language, Loaded, Mode, Need, Places, Problems, Secret, Source,
+};
 use crate::sink;
 use crate::store::Instance;
+use crate::telemetry;
 use crate::words::Lang;
 use crate::words::setup as w;
 
@@ -116,6 +119,11 @@ fn span(text: &str) -> Result<Duration, String> {
     parse_duration(text)
 }
 
+/// The language that was chosen in an `init` whose first message has not come yet; what is kept is in the state folder.
+pub(super) fn chosen(state: &Path) -> Option<Language> {
+    Progress::read(state).language()
+}
+
 /// Everything that the steps share.
 struct Setup<'a> {
     init: &'a Init,
@@ -129,10 +137,20 @@ struct Setup<'a> {
     /// `None`: nobody to ask.
     ask: Option<Ask>,
     progress: Progress,
+    at: &'a At,
+    /// Whether the settings say how messages come.
+    says_mode: bool,
     /// Files of secrets that an earlier step had to write.
     written: Vec<PathBuf>,
     /// The settings file was made by an earlier step: nobody has to agree to its changes.
     made: bool,
+}
+
+/// Where it is, for whoever has to say goodbye.
+struct At {
+    lang: Cell<Lang>,
+    /// A code waits to be scanned.
+    scanning: Cell<bool>,
 }
 
 /// What became of the steps before the first message.
@@ -151,25 +169,35 @@ struct Ready {
 impl Init {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let done = self.steps(global);
-        if let (true, Err(error)) = (self.json, &done) {
+        let Err(error) = &done else { return done };
+        if self.json {
             Voice::program().failed(error);
         }
-        done
+        // Lists of mistakes in the settings, and the sample below them, stay as they are.
+        let voice = Voice::new(self.json, Lang::En);
+        if error.is::<Problems>() || !voice.may_ask() {
+            return done;
+        }
+        voice.broken_off(error);
+        Ok(talk::code(error))
     }
 
     fn steps(&self, global: &Global) -> Result<ExitCode> {
         let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
-        let spoken = Cell::new(spoken);
-        let prepared = host::interruptible(async || self.prepare(global, &spoken).await)?;
+        let at = At { lang: Cell::new(spoken), scanning: Cell::new(false) };
+        let prepared = host::interruptible(async || self.prepare(global, &at).await)?;
         let Some(ready) = prepared else {
-            talk::say(format_args!("\n{}", w::interrupted(spoken.get())));
+            let lang = at.lang.get();
+            let left = if at.scanning.get() { w::scan_left(lang) } else { w::interrupted(lang) };
+            talk::say("");
+            Voice::new(false, lang).note(left);
             return Ok(ExitCode::FAILURE);
         };
         let Ready { config, reread, voice, served, changed, interactive, progress } = ready;
         if self.no_wait {
             voice.event("done", "ready", json!({}));
             voice.end(w::ready(voice.lang));
-            progress.finish();
+            progress.finish_but_language();
             return Ok(ExitCode::SUCCESS);
         }
         let limit = (!interactive).then_some(self.wait);
@@ -179,7 +207,9 @@ impl Init {
                 .hint(w::an_older_host_serves_hint(lang))
                 .into());
         }
-        host::keep_log(&config.state.dir);
+        if !interactive {
+            host::keep_log(&config.state.dir);
+        }
         let mut answered = false;
         let code = host::serve(async |stop, left| {
             let first = first::message((config, reread), &voice, served, limit, stop, left);
@@ -194,20 +224,25 @@ impl Init {
         Ok(ExitCode::FAILURE)
     }
 
-    /// All that comes before the first message. In which language is known to the caller too, as soon as it is chosen.
-    async fn prepare(&self, global: &Global, spoken: &Cell<Lang>) -> Result<Ready> {
+    /// All that comes before the first message; where it is, the caller sees.
+    async fn prepare(&self, global: &Global, at: &At) -> Result<Ready> {
         let (loaded, file, own_folder) = load(global)?;
         let mut config = loaded.config;
         let progress = Progress::read(&config.state.dir);
         let mut voice = Voice::new(self.json, lang::of_terminal());
         let mut ask = voice.may_ask().then(|| Ask::new(voice.clone()));
+        if ask.is_some() {
+            host::keep_log(&config.state.dir);
+            telemetry::leave_screen();
+        }
         let known = self.lang.as_deref().map(lang::read).or(progress.lang());
-        voice.lang = match (&mut ask, known) {
-            (_, Some(lang)) => lang,
+        let chosen = match (&mut ask, known) {
             (Some(ask), None) => ask.language().await?,
-            (None, None) => voice.lang,
+            (_, known) => known,
         };
-        spoken.set(voice.lang);
+        voice.lang = chosen.unwrap_or(voice.lang);
+        at.lang.set(voice.lang);
+        self.check_addresses(&config, voice.lang)?;
         if let Some(ask) = &mut ask {
             ask.voice.lang = voice.lang;
         }
@@ -226,10 +261,14 @@ impl Init {
             voice,
             ask,
             progress,
+            at,
+            says_mode: loaded.places.contains_key("dingtalk.mode"),
             written: Vec::new(),
             made: false,
         };
-        setup.progress.keep_lang(setup.voice.lang);
+        if let Some(lang) = chosen {
+            setup.progress.keep_lang(lang);
+        }
         setup.voice.greet();
         let account = setup.account().await?;
         let changed = setup.settings(&account).await?;
@@ -247,6 +286,22 @@ impl Init {
 
     fn oapi_base(&self) -> Option<&Url> {
         self.oapi_base.as_ref().or(self.api_base.as_ref())
+    }
+
+    /// By the rule of the settings: what they would refuse is not written into them, and no secret is sent there.
+    fn check_addresses(&self, config: &Config, lang: Lang) -> Result<()> {
+        let refused = |flag: &str, url: &Url, why: String| {
+            anyhow::Error::from(Failed::new(format!("{flag} {url}: {why}")).misuse())
+        };
+        for (flag, url) in [("--api-base", &self.api_base), ("--oapi-base", &self.oapi_base)] {
+            let Some(url) = url else { continue };
+            address(url.as_str(), lang).map_err(|why| refused(flag, url, why))?;
+        }
+        if let Some(url) = &self.public_url {
+            let read = public_address(url.as_str(), config, lang);
+            read.map_err(|why| refused("--public-url", url, why))?;
+        }
+        Ok(())
     }
 
     fn mode(&self) -> Option<Mode> {
@@ -302,8 +357,8 @@ impl Setup<'_> {
     /// Writes what is new, after showing what it changes in a file that was there; whether anything was.
     async fn settings(&mut self, account: &Account) -> Result<bool> {
         let lang = self.voice.lang;
+        let mode = self.mode(account).await?;
         self.voice.heading(w::step_settings(lang));
-        let mode = self.init.mode();
         let doors = self.doors(mode.unwrap_or(self.config.dingtalk.mode)).await?;
         let wanted = Wanted {
             client_id: account.fresh.then(|| account.client_id.clone()),
@@ -327,6 +382,7 @@ impl Setup<'_> {
                 self.agree().await?;
             }
             plan.write(self.own_folder)?;
+            self.progress.forget_app();
             self.voice.done(&w::settings_written(&shown, lang));
             for file in self.written.iter().map(PathBuf::as_path).chain(plan.files()) {
                 self.voice.done(&w::secret_written(&voice::path(file), lang));
@@ -335,6 +391,20 @@ impl Setup<'_> {
         let changes: Vec<String> = plan.changes.iter().map(|change| change.key.clone()).collect();
         self.voice.event("settings", "written", json!({ "file": self.file, "changed": changes }));
         Ok(account.fresh || !changes.is_empty())
+    }
+
+    /// How messages come; `None`: as the settings have it. Asked where they are only made.
+    async fn mode(&mut self, account: &Account) -> Result<Option<Mode>> {
+        let lang = self.voice.lang;
+        let begins = self.made || !self.file.exists();
+        let asked = account.fresh && begins && !self.says_mode && self.init.mode.is_none();
+        let Some(ask) = self.ask.as_mut().filter(|_| asked) else { return Ok(self.init.mode()) };
+        ask.voice.heading(w::step_mode(lang));
+        let choices = [w::choice_stream(lang), w::choice_http(lang)];
+        Ok(Some(match ask.choose(&choices).await? {
+            0 => Mode::Stream,
+            _ => Mode::Http,
+        }))
     }
 
     async fn agree(&mut self) -> Result<()> {
@@ -374,7 +444,8 @@ impl Setup<'_> {
         let Some(ask) = &mut self.ask else { return Ok(doors) };
         if doors.public_url.is_none() && !settings::has_door(&self.file, "public_url") {
             ask.voice.note(w::http_address_first(lang));
-            doors.public_url = ask.address(w::ask_public_url(lang)).await?;
+            let check = |text: &str| public_address(text, &self.config, lang);
+            doors.public_url = ask.address(w::ask_public_url(lang), check).await?;
         }
         if doors.event.is_some() || settings::has_door(&self.file, "token") {
             return Ok(doors);
@@ -433,7 +504,9 @@ impl Setup<'_> {
             .map_err(ToString::to_string)
             .and_then(|s| s.is_reachable().map_err(|error| error.to_string()))
         {
-            tracing::debug!("no service is offered: {why}");
+            tracing::info!("no service is offered: {why}");
+            self.voice.heading(w::step_service(lang));
+            self.voice.note(w::no_service_manager(lang));
             self.voice.event("service", "unavailable", json!({ "reason": why }));
             false
         } else if let Some(wanted) = self.progress.service() {
@@ -456,6 +529,27 @@ impl Setup<'_> {
         self.voice.event("service", "installed", json!({ "file": installed.file }));
         Ok(true)
     }
+}
+
+/// An address that the settings would take.
+fn address(text: &str, lang: Lang) -> Result<Url, String> {
+    config::read_address(text).map_err(|why| {
+        let why = match why {
+            AddressError::Parse(_) | AddressError::NotOfTheWeb => w::no_address(lang),
+            AddressError::NotPlain => w::address_not_plain(lang),
+            AddressError::NotEncrypted => w::address_not_encrypted(lang),
+        };
+        why.to_owned()
+    })
+}
+
+/// The same for that which DingTalk calls.
+fn public_address(text: &str, config: &Config, lang: Lang) -> Result<Url, String> {
+    let url = address(text, lang)?;
+    if config::is_a_door(&url, &config.http.path) {
+        return Err(w::address_of_a_door(lang).to_owned());
+    }
+    Ok(url)
 }
 
 /// A flag that would have answered, where nobody can be asked.

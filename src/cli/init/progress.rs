@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::super::lang;
+use crate::config::Language;
 use crate::dingtalk::{CODE_LIFE, Registration};
 use crate::store::now_ms;
 use crate::words::Lang;
@@ -27,7 +28,18 @@ pub(super) struct Progress {
 struct Kept {
     lang: Option<String>,
     code: Option<Code>,
+    app: Option<App>,
     service: Option<bool>,
+}
+
+/// An app that was made, and that the settings do not know yet.
+#[derive(Debug, Serialize, Deserialize)]
+struct App {
+    /// Of the DingTalk where it is.
+    oapi_base: String,
+    client_id: String,
+    /// The file that holds its secret.
+    secret: PathBuf,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,8 +62,12 @@ impl Progress {
         self.kept.lang.as_deref().map(lang::read)
     }
 
+    pub(super) fn language(&self) -> Option<Language> {
+        self.lang().and_then(|lang| Language::from_word(lang.code()))
+    }
+
     pub(super) fn keep_lang(&mut self, lang: Lang) {
-        self.kept.lang = Some(lang.pick("zh", "en").to_owned());
+        self.kept.lang = Some(lang.code().to_owned());
         self.write();
     }
 
@@ -85,13 +101,47 @@ impl Progress {
     }
 
     pub(super) fn forget_code(&mut self) {
-        self.kept.code = None;
+        if self.kept.code.take().is_some() {
+            self.write();
+        }
+    }
+
+    /// An app that was made and is in no settings, and the file of its secret.
+    pub(super) fn app(&self, oapi_base: &str) -> Option<(String, PathBuf)> {
+        let app = self.kept.app.as_ref().filter(|app| app.oapi_base == oapi_base)?;
+        Some((app.client_id.clone(), app.secret.clone()))
+    }
+
+    pub(super) fn keep_app(&mut self, oapi_base: &str, client_id: &str, secret: &Path) {
+        self.kept.app = Some(App {
+            oapi_base: oapi_base.to_owned(),
+            client_id: client_id.to_owned(),
+            secret: secret.to_owned(),
+        });
         self.write();
+    }
+
+    /// The settings know the app.
+    pub(super) fn forget_app(&mut self) {
+        if self.kept.app.take().is_some() {
+            self.write();
+        }
     }
 
     /// Nothing has to be gone on with any more.
     pub(super) fn finish(self) {
         let _ = fs::remove_file(self.path);
+    }
+
+    /// The same, but the first message is still to come: whoever sends it is answered in the language chosen here.
+    pub(super) fn finish_but_language(mut self) {
+        match self.kept.lang.take() {
+            Some(lang) => {
+                self.kept = Kept { lang: Some(lang), ..Kept::default() };
+                self.write();
+            }
+            None => self.finish(),
+        }
     }
 
     fn write(&self) {

@@ -76,6 +76,25 @@ impl Voice {
         wrap(&clean(text), self.columns.saturating_sub(indent))
     }
 
+    /// One of several that can be chosen by its number.
+    pub(super) fn choice(&self, number: usize, text: &str) {
+        for (at, line) in self.wrapped(text, 7).iter().enumerate() {
+            let before = if at == 0 { number.to_string() } else { " ".to_owned() };
+            self.text(&format!("    {before}  {line}"));
+        }
+    }
+
+    /// Says a question but its last line, which stands before what is typed.
+    pub(super) fn prompt(&self, question: &str) -> String {
+        // What is typed needs room too.
+        let mut lines = self.wrapped(question, 8);
+        let last = lines.pop().unwrap_or_default();
+        for line in lines {
+            self.text(&format!("    {line}"));
+        }
+        format!("    {last}: ")
+    }
+
     /// What somebody has to type or scan: nothing around it that could be taken for a part of it.
     pub(super) fn shown(&self, text: &str) {
         self.text("");
@@ -115,6 +134,28 @@ impl Voice {
         talk::data(redact(&Value::Object(object).to_string()));
     }
 
+    /// Says to a person why it ends, as every command does, but within the lines of this terminal.
+    pub(super) fn broken_off(&self, error: &anyhow::Error) {
+        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        self.text("");
+        self.labelled("error:", "\x1b[31;1m", &causes.join(": "));
+        if let Some(hint) = talk::hint(error) {
+            self.labelled("hint:", "\x1b[36;1m", &hint);
+        }
+    }
+
+    fn labelled(&self, label: &str, color: &str, text: &str) {
+        for (at, part) in text.lines().enumerate() {
+            let whole = if at == 0 { format!("{label} {part}") } else { part.to_owned() };
+            for line in self.wrapped(&whole, 0) {
+                match line.strip_prefix(label).filter(|_| at == 0) {
+                    Some(rest) => self.text(&format!("{}{rest}", talk::label(label, color))),
+                    None => self.text(&line),
+                }
+            }
+        }
+    }
+
     pub(super) fn failed(&self, error: &anyhow::Error) {
         let causes: Vec<String> =
             error.chain().map(|cause| redact(&cause.to_string()).into()).collect();
@@ -124,14 +165,18 @@ impl Voice {
 }
 
 /// Breaks a line where a terminal of so many columns would, but between words; between any two characters of Chinese, for
-/// it has no blanks, and not before what ends a sentence. A word that is longer than a line, such as an address, stays whole.
+/// it has no blanks, and not before what ends a sentence. A path that is longer than a line breaks behind its slashes; any
+/// other word that is, such as an address that can be clicked, stays whole.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     let indent: String = text.chars().take_while(|c| *c == ' ').collect();
     let mut lines = Vec::new();
     let mut line = indent.clone();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let word = &rest[..first_word(rest)];
+        let mut word = &rest[..first_word(rest)];
+        if indent.width() + word.trim_end().width() > columns && !word.contains("://") {
+            word = &word[..first_part(word)];
+        }
         if line.trim().is_empty() || line.width() + word.trim_end().width() <= columns {
             line.push_str(word);
         } else {
@@ -142,6 +187,12 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
     }
     lines.push(line.trim_end().to_owned());
     lines
+}
+
+/// How many bytes of a path stay together.
+fn first_part(path: &str) -> usize {
+    let end = path.char_indices().skip(1).find(|(_, c)| matches!(c, '/' | '\\'));
+    end.map_or(path.len(), |(at, c)| at + c.len_utf8())
 }
 
 /// How many bytes of `text` stay together: a word with the blank behind it, or a wide character with what ends it.
@@ -194,6 +245,10 @@ mod tests {
         );
         assert_eq!(wrap("打开钉钉，搜索机器人。", 10), ["打开钉钉，", "搜索机器", "人。"]);
         assert_eq!(wrap("运行 moonbell init（或重试）", 14), ["运行 moonbell", "init（或重试）"]);
+        assert_eq!(
+            wrap("Settings: ~/a/long/way/down/config.toml (yours)", 16),
+            ["Settings: ~/a/", "long/way/down/", "config.toml", "(yours)"]
+        );
         assert_eq!(wrap("", 10), [""]);
         let text = "用 moonbell service install 让它在后台运行";
         assert_eq!(wrap(text, usize::MAX), [text]);

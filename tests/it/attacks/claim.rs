@@ -1,5 +1,7 @@
 //! A6: how the bot gets its owner, and how it does not.
 
+use moonbell::sim::{Options, Sim};
+
 use super::super::process::HostProcess;
 use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup, Stage};
 use super::secrets::files_in;
@@ -179,6 +181,37 @@ async fn a6_a_code_outlives_a_crash_only_as_a_new_one_and_never_stands_in_the_st
     host.until("he is served", |seen| seen.to(BOB).last() == Some(&"did his")).await;
     let (_, stage) = host.terminate().await;
     assert_eq!(stage.lines("ran"), ["his"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a6_whoever_owns_one_app_owns_no_other_and_finds_theirs_again() {
+    let host = fresh().await;
+    let shown = code(&host);
+    host.say(LINA, &shown);
+    host.until("she owns it", |seen| seen.to(LINA).iter().any(yours)).await;
+    let (_, mut stage) = host.terminate().await;
+
+    // The same folder with another app, in whose organisation somebody has the same staff id.
+    let options = Options { client_id: "dingsimulator0002".to_owned(), ..Options::default() };
+    let first = std::mem::replace(&mut stage.sim, Sim::start(options).await.unwrap());
+    unowned(&stage);
+    let host = run(stage).await;
+    host.say(LINA, "trace not mine");
+    host.until("she is a stranger", |seen| seen.to(LINA) == [REFUSED]).await;
+    assert_ne!(code(&host), shown);
+    host.say(BOB, &code(&host));
+    host.until("he owns this one", |seen| seen.to(BOB).iter().any(yours)).await;
+    let (_, mut stage) = host.terminate().await;
+
+    drop(std::mem::replace(&mut stage.sim, first));
+    unowned(&stage);
+    let host = run(stage).await;
+    host.say(BOB, "trace not his");
+    host.say(LINA, "trace mine");
+    host.until("it is hers as before", |seen| seen.to(LINA).last() == Some(&"did mine")).await;
+    host.until("he is a stranger there", |seen| seen.to(BOB) == [REFUSED]).await;
+    let (_, stage) = host.terminate().await;
+    assert_eq!(stage.lines("ran"), ["mine"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The way to DingTalk leads through a proxy, for calls and for the WebSocket alike.
 
 use super::process::{HostProcess, command};
-use super::proxy::{Manner, Proxy};
+use super::proxy::{Certificate, Manner, Proxy};
 use super::stage::{ALICE, Setup};
 
 const LOGIN: Manner = Manner::Login("ann", "pass-word-of-ann");
@@ -32,6 +32,54 @@ async fn calls_and_the_websocket_go_through_the_proxy_of_the_settings() {
             assert!(through >= 2, "the call and the socket: {asked:?}");
         }
         assert!(!host.lines("err").join("\n").contains("pass-word-of-ann"), "it is a secret");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_inside_tls_carries_calls_and_the_websocket_and_its_password_stays_inside() {
+    for (login, manner) in [("", Manner::Open), ("ann:pass-word-of-ann@", LOGIN)] {
+        let certificate = Certificate::new("127.0.0.1", 2090);
+        let proxy = Proxy::start_tls(manner, &certificate).await;
+        let stage = Setup::new().stage().await;
+        std::fs::write(stage.path("authority.pem"), &certificate.authority).unwrap();
+        let mut run = command(&stage);
+        run.env("MOONBELL_NETWORK_PROXY", proxy.url("https", login));
+        run.env("SSL_CERT_FILE", stage.path("authority.pem"));
+        let host = HostProcess::started(run.spawn().unwrap(), stage).await;
+        host.say(ALICE, "echo under a cover");
+        host.until("it answers", |seen| seen.to(ALICE) == ["under a cover"]).await;
+        let asked = proxy.asked();
+        let sim = host.sim.api_base().trim_start_matches("http://").to_owned();
+        assert!(asked.contains(&format!("CONNECT {sim}")), "the socket: {asked:?}");
+        let opened = format!("POST http://{sim}/v1.0/gateway/connections/open");
+        assert!(asked.contains(&opened), "the call: {asked:?}");
+        assert!(!host.lines("err").join("\n").contains("pass-word-of-ann"), "it is a secret");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_inside_tls_whose_certificate_is_wrong_is_told_nothing_and_that_is_said() {
+    let stranger = Certificate::new("127.0.0.1", 2090);
+    for (certificate, trusted, wanted) in [
+        (&stranger, false, "nobody whom this computer trusts has signed it"),
+        (&Certificate::new("proxy.example", 2090), true, "it is for another host"),
+        (&Certificate::new("127.0.0.1", 2021), true, "it has expired"),
+    ] {
+        let proxy = Proxy::start_tls(LOGIN, certificate).await;
+        let stage = Setup::new().stage().await;
+        let other = Certificate::new("127.0.0.1", 2090);
+        let trusts = if trusted { &certificate.authority } else { &other.authority };
+        std::fs::write(stage.path("authority.pem"), trusts).unwrap();
+        let mut run = command(&stage);
+        run.env("MOONBELL_NETWORK_PROXY", proxy.url("https", "ann:pass-word-of-ann@"));
+        run.env("SSL_CERT_FILE", stage.path("authority.pem"));
+        let _host = Ends(run.spawn().unwrap());
+        let status = stage
+            .until_says(&["status"], |said| said.contains("backing off") && said.contains(wanted))
+            .await;
+        let named = format!("`{}`: its certificate is not trusted", proxy.url("https", ""));
+        assert!(status.contains(&named), "{status}");
+        assert_eq!(proxy.asked(), [""; 0]);
     }
 }
 

@@ -1,13 +1,18 @@
-//! A small real proxy on loopback: HTTP (CONNECT, and addresses in full) and SOCKS 5 on one port, with manners to choose.
+//! A small real proxy on loopback: HTTP (CONNECT, and addresses in full) and SOCKS 5 on one port, with manners to choose; and the
+//! same HTTP inside TLS.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// How it treats who asks.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,32 @@ pub(super) enum Manner {
     Silent,
 }
 
+/// What a proxy of `https://` shows.
+pub(super) struct Certificate {
+    /// Whoever trusts this one (PEM) trusts the proxy.
+    pub(super) authority: String,
+    acceptor: TlsAcceptor,
+}
+
+impl Certificate {
+    /// For the host `name`, good until `year`, signed by an authority of its own.
+    pub(super) fn new(name: &str, year: i32) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut root = CertificateParams::new(Vec::new()).unwrap();
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.distinguished_name.push(rcgen::DnType::CommonName, "an authority of the test");
+        let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let chain = vec![params.signed_by(&key, &root).unwrap().der().clone()];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        Self { authority: root.pem(), acceptor: TlsAcceptor::from(Arc::new(config.unwrap())) }
+    }
+}
+
 /// Dropping it ends it, and every connection through it.
 #[derive(Debug)]
 pub(super) struct Proxy {
@@ -30,6 +61,15 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) async fn start(manner: Manner) -> Self {
+        Self::serving(manner, None).await
+    }
+
+    /// Speaks HTTP inside TLS, and nothing else.
+    pub(super) async fn start_tls(manner: Manner, certificate: &Certificate) -> Self {
+        Self::serving(manner, Some(certificate.acceptor.clone())).await
+    }
+
+    async fn serving(manner: Manner, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::<Mutex<Vec<String>>>::default();
@@ -38,9 +78,15 @@ impl Proxy {
         serving.spawn(async move {
             let mut clients = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let noted = Arc::clone(&noted);
+                let (noted, tls) = (Arc::clone(&noted), tls.clone());
                 clients.spawn(async move {
-                    let _ = serve(client, manner, &noted).await;
+                    let _ = match tls {
+                        None => serve(client, manner, &noted).await,
+                        Some(tls) => match tls.accept(client).await {
+                            Ok(client) => http(client, manner, &noted).await,
+                            Err(error) => Err(error),
+                        },
+                    };
                 });
             }
         });
@@ -79,7 +125,7 @@ async fn serve(
 }
 
 async fn http(
-    mut client: TcpStream,
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
     manner: Manner,
     noted: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {

@@ -1,11 +1,12 @@
 //! A person at a terminal.
 
 use std::fs;
+use std::path::Path;
 
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Scanned};
 
 use super::terminal::Terminal;
-use super::{Newcomer, mode, user_code};
+use super::{Newcomer, code, mode, user_code};
 
 const OTHER_LINES: &str = "# the team's bot\n[dingtalk]\nclient_id = \"dingold\"   # until May\nclient_secret = \"an old secret\"\n\n[access]\n# nobody yet\n";
 
@@ -23,6 +24,7 @@ async fn a_newcomer_scans_a_code_claims_the_bot_and_is_answered() {
     assert!(shown.contains('█') && shown.contains("/sim/scan?user_code="), "{shown}");
     newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
     terminal.until("Created the app dingsimulator0001").await;
+    terminal.takes_stream().await;
     terminal.until("Scripts: ").await;
     terminal.until("direct message:\n").await;
     newcomer.is_answered(&mut terminal).await;
@@ -59,6 +61,7 @@ async fn id_and_secret_are_typed_in_chinese_and_a_wrong_secret_is_said_in_words(
         }
     }
     terminal.until("密钥有效").await;
+    terminal.takes_stream().await;
     terminal.until("认领码发给它：\n").await;
     newcomer.is_answered(&mut terminal).await;
     terminal.until("机器人回答了：ping").await;
@@ -68,6 +71,51 @@ async fn id_and_secret_are_typed_in_chinese_and_a_wrong_secret_is_said_in_words(
     assert!(status.success(), "{status}:\n{shown}");
     assert!(!shown.contains("not the secret"));
     newcomer.secret_is_safe(&shown);
+}
+
+#[tokio::test]
+async fn who_chose_chinese_is_answered_in_chinese_from_the_first_answer_on() {
+    let newcomer = Newcomer::arrives().await;
+    let mut terminal = newcomer.types(&["--no-service", "--scan"]);
+    terminal.until("[2]: ").await;
+    terminal.type_line("1");
+    let shown = terminal.until("等待扫码……").await;
+    newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+    terminal.takes_stream().await;
+    terminal.until("认领码发给它：\n").await;
+    newcomer.is_answered(&mut terminal).await;
+    newcomer.answers("🎉 认领成功").await;
+    newcomer.says("nonsense");
+    newcomer.answers("没有命令 `nonsense`").await;
+    // As the start page tells it.
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/start.zh-CN.md"));
+    let page = page.unwrap();
+    let said = newcomer.sim.state().messages;
+    let greeting = said.iter().find(|said| said.text.starts_with("🎉")).unwrap();
+    for line in greeting.text.lines() {
+        assert!(page.contains(line), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_language_chosen_in_init_waits_for_a_first_message_that_comes_later() {
+    let newcomer = Newcomer::arrives().await;
+    let (id, secret) = (newcomer.sim.client_id(), newcomer.sim.client_secret());
+    let arguments = ["--no-service", "--no-wait", "--lang", "zh", "--client-id", &id];
+    let mut terminal = newcomer.types(&arguments);
+    terminal.type_hidden("星号）: ", &secret).await;
+    terminal.takes_stream().await;
+    let (status, shown) = terminal.ended().await;
+    assert!(status.success(), "{shown}");
+    let mut command = newcomer.home.command(&["run"]);
+    command.env("MOONBELL_CONSOLE_LISTEN", "127.0.0.1:0");
+    let mut host = Terminal::open(&command, 40, 100);
+    host.until("Nobody owns this bot yet.").await;
+    let shown = host.until("works once").await;
+    newcomer.sim.until(|seen| seen.bot.connected).await.unwrap();
+    newcomer.says(&code(&shown).unwrap());
+    newcomer.answers("🎉 认领成功").await;
 }
 
 #[tokio::test]
@@ -106,6 +154,7 @@ async fn a_refusal_an_expired_code_and_a_lost_network_each_have_a_next_step() {
     terminal.type_line(&newcomer.sim.client_id());
     terminal.type_hidden("shown as stars): ", &newcomer.sim.client_secret()).await;
     terminal.until("works").await;
+    terminal.takes_stream().await;
     terminal.until("direct message:").await;
 }
 
@@ -121,13 +170,17 @@ async fn interrupted_it_goes_on_where_it_was() {
     terminal.interrupt();
     let (status, shown) = terminal.ended().await;
     assert_eq!(status.code(), Some(1), "{shown}");
-    assert!(shown.contains("再次运行 moonbell init 会从这里继续"), "{shown}");
+    assert!(shown.contains("再次运行 moonbell init，可以继续使用这个二维码"), "{shown}");
     assert_eq!(mode(&newcomer.state().join("init.json")), 0o600);
 
-    // The same language, the same code: nothing is asked again.
+    // The same language, and the same code, for whoever wants it.
     let mut terminal = newcomer.types(&["--no-service"]);
+    terminal.until("仍然有效").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
     assert_eq!(user_code(&terminal.until("等待扫码……").await), first);
     newcomer.sim.scan(Some(&first), Scanned::Create).unwrap();
+    terminal.takes_stream().await;
     terminal.until("认领码发给它：\n").await;
     terminal.interrupt();
     let (status, shown) = terminal.ended().await;
@@ -154,6 +207,62 @@ async fn interrupted_it_goes_on_where_it_was() {
     terminal.until("send it in a direct message:").await;
     newcomer.says("ping");
     terminal.until("It was answered: ping").await;
+}
+
+#[tokio::test]
+async fn a_code_that_waits_can_be_left_for_a_new_one_or_for_an_app_that_exists() {
+    let newcomer = Newcomer::arrives().await;
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en", "--scan"]);
+    let first = user_code(&terminal.until("Waiting …").await);
+    terminal.interrupt();
+    terminal.until("goes on with this code, or takes a new one").await;
+    assert_eq!(terminal.ended().await.0.code(), Some(1));
+
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en"]);
+    terminal.until("The code of before can still be scanned").await;
+    terminal.until("Go on with this code").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    assert_ne!(user_code(&terminal.until("Waiting …").await), first);
+    terminal.interrupt();
+    assert_eq!(terminal.ended().await.0.code(), Some(1));
+
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en"]);
+    terminal.until("moonbell init --client-id ID").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("3");
+    terminal.until("Client ID (AppKey): ").await;
+    terminal.type_line(&newcomer.sim.client_id());
+    terminal.type_hidden("shown as stars): ", &newcomer.sim.client_secret()).await;
+    terminal.until("works").await;
+    terminal.takes_stream().await;
+    terminal.until("direct message:").await;
+}
+
+#[tokio::test]
+async fn an_app_that_was_made_is_not_lost_when_the_change_of_the_settings_is_interrupted() {
+    let newcomer = Newcomer::arrives().await;
+    newcomer.home.write("config/moonbell/config.toml", OTHER_LINES);
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en", "--scan"]);
+    let shown = terminal.until("Waiting …").await;
+    newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+    terminal.until("Write that? [Y/n]: ").await;
+    terminal.interrupt();
+    assert_eq!(terminal.ended().await.0.code(), Some(1));
+    assert_eq!(fs::read_to_string(newcomer.config()).unwrap(), OTHER_LINES);
+
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en"]);
+    // The secret of the settings is none that DingTalk knows.
+    terminal.until("DingTalk does not know this id with this secret").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    terminal.until("The secret of the app dingsimulator0001 works").await;
+    terminal.until("Write that? [Y/n]: ").await;
+    terminal.type_line("");
+    terminal.until("direct message:").await;
+    let settings = fs::read_to_string(newcomer.config()).unwrap();
+    assert!(settings.contains("client_id = \"dingsimulator0001\"   # until May"), "{settings}");
+    newcomer.secret_is_safe(&terminal.text());
 }
 
 #[tokio::test]
@@ -201,6 +310,7 @@ async fn a_terminal_without_unicode_or_colours_gets_neither() {
     assert!(shown.contains("####") && shown.is_ascii(), "{shown}");
     assert!(!terminal.text().contains('\x1b'), "{shown}");
     newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+    terminal.takes_stream().await;
     terminal.until("direct message:").await;
     drop(terminal);
 
@@ -221,9 +331,16 @@ async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
     let mut terminal = newcomer.types(&arguments);
     terminal.type_hidden("shown as stars): ", &secret).await;
     terminal.until("Enter: later): ").await;
-    terminal.type_line("bot.example.com");
-    terminal.until("no address that begins with https://").await;
-    terminal.until("Enter: later): ").await;
+    for (wrong, why) in [
+        ("bot.example.com", "no address that begins with https://"),
+        ("http://bot.example.com/dingtalk", "It is not encrypted: take https://"),
+        ("https://me:pw@bot.example.com/dingtalk", "Leave out user, password"),
+        ("https://bot.example.com/dingtalk/robot", "Leave out the last part"),
+    ] {
+        terminal.type_line(wrong);
+        terminal.until(why).await;
+        terminal.until("Enter: later): ").await;
+    }
     terminal.type_line("https://bot.example.com/dingtalk");
     terminal.type_hidden("Token: ", "ab").await;
     terminal.until("A token has 3 to 64 characters; this has 2.").await;

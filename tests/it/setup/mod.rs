@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use moonbell::sim::{Options, Registration, Say, Sim};
+use moonbell::sim::{Options, Registration, Say, Sim, State};
 use regex::Regex;
 
 use self::terminal::Terminal;
@@ -70,6 +70,12 @@ impl Newcomer {
 
     fn says(&self, text: &str) {
         self.sim.say(&Say::direct(OWNER, text)).unwrap();
+    }
+
+    /// Waits until the bot says something that begins so.
+    async fn answers(&self, begins: &str) {
+        let seen = |seen: &State| seen.messages.iter().any(|said| said.text.starts_with(begins));
+        self.sim.until(seen).await.unwrap();
     }
 
     /// From the claim code on the terminal to the answer in the chat.

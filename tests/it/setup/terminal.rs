@@ -89,6 +89,13 @@ impl Terminal {
         self.keys.write_all(b"\n").unwrap();
     }
 
+    /// Goes on with the way for messages that is proposed.
+    pub(super) async fn takes_stream(&mut self) {
+        self.until("HTTP").await;
+        self.until("[1]: ").await;
+        self.type_line("");
+    }
+
     /// Types a line once `prompt` is there and the terminal has stopped to show what is typed.
     pub(super) async fn type_hidden(&mut self, prompt: &str, line: &str) {
         self.until(prompt).await;
