@@ -244,6 +244,7 @@ mod tests {
             opaque_id: "$:LWCP_v1:$x".to_owned(),
             nick: "Ann".to_owned(),
             same_org: staff_id.is_some(),
+            corp_id: None,
         }
     }
 

@@ -133,6 +133,9 @@ pub struct Person {
     /// Whether the sender belongs to the organisation of the bot (`senderCorpId == chatbotCorpId`).
     #[serde(default)]
     pub same_org: bool,
+    /// The sender's organisation (`senderCorpId`); absent for people outside, and for whom the host names itself.
+    #[serde(default)]
+    pub corp_id: Option<String>,
 }
 
 impl Person {
@@ -235,7 +238,11 @@ pub struct CardAction {
     /// Id of this click: the same in every redelivery.
     pub id: String,
     pub card_id: String,
+    /// Absent where DingTalk names the person by another kind of id (`userIdType`).
     pub staff_id: Option<StaffId>,
+    /// The organisation of whoever clicked (`corpId`).
+    #[serde(default)]
+    pub corp_id: Option<String>,
     pub conversation_id: Option<ConversationId>,
     pub action_ids: Vec<String>,
     #[serde(default)]

@@ -65,8 +65,8 @@ pub(super) enum Who {
     Person(StaffId),
     /// DingTalk says too little to know who it is.
     Nameless,
-    /// Of another organisation than the bot, where the same staff id is somebody else.
-    Foreign,
+    /// Of another organisation than the bot, where the same staff id is somebody else. By both, for the audit.
+    Foreign(String),
     /// Nobody asked: a timer, a file, an event.
     Host,
     /// Whoever sits at this computer, as the user that moonbell runs as.
@@ -77,9 +77,14 @@ impl Who {
     pub(super) fn of(person: &Person) -> Self {
         match person.staff_id.as_ref().filter(|id| !id.as_str().is_empty()) {
             None => Self::Nameless,
-            Some(_) if !person.same_org => Self::Foreign,
+            Some(_) if !person.same_org => Self::foreign(person),
             Some(id) => Self::Person(id.clone()),
         }
+    }
+
+    pub(super) fn foreign(person: &Person) -> Self {
+        let corp_id = person.corp_id.as_deref().unwrap_or("?");
+        Self::Foreign(format!("{}@{corp_id}", person.key()))
     }
 }
 
@@ -149,7 +154,8 @@ impl Actor {
     pub(super) fn name(&self) -> &str {
         match &self.who {
             Who::Person(id) => id.as_str(),
-            Who::Nameless | Who::Foreign => "-",
+            Who::Foreign(name) => name,
+            Who::Nameless => "-",
             Who::Host => "host",
             Who::Local => "local",
         }

@@ -9,8 +9,14 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use subtle::ConstantTimeEq as _;
 
+use super::Access;
+use super::Door;
+use super::Record;
+use super::actor::Who;
 use crate::config::Language;
+use crate::message::Person;
 use crate::message::StaffId;
+use crate::store::Error;
 
 /// How long a code works: long enough to find the phone.
 pub const LIFE_MS: i64 = 10 * 60 * 1000;
@@ -142,6 +148,63 @@ pub(super) fn attempt(
         params![app, person.as_str(), now_ms],
     )?;
     Ok(Tried::Claimed(language.as_deref().and_then(Language::from_word)))
+}
+
+impl Access {
+    /// Tries `code`, said by `person`, in a direct chat or not. Whatever becomes of it is recorded.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub async fn claim(&self, person: &Person, code: &str, direct: bool) -> Result<Tried, Error> {
+        let (Some(store), Who::Person(id)) = (&self.store, Who::of(person)) else {
+            return Ok(Tried::Closed);
+        };
+        if !self.may_claim(person) {
+            return Ok(Tried::Closed);
+        }
+        // Where the settings name the owner there is nothing to claim; and a locked bot is claimed by nobody.
+        if self.settings().owner.is_some() || self.look() {
+            return Ok(Tried::Closed);
+        }
+        let (code, app, who) = (code.to_owned(), self.app.clone(), id.clone());
+        let now = self.clock.now_ms();
+        let tried = store.write(move |c| attempt(c, &code, (&app, &who), direct, now)).await?;
+        let verdict = match tried {
+            Tried::Claimed(_) => "allow",
+            Tried::Burnt | Tried::Wrong { .. } => "deny",
+            // Nothing was tried: the message is one like any other.
+            Tried::Closed => return Ok(tried),
+        };
+        let reason = match tried {
+            Tried::Burnt => "said in a group".to_owned(),
+            Tried::Wrong { left } => format!("wrong code, {left} tries left"),
+            Tried::Claimed(_) | Tried::Closed => String::new(),
+        };
+        let door = Door::Message.as_str().to_owned();
+        let record = Record::event("claim", verdict, id.as_str(), reason);
+        self.audit.record(Record { door, ..record });
+        match tried {
+            Tried::Claimed(_) => {
+                tracing::warn!(person.id = %id, "the bot was claimed: this person owns it now");
+                self.grants.set_claimed(id);
+                self.keep_organisation(person).await;
+                self.told.set(self.owner());
+                // Whoever owned it before does no more.
+                self.sweep();
+            }
+            Tried::Burnt => {
+                tracing::warn!(person.id = %id, "the claim code was said in a group, so it works no more; `moonbell claim` prints a new one");
+            }
+            Tried::Wrong { left: 0 } => {
+                tracing::warn!(person.id = %id, "a wrong claim code, and the last try: no code works any more; `moonbell claim` prints a new one");
+            }
+            Tried::Wrong { left } => {
+                tracing::warn!(person.id = %id, left, "somebody sent a wrong claim code");
+            }
+            Tried::Closed => {}
+        }
+        Ok(tried)
+    }
 }
 
 fn digest(salt: &[u8], code: &str) -> Vec<u8> {

@@ -14,6 +14,10 @@ pub enum Denied {
     #[error("the person belongs to another organisation than the bot")]
     OtherOrganisation,
     #[error(
+        "the bot's organisation is not known before somebody with a role has written to it, or `dingtalk.corp_id` says it"
+    )]
+    UnknownOrganisation,
+    #[error(
         "nobody owns this bot yet; `moonbell claim` prints a code that makes its sender the owner"
     )]
     Unclaimed,
@@ -52,6 +56,7 @@ impl Denied {
             Self::Locked => "locked",
             Self::NoStaffId => "no_staff_id",
             Self::OtherOrganisation => "other_organisation",
+            Self::UnknownOrganisation => "unknown_organisation",
             Self::Unclaimed => "unclaimed",
             Self::NoRole(_) => "no_role",
             Self::Role(_) => "role",

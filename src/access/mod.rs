@@ -18,6 +18,7 @@ mod grants;
 mod live;
 mod lock;
 pub mod needs;
+mod organisation;
 mod pending;
 mod rates;
 mod refusals;
@@ -54,6 +55,7 @@ pub use terms::{Confirm, Place, Rate, Scope, Terms};
 use actor::Who;
 use grants::Grants;
 use live::{Allowed, Live};
+use organisation::Organisation;
 use pending::Pending;
 use rates::{Rates, Taken};
 use refusals::Refusals;
@@ -77,6 +79,7 @@ pub struct Access {
     /// The owner of the settings, or whoever claimed, for those who only write to the owner.
     told: config::Owner,
     grants: Grants,
+    organisation: Organisation,
     rates: Rates,
     limits: config::Limits,
     refusals: Refusals,
@@ -125,6 +128,7 @@ impl Access {
             told: config::Owner::from(lists.owner.clone()),
             settings: RwLock::new(Arc::new(lists)),
             grants: Grants::default(),
+            organisation: Organisation::default(),
             rates: Rates::default(),
             limits: config::Limits::default().for_anybody(),
             refusals: Refusals::default(),
@@ -146,12 +150,15 @@ impl Access {
     pub async fn open(config: &Config, store: Store, audit: Audit) -> Result<Self, Error> {
         let app = config.dingtalk.app();
         let grants = Grants::open(&store, &app).await?;
+        let corp_id = config.dingtalk.corp_id.as_deref();
+        let organisation = Organisation::open(&store, &app, corp_id).await?;
         let refusals = Refusals::open(&store, crate::store::now_ms()).await?;
         let lock = Lock::of(&config.state.dir);
         let told_locked = Mutex::new(lock.is_locked());
         let this = Self {
             app,
             grants,
+            organisation,
             limits: config.limits,
             refusals,
             lock,
@@ -195,7 +202,11 @@ impl Access {
 
     /// Who `person` is where they ask. That is no right yet.
     pub fn actor(&self, person: &Person, chat: Option<&Chat>, door: Door) -> Actor {
-        self.known(Who::of(person), chat, door)
+        let who = match Who::of(person) {
+            Who::Person(_) if self.is_foreign(person) => Who::foreign(person),
+            who => who,
+        };
+        self.known(who, chat, door)
     }
 
     fn known(&self, who: Who, chat: Option<&Chat>, door: Door) -> Actor {
@@ -211,7 +222,9 @@ impl Access {
                 roles
             }
             Who::Local => return Actor::local(door),
-            Who::Nameless | Who::Foreign | Who::Host => return Actor { who, ..Actor::host(door) },
+            Who::Nameless | Who::Foreign(_) | Who::Host => {
+                return Actor { who, ..Actor::host(door) };
+            }
         };
         Actor { who, roles, door }
     }
@@ -262,7 +275,10 @@ impl Access {
             // Nobody's right is needed, and nobody's is lent.
             Who::Host => return Ok(()),
             Who::Nameless => return Err(Denied::NoStaffId),
-            Who::Foreign => return Err(Denied::OtherOrganisation),
+            Who::Foreign(_) if self.organisation().is_none() && actor.door == Door::Card => {
+                return Err(Denied::UnknownOrganisation);
+            }
+            Who::Foreign(_) => return Err(Denied::OtherOrganisation),
             Who::Person(id) if actor.roles.is_empty() => {
                 return Err(match self.owner() {
                     Some(_) => Denied::NoRole(id.clone()),
@@ -302,6 +318,12 @@ impl Access {
             }
         }
         Ok(())
+    }
+
+    /// Whether `actor` is shown what others started, beside their own: no decision about one thing, so it is not recorded.
+    pub fn sees_all(&self, actor: &Actor) -> bool {
+        let all = Action::Control { word: "runs", role: Some(ADMIN), run: "" };
+        self.decide(actor, None, None, all).is_ok()
     }
 
     /// Records what became of an approval: `verdict` of `actor` about what `digest` stands for. One record for each try.
@@ -473,6 +495,13 @@ impl Access {
         self.pending.take(actor.person()?, &chat.id, code, self.clock.now_ms())
     }
 
+    /// Forgets the changes of `actor` that wait for a yes in `chat`. Returns whether there were any.
+    pub fn withdrawn(&self, actor: &Actor, chat: &Chat) -> bool {
+        actor
+            .person()
+            .is_some_and(|person| self.pending.forget(person, &chat.id, self.clock.now_ms()))
+    }
+
     /// The time by which grants end.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
@@ -495,63 +524,6 @@ impl Access {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.told.set(self.owner());
         self.sweep();
-    }
-
-    /// Tries `code`, said by `person`, in a direct chat or not. Whatever becomes of it is recorded.
-    ///
-    /// # Errors
-    /// When the journal cannot be used.
-    pub async fn claim(
-        &self,
-        person: &Person,
-        code: &str,
-        direct: bool,
-    ) -> Result<claim::Tried, Error> {
-        let (Some(store), Who::Person(id)) = (&self.store, Who::of(person)) else {
-            return Ok(claim::Tried::Closed);
-        };
-        // Where the settings name the owner there is nothing to claim; and a locked bot is claimed by nobody.
-        if self.settings().owner.is_some() || self.look() {
-            return Ok(claim::Tried::Closed);
-        }
-        let (code, app, who) = (code.to_owned(), self.app.clone(), id.clone());
-        let now = self.clock.now_ms();
-        let tried =
-            store.write(move |c| claim::attempt(c, &code, (&app, &who), direct, now)).await?;
-        let verdict = match tried {
-            claim::Tried::Claimed(_) => "allow",
-            claim::Tried::Burnt | claim::Tried::Wrong { .. } => "deny",
-            // Nothing was tried: the message is one like any other.
-            claim::Tried::Closed => return Ok(tried),
-        };
-        let reason = match tried {
-            claim::Tried::Burnt => "said in a group".to_owned(),
-            claim::Tried::Wrong { left } => format!("wrong code, {left} tries left"),
-            claim::Tried::Claimed(_) | claim::Tried::Closed => String::new(),
-        };
-        let door = Door::Message.as_str().to_owned();
-        let record = Record::event("claim", verdict, id.as_str(), reason);
-        self.audit.record(Record { door, ..record });
-        match tried {
-            claim::Tried::Claimed(_) => {
-                tracing::warn!(person.id = %id, "the bot was claimed: this person owns it now");
-                self.grants.set_claimed(id);
-                self.told.set(self.owner());
-                // Whoever owned it before does no more.
-                self.sweep();
-            }
-            claim::Tried::Burnt => {
-                tracing::warn!(person.id = %id, "the claim code was said in a group, so it works no more; `moonbell claim` prints a new one");
-            }
-            claim::Tried::Wrong { left: 0 } => {
-                tracing::warn!(person.id = %id, "a wrong claim code, and the last try: no code works any more; `moonbell claim` prints a new one");
-            }
-            claim::Tried::Wrong { left } => {
-                tracing::warn!(person.id = %id, left, "somebody sent a wrong claim code");
-            }
-            claim::Tried::Closed => {}
-        }
-        Ok(tried)
     }
 
     /// Whether a refused person is told so this time: once an hour, over restarts, so that a stranger costs one reply at

@@ -47,6 +47,12 @@ impl Pending {
         code
     }
 
+    /// Forgets what waits for `person` in `chat`. Returns whether anything did.
+    pub(super) fn forget(&self, person: &StaffId, chat: &ConversationId, now_ms: i64) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(&(person.clone(), chat.clone())).is_some_and(|one| now_ms < one.until_ms)
+    }
+
     /// What `code` confirms; a code works once, and a wrong one ends the question.
     pub(super) fn take(
         &self,

@@ -14,7 +14,7 @@ fn access() -> Access {
 
 fn person(id: &str) -> Person {
     let staff_id = Some(StaffId::new(id));
-    Person { staff_id, opaque_id: "$:x".into(), nick: "boss".into(), same_org: true }
+    Person { staff_id, opaque_id: "$:x".into(), nick: "boss".into(), same_org: true, corp_id: None }
 }
 
 fn speak(access: &Access, person: &Person) -> Result<Actor, Denied> {

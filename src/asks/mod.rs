@@ -81,10 +81,10 @@ impl Place {
     }
 
     /// Whether a click of `person`, said to have been made in `chat`, is from there. Of a direct chat a callback does not
-    /// tell reliably which it is; but nobody else is in it.
+    /// tell reliably which it is; but nobody else is in it. One that names no chat is from no group.
     pub fn is_of(&self, chat: Option<&ConversationId>, person: &StaffId) -> bool {
         match self {
-            Self::Group(id) => chat.is_none_or(|chat| chat == id),
+            Self::Group(id) => chat == Some(id),
             Self::With(one) => one == person,
         }
     }
@@ -543,6 +543,7 @@ mod tests {
             id: String::new(),
             card_id: String::new(),
             staff_id: None,
+            corp_id: None,
             conversation_id: None,
             action_ids: Vec::new(),
             params: [("action".to_owned(), action)].into_iter().collect(),

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Failed, Global, starter, talk};
 use crate::access::consents::{granted, insert, read, remove, revoked};
 use crate::access::needs::covered;
-use crate::access::{Audit, Consent, Needs};
+use crate::access::{self, Audit, Consent, Needs, Use};
 use crate::api::Host;
 use crate::config::Need;
 use crate::script::{Asked, asked};
@@ -107,7 +107,7 @@ impl Grant {
             if std::mem::replace(&mut one, true) {
                 talk::say("");
             }
-            talk::say(question(script, needs, has));
+            talk::say(question(script, needs, has, &book.dir));
             if self.yes || confirmed()? {
                 book.grant(script, needs)?;
                 talk::say(format_args!("granted: {}", escape(&script.name)));
@@ -250,7 +250,7 @@ fn key(script: &Asked) -> String {
 }
 
 /// What somebody reads before they say yes.
-fn question(script: &Asked, needs: &Needs, has: Option<&Needs>) -> String {
+fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path) -> String {
     let name = escape(&script.name);
     let mut text = if needs.is_empty() {
         format!("{name} asks for nothing but to answer messages to its commands.")
@@ -268,8 +268,25 @@ fn question(script: &Asked, needs: &Needs, has: Option<&Needs>) -> String {
     if needs.is_empty() {
         text.push('\n');
     }
+    if needs.iter().any(|need| changes_programs(need, dir)) {
+        text.push_str(
+            "Whoever changes files there can change what you run, your own scripts too: it is as much as running any program.\n",
+        );
+    }
     text.push_str("Beside that it can answer whoever may use it, and keep its own data; it reaches nothing else.");
     text
+}
+
+/// Whether `need` lets change what runs without being asked again: the scripts, or what a shell reads when it starts.
+fn changes_programs(need: &access::Need, dir: &Path) -> bool {
+    let access::Need::Fs(does, path) = need else { return false };
+    let home = std::env::home_dir().unwrap_or_default();
+    let path = match path.as_deref().map(|path| (path, path.strip_prefix('~'))) {
+        None => return *does != Some(Use::Read),
+        Some((_, Some(rest))) => home.join(rest.trim_start_matches('/')),
+        Some((path, None)) => PathBuf::from(path),
+    };
+    *does != Some(Use::Read) && [dir, &home].iter().any(|inside| inside.starts_with(&path))
 }
 
 /// Asks on the terminal.

@@ -155,6 +155,7 @@ impl<'a> Check<'a> {
             }
             None => {}
         }
+        config.dingtalk.corp_id = self.text("dingtalk.corp_id");
         if let Some(mode) = self.choice("dingtalk.mode") {
             config.dingtalk.mode = if mode == "http" { Mode::Http } else { Mode::Stream };
         }

@@ -69,12 +69,17 @@ impl Check<'_> {
         }
     }
 
-    /// Doors of a mode that is off are neither opened nor checked.
+    /// Doors of a mode that is off are neither opened nor checked; but their secrets are known, so that nobody writes them.
     fn http_secrets(&mut self, config: &mut Config, need: Need) {
-        let used = if config.dingtalk.mode == Mode::Http { need } else { Need::Settings };
-        config.http.token = self.secret("http.token", used);
-        config.http.aes_key = self.secret("http.aes_key", used);
-        config.http.card_secret = self.secret("http.card_secret", used);
+        let is_off = config.dingtalk.mode != Mode::Http;
+        let (problems, warnings) = (self.problems.len(), self.warnings.len());
+        config.http.token = self.secret("http.token", need);
+        config.http.aes_key = self.secret("http.aes_key", need);
+        config.http.card_secret = self.secret("http.card_secret", need);
+        if is_off {
+            self.problems.truncate(problems);
+            self.warnings.truncate(warnings);
+        }
         let (token, aes_key) =
             (self.entries.contains_key("http.token"), self.entries.contains_key("http.aes_key"));
         if token != aes_key {
@@ -86,7 +91,7 @@ impl Check<'_> {
                 "events need both, or neither",
             );
         }
-        let Some(key) = &config.http.aes_key else { return };
+        let Some(key) = config.http.aes_key.as_ref().filter(|_| !is_off) else { return };
         let (chars, hint) =
             (key.expose().chars().count(), "copy the AES key of the event subscription again");
         if chars != AES_KEY_CHARS {

@@ -36,6 +36,13 @@ pub(crate) const KEYS: &[Key] = &[
               readable by you alone (mode 0600).",
     },
     Key {
+        path: "dingtalk.corp_id",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "`corpId` of the organisation that the app belongs to. Staff ids of any other are nobody's. Empty: learnt from \
+              whoever claims the bot, else from the first message of somebody who has a role.",
+    },
+    Key {
         path: "dingtalk.mode",
         kind: Kind::Choice(&["stream", "http"]),
         default: "\"stream\"",

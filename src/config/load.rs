@@ -241,6 +241,21 @@ mod tests {
     }
 
     #[test]
+    fn secrets_of_a_mode_that_is_off_are_known_so_that_nobody_writes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        let http =
+            "[http]\ncard_secret = \"of-the-other-mode\"\ntoken = \"t\"\naes_key = \"short\"\n";
+        fs::write(&file, format!("{MINIMAL}\n{http}")).unwrap();
+        let places =
+            Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
+        let environment = vec![("DINGTALK_CLIENT_SECRET".into(), "s3cret".into())];
+        let config = load(&Source { places, file: Some(file), environment }, Need::Account);
+        let config = config.unwrap().config;
+        assert!(config.every_secret().any(|secret| secret.expose() == "of-the-other-mode"));
+    }
+
+    #[test]
     fn a_limit_is_a_number_and_none_can_be_said_in_two_ways() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");

@@ -73,6 +73,7 @@ impl Config {
             dingtalk: DingTalk {
                 client_id: String::new(),
                 client_secret: Secret::new(""),
+                corp_id: None,
                 mode: Mode::Stream,
                 api_base: base("https://api.dingtalk.com"),
                 oapi_base: base("https://oapi.dingtalk.com"),
@@ -163,6 +164,8 @@ impl Language {
 pub struct DingTalk {
     pub client_id: String,
     pub client_secret: Secret,
+    /// The organisation that the app belongs to; `None`: it is learnt from the owner.
+    pub corp_id: Option<String>,
     pub mode: Mode,
     /// Base of the current API; endpoints handed out must be on this host (or DingTalk's own).
     pub api_base: Url,

@@ -33,7 +33,7 @@ async fn stop(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refused> {
     may(&desk, "stop", &id)?;
-    let stopped = desk.dispatch.stop_run(&id, |_| true).await;
+    let stopped = desk.dispatch.stop_run(&id).await;
     if stopped.map_err(|error| Refused::failed(&error))? {
         return Ok(Json(json!({ "run": id })));
     }

@@ -29,7 +29,9 @@ pub(super) fn read(data: &str, delivery: &str) -> Result<Received, ParseError> {
         .iter()
         .find_map(|place| place.get("params").and_then(lenient::object))
         .unwrap_or_default();
-    let user = data.get("userId").and_then(staff_id);
+    // 1 is a staff id, and what a card without the field has; 2 a union id, which is another name space.
+    let is_staff_id = field(&data, "userIdType").is_none_or(|kind| kind == "1");
+    let user = data.get("userId").and_then(staff_id).filter(|_| is_staff_id);
     // The data itself does not tell two clicks apart, so the delivery's id is part of the key.
     let id = [
         card_id.as_str(),
@@ -42,6 +44,7 @@ pub(super) fn read(data: &str, delivery: &str) -> Result<Received, ParseError> {
         id,
         card_id,
         staff_id: user,
+        corp_id: field(&data, "corpId"),
         conversation_id: field(&data, "spaceId").map(ConversationId::new),
         action_ids,
         params,

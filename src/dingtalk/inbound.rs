@@ -131,6 +131,7 @@ fn person(message: &Map<String, Value>) -> Person {
         opaque_id: field(message, "senderId").unwrap_or_default(),
         nick: field(message, "senderNick").unwrap_or_default(),
         same_org: corp.is_some() && corp == field(message, "chatbotCorpId"),
+        corp_id: corp,
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) fn message(number: u64, person: u64) -> Inbound {
             opaque_id: String::new(),
             nick: person,
             same_org: true,
+            corp_id: None,
         },
         kind: Kind::Text,
         // A few are control words: they wait for nobody.

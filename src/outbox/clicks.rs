@@ -74,6 +74,7 @@ mod tests {
             id: "click".into(),
             card_id: "card".into(),
             staff_id: None,
+            corp_id: None,
             conversation_id: None,
             action_ids: vec![id.to_owned()],
             params: action.map(|action| ("action".to_owned(), action.into())).into_iter().collect(),

@@ -338,6 +338,7 @@ async fn says(call: &Call, user: User, text: String, mut options: Options) -> Lu
             opaque_id: format!("$:{}", person.id),
             nick: person.name.clone(),
             same_org: true,
+            corp_id: None,
         },
         kind: files.first().map_or(Kind::Text, |file| file.kind),
         text: text.trim().to_owned(),

@@ -248,6 +248,11 @@ impl Sim {
         self.shared.world().options.client_id.clone()
     }
 
+    /// Returns the `corpId` of the organisation that everybody here belongs to.
+    pub fn corp_id(&self) -> String {
+        self.shared.world().organisation.corp_id.clone()
+    }
+
     pub fn client_secret(&self) -> String {
         self.shared.world().options.client_secret.clone()
     }

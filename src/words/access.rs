@@ -6,6 +6,11 @@ words! {
         zh: "抱歉，我只为主人允许的人服务。",
         en: "Sorry, I only work for people whom my owner has let in.",
     }
+    /// To whoever clicked before anybody has written.
+    write_first {
+        zh: "我还不知道自己属于哪个组织，所以这次点击无效。请先给我发一条消息，再点一次。",
+        en: "I do not know yet which organisation I am of, so this click does not count. Send me a message, then click again.",
+    }
     /// To somebody whose role does not reach for one command.
     not_for_you(name: &str) {
         zh: "抱歉，你没有使用 `{name}` 的权限。",
@@ -116,6 +121,11 @@ words! {
     gets(subject: &str, role: &str) {
         zh: "{subject}：给予角色 {role}",
         en: "{subject}: gets the role {role}",
+    }
+    /// Of a role that may be a slip of the keyboard.
+    asked_by_nothing(role: &str) {
+        zh: "注意：目前没有任何处理程序或设置用到角色 `{role}`。",
+        en: "Note: no handler and no setting asks for a role `{role}`.",
     }
     loses(subject: &str, role: &str) {
         zh: "{subject}：收回角色 {role}",

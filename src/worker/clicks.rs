@@ -114,6 +114,7 @@ impl Dispatch {
             opaque_id: format!("click\u{1f}{}\u{1f}{who}", action.card_id),
             nick: String::new(),
             same_org: true,
+            corp_id: None,
         };
         if self.access.may_tell(&key).await { direct(action, text) } else { None }
     }

@@ -1,15 +1,21 @@
 //! The words that belong to the host: `stop`, `runs`, `log`, `again`. They wait for nobody, and say what they did.
 //!
-//! Who started a run, and admins, may stop it, look at it and run it again. What others have is as if it were not there.
+//! Who started a run, and admins, may stop it, look at it and run it again: the decision knows whose run a word is about.
+//! What others have is as if it were not there.
 
 use rusqlite::Connection;
 
 use super::account;
 use super::decision;
 use super::dispatch::Dispatch;
+use super::outcome::Outcome;
 use super::phrases;
+use super::rights;
 use super::running::Entry;
+use crate::access::ADMIN;
+use crate::access::Action;
 use crate::access::Actor;
+use crate::access::Denied;
 use crate::inbox;
 use crate::inbox::Filter;
 use crate::inbox::Past;
@@ -62,8 +68,72 @@ impl std::fmt::Display for Unfit {
 }
 
 impl Dispatch {
+    /// Answers a word for the host, if whoever says it may use it.
+    pub(super) async fn word(
+        &self,
+        control: &Control,
+        row: &Row,
+        message: &Message,
+        actor: &Actor,
+        lang: Lang,
+    ) -> Outcome {
+        if let Control::Yes(code) | Control::No(code) = control {
+            let said = (code.as_str(), matches!(control, Control::Yes(_)));
+            if let Some(text) = self.answer_code(row, message, actor, said, lang).await {
+                return Outcome::saying(message, text);
+            }
+        }
+        let word = rights::word_of(control);
+        let others = match self.others_run(control, actor).await {
+            Ok(others) => others,
+            Err(error) => return Outcome::saying(message, unwritten(&error, row, lang)),
+        };
+        let role = rights::role_for(control).or(others.map(|_| ADMIN));
+        let action = Action::Control { word, role, run: &row.run };
+        if let Err(why) = self.access.authorize(actor, Some(&message.chat), None, action) {
+            let text = match (&why, others) {
+                (Denied::Role(_), Some(id)) if word == "stop" => words::runs::no_such_run(id, lang),
+                (Denied::Role(_), Some(id)) => phrases::unknown_run(Some(id), lang),
+                _ => phrases::denied(word, &why, lang),
+            };
+            return Outcome::saying(message, text).denied(&why);
+        }
+        if let Some(text) = self.rights(control, message, actor, lang).await {
+            return Outcome::saying(message, text);
+        }
+        let text = self.control(control, row, message, actor, lang).await;
+        Outcome::saying(message, text)
+    }
+
+    /// The run that `control` is about, if somebody else than `actor` started it, or nobody.
+    async fn others_run<'c>(
+        &self,
+        control: &'c Control,
+        actor: &Actor,
+    ) -> Result<Option<&'c str>, Error> {
+        let (Control::Stop(Some(id)) | Control::Log(Some(id)) | Control::Again(Some(id))) = control
+        else {
+            return Ok(None);
+        };
+        let starter = self.starter(id).await?;
+        Ok(starter.filter(|starter| starter != actor.id().as_str()).map(|_| id.as_str()))
+    }
+
+    /// The id of whoever started the run `id`, empty if nobody did; `None`: there is no such run.
+    async fn starter(&self, id: &str) -> Result<Option<String>, Error> {
+        if let Some(entry) = self.running.list().into_iter().find(|entry| entry.run.id() == id) {
+            return Ok(Some(entry.person.to_string()));
+        }
+        // Its row comes after a while.
+        if self.live.list().iter().any(|one| one.run.id() == id) {
+            return Ok(Some(String::new()));
+        }
+        let past = self.find(id).await?;
+        Ok(past.map(|past| past.person().unwrap_or_default().to_owned()))
+    }
+
     /// Does what a control word asks for, and returns what is said to it.
-    pub(super) async fn control(
+    async fn control(
         &self,
         control: &Control,
         row: &Row,
@@ -80,7 +150,7 @@ impl Dispatch {
             }
             Control::Stop(None) | Control::Cancel => Ok(self.stop_here(message, actor, lang)),
             Control::StopAll => self.stop_all(message, actor, lang).await,
-            Control::Stop(Some(id)) => self.stop(id, actor).await.map(|stopped| {
+            Control::Stop(Some(id)) => self.stop_run(id).await.map(|stopped| {
                 let told = if stopped { words::runs::stopped } else { words::runs::no_such_run };
                 told(id, lang)
             }),
@@ -97,15 +167,13 @@ impl Dispatch {
             // Answered by `rights`.
             _ => Ok(String::new()),
         };
-        done.unwrap_or_else(|error: Error| {
-            tracing::error!(%error, run = row.run, "a control word could not be done");
-            words::runs::not_written(lang).to_owned()
-        })
+        done.unwrap_or_else(|error: Error| unwritten(&error, row, lang))
     }
 
-    /// Takes back what this person asked others here to approve.
+    /// Takes back what of this person waits here for a yes: a change of roles, or what others were asked to approve.
     async fn withdraw(&self, message: &Message, actor: &Actor) -> bool {
-        self.asks.withdraw(actor.id(), &message.chat, self.library.clock().now_ms()).await
+        self.access.withdrawn(actor, &message.chat)
+            || self.asks.withdraw(actor.id(), &message.chat, self.library.clock().now_ms()).await
     }
 
     /// Ends what runs, or waits in a queue, for this person in this chat, and says how much waits behind it.
@@ -149,27 +217,20 @@ impl Dispatch {
         stopped
     }
 
-    async fn stop(&self, id: &str, actor: &Actor) -> Result<bool, Error> {
-        let all = actor.has(Some("admin"));
-        self.stop_run(id, |person| all || person == actor.id().as_str()).await
-    }
-
-    /// Ends the run `id`, wherever it is, if `may` says so of whoever started it (nobody: the empty id). `false`: there
-    /// is none that has not ended, or it may not be stopped.
+    /// Ends the run `id`, wherever it is. `false`: there is none that has not ended.
     ///
     /// # Errors
     /// When the journal cannot be used.
-    pub async fn stop_run(&self, id: &str, may: impl Fn(&str) -> bool) -> Result<bool, Error> {
-        let chosen = |entry: &Entry| entry.run.id() == id && may(entry.person.as_str());
-        let stopped = !self.running.stop(chosen).is_empty()
-            || !self.turns.stop(|who, run| run == id && may(&who.person)).is_empty()
-            || (may("") && self.live.stop(id));
+    pub async fn stop_run(&self, id: &str) -> Result<bool, Error> {
+        let stopped = !self.running.stop(|entry| entry.run.id() == id).is_empty()
+            || !self.turns.stop(|_, run| run == id).is_empty()
+            || self.live.stop(id);
         if stopped {
             return Ok(true);
         }
         // It may wait in its lane, and not have been taken up at all.
         let Some(past) = self.find(id).await? else { return Ok(false) };
-        if past.state != "queued" || !may(past.person().unwrap_or_default()) {
+        if past.state != "queued" {
             return Ok(false);
         }
         self.inbox.cancel(past.id).await
@@ -190,7 +251,7 @@ impl Dispatch {
 
     /// What runs and waits, and what ended last: of this person, or of all.
     async fn runs(&self, row: &Row, actor: &Actor, lang: Lang) -> Result<String, Error> {
-        let all = actor.has(Some("admin"));
+        let all = self.access.sees_all(actor);
         let me = actor.id().as_str().to_owned();
         let filter = Filter {
             person: (!all).then(|| me.clone()),
@@ -262,16 +323,14 @@ impl Dispatch {
         })
     }
 
-    /// The run that somebody may ask about: by its id, or the last message of theirs that a handler served.
+    /// The run that is asked about: by its id, or the last message of theirs that a handler served.
     async fn asked(&self, id: Option<&str>, actor: &Actor) -> Result<Option<Past>, Error> {
-        let me = actor.id().as_str().to_owned();
         let Some(id) = id else {
-            let (person, limit) = (Some(me), 1);
+            let (person, limit) = (Some(actor.id().as_str().to_owned()), 1);
             let filter = Filter { person, handled: true, said: true, limit, ..Filter::default() };
             return Ok(self.store.read(move |c| inbox::list(c, &filter)).await?.pop());
         };
-        let past = self.find(id).await?;
-        Ok(past.filter(|past| actor.has(Some("admin")) || past.person() == Some(&me)))
+        self.find(id).await
     }
 
     async fn log(&self, id: Option<&str>, actor: &Actor, lang: Lang) -> Result<String, Error> {
@@ -293,7 +352,7 @@ impl Dispatch {
             (past.version, past.args) = (now.version, text(now.args));
             (past.log, past.output, past.exit) = (text(now.log), text(now.output), text(now.exit));
         }
-        Ok(account::tell(&past, lang, actor.has(Some("admin"))))
+        Ok(account::tell(&past, lang, self.access.sees_all(actor)))
     }
 
     /// Takes the message of a run in once more, as if this person had sent it here and now.
@@ -351,6 +410,7 @@ impl Dispatch {
             opaque_id: String::new(),
             nick: old.sender.nick.clone(),
             same_org: true,
+            corp_id: None,
         };
         let own = old.sender.staff_id.as_ref() == Some(owner);
         let alone = Chat {
@@ -368,6 +428,12 @@ impl Dispatch {
         let taken = self.inbox.accept_again(Inbound::Message(new), id.to_owned()).await?;
         Ok(taken.map(Ok))
     }
+}
+
+/// To whoever said a word that the journal did not take.
+fn unwritten(error: &Error, row: &Row, lang: Lang) -> String {
+    tracing::error!(%error, run = row.run, "a control word could not be done");
+    words::runs::not_written(lang).to_owned()
 }
 
 /// The message of a run that may be run again.

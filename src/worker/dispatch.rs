@@ -17,7 +17,6 @@ use super::late::Late;
 use super::outcome::{Outcome, say};
 use super::phrases;
 use super::recover::{ATTEMPTS, on_crash};
-use super::rights;
 use super::running::{Entry, Running};
 use super::served::{Served, args_text};
 use super::turns::{Turn, Turns, Who};
@@ -42,7 +41,6 @@ use crate::message::Message;
 use crate::outbox;
 use crate::outbox::Outbox;
 use crate::outbox::Post;
-use crate::router::Control;
 use crate::router::Handler;
 use crate::script::Ended;
 use crate::script::Library;
@@ -266,6 +264,7 @@ impl Dispatch {
                 return self.refuse(row, message, &why, lang).await;
             }
         };
+        self.access.learn_organisation(&message.sender).await;
         if actor.is_owner() && message.chat.kind == ChatKind::Direct {
             self.outbox.heard_owner(message);
         }
@@ -292,27 +291,7 @@ impl Dispatch {
             let (handler, args, after) = match verdict {
                 Verdict::Run { handler, args, after } => (handler, args, after),
                 Verdict::Control(control) => {
-                    if let Control::Yes(code) | Control::No(code) = &control {
-                        let said = (code.as_str(), matches!(control, Control::Yes(_)));
-                        if let Some(text) = self.answer_code(row, message, &actor, said, lang).await
-                        {
-                            return Outcome::saying(message, text);
-                        }
-                    }
-                    let word = rights::word_of(&control);
-                    let action =
-                        Action::Control { word, role: rights::role_for(&control), run: &row.run };
-                    if let Err(why) =
-                        self.access.authorize(&actor, Some(&message.chat), None, action)
-                    {
-                        let text = phrases::denied(word, &why, lang);
-                        return Outcome::saying(message, text).denied(&why);
-                    }
-                    if let Some(text) = self.rights(&control, message, &actor, lang).await {
-                        return Outcome::saying(message, text);
-                    }
-                    let text = self.control(&control, row, message, &actor, lang).await;
-                    return Outcome::saying(message, text);
+                    return self.word(&control, row, message, &actor, lang).await;
                 }
                 _ => return self.answered(row, message, &actor, routes, &verdict, lang),
             };

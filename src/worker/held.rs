@@ -43,6 +43,7 @@ mod tests {
             id: id.into(),
             card_id: "card".into(),
             staff_id: None,
+            corp_id: None,
             conversation_id: None,
             action_ids: Vec::new(),
             params: serde_json::Map::new(),

@@ -10,8 +10,10 @@ use futures_util::future::join_all;
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
+use super::clicks::direct;
 use super::dispatch::Dispatch;
 use super::outcome::Outcome;
+use super::phrases;
 use super::running::Entry;
 use super::served::Served;
 use crate::access;
@@ -62,12 +64,14 @@ impl Dispatch {
         action: &CardAction,
         halt: &CancellationToken,
     ) -> Outcome {
-        // A callback comes from the organisation of the app, and names who clicked by the id alone.
+        // A callback does not say which organisation the bot is of: it is compared with the one that is known.
+        let ours = self.access.organisation();
         let person = Person {
             staff_id: action.staff_id.clone(),
             opaque_id: String::new(),
             nick: String::new(),
-            same_org: true,
+            same_org: ours.is_some() && ours == action.corp_id,
+            corp_id: action.corp_id.clone(),
         };
         // A callback does not tell what kind of chat it is; only a group is named by an id that people list.
         let chat = action.conversation_id.clone();
@@ -87,7 +91,13 @@ impl Dispatch {
         }
         if let Err(why) = may {
             tracing::warn!(run = row.run, %why, "refused a click on a card");
-            return Outcome::new(State::Done).denied(&why);
+            let mut outcome = Outcome::new(State::Done).denied(&why);
+            // It may well be the owner, who cannot know what is missing.
+            if why == Denied::UnknownOrganisation && self.access.may_tell(&person).await {
+                let lang = self.languages.of(action.staff_id.as_ref());
+                outcome.posts.extend(direct(action, phrases::denied("", &why, lang)));
+            }
+            return outcome;
         }
         let given = moment::action(action, actor.role());
         let clicks = |declared: &Declared| matches!(declared, Declared::Card);

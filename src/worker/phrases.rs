@@ -17,6 +17,7 @@ pub(super) fn denied(name: &str, why: &Denied, lang: Lang) -> String {
         Denied::PersonRuns(most) => access::person_runs(*most, lang),
         Denied::HandlerRuns(most) => access::handler_runs(name, *most, lang),
         Denied::Locked => access::locked(lang).to_owned(),
+        Denied::UnknownOrganisation => access::write_first(lang).to_owned(),
         why if why.is_stranger() => access::refused(lang).to_owned(),
         _ => access::not_for_you(name, lang),
     }

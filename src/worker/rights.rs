@@ -21,6 +21,8 @@ use crate::config::Language;
 use crate::message::ChatKind;
 use crate::message::Message;
 use crate::router::Control;
+use crate::router::Handler;
+use crate::script::Target;
 use crate::words;
 use crate::words::Lang;
 
@@ -176,6 +178,18 @@ impl Dispatch {
         Ok(grants(subjects, role, false, None, actor))
     }
 
+    /// Whether something asks for `role`: the host, a handler, the settings, or what was given before.
+    fn knows_role(&self, role: &str) -> bool {
+        let asks = |handler: &Handler<Target>| {
+            let terms = &handler.terms;
+            terms.role.as_deref() == Some(role)
+        };
+        role == ADMIN
+            || self.access.settings().roles.contains_key(role)
+            || self.access.changes().iter().any(|grant| grant.allowed && grant.role == role)
+            || self.library.snapshot().routes().handlers().any(asks)
+    }
+
     fn is_owner(&self, subject: &str) -> bool {
         self.access.owner().is_some_and(|owner| owner.as_str() == subject)
     }
@@ -187,7 +201,10 @@ impl Dispatch {
         changes: Vec<Grant>,
         lang: Lang,
     ) -> String {
-        let told: Vec<String> = changes.iter().map(|change| told(change, lang)).collect();
+        let mut told: Vec<String> = changes.iter().map(|change| told(change, lang)).collect();
+        // A slip of the keyboard is seen before the yes.
+        let unknown = changes.iter().find(|one| one.allowed && !self.knows_role(&one.role));
+        told.extend(unknown.map(|one| words::access::asked_by_nothing(&one.role, lang)));
         let code = self.access.propose(actor, &message.chat, changes);
         words::access::say_yes(&told.join("\n"), &code, lang)
     }

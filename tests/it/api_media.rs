@@ -19,6 +19,7 @@ async fn files_and_pictures_arrive_in_the_chat() {
     let client = Client::new(&DingTalk {
         client_id: sim.client_id(),
         client_secret: Secret::new(sim.client_secret()),
+        corp_id: None,
         mode: Mode::Stream,
         api_base: sim.api_base().parse().unwrap(),
         oapi_base: sim.oapi_base().parse().unwrap(),

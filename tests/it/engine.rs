@@ -121,6 +121,7 @@ pub(crate) fn message(text: &str) -> Message {
             opaque_id: "$o1".to_owned(),
             nick: "Ann".to_owned(),
             same_org: true,
+            corp_id: None,
         },
         kind: Kind::Text,
         text: text.to_owned(),

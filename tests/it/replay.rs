@@ -70,6 +70,7 @@ fn message(n: usize, who: &str, text: &str) -> Message {
             opaque_id: format!("$:LWCP:{who}"),
             nick: if group { "Ann Lee".to_owned() } else { "老板".to_owned() },
             same_org: true,
+            corp_id: None,
         },
         kind: Kind::Text,
         text: text.to_owned(),

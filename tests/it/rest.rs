@@ -77,6 +77,7 @@ impl Server {
         let client = Client::new(&DingTalk {
             client_id: "dingfixturebot000001".to_owned(),
             client_secret: Secret::new(SECRET),
+            corp_id: None,
             mode: Mode::Stream,
             api_base: base.clone(),
             oapi_base: base.clone(),
@@ -203,6 +204,7 @@ async fn nothing_secret_gets_into_an_error() {
     let other = Client::new(&DingTalk {
         client_id: "dingfixturebot000001".to_owned(),
         client_secret: Secret::new(SECRET),
+        corp_id: None,
         mode: Mode::Stream,
         api_base: format!("http://{gone}").parse().unwrap(),
         oapi_base: format!("http://{gone}").parse().unwrap(),

@@ -122,6 +122,7 @@ impl Host {
         let client = Client::new(&DingTalk {
             client_id: "dingfixturebot000001".to_owned(),
             client_secret: Secret::new("fixture-client-secret"),
+            corp_id: None,
             mode: Mode::Stream,
             api_base: base.clone(),
             oapi_base: base,

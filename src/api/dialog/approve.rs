@@ -377,7 +377,7 @@ async fn shown(
     to: &Address,
 ) -> LuaResult<Result<Shown, Failure>> {
     let (lang, now) = (asking.lang, asking.now_ms());
-    let asker = tell::name(&asking.message.sender.nick, &asking.asker());
+    let asker = tell::name_and_id(&asking.message.sender.nick, &asking.asker());
     let until = tell::clock_time(asking.until_ms, now);
     let terms = words::terms(&asker, &until, &digest[..DIGEST_DIGITS.min(digest.len())], lang);
     let role = request.approvers.as_deref().map(|role| words::for_role(role, lang));

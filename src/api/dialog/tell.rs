@@ -24,6 +24,12 @@ pub(super) fn name(name: &str, id: &StaffId) -> String {
     shorten(&marked(name).replace('\n', " "), NAME_CHARS)
 }
 
+/// The same with the id that tells them apart from anybody who calls themselves so.
+pub(super) fn name_and_id(said: &str, id: &StaffId) -> String {
+    let (name, id) = (name(said, id), marked(id.as_str()));
+    if name == id { name } else { format!("{name} ({id})") }
+}
+
 /// Who answered, and when.
 pub(super) fn by(said: &str, id: &StaffId, at_ms: i64) -> String {
     format!("{} · {}", name(said, id), clock_time(at_ms, at_ms))

@@ -204,6 +204,7 @@ impl Explain {
                 opaque_id: String::new(),
                 nick: String::new(),
                 same_org: true,
+                corp_id: None,
             },
             kind: Kind::Text,
             text: text.trim().to_owned(),

@@ -242,6 +242,7 @@ mod tests {
                 id: "1".into(),
                 card_id: "c".into(),
                 staff_id: Some(crate::message::StaffId::new(nick)),
+                corp_id: None,
                 conversation_id: None,
                 action_ids: Vec::new(),
                 params: serde_json::Map::new(),

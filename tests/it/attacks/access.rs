@@ -1,10 +1,13 @@
 //! Group A: who may act.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use super::super::access::push;
 use super::super::moments::click;
-use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup};
+use super::super::process::{HostProcess, settings};
+use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup, Stage};
 use super::{count, run, unowned};
 
 const REFUSED: &str = "Sorry, I only work for people whom my owner has let in.";
@@ -137,6 +140,104 @@ async fn a4_an_admin_of_the_organisation_is_nobody_here() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a5_the_same_staff_id_in_another_organisation_is_nobody() {
     nobody(|data| data["senderCorpId"] = "dingcorp2".into()).await;
+}
+
+const CLICKS: &str = r#"
+bot.on("card", function(action) shell.sh("echo $1 >> {home}/clicks", action.user.id) end)
+"#;
+
+/// A press of Stop on `card`, changed.
+fn stop(host: &Stage, card: &str, change: impl FnOnce(&mut Value)) {
+    let pressed = json!({ "cardPrivateData": { "actionIds": ["stop"], "params": {} } }).to_string();
+    let mut data = json!({
+        "type": "actionCallback", "outTrackId": card, "userId": OWNER, "userIdType": 1,
+        "corpId": host.sim.corp_id(), "spaceType": "im", "spaceId": host.sim.direct_chat(OWNER),
+        "content": pressed, "value": pressed,
+    });
+    change(&mut data);
+    host.sim.callback("/v1.0/card/instances/callback", &data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a5_a_click_counts_only_with_a_staff_id_of_the_bots_own_organisation() {
+    let host = Setup::new().script("clicks.luau", CLICKS).spawn().await;
+    // Before anybody has written there is nothing to compare it with.
+    stop(&host, "early", |_| {});
+    host.until("it says what to do", |seen| {
+        seen.to(OWNER).iter().any(|text| text.contains("Send me a message, then click again."))
+    })
+    .await;
+    let gate = host.hold("one");
+    host.say(OWNER, "card one");
+    host.entered(&["one"]).await;
+    host.until("it is there", |seen| seen.state.cards.len() == 1).await;
+    let card = host.look(|seen| seen.state.cards[0].id.clone());
+    let changes: [fn(&mut Value); 6] = [
+        |data| data["corpId"] = "dingother".into(),
+        |data| data["corpId"] = Value::Null,
+        |data| data["corpId"] = json!(["dingother"]),
+        |data| data["userIdType"] = 2.into(),
+        |data| data["userIdType"] = "2".into(),
+        |data| data["userIdType"] = "unionId".into(),
+    ];
+    for change in changes {
+        stop(&host, &card, change);
+        // To a handler of clicks, too.
+        stop(&host, "card of a script", change);
+    }
+    let denied = "SELECT count(*) FROM inbox WHERE key LIKE 'card%' AND error LIKE 'denied: %'";
+    host.until_true("all are denied", || host.journal(denied) == 13).await;
+    host.say(OWNER, "runs");
+    host.until("it goes on", |seen| seen.to(OWNER).iter().any(|text| text.contains("card"))).await;
+    assert!(host.lines("clicks").is_empty());
+    stop(&host, "card of a script", |_| {});
+    host.until_true("a handler has the right one", || host.lines("clicks") == [OWNER]).await;
+    stop(&host, &card, |_| {});
+    host.until("the right one stops it", |seen| seen.state.cards[0].text.contains("stopped")).await;
+    drop(gate);
+    let (_, stage) = host.terminate().await;
+    let foreign = format!("{OWNER}@dingother");
+    let record = [("who", foreign.as_str()), ("door", "card"), ("reason", "other_organisation")];
+    assert_eq!(count(&stage, &record), 2);
+    assert_eq!(count(&stage, &[("reason", "unknown_organisation")]), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a5_the_bots_organisation_is_learnt_once_and_no_message_changes_it() {
+    let host = Setup::new().script("who.luau", WHO).spawn().await;
+    host.say(OWNER, "act first");
+    host.until("it is served", |seen| !seen.to(OWNER).is_empty()).await;
+    // The app is used by another organisation too: there the bot is of that one.
+    let elsewhere = |data: &mut Value| {
+        data["senderCorpId"] = "dingother".into();
+        data["chatbotCorpId"] = "dingother".into();
+    };
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    push(&host, "m1", "act elsewhere", elsewhere);
+    host.until_true("it is denied", || host.journal(denied) == 1).await;
+    // Over a restart, too.
+    let (_, stage) = host.terminate().await;
+    let host = HostProcess::spawn(stage).await;
+    push(&host, "m2", "act elsewhere", elsewhere);
+    host.until_true("it is denied again", || host.journal(denied) == 2).await;
+    host.say(OWNER, "act second");
+    host.until_true("the owner is served", || host.lines("acted").len() == 2).await;
+    let (_, stage) = host.terminate().await;
+    // Unless the settings say which it is: the learnt one counts no more.
+    let path = settings(&stage);
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace("[dingtalk]", "[dingtalk]\ncorp_id = \"dingother\"");
+    fs::write(&path, text).unwrap();
+    let host = run(stage).await;
+    push(&host, "m3", "act elsewhere", elsewhere);
+    host.until_true("the other is served", || host.lines("acted").len() == 3).await;
+    host.say(OWNER, "act third");
+    host.until_true("and this one is not", || host.journal(denied) == 3).await;
+    let (_, stage) = host.terminate().await;
+    assert_eq!(
+        stage.lines("acted"),
+        ["first", "second", "elsewhere"].map(|text| format!("{OWNER} owner {text}"))
+    );
 }
 
 /// The first group of the simulator, as a list names it.

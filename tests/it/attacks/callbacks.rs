@@ -46,8 +46,8 @@ pub(in super::super) fn message(host: &Stage, id: &str, text: &str) -> String {
         "conversationType": "1",
         "senderId": "$:LWCP_v1:$alice",
         "senderStaffId": ALICE,
-        "senderCorpId": "corp",
-        "chatbotCorpId": "corp",
+        "senderCorpId": host.sim.corp_id(),
+        "chatbotCorpId": host.sim.corp_id(),
         "chatbotUserId": "$:LWCP_v1:$bot",
         "robotCode": host.sim.client_id(),
         "createAt": chrono::Utc::now().timestamp_millis(),
@@ -304,6 +304,13 @@ fn clicked(time: &str) -> [(&'static str, String); 2] {
     ]
 }
 
+/// `value` with another `field`.
+fn changed(value: &Value, field: &str, new: Value) -> Value {
+    let mut value = value.clone();
+    value[field] = new;
+    value
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
     let script = r#"
@@ -315,9 +322,10 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
     host.entered(&["one"]).await;
     host.until("it is there", |seen| seen.state.cards.len() == 1).await;
     let card = host.look(|seen| seen.state.cards[0].id.clone());
+    let corp = host.sim.corp_id();
     let click = |card: &str, user: Value, pressed: &str| {
         json!({
-            "type": "actionCallback", "outTrackId": card, "userId": user, "spaceType": "im",
+            "corpId": corp, "type": "actionCallback", "outTrackId": card, "userId": user, "spaceType": "im",
             "spaceId": "cid", "content": pressed, "value": pressed,
         })
     };
@@ -330,6 +338,11 @@ async fn e5_clicks_that_are_nobodys_are_acknowledged_and_do_nothing() {
         click("", json!(ALICE), &pressed("stop")),
         click(&card, json!(STRANGER), &pressed("stop")),
         click(&card, json!(BOB), &pressed("stop")),
+        // The right person of another organisation, of none, by another kind of id.
+        changed(&click(&card, json!(ALICE), &pressed("stop")), "corpId", json!("dingother")),
+        changed(&click(&card, json!(ALICE), &pressed("stop")), "corpId", Value::Null),
+        changed(&click(&card, json!(ALICE), &pressed("stop")), "userIdType", json!(2)),
+        changed(&click(&card, json!(ALICE), &pressed("stop")), "userIdType", json!("unionId")),
         click(&card, json!(""), &pressed("stop")),
         click(&card, Value::Null, &pressed("stop")),
         click(&card, json!([ALICE]), &pressed("stop")),

@@ -1,6 +1,6 @@
 //! A13: the same decision behind every door.
 
-use super::super::moments::click;
+use super::super::moments::{click, known};
 use super::super::process::HostProcess;
 use super::super::stage::{ALICE, BOB, OWNER, STRANGER, Setup};
 use super::{count, moonbell, records, text};
@@ -67,6 +67,7 @@ async fn a13_who_may_what_is_the_same_by_name_alias_pattern_and_in_every_chat() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_clicks_answers_and_timers_ask_the_same() {
     let host = script().spawn().await;
+    known(&host).await;
     for person in [OWNER, STRANGER, BOB, "", "*", ALICE] {
         click(&host, person, "agree");
     }
@@ -202,4 +203,41 @@ async fn a13_again_files_events_and_the_computer_ask_the_same_and_the_lock_shuts
         let found = count(&stage, &[("door", door), ("who", who), ("verdict", verdict)]);
         assert!(found >= 1, "{door} {who} {verdict}: {:#?}", records(&stage));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_whose_run_a_word_is_about_is_part_of_the_decision() {
+    let host = script().spawn().await;
+    let gate = host.hold("one");
+    host.say(OWNER, "hold one");
+    host.entered(&["one"]).await;
+    host.say(OWNER, "runs");
+    host.until("it is listed", |seen| seen.to(OWNER).len() == 1).await;
+    let run = host.look(|seen| seen.to(OWNER)[0].split(' ').next().unwrap().to_owned());
+    for (n, word) in ["stop", "log", "again"].into_iter().enumerate() {
+        host.say(ALICE, &format!("{word} {run}"));
+        // As if it were not there: what others have is not told either.
+        host.until("it is not hers", |seen| {
+            seen.to(ALICE).len() == n + 1 && seen.to(ALICE)[n].contains(&run)
+        })
+        .await;
+        let record =
+            [("who", ALICE), ("verdict", "deny"), ("handler", word), ("reason", "role: admin")];
+        host.until_true("it is recorded", || count(&host, &record) == 1).await;
+    }
+    let unknown = "zzzzz";
+    host.say(ALICE, &format!("stop {unknown}"));
+    host.until("one that is not there sounds the same", |seen| {
+        seen.to(ALICE).len() == 4 && seen.to(ALICE)[3].replace(unknown, &run) == seen.to(ALICE)[0]
+    })
+    .await;
+    host.say(BOB, &format!("stop {run}"));
+    host.until("an admin may", |seen| seen.to(BOB).len() == 1).await;
+    host.until_true("it is stopped", || {
+        host.journal("SELECT count(*) FROM inbox WHERE state = 'cancelled'") == 1
+    })
+    .await;
+    drop(gate);
+    let (_, stage) = host.terminate().await;
+    assert_eq!(count(&stage, &[("who", BOB), ("verdict", "allow"), ("handler", "stop")]), 1);
 }

@@ -61,6 +61,10 @@ async fn m1_a_script_of_other_people_does_nothing_before_it_is_granted_and_waits
     let unasked = moonbell(&host, &["grant", "theirs/tool.luau"]);
     assert_eq!(code(&unasked), 2, "{}", text(&unasked));
     assert!(text(&unasked).contains("run `echo` as you, with any arguments"), "{}", text(&unasked));
+    // What lets a script change what you run is named as what it is.
+    host.write("theirs/notes.luau", "bot.script{ api = 1, needs = { \"fs:write:~\" } }\n");
+    let notes = moonbell(&host, &["grant", "theirs/notes.luau"]);
+    assert!(text(&notes).contains("it is as much as running any program"), "{}", text(&notes));
     let granted = moonbell(&host, &["grant", "theirs/tool.luau", "--yes"]);
     assert_eq!(code(&granted), 0, "{}", text(&granted));
     host.until("the owner hears that it serves", |seen| {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::stage::{ALICE, OWNER, STRANGER, Setup, Stage};
+use super::stage::{ALICE, LINA, OWNER, STRANGER, Setup, Stage};
 
 /// All kinds of events that scripts can name.
 const KINDS: &[&str] = &[
@@ -35,6 +35,12 @@ fn rows(host: &Stage, what: &str) -> i64 {
     host.journal(&format!("SELECT count(*) FROM inbox WHERE {what}"))
 }
 
+/// Somebody with a role has written: the bot knows which organisation it is of, so clicks can count.
+pub(super) async fn known(host: &Stage) {
+    host.say(LINA, "echo hello");
+    host.until("she is answered", |seen| seen.to(LINA) == ["hello"]).await;
+}
+
 pub(super) fn click(host: &Stage, from: &str, action: &str) {
     let payload = json!({
         "cardPrivateData": { "actionIds": [action], "params": { "id": 42, "note": { "deep": true } } },
@@ -43,6 +49,7 @@ pub(super) fn click(host: &Stage, from: &str, action: &str) {
         "type": "actionCallback",
         "outTrackId": "card-1",
         "userId": from,
+        "corpId": host.sim.corp_id(),
         "spaceId": host.sim.group(0),
         "spaceType": "im",
         "content": payload.to_string(),
@@ -146,6 +153,7 @@ async fn a_click_on_a_card_reaches_handlers_if_its_person_has_a_role() {
         end)
     "#;
     let host = Setup::new().script("clicks.luau", script).start().await;
+    known(&host).await;
     click(&host, STRANGER, "approve");
     click(&host, ALICE, "approve");
     click(&host, OWNER, "reject");

@@ -177,3 +177,32 @@ async fn what_is_quiet_answers_the_person_alone_and_says_so_in_the_group() {
         );
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_nothing_asks_for_is_named_and_cancel_takes_the_change_back() {
+    let script =
+        r#"bot.command("deploy", { role = "ops", run = function(ctx) ctx:reply("deployed") end })"#;
+    let host = Setup::new().script("deploy.luau", script).start().await;
+    host.say(OWNER, &format!("allow {STRANGER} opps"));
+    host.until("it is named", |seen| {
+        seen.to(OWNER).last().is_some_and(|text| {
+            text.starts_with(&format!("{STRANGER}: gets the role opps\n"))
+                && text.contains("no handler and no setting asks for a role `opps`")
+        })
+    })
+    .await;
+    let code = host.look(|seen| seen.to(OWNER)[0].rsplit_once("yes ").unwrap().1.to_owned());
+    host.say(OWNER, "cancel");
+    host.until("it is taken back", |seen| seen.to(OWNER).len() == 2).await;
+    host.say(OWNER, &format!("yes {code}"));
+    host.until("so a yes does nothing", |seen| {
+        seen.to(OWNER).last() == Some(&"Nothing waits for that number; ask for it again.")
+    })
+    .await;
+    host.say(OWNER, &format!("allow {STRANGER} ops"));
+    host.until("the right one is known", |seen| {
+        seen.to(OWNER).last().is_some_and(|text| text.contains("ops") && !text.contains("Note"))
+    })
+    .await;
+    host.stop().await;
+}

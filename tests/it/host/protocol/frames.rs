@@ -5,6 +5,7 @@ use std::time::Duration;
 use moonbell::sim::{FaultOrder, RawFrame, Say};
 use serde_json::{Value, json};
 
+use super::super::moments::known;
 use super::super::stage::{ALICE, BOB, LINA, OWNER, Seen, Setup};
 use super::{ROBOT, acked, data, frame_with, set_data, without_webhooks};
 
@@ -82,6 +83,7 @@ async fn h02_a_message_that_comes_again_after_a_restart_is_not_run_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn h03_an_event_or_a_click_that_comes_twice_is_handled_once() {
     let host = Setup::new().script("notes.luau", NOTES).start().await;
+    known(&host).await;
     // The same eventId under two messageIds.
     host.sim.faults(&FaultOrder { duplicate: Some(1), ..FaultOrder::default() });
     host.sim.event("user_add_org", &json!({ "userId": ["1"] }));
@@ -90,7 +92,7 @@ async fn h03_an_event_or_a_click_that_comes_twice_is_handled_once() {
     let payload = json!({ "cardPrivateData": { "actionIds": ["yes"], "params": {} } }).to_string();
     let click = json!({
         "type": "actionCallback", "outTrackId": "card-1", "userId": OWNER, "spaceType": "im",
-        "spaceId": host.sim.group(0), "content": payload, "value": payload,
+        "corpId": host.sim.corp_id(), "spaceId": host.sim.group(0), "content": payload, "value": payload,
     });
     let headers =
         json!({ "topic": CARD_TOPIC, "messageId": "m1", "contentType": "application/json" });
