@@ -63,6 +63,42 @@ async fn b1_b2_text_from_a_chat_reaches_programs_as_it_was_said() {
     host.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn b2_what_is_said_is_one_argument_of_a_shell_and_never_its_text() {
+    let careful = r#"
+        bot.match("^sh (.*)$", function(ctx)
+            local r = assert(shell.sh([[printf '%s|%s' "$#" "$1"]], ctx.args[1]))
+            ctx:reply(r.out)
+        end)
+    "#;
+    let careless = "bot.command(\"bad <x>\", function(ctx) shell.sh(\"echo \" .. ctx.args.x) end)\n";
+    let stage = Setup::new().script("sh.luau", careful).stage().await;
+    fs::create_dir(stage.path("careless")).unwrap();
+    fs::write(stage.path("careless/bad.luau"), careless).unwrap();
+    let host = stage.spawn().await;
+    let evil = host.path("was-here");
+    let evil = evil.display();
+    for said in [
+        format!("; touch {evil}"),
+        format!("$(touch {evil})"),
+        format!("`touch {evil}`"),
+        format!("' ; touch {evil} ; '"),
+        format!("\" ; touch {evil} ; \""),
+        format!("x && touch {evil} || touch {evil}"),
+        "$1 $@ $* $0 ${IFS}".to_owned(),
+        "-n -e \\n".to_owned(),
+    ] {
+        assert_eq!(answer(&host, OWNER, &format!("sh {said}")).await, format!("1|{said}"));
+    }
+    assert!(!host.path("was-here").exists());
+    // A script that puts it into the text is warned about.
+    let mut check = super::super::process::bare(&host, env!("CARGO_BIN_EXE_moonbell"));
+    check.arg("check").arg(host.path("careless")).stdout(std::process::Stdio::piped());
+    let said = String::from_utf8(check.output().unwrap().stdout).unwrap();
+    assert!(said.contains("bad.luau:1") && said.contains("shell_template"), "{said}");
+    host.stop().await;
+}
+
 const TRY: &str = r#"
 bot.command("env <name> <value>", function(ctx)
     local r, err = shell.run{ "sh", "-c", "id >/dev/null; echo ran", env = { [ctx.args.name] = ctx.args.value } }
