@@ -160,7 +160,7 @@ fn without_a_file_run_explains_what_to_write_and_the_rest_just_works() {
     let problems = home.refused(Need::Account);
     assert_eq!(problems.list.len(), 2, "{problems}");
     let hint = problems.hint().unwrap();
-    assert!(hint.starts_with("write this to "), "{hint}");
+    assert!(hint.starts_with("`moonbell init` sets it up; or write this to "), "{hint}");
     for line in ["[dingtalk]", "client_id = ", "client_secret = ", "[access]", "owner = "] {
         assert!(hint.contains(line), "{hint}");
     }

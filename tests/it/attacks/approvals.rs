@@ -181,7 +181,6 @@ async fn j1_nobody_but_whoever_asked_approves_and_each_try_is_told_and_audited()
         tried,
         [
             "- deny no_staff_id".to_owned(),
-            format!("{STRANGER} deny no_role"),
             format!("{ALICE} allow"),
             format!("{ALICE} deny copied_card"),
             format!("{ALICE} deny other_chat"),
@@ -189,6 +188,7 @@ async fn j1_nobody_but_whoever_asked_approves_and_each_try_is_told_and_audited()
             format!("{ALICE} deny replayed"),
             format!("{BOB} deny not_asked"),
             format!("{BOB} deny replayed"),
+            format!("{STRANGER} deny no_role"),
         ]
     );
     // All of them about the same thing.

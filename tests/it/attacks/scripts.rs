@@ -65,6 +65,7 @@ async fn m1_a_script_of_other_people_does_nothing_before_it_is_granted_and_waits
     host.write("theirs/notes.luau", "bot.script{ api = 1, needs = { \"fs:write:~\" } }\n");
     let notes = moonbell(&host, &["grant", "theirs/notes.luau"]);
     assert!(text(&notes).contains("it is as much as running any program"), "{}", text(&notes));
+    fs::remove_file(host.path("scripts/theirs/notes.luau")).unwrap();
     let granted = moonbell(&host, &["grant", "theirs/tool.luau", "--yes"]);
     assert_eq!(code(&granted), 0, "{}", text(&granted));
     host.until("the owner hears that it serves", |seen| {
