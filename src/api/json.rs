@@ -52,8 +52,12 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
             let (mark, own) = (lua.array_metatable(), list.metatable());
             // `ctx` and the like are what their metatable makes of them, which no script takes away.
             let own = own.filter(|own| *own != mark);
-            if own.is_some_and(|own| own.raw_get::<Value>("__metatable").is_ok_and(|it| !it.is_nil())) {
-                return Err(misuse("argument #1 (`list`): expected a list of your own, got an object of moonbell"));
+            if own
+                .is_some_and(|own| own.raw_get::<Value>("__metatable").is_ok_and(|it| !it.is_nil()))
+            {
+                return Err(misuse(
+                    "argument #1 (`list`): expected a list of your own, got an object of moonbell",
+                ));
             }
             list.set_metatable(Some(mark))?;
             Ok(list)

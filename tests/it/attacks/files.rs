@@ -83,8 +83,10 @@ async fn came(host: &Stage, text: &str) -> String {
     let before = host.look(|seen| seen.to(ALICE).len());
     let is = |said: &&&str| said.starts_with("did ") || said.starts_with("nothing: ");
     host.say(ALICE, text);
-    host.until("it says what came of it", |seen| seen.to(ALICE)[before..].iter().any(|said| is(&said)))
-        .await;
+    host.until("it says what came of it", |seen| {
+        seen.to(ALICE)[before..].iter().any(|said| is(&said))
+    })
+    .await;
     host.look(|seen| (*seen.to(ALICE)[before..].iter().find(is).unwrap()).to_owned())
 }
 

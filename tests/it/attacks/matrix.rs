@@ -55,6 +55,14 @@ impl Role {
         }
     }
 
+    /// As the audit names this one.
+    pub(super) fn named(self) -> String {
+        if self == Self::Foreign {
+            return format!("{OWNER}@dingother");
+        }
+        self.id().to_owned()
+    }
+
     /// What becomes of it for this one, where `may` says it of those who may write at all.
     pub(super) fn verdict(self, may: [Verdict; 4]) -> Verdict {
         match self {
@@ -246,7 +254,7 @@ fn ended(host: &Stage, id: &str) -> Option<(String, String)> {
 }
 
 /// Waits until the message is decided, and holds the decision, its effect and its record against what is expected.
-async fn holds(host: &Stage, id: &str, word: &str, expected: Verdict, cell: &str) -> String {
+async fn holds(host: &Stage, role: Role, id: &str, word: &str, expected: Verdict, cell: &str) {
     let mut row = None;
     host.until_true(cell, || {
         row = ended(host, id);
@@ -269,7 +277,11 @@ async fn holds(host: &Stage, id: &str, word: &str, expected: Verdict, cell: &str
                 told.iter().any(|one| one["verdict"] == "allow" && one["handler"] == "unknown")
             }
             No(reason) => {
-                let is = |one: &&Value| one["verdict"] == "deny" && one["reason"] == reason;
+                let is = |one: &&Value| {
+                    one["verdict"] == "deny"
+                        && one["reason"] == reason
+                        && one["who"] == role.named()
+                };
                 // Past five of a kind in a minute they are counted, not written.
                 let left_out = all.iter().filter(is).count() >= 5;
                 !told.iter().any(|one| one["verdict"] == "allow")
@@ -278,7 +290,6 @@ async fn holds(host: &Stage, id: &str, word: &str, expected: Verdict, cell: &str
         }
     })
     .await;
-    run
 }
 
 /// A run of `person` that has ended.
@@ -303,7 +314,7 @@ async fn walk(host: &Stage) {
         }
         for (id, role, place) in said {
             let cell = format!("{role:?} {place:?} {text}");
-            holds(host, &id, word, role.verdict(*may), &cell).await;
+            holds(host, role, &id, word, role.verdict(*may), &cell).await;
         }
     }
     // What an admin ran again of the owner's, they ran with their own rights.
@@ -327,7 +338,7 @@ async fn walk_stop(host: &Stage) {
             drop(journal);
             let id = say(host, role, Place::Direct, &format!("stop {run}"), n);
             let may = role.verdict(ADMINS);
-            holds(host, &id, "stop", may, &format!("{role:?} stop {whose}'s")).await;
+            holds(host, role, &id, "stop", may, &format!("{role:?} stop {whose}'s")).await;
             if may != Yes {
                 assert_eq!(ended(host, &held), None, "{role:?}: it goes on");
             }
@@ -345,12 +356,12 @@ async fn walk_lock(host: &Stage) {
     for (n, role) in (3_000..).zip(Role::ALL) {
         let id = say(host, role, Place::Direct, "lock", n);
         let may = role.verdict(ADMINS);
-        holds(host, &id, "lock", may, &format!("{role:?} lock")).await;
+        holds(host, role, &id, "lock", may, &format!("{role:?} lock")).await;
         assert_eq!(host.state_dir().join("locked").exists(), may == Yes, "{role:?}");
         if may == Yes {
             for (n, role) in (4_000 + 10 * n..).zip([Role::Owner, Role::Guest]) {
                 let id = say(host, role, Place::Direct, &format!("free {n}"), n);
-                holds(host, &id, "", No("locked"), "locked").await;
+                holds(host, role, &id, "", No("locked"), "locked").await;
             }
             let unlocked = moonbell(host, &["unlock"]);
             assert!(unlocked.status.success(), "{}", text(&unlocked));

@@ -71,7 +71,8 @@ async fn b2_what_is_said_is_one_argument_of_a_shell_and_never_its_text() {
             ctx:reply(r.out)
         end)
     "#;
-    let careless = "bot.command(\"bad <x>\", function(ctx) shell.sh(\"echo \" .. ctx.args.x) end)\n";
+    let careless =
+        "bot.command(\"bad <x>\", function(ctx) shell.sh(\"echo \" .. ctx.args.x) end)\n";
     let stage = Setup::new().script("sh.luau", careful).stage().await;
     fs::create_dir(stage.path("careless")).unwrap();
     fs::write(stage.path("careless/bad.luau"), careless).unwrap();
