@@ -9,7 +9,7 @@ use crate::sink;
 
 /// The second begins with the end of the first.
 const SECRETS: [&str; 3] =
-    ["fuzzed-S3cret/+value", "+value~of-ANOTHER_k3y", "fuzz \"p@ss\" <w\u{f6}rd>&'\\x"];
+    ["fuzzed-S3cret/+value", "+value~of-ANOTHER_k3y", "fuzz \"p@ss\" <w\u{f6}rd>&'/=\\x"];
 
 /// What nobody sees.
 const GAPS: [&str; 12] = [
@@ -36,6 +36,9 @@ pub fn secrets(data: &[u8]) {
     let (&[which, form, gap, cut], rest) = data.split_first_chunk::<4>().unwrap_or((&[0; 4], data));
     let text = String::from_utf8_lossy(rest);
     let (before, after) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    if which == b'w' {
+        webhook(form, before, after);
+    }
     let secret = SECRETS[usize::from(which) % SECRETS.len()];
     let gap = GAPS[usize::from(gap) % GAPS.len()];
     let (whole, parts) = hidden_in(form, secret, before, after, gap);
@@ -65,6 +68,22 @@ pub fn secrets(data: &[u8]) {
     assert_eq!(sink::quiet(&quiet), quiet, "quieting leaves something to quieten");
 }
 
+/// The address of a group's own robot between other texts: its key does not come out.
+fn webhook(form: u8, before: &str, after: &str) {
+    const KEY: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    let plain = format!("https://oapi.dingtalk.com/robot/send?access_token={KEY}");
+    let url = match form % 4 {
+        0 => plain,
+        1 => plain.replace("send?access_token", "sendBySession?session"),
+        2 => url::form_urlencoded::byte_serialize(plain.as_bytes()).collect(),
+        _ => plain.replace('/', "\\/").replace('=', "\\u003d"),
+    };
+    let whole = format!("{before}{url}{after}");
+    for shown in [sink::spoken(&whole), sink::redact(&whole), sink::redact_begun(&whole)] {
+        is_without(KEY, "", &shown);
+    }
+}
+
 /// A text with the secret in this form, and what of it must not come out.
 fn hidden_in(
     form: u8,
@@ -74,7 +93,7 @@ fn hidden_in(
     gap: &str,
 ) -> (String, Vec<String>) {
     let each = |write: &dyn Fn(u8) -> String| secret.bytes().map(write).collect::<String>();
-    let written = match form % 16 {
+    let written = match form % 18 {
         0 => secret.to_owned(),
         1 => secret.to_uppercase(),
         2 => secret.chars().rev().collect(),
@@ -91,7 +110,7 @@ fn hidden_in(
         12 | 13 => {
             // Where a text in base64 holds it, its neighbours decide about its first and its last letter.
             let text = format!("{before}{secret}{after}");
-            let engine = if form % 16 == 12 { STANDARD } else { URL_SAFE };
+            let engine = if form % 18 == 12 { STANDARD } else { URL_SAFE };
             let encoded = engine.encode(&text);
             let first = (before.len() * 8).div_ceil(6);
             let last = (before.len() + secret.len()) * 8 / 6;
@@ -103,9 +122,14 @@ fn hidden_in(
                 .collect();
             return (folded.join(if gap == "\n" { gap } else { "" }), vec![part]);
         }
+        14 => json(secret).replace('/', "\\/"),
+        15 => secret.replace('\'', r"'\''"),
+        16 => html(secret).replace('/', "&#x2F;").replace('`', "&#x60;").replace('=', "&#x3D;"),
         _ => {
             // A line break, so that the text before it does not take the first letter for the end of its own sequence.
-            let split: String = secret.chars().map(|c| format!("{c}{gap}")).collect();
+            let split = secret
+                .chars()
+                .fold(String::new(), |split, c| split + gap + c.encode_utf8(&mut [0; 4]));
             return (format!("{before}\n{split}{after}"), vec![secret.to_owned()]);
         }
     };

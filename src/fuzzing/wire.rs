@@ -191,7 +191,7 @@ fn answered(keys: &EventKeys, said: &str, call: crate::dingtalk::Callback) {
 /// text, for whom it is, and 1 to 32 bytes of padding that each say how many.
 fn plain_text(bytes: &[u8]) -> Option<&str> {
     let pad = usize::from(*bytes.last()?);
-    let whole = bytes.len() % 16 == 0 && (1..=32).contains(&pad) && pad <= bytes.len();
+    let whole = bytes.len().is_multiple_of(16) && (1..=32).contains(&pad) && pad <= bytes.len();
     let (inside, padding) = whole.then(|| bytes.split_at(bytes.len() - pad))?;
     let length = u32::from_be_bytes(inside.get(16..20)?.try_into().ok()?);
     let text = inside[20..].get(..usize::try_from(length).ok()?)?;

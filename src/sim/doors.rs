@@ -2,6 +2,8 @@
 //!
 //! State and orders only; the calls themselves are made in `caller.rs`.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -109,9 +111,19 @@ struct Ink<'a> {
     secret: Option<&'a str>,
 }
 
+/// The time of a call, each later than the one before: two in one millisecond carry one signature, and whoever takes a
+/// signature for one body alone refuses the second. Here nobody's test depends on that.
+fn stamp() -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let now = now_ms();
+    let later = |last: i64| Some(now.max(last + 1));
+    let last = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).unwrap_or_default();
+    now.max(last + 1)
+}
+
 impl Ink<'_> {
     fn honest() -> Self {
-        Self { timestamp: now_ms().to_string(), secret: None }
+        Self { timestamp: stamp().to_string(), secret: None }
     }
 }
 

@@ -4,12 +4,18 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
-/// The key of a session webhook or of a custom robot, in a URL as it is or encoded once.
+/// What a session webhook or a custom robot is called by, in a URL as it is or encoded once: all of it that follows.
 static WEBHOOK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"robot(?:/|\\/|%2[Ff])send(?:BySession)?(?:\?|%3[Ff])[^\s"'<>]*"#)
+        .expect("the pattern is a constant that tests compile")
+});
+
+/// The keys in it: whatever stands before one may look like one.
+static KEY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(robot(?:/|\\/|%2[Ff])send(?:BySession)?(?:\?|%3[Ff])[^\s"'<>]*?(?:access_token|session)(?:=|%3[Dd]|\\u003[Dd]))(?:[A-Za-z0-9_.~+/=$:-]|%[0-9A-Fa-f]{2})+"#,
+        r"((?:access_token|session)(?:=|%3[Dd]|\\u003[Dd]))(?:[A-Za-z0-9_.~+/=$:-]|%[0-9A-Fa-f]{2})+",
     )
     .expect("the pattern is a constant that tests compile")
 });
@@ -23,7 +29,7 @@ static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// `text` without the keys of webhooks.
 pub(super) fn blank(text: &str) -> Cow<'_, str> {
-    WEBHOOK.replace_all(text, "$1***")
+    WEBHOOK.replace_all(text, |call: &Captures<'_>| KEY.replace_all(&call[0], "$1***").into_owned())
 }
 
 /// `text` without the values of tell-tale parameters: for what DingTalk and libraries say, not for what people do.
@@ -69,6 +75,14 @@ mod tests {
             (
                 r#""https:\/\/oapi.dingtalk.com\/robot\/send?access_token=0a""#,
                 r#""https:\/\/oapi.dingtalk.com\/robot\/send?access_token=***""#,
+            ),
+            (
+                "https://oapi.dingtalk.com/robot/send?session=0a&access_token=0a1b2c&x=1",
+                "https://oapi.dingtalk.com/robot/send?session=***&access_token=***&x=1",
+            ),
+            (
+                "robot/send?session=https://oapi.dingtalk.com/robot/send?access_token=0a1b2c",
+                "robot/send?session=***?access_token=***",
             ),
             (
                 "https://example.com/?session=5&sign=positive",

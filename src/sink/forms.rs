@@ -31,6 +31,10 @@ pub(super) fn of(secret: &str) -> BTreeSet<String> {
         in_url(secret),
         json.trim_matches('"').to_owned(),
         json_ascii(secret),
+        // PHP escapes what need not be.
+        json.trim_matches('"').replace('/', "\\/"),
+        json_ascii(secret).replace('/', "\\/"),
+        in_shell(secret),
         secret.escape_debug().to_string(),
     ];
     for before in 0..3 {
@@ -39,6 +43,10 @@ pub(super) fn of(secret: &str) -> BTreeSet<String> {
         forms.push(standard);
     }
     forms.extend(QUOTES.map(|quotes| in_page(secret, quotes)));
+    // Writers that are afraid of more.
+    let page = in_page(secret, QUOTES[0]).replace('/', "&#x2F;").replace('`', "&#x60;");
+    forms.push(page.replace('=', "&#x3D;"));
+    forms.push(page);
     let lines = secret.lines().map(str::trim).filter(|line| line.len() >= LINE);
     forms.extend(lines.filter(|line| !line.starts_with("-----")).map(str::to_owned));
     forms.retain(|form| form.len() >= SHORTEST);
@@ -79,6 +87,11 @@ fn in_page(secret: &str, [double, single]: [&str; 2]) -> String {
     text.replace('"', double).replace('\'', single)
 }
 
+/// Within single quotes, as `set -x` shows it.
+fn in_shell(secret: &str) -> String {
+    secret.replace('\'', r"'\''")
+}
+
 /// JSON as many programs write it: nothing above ASCII.
 fn json_ascii(secret: &str) -> String {
     let json = serde_json::to_string(secret).unwrap_or_default();
@@ -115,6 +128,16 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_writers_put_before_or_for_a_sign_hides_no_secret() {
+        let forms = of("it's/a=key");
+        for form in
+            [r"it's\/a=key", r"it'\''s/a=key", "it&#x27;s/a=key", "it&#39;s&#x2F;a&#x3D;key"]
+        {
+            assert!(forms.contains(form), "{form}");
         }
     }
 

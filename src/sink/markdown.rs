@@ -19,7 +19,7 @@ fn escaped(text: &str, mut begin: bool) -> String {
         let line = if begin { indented(&mut out, line) } else { line };
         // `begin` holds while there were only blanks and digits since the line began.
         let mut digits = false;
-        for c in line.chars() {
+        for (at, c) in line.char_indices() {
             match c {
                 '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '!' | '$' | '&' => {
                     out.push('\\');
@@ -29,6 +29,8 @@ fn escaped(text: &str, mut begin: bool) -> String {
                     out.push('\\');
                     out.push(c);
                 }
+                // Some readers take `:--` under a line for a table.
+                ':' if begin && !digits && line[at..].starts_with(":-") => out.push_str("\\:"),
                 '.' | ')' if begin && digits => {
                     out.push('\\');
                     out.push(c);
@@ -104,6 +106,11 @@ mod tests {
             escape("    a\n  \tb\n   - c\n    \nd    e"),
             "\u{a0}\u{a0}\u{a0}\u{a0}a\n\u{a0}\u{a0}\u{a0}\u{a0}b\n   \\- c\n    \nd    e"
         );
+    }
+
+    #[test]
+    fn a_line_under_another_makes_no_table_of_it() {
+        assert_eq!(escape("a\n:--\n :-:\n: x"), "a\n\\:--\n \\:-:\n: x");
     }
 
     #[test]

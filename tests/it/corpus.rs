@@ -1,6 +1,6 @@
 //! What fuzzing has found, and what it began with: each saved input still holds, and so do inputs that are nearly the same.
 //!
-//! `cargo +nightly fuzz run NAME` looks for new paths; where there is no nightly,
+//! `fuzz/run` looks for new paths through the code; where there is no nightly toolchain,
 //! `MOONBELL_TEST_FUZZ=600 cargo test --test it -- corpus::` tries changes at random, so many seconds for each target.
 
 use std::fs;
