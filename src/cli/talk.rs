@@ -187,6 +187,11 @@ pub(super) fn fit(text: &str) -> String {
     if !io::stdout().is_terminal() || shows_unicode() {
         return text.to_owned();
     }
+    ascii(&without_translations(text))
+}
+
+/// In ASCII: other characters by their number, but those that have a likeness.
+pub(super) fn ascii(text: &str) -> String {
     let plain = |c: char| match c {
         '…' => "...".to_owned(),
         '–' | '—' => "-".to_owned(),
@@ -194,7 +199,7 @@ pub(super) fn fit(text: &str) -> String {
         c if c.is_ascii() => c.to_string(),
         c => format!("\\u{{{:x}}}", u32::from(c)),
     };
-    without_translations(text).chars().map(plain).collect()
+    text.chars().map(plain).collect()
 }
 
 /// Without what stands in brackets and is Chinese all through: the English before it says the same.
