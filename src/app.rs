@@ -38,6 +38,8 @@ use crate::asks::Asks;
 use crate::budget::Ledger;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::Connection;
+use crate::config::Current;
 use crate::config::Language;
 use crate::config::Mode;
 use crate::console::Console;
@@ -59,6 +61,7 @@ use crate::store::now_ms;
 use crate::telemetry::status;
 use crate::transport;
 use crate::transport::Addresses;
+use crate::transport::Link;
 use crate::transport::Stream;
 use crate::transport::Transport;
 use crate::transport::Webhook;
@@ -116,6 +119,7 @@ pub struct App {
     keeper: Keeper,
     transport: Transport,
     host: Host,
+    connection: Current<Connection>,
     /// `None`: the settings are not read again.
     reread: Option<Reread>,
     lua: LuaRuntime,
@@ -225,7 +229,7 @@ impl App {
             access,
             languages,
             library: library.clone(),
-            limits,
+            limits: host.current_limits(),
             running: Running::default(),
             turns: Turns::default(),
             finish: config.shutdown.deadline,
@@ -259,7 +263,8 @@ impl App {
                 "the last host died with messages taken up that had not begun, or may be run twice; they run again"
             );
         }
-        let transport = way_in(&config, &client, &inbox, &dispatch).await?;
+        let connection = Current::from(config.connection.clone());
+        let transport = way_in(&config, &client, &inbox, &dispatch, connection.clone()).await?;
         let started_at_ms = now_ms();
         Ok(Self {
             config,
@@ -275,6 +280,7 @@ impl App {
             keeper,
             transport,
             host,
+            connection,
             reread: None,
             lua,
             processes,
@@ -309,6 +315,11 @@ impl App {
     /// Where DingTalk is to call, in HTTP mode.
     pub fn addresses(&self) -> Option<&Addresses> {
         self.transport.addresses()
+    }
+
+    /// A view of the way in.
+    pub fn link(&self) -> Link {
+        self.transport.link()
     }
 
     /// What is under way, to be told while the host ends.
@@ -404,7 +415,7 @@ impl App {
                 outbox: self.outbox.clone(),
                 owner: self.dispatch.access.owner_cell().clone(),
                 languages: self.dispatch.languages.clone(),
-                settings: self.config.connection.clone(),
+                settings: self.connection.clone(),
             };
             downstream.spawn(watch.run(stages.aside.clone()));
         }
@@ -430,6 +441,8 @@ impl App {
                 client: self.client.clone(),
                 ledger: self.ledger.clone(),
                 history,
+                connection: self.connection.clone(),
+                rules: self.transport.rules(),
                 outbox: self.outbox.clone(),
                 languages: self.dispatch.languages.clone(),
                 told: settings,
@@ -503,16 +516,16 @@ async fn way_in(
     client: &Client,
     inbox: &Inbox,
     dispatch: &Dispatch,
+    connection: Current<Connection>,
 ) -> Result<Transport, Fatal> {
-    let late_after = config.connection.late_after;
     if config.dingtalk.mode == Mode::Stream {
-        let stream = Stream::new(client.clone(), inbox.clone()).late_after(late_after);
+        let stream = Stream::new(client.clone(), inbox.clone()).late_after(connection);
         return Ok(Transport::Stream(Box::new(stream)));
     }
     let audit = dispatch.access.audit().clone();
     let store = dispatch.store.clone();
     let webhook = Webhook::bind(&config.http, client.clone(), inbox.clone(), audit, store).await?;
-    Ok(Transport::Webhook(Box::new(webhook.late_after(late_after))))
+    Ok(Transport::Webhook(Box::new(webhook.late_after(connection))))
 }
 
 /// One token for each stage, cancelled in order.

@@ -113,11 +113,15 @@ pub(super) fn attempt(
     direct: bool,
     now_ms: i64,
 ) -> rusqlite::Result<Tried> {
-    let open: Option<(Vec<u8>, Vec<u8>, i64, u32, Option<String>)> = c
+    let open = c
         .query_row(
             "SELECT salt, digest, expires_at_ms, tries_left, language FROM claim",
             [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+            |row| {
+                let (salt, known): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                let (expires_at_ms, left): (i64, u32) = (row.get(2)?, row.get(3)?);
+                Ok((salt, known, expires_at_ms, left, row.get::<_, Option<String>>(4)?))
+            },
         )
         .optional()?;
     let Some((salt, known, expires_at_ms, left, language)) = open else {

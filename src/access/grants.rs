@@ -48,7 +48,7 @@ impl Grants {
     /// What the journal has for `app`.
     pub(super) async fn open(store: &Store, app: &str) -> Result<Self, Error> {
         let of = app.to_owned();
-        if store.read(|c| orphan(c)).await? {
+        if store.read(orphan).await? {
             let of = of.clone();
             store.write(move |c| adopt(c, &of)).await?;
         }

@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
+use crate::config::Current;
 use crate::message::Chat;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -81,7 +82,7 @@ pub struct Access {
     grants: Grants,
     organisation: Organisation,
     rates: Rates,
-    limits: config::Limits,
+    limits: Current<config::Limits>,
     refusals: Refusals,
     pending: Pending,
     live: Live,
@@ -130,7 +131,7 @@ impl Access {
             grants: Grants::default(),
             organisation: Organisation::default(),
             rates: Rates::default(),
-            limits: config::Limits::default().for_anybody(),
+            limits: config::Limits::default().for_anybody().into(),
             refusals: Refusals::default(),
             pending: Pending::default(),
             live: Live::default(),
@@ -159,7 +160,7 @@ impl Access {
             app,
             grants,
             organisation,
-            limits: config.limits,
+            limits: config.limits.into(),
             refusals,
             lock,
             told_locked,
@@ -346,7 +347,7 @@ impl Access {
 
     /// Whether somebody may start one run more; it is among those under way already.
     fn crowd(&self, who: &Who, id: &StaffId, handler: &str) -> Result<(), Denied> {
-        let config::Limits { person_runs, handler_runs, person_per_minute, .. } = self.limits;
+        let config::Limits { person_runs, handler_runs, person_per_minute, .. } = self.limits.get();
         if person_runs.is_some() || handler_runs.is_some() {
             let (of_person, of_handler) = self.live.count(who, handler);
             if let Some(most) = person_runs.filter(|most| of_person > *most) {
@@ -515,6 +516,11 @@ impl Access {
     /// Owner and roles as the settings have them.
     pub fn settings(&self) -> Arc<config::Access> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on people and handlers may have so many runs; those under way stay.
+    pub fn renew_limits(&self, limits: config::Limits) {
+        self.limits.set(limits);
     }
 
     /// Takes over what the settings say now. Runs that lose their right by it are stopped.

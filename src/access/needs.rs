@@ -9,6 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use strsim::damerau_levenshtein;
 
 use super::disguise::disguises;
+use crate::words::Lang;
+use crate::words::needs as w;
 
 /// One thing that a script asks for. `Display` is how it is written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,35 +186,26 @@ impl Need {
     }
 
     /// What it lets a script do, in words, for whoever is asked to grant it.
-    pub fn means(&self) -> String {
+    pub fn means(&self, lang: Lang) -> String {
         match self {
-            Self::Shell(None) => {
-                "run any program as you, with any arguments: everything that you can do".to_owned()
-            }
-            Self::Shell(Some(program)) => format!("run `{program}` as you, with any arguments"),
-            Self::Fs(does, path) => {
-                let verb = match does {
-                    Some(Use::Read) => "read",
-                    Some(Use::Write) => "make, change and remove",
-                    None => "read, make, change and remove",
-                };
-                match path {
-                    Some(path) => format!("{verb} files in `{path}`"),
-                    None => format!("{verb} files in every folder of `scripts.folders`"),
-                }
-            }
-            Self::Http(None) => "call any host on the Internet".to_owned(),
-            Self::Http(Some(host)) => format!("call `{host}`"),
-            Self::Secret(None) => "use every secret of your settings".to_owned(),
-            Self::Secret(Some(name)) => format!("use the secret `{name}`"),
-            Self::Send(None) => "write to anybody in your organisation, unasked".to_owned(),
-            Self::Send(Some(Owner)) => "write to you, unasked".to_owned(),
-            Self::Messages => "read messages that are no command of its own".to_owned(),
-            Self::Schedule => "run by the clock".to_owned(),
-            Self::Watch => "run when files change".to_owned(),
-            Self::Events => {
-                "hear of events in the organisation, and of clicks on every card".to_owned()
-            }
+            Self::Shell(None) => w::any_program(lang).to_owned(),
+            Self::Shell(Some(program)) => w::program(program, lang),
+            Self::Fs(Some(Use::Read), Some(path)) => w::read_files(path, lang),
+            Self::Fs(Some(Use::Write), Some(path)) => w::write_files(path, lang),
+            Self::Fs(None, Some(path)) => w::use_files(path, lang),
+            Self::Fs(Some(Use::Read), None) => w::read_all_files(lang).to_owned(),
+            Self::Fs(Some(Use::Write), None) => w::write_all_files(lang).to_owned(),
+            Self::Fs(None, None) => w::use_all_files(lang).to_owned(),
+            Self::Http(None) => w::any_host(lang).to_owned(),
+            Self::Http(Some(host)) => w::host(host, lang),
+            Self::Secret(None) => w::every_secret(lang).to_owned(),
+            Self::Secret(Some(name)) => w::secret(name, lang),
+            Self::Send(None) => w::send_to_anybody(lang).to_owned(),
+            Self::Send(Some(Owner)) => w::send_to_owner(lang).to_owned(),
+            Self::Messages => w::messages(lang).to_owned(),
+            Self::Schedule => w::schedule(lang).to_owned(),
+            Self::Watch => w::watch(lang).to_owned(),
+            Self::Events => w::events(lang).to_owned(),
         }
     }
 }

@@ -49,7 +49,17 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
         })?
         .function("array", &["list"], |lua, _, list: Option<Table>| {
             let list = list.map_or_else(|| lua.create_table(), Ok)?;
-            list.set_metatable(Some(lua.array_metatable()))?;
+            let (mark, own) = (lua.array_metatable(), list.metatable());
+            // `ctx` and the like are what their metatable makes of them, which no script takes away.
+            let own = own.filter(|own| *own != mark);
+            if own
+                .is_some_and(|own| own.raw_get::<Value>("__metatable").is_ok_and(|it| !it.is_nil()))
+            {
+                return Err(misuse(
+                    "argument #1 (`list`): expected a list of your own, got an object of moonbell",
+                ));
+            }
+            list.set_metatable(Some(mark))?;
             Ok(list)
         })?
         .value("null", Value::NULL)?

@@ -75,6 +75,8 @@ use crate::access::Permit;
 use crate::access::Terms;
 use crate::asks::Asks;
 use crate::clock::Clock;
+use crate::config;
+use crate::config::Current;
 use crate::dingtalk::Client;
 use crate::language::Languages;
 use crate::message::StaffId;
@@ -152,7 +154,7 @@ pub struct Host {
 
 #[derive(Clone, Debug)]
 struct Inner {
-    limits: Limits,
+    limits: Current<Limits>,
     memory_bytes: usize,
     journal: Option<Journal>,
     processes: Processes,
@@ -189,7 +191,7 @@ impl Host {
     pub fn new(limits: Limits, memory_bytes: usize) -> Self {
         Self {
             inner: Arc::new(Inner {
-                limits,
+                limits: limits.into(),
                 memory_bytes,
                 journal: None,
                 processes: Processes::new(),
@@ -465,7 +467,18 @@ impl Host {
 
     /// Limits of a run, unless its handler says less.
     pub fn limits(&self) -> Limits {
-        self.inner.limits
+        self.inner.limits.get()
+    }
+
+    /// The same, as they are at each moment.
+    pub fn current_limits(&self) -> Current<Limits> {
+        self.inner.limits.clone()
+    }
+
+    /// Other limits for runs that begin from now on. What one VM may allocate stays.
+    pub fn renew_limits(&self, limits: config::Limits) {
+        self.inner.limits.set(limits.into());
+        self.inner.outgoing.renew(limits.per_minute);
     }
 
     /// Owner of every process that a script starts; supervised on the runtime that the host was made in. To be closed

@@ -5,6 +5,7 @@
 //! forgives.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,23 +22,27 @@ const REMEMBERED: usize = 10_000;
 /// Cheap to clone; all share one count.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    most: usize,
+    most: Arc<AtomicUsize>,
     said: Arc<Mutex<HashMap<String, VecDeque<Instant>>>>,
 }
 
 impl Outgoing {
     /// So many in a minute, of each.
     pub fn new(most: usize) -> Self {
-        Self { most, said: Arc::default() }
+        Self { most: Arc::new(AtomicUsize::new(most)), said: Arc::default() }
     }
 
     pub(super) fn most(&self) -> usize {
-        self.most
+        self.most.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn renew(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Counts a message of `handler` to `conversation`; `false`: it is one too many, and is not counted.
     pub(super) fn take(&self, handler: &str, conversation: &str) -> bool {
-        let now = Instant::now();
+        let (now, most) = (Instant::now(), self.most());
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = |times: &mut VecDeque<Instant>| {
             while times.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
@@ -49,8 +54,7 @@ impl Outgoing {
             said.retain(|_, times| recent(times) > 0);
         }
         let keys = [format!("by {handler}"), format!("to {conversation}")];
-        if keys.iter().any(|key| said.get_mut(key).is_some_and(|times| recent(times) >= self.most))
-        {
+        if keys.iter().any(|key| said.get_mut(key).is_some_and(|times| recent(times) >= most)) {
             return false;
         }
         for key in keys {

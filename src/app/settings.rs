@@ -16,12 +16,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cards;
 use crate::access::Access;
 use crate::api::Host;
 use crate::budget::Ledger;
 use crate::config;
 use crate::config::Config;
+use crate::config::Connection;
+use crate::config::Current;
 use crate::config::History;
+use crate::config::Http;
 use crate::config::Loaded;
 use crate::config::Need;
 use crate::config::Source;
@@ -36,6 +40,7 @@ use crate::sink;
 use crate::store::now_ms;
 use crate::telemetry;
 use crate::telemetry::status;
+use crate::transport::Rules;
 use crate::watch::Watch;
 use crate::words;
 use crate::words::Lang;
@@ -51,8 +56,26 @@ const AGAIN: Duration = Duration::from_secs(1);
 const MOST_BYTES: u64 = 1 << 20;
 
 /// What takes effect without a restart: keys, and tables with all that is in them.
-const LIVE: &[&str] =
-    &["access.", "budget.", "history.", "log.", "secrets.", "dingtalk.client_secret"];
+const LIVE: &[&str] = &[
+    "access.",
+    "budget.",
+    "cards.",
+    "connection.",
+    "history.",
+    "limits.",
+    "log.",
+    "secrets.",
+    "dingtalk.client_secret",
+];
+
+/// Of those tables, what does not: how much a VM may hold is settled when it is made, and the places for programs are too.
+const NOT_LIVE: &[&str] = &["limits.memory_mb", "limits.all_processes"];
+
+/// What counts at once too, where DingTalk calls.
+const RULES: &[&str] = &["http.window", "http.trusted_proxies", "http.allow"];
+
+/// The same, where events were taken in before.
+const EVENT_KEYS: &[&str] = &["http.token", "http.aes_key"];
 
 /// Where settings came from, and how they were when the host began.
 #[derive(Debug)]
@@ -83,6 +106,9 @@ pub(super) struct Settings {
     pub(super) client: Client,
     pub(super) ledger: Ledger,
     pub(super) history: watch::Sender<History>,
+    pub(super) connection: Current<Connection>,
+    /// `None`: DingTalk does not call.
+    pub(super) rules: Option<Rules>,
     pub(super) outbox: Outbox,
     pub(super) languages: Languages,
     pub(super) told: watch::Sender<status::Settings>,
@@ -179,13 +205,16 @@ impl Settings {
             }
         }
         let before = self.reread.read.as_ref().map_or(&self.reread.began, |read| &read.prints);
+        let keys = takes_events(&self.config.http) && takes_events(&loaded.config.http);
+        let calls = self.rules.is_some();
+        let live = |key: &str| {
+            is_live(key) || calls && RULES.contains(&key) || keys && EVENT_KEYS.contains(&key)
+        };
         let mut taken: BTreeSet<String> =
-            changed(before, &loaded.prints).filter(|key| is_live(key)).cloned().collect();
-        let mut restart: BTreeSet<String> = changed(&self.reread.began, &loaded.prints)
-            .filter(|key| !is_live(key))
-            .cloned()
-            .collect();
-        restart.extend(self.unlike(&loaded.config));
+            changed(before, &loaded.prints).filter(|key| live(key)).cloned().collect();
+        let mut restart: BTreeSet<String> =
+            changed(&self.reread.began, &loaded.prints).filter(|key| !live(key)).cloned().collect();
+        restart.extend(self.unlike(&loaded.config).into_iter().filter(|key| !live(key)));
         taken.extend(self.apply(&loaded.config));
         let was_wrong = self.told.borrow().error.is_some();
         let restart: Vec<String> = restart.into_iter().collect();
@@ -212,6 +241,37 @@ impl Settings {
             tracing::info!("the settings are sound again");
             self.tell(|lang| words::settings::sound(lang).to_owned()).await;
         }
+    }
+
+    /// Changes what calls have to show. Whether events are taken in is as it was at the start. Returns the keys whose value
+    /// was changed where the settings only point to.
+    fn renew_rules(&mut self, new: &Http) -> Vec<String> {
+        let (Some(rules), old) = (&self.rules, &mut self.config.http) else { return Vec::new() };
+        let mut next = Http {
+            window: new.window,
+            trusted_proxies: new.trusted_proxies.clone(),
+            allow: new.allow.clone(),
+            ..old.clone()
+        };
+        let mut pointed = Vec::new();
+        if takes_events(old) && takes_events(new) {
+            for (key, held, new) in [
+                ("http.token", &mut next.token, &new.token),
+                ("http.aes_key", &mut next.aes_key, &new.aes_key),
+            ] {
+                if held != new {
+                    held.clone_from(new);
+                    pointed.push(key.to_owned());
+                }
+            }
+        }
+        if next != *old {
+            match rules.renew(next.clone()) {
+                Ok(()) => *old = next,
+                Err(error) => tracing::error!("calls are judged as before: {error}"),
+            }
+        }
+        pointed
     }
 
     /// Secrets that were changed where the settings only point to, and that count from the next start on.
@@ -258,10 +318,25 @@ impl Settings {
             old.budget = new.budget.clone();
             self.ledger.renew(new.budget.clone());
         }
+        if old.limits != new.limits {
+            old.limits = new.limits;
+            self.access.renew_limits(new.limits);
+            self.host.renew_limits(new.limits);
+        }
+        if old.cards != new.cards {
+            old.cards = new.cards.clone();
+            // Where clicks go is as it was at the start.
+            self.outbox.renew_cards(cards::settings(old, &self.client));
+        }
+        if old.connection != new.connection {
+            old.connection = new.connection.clone();
+            self.connection.set(new.connection.clone());
+        }
         if old.history != new.history {
             old.history = new.history;
             self.history.send_replace(new.history);
         }
+        pointed.extend(self.renew_rules(&new.http));
         pointed
     }
 
@@ -289,8 +364,14 @@ fn changed<'k>(
     unlike.chain(gone).map(|(key, _)| key)
 }
 
+/// Whether the door for events is open with these settings.
+fn takes_events(http: &Http) -> bool {
+    http.token.is_some() && http.aes_key.is_some()
+}
+
 fn is_live(key: &str) -> bool {
-    LIVE.iter().any(|live| key == *live || (live.ends_with('.') && key.starts_with(live)))
+    !NOT_LIVE.contains(&key)
+        && LIVE.iter().any(|live| key == *live || (live.ends_with('.') && key.starts_with(live)))
 }
 
 /// Watches the folders of `files`, and no others.
@@ -340,6 +421,11 @@ mod tests {
             ("log.filter", true),
             ("dingtalk.client_secret", true),
             ("dingtalk.client_id", false),
+            ("limits.run_time", true),
+            ("limits.memory_mb", false),
+            ("cards.attach", true),
+            ("connection.tell_after", true),
+            ("http.listen", false),
             ("scripts.dir", false),
         ] {
             assert_eq!(is_live(key), live, "{key}");

@@ -2,7 +2,8 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::talk;
+use super::{lang, talk};
+use crate::words::commands::errors as w;
 
 /// The program that was asked to open a page. Some stay for as long as the browser does, so nobody waits for it.
 #[derive(Debug)]
@@ -23,9 +24,7 @@ pub(super) fn open(url: &str) -> Opening {
         command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     if let Err(error) = &child {
         let program = command.get_program().display().to_string();
-        talk::say(format_args!(
-            "could not open a browser ({program}: {error}); open {url} yourself"
-        ));
+        talk::say(w::no_browser(&program, &error.to_string(), url, lang::here()));
     }
     Opening { child: child.ok() }
 }

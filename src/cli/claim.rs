@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, init, talk};
+use super::{Failed, Global, init, lang, talk};
 use crate::access::{Audit, Record, claim, read_grants};
 use crate::config::{Loaded, Need};
 use crate::store::{Instance, Look, Store, note, now_ms};
+use crate::words::commands::claim as w;
 
 /// Print a code that makes its sender the owner of the bot
 ///
@@ -29,10 +30,11 @@ pub(super) struct Claim {
 impl Claim {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let Loaded { config, places, .. } = global.load(Need::Settings)?;
+        let lang = lang::here();
         if let Some(owner) = &config.access.owner {
-            let place = places.get("access.owner").map(|at| format!(", {at}")).unwrap_or_default();
-            return Err(Failed::new(format!("the settings name the owner: {owner}"))
-                .hint(format!("change `access.owner`{place}, or remove it to claim by a code"))
+            let place = places.get("access.owner").map(|at| w::at(&at.to_string(), lang));
+            return Err(Failed::new(w::set(owner.as_str(), lang))
+                .hint(w::set_hint(&place.unwrap_or_default(), lang))
                 .into());
         }
         let state = &config.state.dir;
@@ -60,8 +62,8 @@ impl Claim {
             None => None,
         };
         if let Some(owner) = owner.filter(|_| !self.replace) {
-            return Err(Failed::new(format!("somebody has claimed the bot already: {owner}"))
-                .hint("with --replace, whoever sends the new code takes it over")
+            return Err(Failed::new(w::claimed_already(owner.as_str(), lang))
+                .hint(w::claimed_already_hint(lang))
                 .into());
         }
         let code =
@@ -72,23 +74,10 @@ impl Claim {
             audit.close();
         }
         talk::data(code.show());
-        talk::say(
-            "Send it to the bot in a direct message within 10 minutes: its sender becomes the owner.",
-        );
+        talk::say(w::send_it(lang));
         if instance.is_some() {
-            talk::say(
-                "hint: no host runs; start it with `moonbell run`, which prints a code of its own while nobody owns the bot",
-            );
+            talk::advise(w::no_host_runs(lang));
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// What `run` says while nobody owns the bot.
-pub(super) fn told(code: &claim::Code) -> String {
-    format!(
-        "\nNobody owns this bot yet. Send it this code in a direct message, and it is yours:\n\n    {}\n\n\
-         It works once, for 10 minutes; `moonbell claim` prints another. Nobody else is served until then.\n",
-        code.show()
-    )
 }

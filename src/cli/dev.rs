@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, browser, host, news, starter, talk};
+use super::{Global, browser, columns, host, lang, news, starter, talk};
 use crate::app::App;
 use crate::config::{Access, Budget, Config, Mode, Need, Secret};
 use crate::message::StaffId;
 use crate::sim;
 use crate::sim::{CARD_BUTTONS, CARD_TEMPLATE, Options, Registration, Sim};
 use crate::transport::Addresses;
+use crate::words::commands::run as w;
 
 /// Try it: a simulated DingTalk with a chat page, and your handlers answering there
 ///
@@ -78,15 +79,12 @@ impl Dev {
                 sim.app(keys.called_at(doors))?;
             }
             left.of(app.left());
-            talk::say("moonbell: your handlers answer a simulated DingTalk on this computer\n");
-            talk::address("  chat page  ", &sim.page_url());
-            talk::say(format_args!(
-                "  scripts    {}\n",
-                news::folder(&folder, fresh, app.library())
-            ));
-            talk::say(
-                "Open the page and type `help`. Save a script: the next message is answered by it. Ctrl-C stops.\n",
-            );
+            let lang = lang::here();
+            talk::say(format_args!("{}\n", w::dev_title(lang)));
+            talk::address(&row(w::chat_page(lang), 11), &sim.page_url());
+            let serves = news::folder(&folder, fresh, app.library(), lang);
+            talk::say(format_args!("{}{serves}\n", row(w::scripts_row(lang), 11)));
+            talk::say(format_args!("{}\n", w::open_the_page(lang)));
             let _page = self.open.then(|| browser::open(&sim.page_url()));
             let news = news::tell(app.library());
             tokio::select! {
@@ -114,20 +112,28 @@ impl Dev {
             };
             let sim = Sim::start(options).await?;
             let base = sim.url().to_owned();
-            talk::say("moonbell: a simulated DingTalk on this computer, without a bot\n");
-            talk::address("  chat page      ", &sim.page_url());
-            talk::say(format_args!(
-                "  API            {base}\n  client id      {}\n  client secret  {}\n\n\
-                 Connect a bot, for example, with settings of its own:\n\n  HOME=$(mktemp -d) moonbell init --api-base {base}\n\nCtrl-C stops.\n",
-                sim.client_id(),
-                sim.client_secret(),
-            ));
+            let lang = lang::here();
+            talk::say(format_args!("{}\n", w::sim_title(lang)));
+            talk::address(&row(w::chat_page(lang), 15), &sim.page_url());
+            for (name, value) in [
+                ("API", base.clone()),
+                ("client id", sim.client_id()),
+                ("client secret", sim.client_secret()),
+            ] {
+                talk::say(format_args!("{}{value}", row(name, 15)));
+            }
+            talk::say(format_args!("\n{}\n", w::connect_a_bot(&base, lang)));
             let _page = self.open.then(|| browser::open(&sim.page_url()));
             stop.cancelled().await;
             sim.stop().await;
             Ok(())
         })
     }
+}
+
+/// The name of a row, as wide as all of them.
+fn row(name: &str, width: usize) -> String {
+    format!("  {}", columns::pad(name, width))
 }
 
 /// The simulated owner owns; everybody else there is a guest, so that refusals can be seen too.

@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
-use super::{Failed, Global, starter, talk};
+use super::{Failed, Global, columns, lang, starter, talk};
 use crate::access::consents::{granted, insert, read, remove, revoked};
 use crate::access::needs::covered;
 use crate::access::{self, Audit, Consent, Needs, Use};
@@ -19,6 +20,9 @@ use crate::config::Need;
 use crate::script::{Asked, asked};
 use crate::sink::escape;
 use crate::store::{Instance, Look, Store, note, now_ms};
+use crate::words::Lang;
+use crate::words::commands::grant as w;
+use crate::words::{is_yes, list};
 
 /// Grant scripts of other people what they ask for
 ///
@@ -63,14 +67,14 @@ impl Grant {
         } else {
             (config.state.dir.clone(), config.scripts.dir.clone())
         };
-        let dir = std::path::absolute(dir)?;
+        let (dir, lang) = (std::path::absolute(dir)?, lang::here());
         let book = Book { state, dir, folders: config.scripts.asked };
         if let Some(script) = &self.revoke {
             return book.revoke(script);
         }
         if book.folders.is_empty() {
-            return Err(Failed::new("no folder of other people's scripts is named in the settings")
-                .hint("name folders inside `scripts.dir`: `asked = [\"shared\"]` in [scripts]; your own scripts need no grant")
+            return Err(Failed::new(w::no_folders(lang))
+                .hint(w::no_folders_hint(lang))
                 .misuse()
                 .into());
         }
@@ -80,7 +84,7 @@ impl Grant {
             if self.json {
                 talk::data(serde_json::to_string_pretty(&as_json(&scripts, &held))?);
             } else {
-                talk::quoted(&listed(&scripts, &held));
+                talk::quoted(&talk::fit(&listed(&scripts, &held, lang)));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -90,16 +94,15 @@ impl Grant {
             let needs = match &script.needs {
                 Ok(needs) => needs,
                 Err(error) if self.script.is_some() => {
-                    return Err(
-                        Failed::new(format!("`{}` does not load: {error}", script.name)).into()
-                    );
+                    let told = w::does_not_load(&script.name, &error.to_string(), lang);
+                    return Err(Failed::new(told).into());
                 }
                 Err(_) => continue,
             };
             let has = held.get(&key(script)).map(|consent| &consent.needs);
             if has.is_some_and(|has| covered(has, needs)) {
                 if self.script.is_some() {
-                    talk::say(format_args!("{} has all that it asks for", escape(&script.name)));
+                    talk::say(w::has_all(&escape(&script.name), lang));
                     return Ok(ExitCode::SUCCESS);
                 }
                 continue;
@@ -107,17 +110,17 @@ impl Grant {
             if std::mem::replace(&mut one, true) {
                 talk::say("");
             }
-            talk::say(question(script, needs, has, &book.dir));
+            talk::say(question(script, needs, has, &book.dir, lang));
             if self.yes || confirmed()? {
                 book.grant(script, needs)?;
-                talk::say(format_args!("granted: {}", escape(&script.name)));
+                talk::say(w::granted(&escape(&script.name), lang));
             } else {
                 refused = true;
-                talk::say(format_args!("not granted: {}", escape(&script.name)));
+                talk::say(w::not_granted(&escape(&script.name), lang));
             }
         }
         if !one {
-            talk::say("no script waits for a grant");
+            talk::say(w::none_waits(lang));
         }
         Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
@@ -162,12 +165,13 @@ impl Book {
         let path = self.path_of(named)?;
         let found: Vec<&Asked> = scripts.iter().filter(|script| script.path == path).collect();
         if found.is_empty() {
+            let lang = lang::here();
             let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
             let hint = match names.as_slice() {
-                [] => format!("there are none in {}", self.folders.join(", ")),
-                names => format!("there are {}", names.join(", ")),
+                [] => w::none_in(&list(&self.folders, lang), lang),
+                names => w::there_are(&list(names, lang), lang),
             };
-            let message = format!("`{}` is no script of other people", named.display());
+            let message = w::no_such(&named.to_string_lossy(), lang);
             return Err(Failed::new(message).hint(hint).misuse().into());
         }
         Ok(found)
@@ -190,20 +194,20 @@ impl Book {
     }
 
     fn revoke(&self, named: &Path) -> Result<ExitCode> {
-        let held = self.held()?;
+        let (held, lang) = (self.held()?, lang::here());
         // Also of a script that is gone.
         let candidates = [self.dir.join(named), std::path::absolute(named)?];
         let path = candidates.iter().map(|path| path.to_string_lossy().into_owned());
         let Some(path) = path.into_iter().find(|path| held.contains_key(path)) else {
             let names: Vec<&str> = held.keys().map(String::as_str).collect();
             let hint = match names.as_slice() {
-                [] => "nothing is granted to any script".to_owned(),
-                names => format!("granted are {}", names.join(", ")),
+                [] => w::nothing_granted(lang).to_owned(),
+                names => w::granted_are(&list(names, lang), lang),
             };
-            let message = format!("nothing is granted to `{}`", named.display());
+            let message = w::nothing_granted_to(&named.to_string_lossy(), lang);
             return Err(Failed::new(message).hint(hint).misuse().into());
         };
-        talk::say(format_args!("taken back: {}", escape(&path)));
+        talk::say(w::taken_back(&escape(&path), lang));
         self.change(&Change::Revoke(path))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -250,31 +254,25 @@ fn key(script: &Asked) -> String {
 }
 
 /// What somebody reads before they say yes.
-fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path) -> String {
+fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path, lang: Lang) -> String {
     let name = escape(&script.name);
-    let mut text = if needs.is_empty() {
-        format!("{name} asks for nothing but to answer messages to its commands.")
-    } else {
-        let more = if has.is_some() { ", more than it was granted" } else { "" };
-        format!("{name} asks for this{more}:\n")
+    let mut text = match has {
+        _ if needs.is_empty() => w::asks_nothing(&name, lang),
+        None => w::asks(&name, lang),
+        Some(_) => w::asks_more(&name, lang),
     };
-    let width = needs.iter().map(|need| need.to_string().chars().count()).max().unwrap_or_default();
+    text.push('\n');
+    let width = needs.iter().map(|need| need.to_string().width()).max().unwrap_or_default();
     for need in needs {
         let new = has.is_some_and(|has| !has.iter().any(|one| one.covers(need)));
         let mark = if new { "+" } else { " " };
-        let shown = escape(&need.to_string());
-        let _ = writeln!(text, "  {mark} {shown:width$}  {}", escape(&need.means()));
-    }
-    if needs.is_empty() {
-        text.push('\n');
+        let shown = columns::pad(&escape(&need.to_string()), width);
+        let _ = writeln!(text, "  {mark} {shown}  {}", escape(&need.means(lang)));
     }
     if needs.iter().any(|need| changes_programs(need, dir)) {
-        text.push_str(
-            "Whoever changes files there can change what you run, your own scripts too: it is as much as running any program.\n",
-        );
+        let _ = writeln!(text, "{}", w::changes_programs(lang));
     }
-    text.push_str("Beside that it can answer whoever may use it, and keep its own data; it reaches nothing else.");
-    text
+    text + w::beside(lang)
 }
 
 /// Whether `need` lets change what runs without being asked again: the scripts, or what a shell reads when it starts.
@@ -291,47 +289,42 @@ fn changes_programs(need: &access::Need, dir: &Path) -> bool {
 
 /// Asks on the terminal.
 fn confirmed() -> Result<bool> {
+    let lang = lang::here();
     if !std::io::stdin().is_terminal() {
-        return Err(Failed::new("there is no terminal to ask on")
-            .hint("read the script, then say --yes")
-            .misuse()
-            .into());
+        return Err(Failed::new(w::no_terminal(lang)).hint(w::say_yes(lang)).misuse().into());
     }
-    prompt();
+    prompt(w::question(lang));
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "好"))
+    Ok(is_yes(&line))
 }
 
-fn prompt() {
+fn prompt(question: &str) {
     use std::io::Write as _;
     let mut err = std::io::stderr().lock();
-    let _ = err.write_all(b"Grant it? [y/N] ");
+    let _ = write!(err, "{question} ");
     let _ = err.flush();
 }
 
 /// How it stands with one script.
-fn standing(script: &Asked, held: &BTreeMap<String, Consent>) -> String {
+fn standing(script: &Asked, held: &BTreeMap<String, Consent>, lang: Lang) -> String {
     let needs = match &script.needs {
         Ok(needs) => needs,
-        Err(error) => return format!("does not load: {error}"),
+        Err(error) => return w::broken(&error.to_string(), lang),
     };
-    match held.get(&key(script)) {
-        None => "waits for a grant".to_owned(),
-        Some(consent) if !covered(&consent.needs, needs) => {
-            "waits: it asks for more than it was granted".to_owned()
-        }
-        Some(consent) if consent.content != script.content => {
-            "granted; its content has changed since".to_owned()
-        }
-        Some(_) => "granted".to_owned(),
-    }
+    let stands = match held.get(&key(script)) {
+        None => w::waits,
+        Some(consent) if !covered(&consent.needs, needs) => w::waits_for_more,
+        Some(consent) if consent.content != script.content => w::changed_since,
+        Some(_) => w::is_granted,
+    };
+    stands(lang).to_owned()
 }
 
-fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>) -> String {
+fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>, lang: Lang) -> String {
     let mut text = String::new();
     for script in scripts {
-        let _ = writeln!(text, "{}  {}", script.name, standing(script, held));
+        let _ = writeln!(text, "{}  {}", script.name, standing(script, held, lang));
         for need in script.needs.iter().flatten() {
             let granted = held
                 .get(&key(script))
@@ -343,10 +336,10 @@ fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>) -> String {
     let gone =
         held.values().filter(|consent| scripts.iter().all(|script| key(script) != consent.path));
     for consent in gone {
-        let _ = writeln!(text, "{}  granted, but it is gone", consent.path);
+        let _ = writeln!(text, "{}  {}", consent.path, w::is_gone(lang));
     }
     if text.is_empty() {
-        text.push_str("no scripts of other people");
+        text.push_str(w::none(lang));
     }
     text.trim_end().to_owned()
 }

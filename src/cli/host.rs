@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio_util::sync::CancellationToken;
 
-use super::talk;
+use super::{lang, talk};
 use crate::app;
 use crate::telemetry::file;
+use crate::words::commands::run as w;
 
 /// What is still open after `work` has ended (a blocking read, a name lookup) gets this long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -63,10 +64,10 @@ where
                         continue;
                     }
                     if stop.is_cancelled() {
-                        talk::say("stopped at once; the next start reports what was cut short");
+                        talk::say(w::stopped_at_once(lang::here()));
                         return Ok(ExitCode::FAILURE);
                     }
-                    talk::say("stopping; once more to stop at once");
+                    talk::say(w::stopping(lang::here()));
                     stop.cancel();
                     told.as_mut().reset(tokio::time::Instant::now() + SOON);
                     telling = true;
@@ -74,7 +75,7 @@ where
                 () = &mut told, if telling => {
                     telling = false;
                     if let Some(what) = left.what() {
-                        talk::say(format_args!("waiting for {what}; press Ctrl-C again to end at once"));
+                        talk::say(w::waiting_for(&what, lang::here()));
                     }
                 }
                 ended = &mut work => return ended.map(|()| ExitCode::SUCCESS),
@@ -116,17 +117,9 @@ impl Left {
 
     fn what(&self) -> Option<String> {
         let left = self.0.get()?;
-        let count = |n: usize, one: &str, many: &str| match n {
-            0 => None,
-            1 => Some(format!("1 {one}")),
-            n => Some(format!("{n} {many}")),
-        };
-        let parts = [
-            count(left.runs(), "run", "runs"),
-            count(left.replies(), "reply to be sent", "replies to be sent"),
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        Some(if parts.is_empty() { "the scripts to end".to_owned() } else { parts.join(" and ") })
+        let lang = lang::here();
+        let parts = w::left(left.runs(), left.replies(), lang);
+        Some(parts.unwrap_or_else(|| w::scripts_to_end(lang).to_owned()))
     }
 }
 

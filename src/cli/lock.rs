@@ -6,10 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{Failed, Global, talk};
+use super::{Failed, Global, lang, talk};
 use crate::access::{self, Audit, Record};
 use crate::sink::escape;
 use crate::store::Instance;
+use crate::words::Lang;
+use crate::words::commands::lock as w;
+use crate::words::commands::run;
 
 /// Stop every run and refuse everybody, at once
 ///
@@ -38,6 +41,17 @@ pub(super) struct Unlock {
     dev: bool,
 }
 
+/// Written into the lock, which the log quotes: in English.
+const HERE: &str = "by `moonbell lock` on this computer";
+
+/// By whom it was locked, where that is known.
+pub(super) fn why(lock: &access::Lock, lang: Lang) -> Option<String> {
+    Some(match lock.why()? {
+        why if why == HERE => w::by_this_computer(lang).to_owned(),
+        why => escape(&why),
+    })
+}
+
 fn folder(global: &Global, dev: bool) -> Result<PathBuf> {
     let mut state = global.state()?;
     if dev {
@@ -50,21 +64,19 @@ impl Lock {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let state = folder(global, self.dev)?;
         let lock = access::Lock::of(&state);
-        let fresh = lock
-            .shut("by `moonbell lock` on this computer")
-            .with_context(|| format!("cannot lock `{}`; stop moonbell instead", state.display()))?;
+        let lang = lang::here();
+        let fresh =
+            lock.shut(HERE).with_context(|| w::cannot_lock(&state.to_string_lossy(), lang))?;
         // A running host sees the file within a moment, stops its runs and records it.
         if fresh {
             record(&state, "lock");
         }
         talk::say(match (fresh, Instance::holder(&state)) {
-            (true, Some(pid)) => {
-                format!("locked: process {pid} stops its runs and serves nobody; `moonbell unlock` lifts it")
-            }
-            (true, None) => "locked: no host runs, and one that starts serves nobody; `moonbell unlock` lifts it".to_owned(),
+            (true, Some(pid)) => w::locked(&pid, lang),
+            (true, None) => w::locked_without_host(lang).to_owned(),
             (false, _) => {
-                let why = lock.why().map(|why| format!(" ({})", escape(&why))).unwrap_or_default();
-                format!("it is locked already{why}; `moonbell unlock` lifts it")
+                let why = why(&lock, lang).map(|why| run::why(&why, lang)).unwrap_or_default();
+                w::locked_already(&why, lang)
             }
         });
         Ok(ExitCode::SUCCESS)
@@ -75,14 +87,12 @@ impl Unlock {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let state = folder(global, self.dev)?;
         let lock = access::Lock::of(&state);
-        let lifted = lock
-            .lift()
-            .with_context(|| format!("cannot remove the lock of `{}`", state.display()))?;
-        if !lifted {
-            return Err(Failed::new(format!("`{}` is not locked", state.display())).into());
+        let (folder, lang) = (state.to_string_lossy(), lang::here());
+        if !lock.lift().with_context(|| w::cannot_unlock(&folder, lang))? {
+            return Err(Failed::new(w::not_locked(&folder, lang)).into());
         }
         record(&state, "unlock");
-        talk::say("unlocked: people are served again, with the rights that they had");
+        talk::say(w::unlocked(lang));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -100,6 +110,6 @@ fn record(state: &std::path::Path, event: &str) {
             Ok(())
         });
     if let Err(error) = written {
-        talk::say(format_args!("warning: it was not recorded in the audit: {error}"));
+        talk::warn(w::not_recorded(&error.to_string(), lang::here()));
     }
 }

@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use regex::Regex;
 
-use super::explain::Place;
-use super::{Failed, Global, runs};
+use super::{Failed, Global, lang, runs};
 use crate::inbox;
 use crate::sink::escape;
 use crate::telemetry::file;
+use crate::words::commands::errors as w;
 
 /// How often it is looked for new lines.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -54,18 +54,18 @@ impl Logs {
     }
 
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let place = Place::find(global, self.dev, None)?;
+        let state = global.place(self.dev)?;
         let id = self.run.as_deref().map(|id| id.trim_start_matches('#').to_lowercase());
-        let files = file::files(&place.state);
+        let files = file::files(&state);
         if files.is_empty() && !self.follow && id.is_none() {
-            let state = place.state.display();
-            return Err(Failed::new(format!("no host has written a log in `{state}` yet"))
-                .hint("start one with `moonbell run`, or try `moonbell dev`")
+            let lang = lang::here();
+            return Err(Failed::new(w::no_log(&state.to_string_lossy(), lang))
+                .hint(w::start_one(lang))
                 .into());
         }
         let mut filter = Filter::new(id.as_deref());
         // Opened before it is read: what is renamed meanwhile is read to its end.
-        let mut tail = Tail::open(file::path(&place.state));
+        let mut tail = Tail::open(file::path(&state));
         let mut last: VecDeque<String> = VecDeque::new();
         let mut found = false;
         for path in &files {
@@ -80,7 +80,7 @@ impl Logs {
             }
         }
         if let Some(id) = id.as_deref().filter(|_| !found && !self.follow) {
-            last.extend(kept(&place, id)?);
+            last.extend(kept(&state, id)?);
         }
         if !print(last.iter().map(String::as_str)) || !self.follow {
             return Ok(ExitCode::SUCCESS);
@@ -96,10 +96,10 @@ impl Logs {
 }
 
 /// What the journal keeps of a run whose lines are not in the log any more.
-fn kept(place: &Place, id: &str) -> Result<Vec<String>> {
-    let journal = runs::open(place)?;
+fn kept(state: &Path, id: &str) -> Result<Vec<String>> {
+    let journal = runs::open(state)?;
     let past = journal.read(|c| inbox::of_run(c, id)).map_err(runs::failed)?;
-    let past = past.ok_or_else(|| runs::unknown(id, place))?;
+    let past = past.ok_or_else(|| runs::unknown(id, state))?;
     let log = past.log.unwrap_or_default();
     Ok(log.lines().map(crate::worker::account::log_line).collect())
 }

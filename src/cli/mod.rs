@@ -7,10 +7,12 @@ mod audit;
 mod browser;
 mod check;
 mod claim;
+mod columns;
 mod completions;
 mod dev;
 mod doctor;
 mod editor;
+mod errors;
 mod explain;
 mod grant;
 mod host;
@@ -41,6 +43,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Need, Places, Source};
 use crate::sink;
+use crate::store::Instance;
 use crate::telemetry;
 
 pub use talk::Failed;
@@ -140,11 +143,33 @@ impl Global {
         Ok(loaded)
     }
 
+    /// For commands that take nothing but their language from the settings: mistakes there are not theirs to tell.
+    fn heed_language(&self) {
+        let read = config::load(&self.source(), Need::Settings);
+        lang::settle(read.map_or_else(|problems| problems.language, |read| read.config.language));
+    }
+
     /// The state folder, for commands that need nothing else: mistakes elsewhere in the settings are warnings then, for a
     /// host may go on with what it read before them.
     fn state(&self) -> Result<PathBuf> {
+        Ok(self.state_and_whether_set_up()?.0)
+    }
+
+    /// The state folder of the host that is asked about, for the same commands: that of `dev` if it is asked for, or if only
+    /// that one runs or nothing is set up.
+    fn place(&self, dev: bool) -> Result<PathBuf> {
+        let (state, is_set_up) = self.state_and_whether_set_up()?;
+        let play = state.join("dev");
+        let plays = Instance::holder(&play).is_some() || !is_set_up;
+        Ok(if dev || (plays && Instance::holder(&state).is_none()) { play } else { state })
+    }
+
+    fn state_and_whether_set_up(&self) -> Result<(PathBuf, bool)> {
         let error = match self.load(Need::Settings) {
-            Ok(loaded) => return Ok(loaded.config.state.dir),
+            Ok(Loaded { config, .. }) => {
+                let is_set_up = config.access.owner.is_some() || !config.access.roles.is_empty();
+                return Ok((config.state.dir, is_set_up));
+            }
             Err(error) => error,
         };
         let problems = error.downcast_ref::<config::Problems>();
@@ -154,7 +179,8 @@ impl Global {
         for problem in list {
             talk::warning(problem);
         }
-        Ok(state)
+        // Who makes mistakes in the settings has some.
+        Ok((state, true))
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the terminal of `dev` and `run` shows of the scripts: what serves at the start, and what becomes of saves.
+//! What the terminal of `dev` and `run` shows of the scripts: what serves at the start, and what becomes of saves, which is
+//! in the log too and so in English.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,24 +12,22 @@ use crate::script::Outcome;
 use crate::script::Report;
 use crate::script::Snapshot;
 use crate::script::Status;
+use crate::transport::{Addresses, Link, Phase, State};
+use crate::words::Lang;
+use crate::words::commands::run as w;
+use crate::words::dingtalk;
+use crate::words::doctor::scripts::handlers as handlers_of;
 
 /// The folder and what of it serves, in one line.
-pub(super) fn folder(dir: &Path, fresh: bool, library: &Library) -> String {
+pub(super) fn folder(dir: &Path, fresh: bool, library: &Library, lang: Lang) -> String {
     let snapshot = library.snapshot();
     let serving = snapshot.scripts().iter().filter_map(|script| script.serving);
     let (scripts, handlers) =
         serving.fold((0, 0), |(scripts, handlers), one| (scripts + 1, handlers + one.handlers));
-    let made = if fresh { "created with the starter handlers; " } else { "" };
-    format!(
-        "{} ({made}{}, {})",
-        dir.display(),
-        count(scripts, "script"),
-        count(handlers, "handler")
-    )
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+    let (dir, scripts) = (dir.to_string_lossy(), w::count_scripts(scripts, lang));
+    let handlers = handlers_of(handlers, lang);
+    let says = if fresh { w::serves_fresh } else { w::serves };
+    says(&dir, &scripts, &handlers, lang)
 }
 
 /// Prints what becomes of saves. Never ends.
@@ -47,12 +46,42 @@ pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
                 Ok(report) if report.is_warning() => talk::warned_now(&*report),
                 Ok(report) => talk::now(&*report),
                 Err(RecvError::Lagged(missed)) => {
-                    talk::now(format_args!("({missed} more scripts were loaded)"));
+                    talk::now(w::more_loaded(missed, Lang::En));
                 }
                 Err(RecvError::Closed) => std::future::pending().await,
             }
         }
     }
+}
+
+/// Prints how the connection is, whenever that changes, for whom the log does not say it in their language. Never ends.
+pub(super) async fn link(mut link: Link, addresses: Option<Addresses>, lang: Lang) {
+    let mut told = None;
+    while lang != Lang::En {
+        let State { phase, .. } = link.now();
+        let (kind, said, hint) = match phase {
+            Phase::Connected => ("up", w::connected(lang).to_owned(), None),
+            Phase::Registered => {
+                let robot = addresses.as_ref().map_or("", |addresses| addresses.robot.as_str());
+                ("up", w::registered(robot, lang), None)
+            }
+            Phase::Refused { reason, hint, .. } => ("refused", w::refused(&reason, lang), hint),
+            Phase::BackingOff { reason, .. } | Phase::Deaf { reason } => {
+                ("down", w::not_connected(&reason, lang), None)
+            }
+            Phase::Connecting | Phase::Stopped => (told.unwrap_or(""), String::new(), None),
+        };
+        if told.replace(kind) != Some(kind) && !said.is_empty() {
+            talk::say(said);
+            if let Some(hint) = hint {
+                talk::advise(dingtalk::retold(&hint, lang));
+            }
+        }
+        if !link.changed().await {
+            break;
+        }
+    }
+    std::future::pending().await
 }
 
 /// The version of each script that serves.

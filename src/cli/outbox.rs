@@ -9,11 +9,13 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::remote::Remote;
-use super::{Failed, Global, talk};
+use super::{Failed, Global, lang, talk};
 use crate::console::OutboxDone;
 use crate::outbox::{Counts, Unsent, Which, counts, unsent};
 use crate::sink::escape;
 use crate::store::{Instance, Look, now_ms};
+use crate::words::Lang;
+use crate::words::commands::outbox as w;
 
 /// Lines of one list: the newest of each kind.
 const LISTED: u32 = 200;
@@ -67,10 +69,11 @@ fn which(text: &str) -> Result<Which, String> {
 impl Outbox {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let state = self.state_dir(global)?;
-        let (verb, done, meant) = match &self.what {
+        let lang = lang::here();
+        let (verb, done, meant): (_, fn(&str, Lang) -> String, _) = match &self.what {
             None => return self.list(&state),
-            Some(What::Retry(meant)) => ("retry", "queued again", meant),
-            Some(What::Drop(meant)) => ("drop", "given up", meant),
+            Some(What::Retry(meant)) => ("retry", w::queued_again, meant),
+            Some(What::Drop(meant)) => ("drop", w::given_up, meant),
         };
         let which = match meant.which {
             Which::All => "all".to_owned(),
@@ -81,10 +84,10 @@ impl Outbox {
         if self.json {
             talk::data(serde_json::to_string_pretty(&answer)?);
         } else if answer.ids.is_empty() {
-            talk::say("nothing is parked");
+            talk::say(w::nothing_parked(lang));
         } else {
             let ids: Vec<String> = answer.ids.iter().map(|id| format!("#{id}")).collect();
-            talk::say(format!("{done}: {}", ids.join(", ")));
+            talk::say(done(&ids.join(", "), lang));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -98,8 +101,9 @@ impl Outbox {
 
     fn list(&self, state: &std::path::Path) -> Result<ExitCode> {
         let Some(look) = Look::open(state)? else {
-            return Err(Failed::new(format!("there is no journal in `{}`", state.display()))
-                .hint("it begins with the first `moonbell run` or `moonbell dev`")
+            let lang = lang::here();
+            return Err(Failed::new(w::no_journal(&state.to_string_lossy(), lang))
+                .hint(w::no_journal_hint(lang))
                 .into());
         };
         let (counts, replies) = look.read(|c| Ok((counts(c)?, unsent(c, LISTED)?)))?;
@@ -109,62 +113,65 @@ impl Outbox {
             });
             talk::data(serde_json::to_string_pretty(&report)?);
         } else {
-            talk::data(as_text(counts, &replies, now_ms()));
+            talk::data(talk::fit(&as_text(counts, &replies, now_ms(), lang::here())));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn as_text(counts: Counts, replies: &[Unsent], now: i64) -> String {
+fn as_text(counts: Counts, replies: &[Unsent], now: i64, lang: Lang) -> String {
     if replies.is_empty() {
-        return "every reply has been sent".to_owned();
+        return w::all_sent(lang).to_owned();
     }
-    let mut text = format!("{} parked, {} queued", counts.parked, counts.queued);
+    let mut text = w::sum(counts.parked, counts.queued, lang);
     for one in replies {
-        let _ = write!(
-            text,
-            "\n#{}  {} {} ago, run {}, to {} {}, {}",
-            one.id,
-            one.state,
-            span(now - one.created_at_ms),
-            escape(&one.run),
-            one.chat,
-            escape(&one.to),
-            one.kind,
-        );
+        let state = match one.state.as_str() {
+            "parked" => w::parked(lang),
+            "queued" => w::queued(lang),
+            other => other,
+        };
+        let chat = match one.chat {
+            "direct" => w::direct(lang),
+            "group" => w::group(lang),
+            other => other,
+        };
+        let (ago, run) = (span(now - one.created_at_ms, lang), escape(&one.run));
+        let reply = w::reply(one.id, state, &ago, &run, chat, &escape(&one.to), &one.kind, lang);
+        let _ = write!(text, "\n{reply}");
         if !one.text.is_empty() {
             let _ = write!(text, ": {}", escape(&one.text));
         }
         if one.attempts > 0 {
-            let _ = write!(text, "\n    tried {}", times(one.attempts));
+            let tried = if one.attempts == 1 {
+                w::tried_once(lang).to_owned()
+            } else {
+                w::tried(one.attempts, lang)
+            };
+            let _ = write!(text, "\n    {tried}");
             if let Some(due) = one.due_at_ms.filter(|due| *due > now && one.state == "queued") {
-                let _ = write!(text, ", next in {}", span(due - now));
+                text.push_str(&w::next_in(&span(due - now, lang), lang));
             }
         }
         if let Some(error) = &one.error {
-            let _ = write!(text, "\n    because: {}", escape(error));
+            let _ = write!(text, "\n    {}", w::because(&escape(error), lang));
         }
         if let Some(hint) = &one.hint {
-            let _ = write!(text, "\n    hint: {}", escape(hint));
+            let _ = write!(text, "\n    {}", w::hint(&escape(hint), lang));
         }
     }
     if counts.parked > 0 {
-        text.push_str("\ntry again with `moonbell outbox retry ID|all`, give up with `moonbell outbox drop ID|all`");
+        let _ = write!(text, "\n{}", w::how(lang));
     }
     text
 }
 
-fn times(count: u32) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
-}
-
-fn span(ms: i64) -> String {
+fn span(ms: i64, lang: Lang) -> String {
     let seconds = ms.max(0) / 1000;
     match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..86_400 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
+        0..60 => w::seconds(seconds, lang),
+        60..3_600 => w::minutes(seconds / 60, lang),
+        3_600..86_400 => w::hours(seconds / 3_600, lang),
+        _ => w::days(seconds / 86_400, lang),
     }
 }
 
@@ -198,7 +205,7 @@ mod tests {
             ..parked.clone()
         };
         let counts = Counts { queued: 1, parked: 1 };
-        insta::assert_snapshot!(as_text(counts, &[parked, queued], 90_000), @"
+        insta::assert_snapshot!(as_text(counts, &[parked, queued], 90_000, Lang::En), @"
         1 parked, 1 queued
         #12  parked 1 min ago, run 7k3fa, to direct manager4220, text: the report
             tried once
@@ -209,6 +216,6 @@ mod tests {
             because: the app lacks the permission
         try again with `moonbell outbox retry ID|all`, give up with `moonbell outbox drop ID|all`
         ");
-        assert_eq!(as_text(Counts::default(), &[], 0), "every reply has been sent");
+        assert_eq!(as_text(Counts::default(), &[], 0, Lang::En), "every reply has been sent");
     }
 }

@@ -11,10 +11,12 @@ use reqwest::{Method, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::lang;
 use super::talk::Failed;
 use crate::console::proof;
 use crate::console::{Contact, Question};
 use crate::store::Instance;
+use crate::words::commands::errors as w;
 
 /// The host is on this computer; what it is asked to do is a write into its journal.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,9 +36,10 @@ impl Remote {
     /// # Errors
     /// When none runs there, or it has no console.
     pub(super) fn find(state: &Path) -> Result<Self> {
+        let lang = lang::here();
         let Some(pid) = Instance::holder(state) else {
-            return Err(Failed::new(format!("no moonbell runs on `{}`", state.display()))
-                .hint("start one with `moonbell run`, or try `moonbell dev`")
+            return Err(Failed::new(w::no_host(&state.to_string_lossy(), lang))
+                .hint(w::start_one(lang))
                 .into());
         };
         let contact = Contact::read(state)
@@ -44,11 +47,9 @@ impl Remote {
             // What an earlier host left behind leads nowhere, or to somebody else who has the port now.
             .filter(|contact| contact.pid.to_string() == pid);
         let Some(contact) = contact else {
-            return Err(Failed::new(format!(
-                "process {pid} runs, but cannot be asked for anything"
-            ))
-            .hint("it may still be starting; else its log says why the console cannot listen")
-            .into());
+            return Err(Failed::new(w::cannot_ask(&pid, lang))
+                .hint(w::cannot_ask_hint(lang))
+                .into());
         };
         crate::sink::hide(&contact.token);
         // Nothing is encrypted here, but the client asks for a provider all the same; a second call changes nothing.
@@ -87,6 +88,7 @@ impl Remote {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T> {
+        let lang = lang::here();
         let url = format!("{}/api/{path}", self.contact.url());
         let body = body.map(serde_json::to_vec).transpose()?;
         let asked = body.as_deref().unwrap_or_default();
@@ -108,17 +110,15 @@ impl Remote {
                 Ok::<_, reqwest::Error>((status, proof, response.bytes().await?))
             })
             .map_err(reqwest::Error::without_url)
-            .with_context(|| format!("process {} did not answer", self.contact.pid))?;
+            .with_context(|| w::no_answer(self.contact.pid, lang))?;
         // The port may be somebody else's by now, who says what they like.
         if !proof.is_some_and(|proof| {
             question.is_answered(&self.contact, status.as_u16(), &answer, proof.as_bytes())
         }) {
-            return Err(Failed::new(format!(
-                "who answers at {} is not moonbell's process {}: it cannot prove that it has the key of console.json",
-                self.contact.address, self.contact.pid
-            ))
-            .hint("it was told no secret; see what listens there, and start the host again")
-            .into());
+            let address = self.contact.address.to_string();
+            return Err(Failed::new(w::impostor(&address, self.contact.pid, lang))
+                .hint(w::impostor_hint(lang))
+                .into());
         }
         if status.is_success() {
             return serde_json::from_slice(&answer)

@@ -6,17 +6,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, claim, host, init, news, starter, talk};
+use super::{Global, host, init, lang, lock, news, starter, talk};
+use crate::access::Lock;
 use crate::app::{App, Reread};
 use crate::config::Need;
 use crate::sim::CLIENT_ID_PREFIX;
-
-/// Nobody takes a rehearsal for the real thing.
-const SIMULATED: &str = "\
-============================================================
-  This host talks to a SIMULATOR, not to DingTalk: its
-  people are made up, and nobody reads what it says.
-============================================================";
+use crate::words::commands::claim::told;
+use crate::words::commands::run as w;
 
 /// Answer DingTalk with your handlers, until Ctrl-C
 ///
@@ -58,23 +54,31 @@ impl Run {
             config.scripts.dir = starter::named(dir)?;
         }
         if config.dingtalk.client_id.starts_with(CLIENT_ID_PREFIX) {
-            talk::say(SIMULATED);
+            talk::say(w::simulated(lang::here()));
         }
         let fresh = starter::prepare(&config.scripts.dir)?;
-        let folder = config.scripts.dir.clone();
-        let chosen = init::chosen(&config.state.dir);
+        let (folder, state) = (config.scripts.dir.clone(), config.state.dir.clone());
+        let chosen = init::chosen(&state);
         host::keep_log(&config.state.dir);
         host::serve(async |stop, left| {
             let app = App::open(config, "run", None).await?.rereading(reread);
             left.of(app.left());
-            talk::say(format_args!("scripts: {}", news::folder(&folder, fresh, app.library())));
+            let lang = lang::here();
+            talk::say(w::scripts(&news::folder(&folder, fresh, app.library(), lang), lang));
+            let lock = Lock::of(&state);
+            if lock.is_locked() {
+                let why = lock::why(&lock, lang).map(|why| w::why(&why, lang));
+                talk::warn(w::locked(&why.unwrap_or_default(), lang));
+            }
             if let Some(code) = app.claim_code(chosen).await? {
-                talk::say(claim::told(&code));
+                talk::say(told(&code.show(), lang));
             }
             let news = news::tell(app.library());
+            let link = news::link(app.link(), app.addresses().cloned(), lang);
             tokio::select! {
                 ended = app.run(stop) => ended?,
                 () = news => {}
+                () = link => {}
             }
             Ok(())
         })

@@ -2,6 +2,7 @@
 
 mod show;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,17 +10,27 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::explain::Place;
 use super::remote::Remote;
-use super::{Failed, Global, talk};
+use super::{Failed, Global, lang, talk};
 use crate::api::time::parse_duration;
 use crate::inbox::{self, Filter, Past};
 use crate::outbox;
 use crate::store::{Look, now_ms};
+use crate::words::commands::errors;
+use crate::words::commands::runs as w;
 
 /// States that a run can have.
-const STATES: [&str; 8] =
-    ["queued", "running", "waiting", "done", "failed", "cancelled", "interrupted", "parked"];
+const STATES: [&str; 9] = [
+    "queued",
+    "running",
+    "waiting",
+    "done",
+    "refused",
+    "failed",
+    "cancelled",
+    "interrupted",
+    "parked",
+];
 
 /// List what runs and what ran, or tell all about one run
 ///
@@ -80,32 +91,33 @@ fn span(text: &str) -> Result<Duration, String> {
 
 impl Runs {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let place = Place::find(global, self.dev, None)?;
+        let state = global.place(self.dev)?;
+        let lang = lang::here();
         match &self.action {
             Some(Action::Stop { id }) => {
-                ask(&place, id, "stop")?;
-                talk::say(format_args!("stopped run {}", plain(id)));
+                ask(&state, id, "stop")?;
+                talk::say(w::stopped(&plain(id), lang));
                 return Ok(ExitCode::SUCCESS);
             }
             Some(Action::Again { id }) => {
-                let answer = ask(&place, id, "again")?;
-                talk::say(format_args!("run {} is run again", plain(id)));
+                let answer = ask(&state, id, "again")?;
+                talk::say(w::again(&plain(id), lang));
                 talk::data(answer["run"].as_str().unwrap_or_default());
                 return Ok(ExitCode::SUCCESS);
             }
             None => {}
         }
-        let journal = open(&place)?;
+        let journal = open(&state)?;
         if let Some(id) = &self.id {
             let id = plain(id);
             let name = id.clone();
             let found = journal.read(|c| inbox::of_run(c, &name)).map_err(failed)?;
-            let past = found.ok_or_else(|| unknown(&id, &place))?;
+            let past = found.ok_or_else(|| unknown(&id, &state))?;
             let said = journal.read(|c| outbox::of_run(c, &id)).map_err(failed)?;
             if self.json {
                 talk::data(serde_json::to_string_pretty(&show::as_json(&past, Some(&said)))?);
             } else {
-                talk::quoted(&show::all(&past, &said));
+                talk::quoted(&talk::fit(&show::all(&past, &said)));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -120,12 +132,12 @@ impl Runs {
             talk::data(serde_json::to_string_pretty(&list)?);
         } else if runs.is_empty() {
             talk::say(if self.state.is_some() || self.since.is_some() {
-                "no run is like that"
+                w::none_like_that(lang)
             } else {
-                "nothing has run yet"
+                w::none_yet(lang)
             });
         } else {
-            talk::shown(show::table(&runs));
+            talk::shown(talk::fit(&show::table(&runs)));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -136,21 +148,21 @@ fn plain(id: &str) -> String {
     id.trim_start_matches('#').to_lowercase()
 }
 
-fn ask(place: &Place, id: &str, action: &str) -> Result<Value> {
+fn ask(state: &Path, id: &str, action: &str) -> Result<Value> {
     let id = plain(id);
     if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        let told = Failed::new(format!("`{id}` is not the id of a run"));
-        return Err(told.hint("`moonbell runs` lists them").misuse().into());
+        let lang = lang::here();
+        return Err(Failed::new(w::no_id(&id, lang)).hint(w::listed(lang)).misuse().into());
     }
-    Remote::find(&place.state)?.post(&format!("runs/{id}/{action}"), &Value::Null)
+    Remote::find(state)?.post(&format!("runs/{id}/{action}"), &Value::Null)
 }
 
 /// The journal of that host.
-pub(super) fn open(place: &Place) -> Result<Look> {
-    let state = place.state.display();
-    Ok(Look::open(&place.state).map_err(failed)?.ok_or_else(|| {
-        Failed::new(format!("no host has kept a journal in `{state}` yet"))
-            .hint("start one with `moonbell run`, or try `moonbell dev`")
+pub(super) fn open(state: &Path) -> Result<Look> {
+    let lang = lang::here();
+    Ok(Look::open(state).map_err(failed)?.ok_or_else(|| {
+        Failed::new(errors::no_journal(&state.to_string_lossy(), lang))
+            .hint(errors::start_one(lang))
     })?)
 }
 
@@ -163,9 +175,7 @@ pub(super) fn failed(error: crate::store::Error) -> Failed {
     }
 }
 
-pub(super) fn unknown(id: &str, place: &Place) -> Failed {
-    Failed::new(format!("there is no run `{id}` in the journal of `{}`", place.state.display()))
-        .hint(
-            "`moonbell runs` lists them; how long they are kept: `history.keep` in docs/config.md",
-        )
+pub(super) fn unknown(id: &str, state: &Path) -> Failed {
+    let lang = lang::here();
+    Failed::new(w::unknown(id, &state.to_string_lossy(), lang)).hint(w::unknown_hint(lang))
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Failed, editor};
+use super::{Failed, editor, lang};
+use crate::words::Lang;
+use crate::words::commands::errors as w;
 
 /// File name and text of each starter handler; the same files as `scripts/` of the repository.
 const STARTERS: &[(&str, &str)] = &[
@@ -22,23 +24,25 @@ const STARTERS: &[(&str, &str)] = &[
 pub(super) fn prepare(dir: &Path) -> Result<bool> {
     match fs::metadata(dir) {
         Ok(found) if !found.is_dir() => {
-            return Err(Failed::new(format!("the scripts folder `{}` is a file", dir.display()))
-                .hint("name a folder with `scripts.dir` or --scripts")
+            let lang = lang::here();
+            return Err(Failed::new(w::scripts_folder_is_file(&dir.to_string_lossy(), lang))
+                .hint(w::name_a_folder(lang))
                 .into());
         }
         Ok(_) => {
             // Asked now, so that the answer names the folder: the host would only find no handlers.
-            fs::read_dir(dir).map_err(|error| unusable(dir, "read", &error))?;
+            fs::read_dir(dir).map_err(|error| unusable(dir, w::cannot_read_folder, &error))?;
             return Ok(false);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(unusable(dir, "read", &error).into()),
+        Err(error) => return Err(unusable(dir, w::cannot_read_folder, &error).into()),
     }
-    fs::create_dir_all(dir).map_err(|error| unusable(dir, "create", &error))?;
+    fs::create_dir_all(dir).map_err(|error| unusable(dir, w::cannot_create_folder, &error))?;
     for (name, text) in STARTERS {
-        write_new(&dir.join(name), text).map_err(|error| unusable(dir, "write to", &error))?;
+        write_new(&dir.join(name), text)
+            .map_err(|error| unusable(dir, w::cannot_write_folder, &error))?;
     }
-    editor::write(dir).map_err(|error| unusable(dir, "write to", &error))?;
+    editor::write(dir).map_err(|error| unusable(dir, w::cannot_write_folder, &error))?;
     Ok(true)
 }
 
@@ -47,8 +51,9 @@ pub(super) fn named(dir: &Path) -> Result<PathBuf> {
     let dir = std::path::absolute(dir)?;
     match fs::metadata(&dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Failed::new(format!("there is no folder `{}`", dir.display()))
-                .hint("make it first, or leave --scripts out: then a folder with starter handlers is made for you")
+            let lang = lang::here();
+            Err(Failed::new(w::no_folder(&dir.to_string_lossy(), lang))
+                .hint(w::no_folder_hint(lang))
                 .misuse()
                 .into())
         }
@@ -64,9 +69,11 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-fn unusable(dir: &Path, what: &str, error: &io::Error) -> Failed {
-    Failed::new(format!("cannot {what} the scripts folder `{}`: {error}", dir.display()))
-        .hint("check its permissions, or name another folder with `scripts.dir` or --scripts")
+/// `says`: what could not be done with the folder, and why.
+fn unusable(dir: &Path, says: fn(&str, &str, Lang) -> String, error: &io::Error) -> Failed {
+    let lang = lang::here();
+    Failed::new(says(&dir.to_string_lossy(), &error.to_string(), lang))
+        .hint(w::other_scripts_folder(lang))
 }
 
 /// The folder that `dev` serves: the one that was named, else `./scripts`, else the one of the settings.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use crate::app;
+use super::{errors, lang};
 use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
-use crate::sim;
 use crate::sink::{escape, redact};
 use crate::telemetry::{LogError, file};
+use crate::words::Lang;
+use crate::words::commands::errors as w;
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;
@@ -25,6 +26,11 @@ pub struct Failed {
 impl Failed {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, misuse: false }
+    }
+
+    /// The reader's next step.
+    pub(super) fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     #[must_use]
@@ -109,7 +115,24 @@ fn time() -> String {
 }
 
 pub(super) fn warning(problem: &Problem) {
-    let _ = writeln!(io::stderr(), "{} {problem}", label("warning:", "\x1b[33;1m"));
+    warn(problem);
+}
+
+/// Prints what should not be overlooked.
+pub(super) fn warn(text: impl fmt::Display) {
+    let word = w::label_warning(lang::here());
+    let _ = writeln!(io::stderr(), "{}{text}", label(word, "\x1b[33;1m"));
+}
+
+/// What to do about an error, in English: for programs.
+pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
+    errors::hint(error, Lang::En)
+}
+
+/// Prints the reader's next step.
+pub(super) fn advise(text: impl fmt::Display) {
+    let word = w::label_hint(lang::here());
+    let _ = writeln!(io::stderr(), "{}{text}", label(word, "\x1b[36;1m"));
 }
 
 /// Prints data that quotes what others wrote.
@@ -124,13 +147,14 @@ pub(super) fn finding(finding: &Finding) {
 
 /// Prints an error with its causes and hint; returns the exit code.
 pub(super) fn error(error: &anyhow::Error) -> ExitCode {
-    let mut err = io::stderr().lock();
-    let _ = writeln!(err, "{} {}", label("error:", "\x1b[31;1m"), safe(&error.to_string()));
+    let lang = lang::here();
+    let word = label(w::label_error(lang), "\x1b[31;1m");
+    let _ = writeln!(io::stderr(), "{word}{}", safe(&errors::headline(error, lang)));
     for cause in error.chain().skip(1) {
-        let _ = writeln!(err, "  because: {}", safe(&cause.to_string()));
+        let _ = writeln!(io::stderr(), "  {}{}", w::label_because(lang), safe(&cause.to_string()));
     }
-    if let Some(hint) = hint(error) {
-        let _ = writeln!(err, "{} {}", label("hint:", "\x1b[36;1m"), safe(&hint));
+    if let Some(text) = errors::hint(error, lang) {
+        advise(safe(&text));
     }
     code(error)
 }
@@ -146,25 +170,6 @@ pub(super) fn is_misuse(error: &anyhow::Error) -> bool {
     failed.is_some_and(|failed| failed.misuse) || error.is::<Problems>() || error.is::<LogError>()
 }
 
-/// What the nearest error in the chain that knows better says to do.
-pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        if let Some(failed) = cause.downcast_ref::<Failed>() {
-            failed.hint.clone()
-        } else if let Some(problems) = cause.downcast_ref::<Problems>() {
-            problems.hint().map(str::to_owned)
-        } else if let Some(log) = cause.downcast_ref::<LogError>() {
-            log.hint().map(str::to_owned)
-        } else if let Some(fatal) = cause.downcast_ref::<app::Fatal>() {
-            fatal.hint().map(str::to_owned)
-        } else if let Some(sim::StartError::Bind { .. }) = cause.downcast_ref() {
-            Some("another `moonbell dev` may run there; `--port N` takes another port, `--port 0` any free one".to_owned())
-        } else {
-            None
-        }
-    })
-}
-
 /// Answers `--help`, `--version` and wrong arguments, the way clap words them.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
@@ -177,6 +182,12 @@ fn safe(text: &str) -> String {
     redact(text).lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// How many columns the terminal has to which data goes; `None`: it goes elsewhere.
+pub(super) fn columns() -> Option<usize> {
+    let size = io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
+    size.map(|(width, _)| usize::from(width.0))
+}
+
 /// How many columns there are to write to: those of the terminal, else what every reader copes with.
 pub(super) fn width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
@@ -187,6 +198,11 @@ pub(super) fn fit(text: &str) -> String {
     if !io::stdout().is_terminal() || shows_unicode() {
         return text.to_owned();
     }
+    ascii(&without_translations(text))
+}
+
+/// In ASCII: other characters by their number, but those that have a likeness.
+pub(super) fn ascii(text: &str) -> String {
     let plain = |c: char| match c {
         '…' => "...".to_owned(),
         '–' | '—' => "-".to_owned(),
@@ -194,7 +210,7 @@ pub(super) fn fit(text: &str) -> String {
         c if c.is_ascii() => c.to_string(),
         c => format!("\\u{{{:x}}}", u32::from(c)),
     };
-    without_translations(text).chars().map(plain).collect()
+    text.chars().map(plain).collect()
 }
 
 /// Without what stands in brackets and is Chinese all through: the English before it says the same.

@@ -5,12 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use unicode_width::UnicodeWidthStr as _;
 
-use super::{Global, talk};
+use super::{Global, columns, lang, talk};
 use crate::budget::{Month, Report, Spender, Spent};
 use crate::config::{Budget, Need};
 use crate::sink::escape;
 use crate::store::{Instance, Look};
+use crate::words::Lang;
+use crate::words::commands::errors;
+use crate::words::commands::usage as w;
 use crate::words::thousands;
 
 /// Show what was used of DingTalk's monthly budgets, by handler and by person
@@ -37,7 +41,7 @@ pub(super) struct Usage {
 impl Usage {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let config = global.load(Need::Settings)?.config;
-        let state = config.state.dir;
+        let (state, lang) = (config.state.dir, lang::here());
         let play = state.join("dev");
         let dev =
             self.dev || (Instance::holder(&state).is_none() && Instance::holder(&play).is_some());
@@ -45,52 +49,61 @@ impl Usage {
             if dev { (play, Budget::unlimited()) } else { (state, config.budget) };
         let month = self.month.unwrap_or_else(Month::now);
         let Some(look) = Look::open(&folder)? else {
-            talk::say(format_args!(
-                "no moonbell has kept a journal in `{}`\nhint: start one with `moonbell run`, or try `moonbell dev`",
-                folder.display()
-            ));
+            talk::say(w::no_journal(&folder.to_string_lossy(), lang));
+            talk::advise(errors::start_one(lang));
             return Ok(ExitCode::FAILURE);
         };
         let report = look.read(|c| Report::of(c, month, &limits))?;
-        talk::data(if self.json { serde_json::to_string_pretty(&report)? } else { text(&report) });
+        talk::data(if self.json {
+            serde_json::to_string_pretty(&report)?
+        } else {
+            talk::fit(&text(&report, lang))
+        });
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn text(report: &Report) -> String {
-    let mut text = format!("{}, starts anew on {} (China)\n", report.month, report.turns);
-    line(&mut text, "API calls", report.api_calls);
-    line(&mut text, "Webhook & Stream", report.pushes);
+/// Columns of what is counted.
+const NAMES: usize = 16;
+
+fn text(report: &Report, lang: Lang) -> String {
+    let mut text = w::head(&report.month.to_string(), &report.turns.to_string(), lang);
+    text.push('\n');
+    row(&mut text, w::api_calls(lang), &spent(report.api_calls, lang));
+    row(&mut text, w::pushes(lang), &spent(report.pushes, lang));
     let share = (report.streaming * 100).checked_div(report.api_calls.used).unwrap_or(0);
-    let _ =
-        write!(text, "\n  streaming cards   {} API calls ({share} %)", thousands(report.streaming));
+    let mut streamed = w::streamed(&thousands(report.streaming), share, lang);
     if !report.may_stream {
-        text.push_str(", switched off from 95 % on");
+        streamed.push_str(w::switched_off(lang));
     }
+    row(&mut text, w::streaming_cards(lang), &streamed);
     let uses: Vec<String> =
         report.uses.iter().map(|(kind, n)| format!("{kind} {}", thousands(*n))).collect();
     if !uses.is_empty() {
-        let _ = write!(text, "\n  used for          {}", uses.join(", "));
+        row(&mut text, w::used_for(lang), &uses.join(", "));
     }
-    table(&mut text, "handler", &report.handlers, "(moonbell itself)");
-    table(&mut text, "person", &report.people, "(nobody: timers and the like)");
+    table(&mut text, w::handler(lang), &report.handlers, w::itself(lang), lang);
+    table(&mut text, w::person(lang), &report.people, w::nobody(lang), lang);
     text
 }
 
-fn line(text: &mut String, what: &str, spent: Spent) {
-    let _ = write!(text, "\n  {what:<16}  {}", thousands(spent.used));
-    match (spent.limit, spent.percent()) {
-        (Some(limit), Some(share)) => {
-            let _ = write!(text, " of {} ({share} %)", thousands(limit));
-        }
-        _ => text.push_str(", no limit"),
-    }
-    if spent.refused {
-        text.push_str("; DingTalk said that they are used up");
-    }
+fn row(text: &mut String, what: &str, value: &str) {
+    let _ = write!(text, "\n  {}  {value}", columns::pad(what, NAMES));
 }
 
-fn table(text: &mut String, what: &str, spenders: &[Spender], nobody: &str) {
+fn spent(spent: Spent, lang: Lang) -> String {
+    let used = thousands(spent.used);
+    let mut text = match (spent.limit, spent.percent()) {
+        (Some(limit), Some(share)) => w::used_of(&used, &thousands(limit), share, lang),
+        _ => w::no_limit(&used, lang),
+    };
+    if spent.refused {
+        text.push_str(w::used_up(lang));
+    }
+    text
+}
+
+fn table(text: &mut String, what: &str, spenders: &[Spender], nobody: &str, lang: Lang) {
     if spenders.is_empty() {
         return;
     }
@@ -102,11 +115,18 @@ fn table(text: &mut String, what: &str, spenders: &[Spender], nobody: &str) {
             None => escape(&spender.id),
         })
         .collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(what.len());
-    let _ = write!(text, "\n\n{what:width$}  API calls  for cards  messages");
+    let width = names.iter().map(|name| name.width()).max().unwrap_or(0).max(what.width());
+    let heads = [w::api_calls(lang), w::for_cards(lang), w::messages(lang)];
+    let widths = heads.map(|head| head.width().max(9));
+    let mut line = |name: &str, cells: [&str; 3]| {
+        let _ = write!(text, "\n{}", columns::pad(name, width));
+        for (cell, width) in cells.into_iter().zip(widths) {
+            let _ = write!(text, "  {}", columns::right(cell, width));
+        }
+    };
+    line(what, heads);
     for (name, spender) in names.iter().zip(spenders) {
-        let [calls, cards, pushes] =
-            [spender.api_calls, spender.streaming, spender.pushes].map(thousands);
-        let _ = write!(text, "\n{name:width$}  {calls:>9}  {cards:>9}  {pushes:>8}");
+        let cells = [spender.api_calls, spender.streaming, spender.pushes].map(thousands);
+        line(name, [&cells[0], &cells[1], &cells[2]]);
     }
 }

@@ -45,6 +45,5 @@ pub fn read_address(text: &str) -> Result<Url, AddressError> {
 /// Whether `url` leads to one of the doors below `path`, and not to what they have in common.
 pub fn is_a_door(url: &Url, path: &str) -> bool {
     let outside = url.path().trim_end_matches('/');
-    let door = |door: &&str| outside.strip_suffix(door) == Some(path);
-    ["/robot", "/event", "/card"].iter().any(|it| door(it))
+    ["/robot", "/event", "/card"].iter().any(|door| outside.strip_suffix(door) == Some(path))
 }

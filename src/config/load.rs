@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::check::{Check, Checked};
 use super::file;
-use super::problem::{Place, Problem, Problems};
+use super::problem::{Example, Place, Problem, Problems};
 
 /// Far above any real file; a device or a log named by mistake is not read to its end.
 const FILE_LIMIT_BYTES: u64 = 1 << 20;
@@ -104,21 +104,10 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         return Ok(Loaded { config, file: read, warnings, places, prints, secret_files });
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
-    let hint = match (missing, &read) {
-        (true, None) => {
-            let file = file.display();
-            Some(format!(
-                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{MINIMAL}"
-            ))
-        }
-        (true, Some(_)) => Some(format!(
-            "`moonbell init` writes what is missing; a complete file looks like this:\n\n{MINIMAL}"
-        )),
-        (false, _) => None,
-    };
+    let example = missing.then(|| Example { file, is_new: read.is_none(), text: MINIMAL });
     let language = config.language;
     let state = Some(config.state.dir).filter(|dir| certain && dir.is_absolute());
-    Err(Problems { list: problems, hint, state, language })
+    Err(Problems { list: problems, example, state, language })
 }
 
 /// The least that `run` can work with, ready to paste.

@@ -4,6 +4,7 @@
 
 mod address;
 mod check;
+mod current;
 mod duration;
 mod file;
 mod http;
@@ -21,7 +22,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use url::Url;
@@ -29,9 +29,10 @@ use url::Url;
 use crate::message::StaffId;
 
 pub use address::{AddressError, is_a_door, read_address};
+pub use current::Current;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
-pub use problem::{Place, Problem, Problems};
+pub use problem::{Example, Place, Problem, Problems};
 pub use proxy::{Proxy, ProxyKind};
 pub use reference::reference;
 
@@ -191,7 +192,7 @@ pub enum Mode {
 }
 
 /// How cards are shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cards {
     /// Of all cards together.
     pub calls_per_second: f64,
@@ -216,7 +217,7 @@ pub enum Attach {
 }
 
 /// Where DingTalk's callbacks arrive; read when the mode is [`Mode::Http`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Http {
     pub listen: SocketAddr,
     /// Begins with `/`, does not end with one.
@@ -238,7 +239,7 @@ pub struct Http {
     pub tls: Option<Tls>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
     pub cert: PathBuf,
     pub key: PathBuf,
@@ -297,24 +298,7 @@ pub struct Access {
 }
 
 /// Who owns the bot, as everybody sees it who has a handle: whoever claims it is known to all at once.
-#[derive(Clone, Debug, Default)]
-pub struct Owner(Arc<RwLock<Option<StaffId>>>);
-
-impl Owner {
-    pub fn get(&self) -> Option<StaffId> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub fn set(&self, owner: Option<StaffId>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = owner;
-    }
-}
-
-impl From<Option<StaffId>> for Owner {
-    fn from(owner: Option<StaffId>) -> Self {
-        Self(Arc::new(RwLock::new(owner)))
-    }
-}
+pub type Owner = Current<Option<StaffId>>;
 
 #[derive(Clone, Debug)]
 pub struct Console {
@@ -347,7 +331,7 @@ impl Budget {
 }
 
 /// What is made of messages that could not come in time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
     /// A message that took longer than this to come is not run.
     pub late_after: Duration,

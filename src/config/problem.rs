@@ -64,8 +64,8 @@ impl fmt::Display for Problem {
 #[derive(Debug, Default)]
 pub struct Problems {
     pub list: Vec<Problem>,
-    /// What to do about all of them together.
-    pub hint: Option<String>,
+    /// What is missing stands in it.
+    pub example: Option<Example>,
     /// Where the state is in spite of them, if that is certain: `lock` and `status` must work beside a typing mistake.
     pub state: Option<PathBuf>,
     /// In which language they are told, as far as that could be read.
@@ -91,10 +91,39 @@ impl std::error::Error for Problems {}
 
 impl Problems {
     /// The reader's next step, printed under the error as `hint: …`.
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<String> {
+        if let Some(example) = &self.example {
+            return Some(example.hint());
+        }
         match &self.list[..] {
-            [only] => self.hint.as_deref().or(only.hint.as_deref()),
-            _ => self.hint.as_deref(),
+            [only] => only.hint.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// A whole file of settings to begin with.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// Where it goes.
+    pub file: PathBuf,
+    /// Nothing is there yet.
+    pub is_new: bool,
+    pub text: &'static str,
+}
+
+impl Example {
+    fn hint(&self) -> String {
+        let Self { file, is_new, text } = self;
+        if *is_new {
+            let file = file.display();
+            format!(
+                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{text}"
+            )
+        } else {
+            format!(
+                "`moonbell init` writes what is missing; a complete file looks like this:\n\n{text}"
+            )
         }
     }
 }

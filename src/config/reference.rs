@@ -52,6 +52,11 @@ needs no file at all; it never uses `[dingtalk]`, `[http]` or `[access]`.
 
 An unknown key or variable is an error, and all mistakes are reported at once, each with file, line and column.
 
+A running host reads the file again when it is saved. What is wrong changes nothing, and the owner is told. These count at once, for
+what begins from then on: `[access]`, `[budget]`, `[cards]`, `[connection]`, `[history]`, `[limits]` (but `memory_mb` and
+`all_processes`), `[log]`, `[secrets]`, `dingtalk.client_secret`, and where DingTalk calls `http.window`, `http.trusted_proxies`,
+`http.allow` and other values of `http.token` and `http.aes_key`. `moonbell status` names the changes that need a restart.
+
 A path may begin with `~`; a relative path in the file starts at the file's own folder. A secret is a string, or better a
 reference to one:
 

@@ -27,6 +27,11 @@ pub(super) async fn from_this_computer(request: Request, next: Next) -> Response
     if request.headers().contains_key(header::ORIGIN) {
         return Refused::forbidden("web pages may not call the console").into_response();
     }
+    // A picture or a link of a page has no origin, but says from where it is asked.
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if site.is_some_and(|site| matches!(site, b"cross-site" | b"same-site")) {
+        return Refused::forbidden("web pages may not call the console").into_response();
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

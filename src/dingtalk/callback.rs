@@ -112,6 +112,14 @@ impl Callbacks {
         Ok(Self { client, events, card: set(&http.card_secret) })
     }
 
+    /// The same with the keys of `http`.
+    ///
+    /// # Errors
+    /// As [`Callbacks::new`].
+    pub fn renewed(&self, http: &Http) -> Result<Self, KeyError> {
+        Self::new(self.client.clone(), http)
+    }
+
     pub fn is_open(&self, door: Door) -> bool {
         match door {
             Door::Robot => true,

@@ -7,19 +7,12 @@ use rustls::CertificateError;
 
 /// What is wrong with a certificate, if that is what an error is about, however deep.
 pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(inner) = cause {
-        // An `io::Error` hides what it carries from `source()` on the first level.
-        let carried = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = inner
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| carried.and_then(|carried| carried.downcast_ref::<rustls::Error>()));
-        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
-            return Some(said(why));
-        }
-        cause = inner.source();
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return Some(said(why));
     }
-    None
+    // `source()` of an `io::Error` is that of what it carries, which itself would be passed over.
+    let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    carried.and_then(|carried| distrust(carried)).or_else(|| error.source().and_then(distrust))
 }
 
 fn said(why: &CertificateError) -> String {

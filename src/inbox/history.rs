@@ -46,6 +46,14 @@ pub struct Past {
 }
 
 impl Past {
+    pub const REFUSED: &str = "refused";
+
+    /// How it stands, for people: what was refused is not `done`, though nothing is left to do about it.
+    pub fn shown_state(&self) -> &str {
+        let refused = self.error.as_deref().is_some_and(|error| error.starts_with("denied: "));
+        if refused && self.state == "done" { Self::REFUSED } else { &self.state }
+    }
+
     pub fn is_over(&self) -> bool {
         self.ended_at_ms.is_some()
     }
@@ -67,6 +75,7 @@ impl Past {
 pub struct Filter {
     /// Of whoever has this staff id.
     pub person: Option<String>,
+    /// As [`Past::shown_state`] has it.
     pub state: Option<String>,
     /// Taken in since then; Unix milliseconds.
     pub since_ms: Option<i64>,
@@ -101,7 +110,12 @@ pub fn since(c: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Past>> {
 
 /// The runs that `filter` wants, newest first.
 pub fn list(c: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Past>> {
-    let state = if filter.state.is_some() { "WHERE state = ?1" } else { "WHERE ?1 IS NULL" };
+    let state = match filter.state.as_deref() {
+        None => "WHERE ?1 IS NULL",
+        Some(Past::REFUSED) => "WHERE state = 'done' AND error LIKE 'denied: %' AND ?1 <> ''",
+        Some("done") => "WHERE state = ?1 AND (error IS NULL OR error NOT LIKE 'denied: %')",
+        Some(_) => "WHERE state = ?1",
+    };
     let handled = if filter.handled { SERVED } else { "" };
     // By id, not by time: nothing has to be sorted, and looking ends with the limit.
     let select = format!("SELECT {COLUMNS} FROM inbox {state} {handled} ORDER BY id DESC");

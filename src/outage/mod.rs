@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Connection, Owner};
+use crate::config::{Connection, Current, Owner};
 use crate::language::Languages;
 use crate::outbox::Outbox;
 use crate::sink;
@@ -40,7 +40,7 @@ pub struct Watch {
     /// Who is told; nobody: it is noted all the same.
     pub owner: Owner,
     pub languages: Languages,
-    pub settings: Connection,
+    pub settings: Current<Connection>,
 }
 
 /// What is known at a moment.
@@ -133,7 +133,7 @@ impl Watch {
     async fn contact(&self, known: &mut Known, began: i64, heard: i64) -> Result<(), Error> {
         let gap = known.heard_at_ms.map(|last| (last, began)).filter(|(last, began)| {
             u64::try_from(began - last)
-                .is_ok_and(|ms| Duration::from_millis(ms) > self.settings.tell_after)
+                .is_ok_and(|ms| Duration::from_millis(ms) > self.settings.get().tell_after)
         });
         let untold = known.tell_at.is_none() && known.noted_at_ms == 0 && {
             self.store.read(table::untold).await.is_ok_and(|untold| !untold.is_empty())
@@ -156,7 +156,7 @@ impl Watch {
         }
         if gap.is_some() || untold {
             // What was sent meanwhile may still come: DingTalk repeats within minutes.
-            known.tell_at = Some(Instant::now() + self.settings.collect);
+            known.tell_at = Some(Instant::now() + self.settings.get().collect);
         }
         known.heard_at_ms = Some(heard);
         known.refused = false;

@@ -20,6 +20,7 @@ use super::endings::not_shown;
 use super::rate::{Bucket, Call, PER_SECOND};
 use super::{Item, Post, insert};
 use crate::config::Attach;
+use crate::config::Current;
 use crate::dingtalk;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
@@ -82,21 +83,25 @@ impl Default for CardSettings {
 #[derive(Debug)]
 pub(super) struct Cards {
     template: Option<Template>,
+    settings: Current<CardSettings>,
     pub(super) bucket: Bucket,
     /// Until when cards are not tried, because DingTalk refuses them.
     circuit: Mutex<Option<Instant>>,
-    /// Calls for frames in a second.
-    frames_per_second: f64,
 }
 
 impl Cards {
-    pub(super) fn new(template: Option<Template>, calls_per_second: f64) -> Self {
-        Self {
-            template,
-            bucket: Bucket::new(calls_per_second),
-            circuit: Mutex::default(),
-            frames_per_second: (calls_per_second * 0.75).max(0.01),
-        }
+    pub(super) fn new(template: Option<Template>, settings: Current<CardSettings>) -> Self {
+        let bucket = Bucket::new(settings.get().calls_per_second);
+        Self { template, settings, bucket, circuit: Mutex::default() }
+    }
+
+    /// Waits until `call` may be made.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is taken until it returns.
+    pub(super) async fn take(&self, call: Call) {
+        self.bucket.renew(self.settings.get().calls_per_second);
+        self.bucket.take(call).await;
     }
 
     fn usable(&self) -> Option<&Template> {
@@ -126,7 +131,10 @@ impl Cards {
     /// Time between two frames of a card of this age, with so many cards open.
     fn pace(&self, age: Duration, open: usize) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "there are not that many cards")]
-        let shared = Duration::from_secs_f64((open as f64 / self.frames_per_second).min(3_600.0));
+        let shared = {
+            let frames_per_second = (self.settings.get().calls_per_second * 0.75).max(0.01);
+            Duration::from_secs_f64((open as f64 / frames_per_second).min(3_600.0))
+        };
         (PACE + age / AGEING).min(SLOWEST).max(shared)
     }
 }
@@ -166,7 +174,7 @@ impl Sender {
         let mut limit = Limit::MOST;
         loop {
             let Some(wire) = self.wire(card) else { return perhaps_shown(card, unsure) };
-            self.cards.bucket.take(Call::Frame).await;
+            self.cards.take(Call::Frame).await;
             let text = card.frame(limit).text;
             match client.create_and_deliver(&wire, card.to(), &text, card.lang()).await {
                 Ok(()) => break,
@@ -227,7 +235,7 @@ impl Sender {
                 let limit = self.stream_frames(card, &wire).await;
                 let frame = ended(card).await;
                 self.note_ending(card, &frame).await;
-                self.cards.bucket.take(Call::Final).await;
+                self.cards.take(Call::Final).await;
                 let ending = frame.ending.map_or(Phase::Failed, super::card::Ending::phase);
                 let render = |most: Limit| card.frame(most.least(limit)).text;
                 // Of a card that is perhaps not there nobody waits for the end: its text is said at once.
@@ -283,7 +291,7 @@ impl Sender {
             tokio::select! {
                 biased;
                 () = ended_soon(card) => return limit,
-                () = self.cards.bucket.take(Call::Frame) => {}
+                () = self.cards.take(Call::Frame) => {}
             }
             // Waiting for its turn, the text has moved on.
             let frame = card.frame(limit);
@@ -295,7 +303,7 @@ impl Sender {
             if !typing && wire.needs_beginning() {
                 // Repeated until it was heard.
                 typing = self.client.begin_card(wire, &frame.text).await.is_ok();
-                self.cards.bucket.take(Call::Frame).await;
+                self.cards.take(Call::Frame).await;
             }
             let text = frame.text.trim_end_matches('\n').to_owned();
             let guid = Uuid::new_v4().to_string();
@@ -402,7 +410,7 @@ impl Sender {
                     return Err(error);
                 }
             }
-            self.cards.bucket.take(Call::Final).await;
+            self.cards.take(Call::Final).await;
         }
         self.cards.works();
         self.hide_button(wire).await;
@@ -418,7 +426,7 @@ impl Sender {
     ) -> Result<(), ApiError> {
         self.client.stream_card(wire, guid, text, phase).await?;
         if wire.needs_beginning() {
-            self.cards.bucket.take(Call::Final).await;
+            self.cards.take(Call::Final).await;
         }
         self.client.end_card(wire, text, phase).await
     }
@@ -429,7 +437,7 @@ impl Sender {
             return;
         }
         for attempt in 1..=BUTTON_TRIES {
-            self.cards.bucket.take(Call::Final).await;
+            self.cards.take(Call::Final).await;
             match self.client.hide_buttons(wire).await {
                 Ok(()) => return,
                 Err(error) => {
@@ -579,7 +587,7 @@ mod tests {
 
     #[test]
     fn a_card_slows_down_with_its_age_and_with_the_number_of_cards() {
-        let cards = Cards::new(None, 20.0);
+        let cards = Cards::new(None, CardSettings::default().into());
         let pace = |age, open| cards.pace(Duration::from_secs(age), open).as_millis();
         assert_eq!([pace(0, 1), pace(30, 1), pace(600, 1)], [800, 2_300, 10_000]);
         assert_eq!([pace(0, 12), pace(0, 15), pace(0, 150)], [800, 1_000, 10_000]);

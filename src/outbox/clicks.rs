@@ -20,7 +20,7 @@ pub struct Clicked {
 impl Outbox {
     /// Whether the click is one on a Stop button.
     pub fn is_stop(&self, action: &CardAction) -> bool {
-        is_stop(&self.cards.stop_actions, action)
+        is_stop(&self.cards.get().stop_actions, action)
     }
 
     /// The card that was clicked on; `None`: it is none of this host's, or long forgotten.

@@ -114,7 +114,7 @@ impl Outbox {
     ///
     /// Without a `template`, cards become one Markdown message when they end.
     pub async fn run(self, client: Client, template: Option<Template>, stop: CancellationToken) {
-        let cards = Arc::new(Cards::new(template, self.cards.calls_per_second));
+        let cards = Arc::new(Cards::new(template, self.cards.clone()));
         let pace = Arc::new(Pace::new(self.timing.clone()));
         let sender = Sender {
             outbox: self,

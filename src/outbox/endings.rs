@@ -173,7 +173,7 @@ impl Sender {
         };
         let ended = match self.wire_of_another(&card.id) {
             Ok(wire) if card.open => {
-                self.cards.bucket.take(Call::Final).await;
+                self.cards.take(Call::Final).await;
                 match self.end_on_the_wire(&wire, &text, phase, card.lang, FINAL_TRIES).await {
                     Err(error) if error.is_passing() => {
                         // The answer arrives now, whatever becomes of the card.
@@ -206,7 +206,7 @@ impl Sender {
         // The file is there from the moment on when its output did not fit any more.
         let attach = match card.ending {
             Some(_) => card.attach,
-            None => self.outbox.cards.attach != Attach::Never,
+            None => self.outbox.cards.get().attach != Attach::Never,
         };
         let file = self.outbox.spool.as_ref().map(|all| spool::file(all.dir(), &card.id));
         match (file, to) {
@@ -234,7 +234,7 @@ impl Sender {
                 // There are calls again; whoever remembers refusals is told at the same moment.
                 Ok(()) = opened.changed() => tokio::time::sleep(self.outbox.timing.backoff).await,
             }
-            self.cards.bucket.take(Call::Final).await;
+            self.cards.take(Call::Final).await;
             match self.end_on_the_wire(wire, text, phase, lang, 0).await {
                 Err(error) if error.is_passing() => {}
                 // Also where there is no card any more.

@@ -42,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::budget::Ledger;
+use crate::config::Current;
 use crate::config::Owner;
 use crate::dingtalk::text;
 use crate::language::Languages;
@@ -79,7 +80,7 @@ const EMPTY: &str = "(empty)";
 #[derive(Clone, Debug)]
 pub struct Outbox {
     store: Store,
-    cards: CardSettings,
+    cards: Current<CardSettings>,
     spool: Option<spool::Spool>,
     timing: Timing,
     owner: Owner,
@@ -176,7 +177,7 @@ impl Outbox {
             .await?;
         let outbox = Self {
             store,
-            cards: CardSettings::default(),
+            cards: Current::default(),
             spool: None,
             timing: Timing::default(),
             owner: Owner::default(),
@@ -222,8 +223,8 @@ impl Outbox {
 
     /// Replaces the pace of card calls, for benches: DingTalk's limits are not theirs.
     #[must_use]
-    pub fn card_pace(mut self, calls_per_second: f64) -> Self {
-        self.cards.calls_per_second = calls_per_second;
+    pub fn card_pace(self, calls_per_second: f64) -> Self {
+        self.cards.set(CardSettings { calls_per_second, ..self.cards.get() });
         self
     }
 
@@ -237,8 +238,16 @@ impl Outbox {
                 })
                 .ok()
         });
-        self.cards = settings;
+        self.cards.set(settings);
         self
+    }
+
+    /// From now on cards are shown so; those that are open keep what they began with. Where their outputs are kept stays.
+    pub fn renew_cards(&self, settings: CardSettings) {
+        if let Some(spool) = &self.spool {
+            spool.renew(settings.attach_bytes);
+        }
+        self.cards.set(settings);
     }
 
     /// Journals what the run `run` says; returns once it is on disk, and on its way.
@@ -284,7 +293,7 @@ impl Outbox {
             title: title.to_owned(),
             lang,
             spool: self.spool.clone(),
-            attach: self.cards.attach,
+            attach: self.cards.get().attach,
             asks: None,
         });
         self.cards().insert(card.id().to_owned(), card.clone());

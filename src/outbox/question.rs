@@ -25,7 +25,7 @@ pub(super) struct Question {
 impl Outbox {
     /// How many answers of a question can have a button.
     pub fn buttons(&self) -> usize {
-        self.cards.buttons
+        self.cards.get().buttons
     }
 
     /// A card that asks, in a place among the replies of the run `run` as [`Outbox::card`]. Where it cannot be shown,
@@ -72,7 +72,12 @@ impl Sender {
             Some(question) => {
                 let buttons = question.buttons.clone();
                 // What is asked is left by `cancel`, or by saying no: one button more would only be in the way.
-                dingtalk::Card { buttons, places: self.outbox.cards.buttons, stop: false, ..wire }
+                dingtalk::Card {
+                    buttons,
+                    places: self.outbox.cards.get().buttons,
+                    stop: false,
+                    ..wire
+                }
             }
             None => wire,
         }
@@ -81,7 +86,7 @@ impl Sender {
     /// One of another process: whether it asked nobody knows any more.
     pub(super) fn wire_of_another(&self, id: &str) -> Result<dingtalk::Card, ApiError> {
         let wire = self.wire_named(id, self.template()?);
-        Ok(dingtalk::Card { places: self.outbox.cards.buttons, ..wire })
+        Ok(dingtalk::Card { places: self.outbox.cards.get().buttons, ..wire })
     }
 
     fn wire_named(&self, id: &str, template: &Template) -> dingtalk::Card {
@@ -89,7 +94,7 @@ impl Sender {
             id: id.to_owned(),
             template: template.id.clone(),
             key: template.key.clone(),
-            stop: !self.outbox.cards.stop_actions.is_empty(),
+            stop: !self.outbox.cards.get().stop_actions.is_empty(),
             ..dingtalk::Card::default()
         }
     }

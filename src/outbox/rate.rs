@@ -19,14 +19,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Bucket {
-    /// Calls in each `window`.
-    most: usize,
-    window: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    per_second: f64,
+    /// Calls in each `window`.
+    most: usize,
+    window: Duration,
     /// When the newest calls were made, oldest first.
     calls: VecDeque<Instant>,
     /// Calls allowed in a window at present: fewer after DingTalk refused some.
@@ -43,16 +44,31 @@ pub(super) enum Call {
     Final,
 }
 
-impl Bucket {
-    pub(super) fn new(per_second: f64) -> Self {
+impl State {
+    fn new(per_second: f64) -> Self {
         // Benches ask for as many as they can get.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let most = per_second.clamp(1.0, 100_000.0) as usize;
         #[expect(clippy::cast_precision_loss, reason = "small")]
         let window = Duration::from_secs_f64(most as f64 / per_second.clamp(0.01, 100_000.0));
-        let state =
-            State { calls: VecDeque::new(), allowed: most, closed_until: None, pause: PAUSE };
-        Self { most, window, state: Mutex::new(state) }
+        let (calls, closed_until, pause) = (VecDeque::new(), None, PAUSE);
+        Self { per_second, most, window, calls, allowed: most, closed_until, pause }
+    }
+}
+
+impl Bucket {
+    pub(super) fn new(per_second: f64) -> Self {
+        Self { state: Mutex::new(State::new(per_second)) }
+    }
+
+    /// From now on so many may be made. What was learnt of refusals is forgotten with a new number only.
+    pub(super) fn renew(&self, per_second: f64) {
+        let mut state = self.state.lock().expect("nobody panics holding this");
+        if state.per_second.to_bits() != per_second.to_bits() {
+            let calls = std::mem::take(&mut state.calls);
+            let closed_until = state.closed_until;
+            *state = State { calls, closed_until, ..State::new(per_second) };
+        }
     }
 
     /// Waits until `call` may be made.
@@ -75,7 +91,7 @@ impl Bucket {
             }
             state.closed_until = None;
         }
-        while state.calls.front().is_some_and(|made| *made + self.window <= now) {
+        while state.calls.front().is_some_and(|made| *made + state.window <= now) {
             state.calls.pop_front();
         }
         let reserve = match call {
@@ -88,14 +104,14 @@ impl Bucket {
             return Ok(());
         }
         // When the one leaves that has to.
-        Err(state.calls[state.calls.len() - may] + self.window)
+        Err(state.calls[state.calls.len() - may] + state.window)
     }
 
     /// DingTalk took a call.
     pub(super) fn went_well(&self) {
         let mut state = self.state.lock().expect("nobody panics holding this");
-        state.allowed = (state.allowed + 1).min(self.most);
-        if state.allowed == self.most {
+        state.allowed = (state.allowed + 1).min(state.most);
+        if state.allowed == state.most {
             state.pause = PAUSE;
         }
     }
@@ -141,6 +157,22 @@ mod tests {
             assert!(second.count() <= 20);
         }
         assert!(made.len() >= 5 * 15, "{}", made.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_number_counts_at_once_and_what_was_made_counts_too() {
+        let bucket = Bucket::new(2.0);
+        let started = Instant::now();
+        for _ in 0..2 {
+            bucket.take(Call::Final).await;
+        }
+        bucket.renew(4.0);
+        for _ in 0..2 {
+            bucket.take(Call::Final).await;
+        }
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        bucket.take(Call::Final).await;
+        assert_eq!(started.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -23,6 +24,7 @@ const QUEUE: usize = 256;
 pub(super) struct Spool {
     orders: mpsc::Sender<Order>,
     dir: Arc<Path>,
+    most_bytes: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -40,13 +42,20 @@ impl Spool {
     pub(super) fn start(dir: PathBuf, most_bytes: u64) -> io::Result<Self> {
         private_dir(&dir)?;
         let (orders, mut queue) = mpsc::channel(QUEUE);
-        let mut desk = Desk { dir: dir.clone(), most_bytes, files: HashMap::new() };
+        let most_bytes = Arc::new(AtomicU64::new(most_bytes));
+        let most = Arc::clone(&most_bytes);
+        let mut desk = Desk { dir: dir.clone(), most_bytes: most, files: HashMap::new() };
         std::thread::Builder::new().name("spool".to_owned()).spawn(move || {
             while let Some(order) = queue.blocking_recv() {
                 desk.serve(order);
             }
         })?;
-        Ok(Self { orders, dir: dir.into() })
+        Ok(Self { orders, dir: dir.into(), most_bytes })
+    }
+
+    /// From now on files hold at most so many bytes.
+    pub(super) fn renew(&self, most_bytes: u64) {
+        self.most_bytes.store(most_bytes, Ordering::Relaxed);
     }
 
     pub(super) fn path(&self, id: &str) -> PathBuf {
@@ -94,7 +103,7 @@ pub(super) fn file(dir: &Path, id: &str) -> PathBuf {
 
 struct Desk {
     dir: PathBuf,
-    most_bytes: u64,
+    most_bytes: Arc<AtomicU64>,
     files: HashMap<String, Writing>,
 }
 
@@ -115,7 +124,7 @@ impl Desk {
                 if anew {
                     self.files.remove(&id);
                 }
-                let most = self.most_bytes;
+                let most = self.most_bytes.load(Ordering::Relaxed);
                 match self.writing(id) {
                     Ok(writing) => writing.add(&bytes, most, false),
                     Err(error) => tracing::warn!(%error, "the output of a card cannot be kept"),
@@ -123,7 +132,7 @@ impl Desk {
             }
             Order::Keep { id, lost, done } => {
                 let kept = match self.files.remove(&id) {
-                    Some(writing) => writing.finish(self.most_bytes, lost),
+                    Some(writing) => writing.finish(self.most_bytes.load(Ordering::Relaxed), lost),
                     None => fs::metadata(file(&self.dir, &id)).map(|about| about.len()),
                 };
                 let _ = done.send(kept);

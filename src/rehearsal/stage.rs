@@ -333,7 +333,7 @@ impl Stage {
             access: Arc::clone(&access),
             languages: inner.languages.clone(),
             library: library.clone(),
-            limits,
+            limits: limits.into(),
             running: Running::default(),
             turns: Turns::default(),
             live: beside,

@@ -47,15 +47,20 @@ impl Holder {
         Self { pid: std::process::id(), command: command.to_owned(), since_ms, dir }
     }
 
-    fn pid(&self) -> String {
+    /// For people; one that left no note is `unknown`.
+    pub fn pid(&self) -> String {
         if self.pid == 0 { "unknown".to_owned() } else { self.pid.to_string() }
+    }
+
+    /// Since when, for people.
+    pub fn since(&self) -> String {
+        let at = DateTime::from_timestamp_millis(self.since_ms).unwrap_or_default();
+        at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// `moonbell run`, since …
     fn what(&self) -> String {
-        let at = DateTime::from_timestamp_millis(self.since_ms).unwrap_or_default();
-        let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S");
-        format!("`moonbell {}` since {at}", self.command)
+        format!("`moonbell {}` since {}", self.command, self.since())
     }
 }
 

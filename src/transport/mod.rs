@@ -22,7 +22,7 @@ pub use counters::{Counters, Totals};
 pub use link::{Link, Phase, State};
 pub use probe::{Heard, look};
 pub use stream::{Stream, StreamError, Timing};
-pub use webhook::{Addresses, OpenError, Webhook};
+pub use webhook::{Addresses, Fit, OpenError, Rules, Unfit, Webhook, look_at_certificate};
 
 /// Unix time in milliseconds.
 fn now_ms() -> i64 {
@@ -60,6 +60,14 @@ impl Transport {
         match self {
             Self::Stream(_) => None,
             Self::Webhook(webhook) => Some(webhook.addresses()),
+        }
+    }
+
+    /// What calls have to show, to be changed.
+    pub fn rules(&self) -> Option<Rules> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Webhook(webhook) => Some(webhook.rules()),
         }
     }
 

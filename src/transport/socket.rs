@@ -21,6 +21,8 @@ use super::counters::{Counters, add};
 use super::now_ms;
 use super::stream::Timing;
 use super::wake::slept;
+use crate::config::Connection;
+use crate::config::Current;
 use crate::dingtalk::Ack;
 use crate::dingtalk::Frame;
 use crate::dingtalk::Meter;
@@ -74,7 +76,7 @@ pub(super) struct Socket {
     pub(super) counters: Arc<Counters>,
     pub(super) news: mpsc::Sender<News>,
     /// A message that took longer than this to come is not run.
-    pub(super) late_after: Option<Duration>,
+    pub(super) late_after: Option<Current<Connection>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -279,14 +281,14 @@ impl Socket {
 
     /// Whether a message took so long to come that its sender no longer expects it to be acted on.
     fn is_late(&self, inbound: &Inbound, frame: &Frame) -> bool {
-        let (Some(limit), Inbound::Message(message)) = (self.late_after, inbound) else {
+        let (Some(settings), Inbound::Message(message)) = (&self.late_after, inbound) else {
             return false;
         };
         // Both by the server's clock, so that a wrong one here does not make everything late. Each delivery of a message
         // says its own time.
         let came = frame.headers.time_ms().unwrap_or_else(now_ms);
         let took = u64::try_from(came - message.sent_at_ms).unwrap_or_default();
-        Duration::from_millis(took) > limit
+        Duration::from_millis(took) > settings.get().late_after
     }
 
     /// Commits `inbound`, then acknowledges it. Never dropped halfway, see the module head.

@@ -20,6 +20,8 @@ use super::link::{Link, Phase, State};
 use super::rivals::Rivals;
 use super::socket::{Ended, Ending, News, Socket, Ws, describe};
 use super::wake::slept;
+use crate::config;
+use crate::config::Current;
 use crate::dingtalk::ApiError;
 use crate::dingtalk::Class;
 use crate::dingtalk::Client;
@@ -91,7 +93,7 @@ pub struct Stream {
     client: Client,
     inbox: Inbox,
     timing: Timing,
-    late_after: Option<Duration>,
+    late_after: Option<Current<config::Connection>>,
     state: watch::Sender<State>,
     counters: Arc<Counters>,
 }
@@ -145,8 +147,8 @@ impl Stream {
 
     /// Messages that took longer than this to come are taken in as late: their senders are told, and nothing is run.
     #[must_use]
-    pub fn late_after(self, limit: Duration) -> Self {
-        Self { late_after: Some(limit), ..self }
+    pub fn late_after(self, settings: Current<config::Connection>) -> Self {
+        Self { late_after: Some(settings), ..self }
     }
 
     /// Returns a view of the connection, for those who tell how it is.
@@ -226,7 +228,7 @@ impl Stream {
                         timing: Timing { silence, ..self.timing.clone() },
                         counters: self.counters.clone(),
                         news: told.clone(),
-                        late_after: self.late_after,
+                        late_after: self.late_after.clone(),
                         stop: ends.clone(),
                     };
                     sockets.spawn(socket.run(ws));

@@ -11,6 +11,7 @@ mod door;
 mod peer;
 mod refusal;
 mod route;
+mod rules;
 mod seen;
 mod tls;
 
@@ -33,6 +34,8 @@ use super::link::{Link, Phase};
 use super::stream::Timing;
 use super::wake::slept;
 use crate::access::Audit;
+use crate::config::Connection;
+use crate::config::Current;
 use crate::config::Http;
 use crate::dingtalk::Callbacks;
 use crate::dingtalk::Client;
@@ -44,8 +47,10 @@ use crate::store::Store;
 use door::Desk;
 use peer::Seats;
 use route::Route;
+pub use rules::Rules;
 use seen::Seen;
 use tls::Certificate;
+pub use tls::{Fit, Unfit, look as look_at_certificate};
 
 /// Connections at once; beyond them the next ones wait in the system's queue. A call takes milliseconds.
 const CONNECTIONS: usize = 256;
@@ -70,7 +75,7 @@ pub enum OpenError {
     #[error("cannot listen on `{listen}` (`http.listen`): {cause}")]
     Listen { listen: SocketAddr, cause: std::io::Error },
     #[error("{}: {reason}", file.display())]
-    Certificate { file: PathBuf, reason: String },
+    Certificate { file: PathBuf, reason: Unfit },
     #[error(transparent)]
     Journal(#[from] crate::store::Error),
 }
@@ -149,7 +154,8 @@ impl Webhook {
         let addresses = Addresses::of(settings, listen, &callbacks, client.is_simulated());
         let seen = Seen::open(store).await?;
         let meter = Arc::clone(client.meter());
-        let desk = Desk::new(settings.clone(), callbacks, inbox, meter, audit, seen);
+        let rules = Rules::new(settings.clone(), callbacks);
+        let desk = Desk::new(settings.clone(), rules, inbox, meter, audit, seen);
         Ok(Self { listener, addresses, certificate, client, desk })
     }
 
@@ -162,9 +168,14 @@ impl Webhook {
 
     /// Messages that took longer than this to come are taken in as late: their senders are told, and nothing is run.
     #[must_use]
-    pub fn late_after(mut self, limit: Duration) -> Self {
-        self.desk.late_after = Some(limit);
+    pub fn late_after(mut self, settings: Current<Connection>) -> Self {
+        self.desk.late_after = Some(settings);
         self
+    }
+
+    /// What changes what calls have to show, while they come in.
+    pub fn rules(&self) -> Rules {
+        self.desk.rules.clone()
     }
 
     /// Where DingTalk is to call.

@@ -1,5 +1,7 @@
 //! What to do about an error of DingTalk's.
 
+use super::Lang;
+
 words! {
     banned {
         zh: "调用次数过多，钉钉封禁了这台电脑的地址五分钟；程序会等待",
@@ -58,5 +60,25 @@ words! {
     template {
         zh: "检查 `card_template`：模板必须存在，并已为这个应用发布",
         en: "check `card_template`: the template must exist and be published for this app",
+    }
+}
+
+/// What a host said in English to whoever it was (its log, its status file), in the language of somebody who reads that.
+pub(crate) fn retold(hint: &str, lang: Lang) -> String {
+    let fixed: [fn(Lang) -> &'static str; 10] = [
+        banned,
+        throttled,
+        over_budget,
+        used_up,
+        credentials,
+        enable_the_robot,
+        not_on_the_list,
+        rejected,
+        template_key,
+        template,
+    ];
+    match fixed.into_iter().find(|says| says(Lang::En) == hint) {
+        Some(says) => says(lang).to_owned(),
+        None => hint.to_owned(),
     }
 }

@@ -68,11 +68,13 @@ pub(crate) mod alarms;
 pub(crate) mod approvals;
 pub(crate) mod budget;
 pub(crate) mod cards;
+pub(crate) mod commands;
 pub(crate) mod dialogs;
 pub(crate) mod dingtalk;
 pub(crate) mod doctor;
 pub(crate) mod help;
 pub(crate) mod language;
+pub(crate) mod needs;
 pub(crate) mod outage;
 pub(crate) mod parked;
 pub(crate) mod runs;
@@ -85,6 +87,11 @@ pub(crate) mod timers;
 pub(crate) fn list<S: AsRef<str>>(things: &[S], lang: Lang) -> String {
     let things: Vec<&str> = things.iter().map(AsRef::as_ref).collect();
     things.join(lang.pick("、", ", "))
+}
+
+/// Whether somebody at a terminal who was asked says yes, in either language; nothing is no.
+pub(crate) fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "好" | "看到了")
 }
 
 /// `12,345`, the same in both languages.

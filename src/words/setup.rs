@@ -26,8 +26,8 @@ words! {
         en: "Enter client id and secret of an app that you have",
     }
     choice_enter_by_flag {
-        zh: "手动输入已有应用的 Client ID 和 Client Secret（下次可直接用 moonbell init --client-id ID）",
-        en: "Enter client id and secret of an app that you have (next time: `moonbell init --client-id ID`)",
+        zh: "输入已有的应用（相当于 moonbell init --client-id ID）",
+        en: "Enter an app that you have (as `moonbell init --client-id ID` does)",
     }
     choice_this_code { zh: "继续使用这个二维码", en: "Go on with this code" }
     choice_stream {
@@ -170,12 +170,12 @@ words! {
         en: "Scripts: {folder}; those that were there stay",
     }
     http_address_first {
-        zh: "HTTP 模式下，钉钉要能访问这台电脑：请先准备好公网地址（反向代理、隧道或证书，见 docs/http-mode.md）。",
-        en: "In the HTTP mode DingTalk has to reach this computer: through a proxy, a tunnel or with a certificate (docs/http-mode.md).",
+        zh: "HTTP 模式下，钉钉要能访问这台电脑：请先准备好公网地址（反向代理、隧道或证书，见 docs/http-mode.md），例如 https://bot.example.com/dingtalk。",
+        en: "In the HTTP mode DingTalk has to reach this computer: through a proxy, a tunnel or with a certificate (docs/http-mode.md), at an address such as https://bot.example.com/dingtalk.",
     }
     ask_public_url {
-        zh: "公网地址（例如 https://bot.example.com/dingtalk，回车跳过）",
-        en: "Its public address (such as https://bot.example.com/dingtalk; Enter: later)",
+        zh: "公网地址（回车跳过）",
+        en: "Its public address (Enter: later)",
     }
     no_address {
         zh: "这不是以 https:// 开头的地址。",
@@ -320,8 +320,13 @@ words! {
         en: "Done. The bot runs in the background: `moonbell service status`.\nSave a script, and the next message meets it. Send `help` for the commands.",
     }
     done_here {
-        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动，或用 moonbell service install 让它在后台运行。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。",
-        en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`, or let it run in the background: `moonbell service install`.\nSave a script, and the next message meets it. Send `help` for the commands.",
+        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动，或用 moonbell service install 让它在后台运行。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。日志：moonbell logs -f。",
+        en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`, or let it run in the background: `moonbell service install`.\nSave a script, and the next message meets it. Send `help` for the commands. The log: `moonbell logs -f`.",
+    }
+    /// Where nothing keeps programs running.
+    done_here_alone {
+        zh: "完成。机器人会一直在这里回答，直到你按 Ctrl-C；以后用 moonbell run 启动。\n保存脚本，下一条消息就由新版本回答；发送 help 查看命令。日志：moonbell logs -f。",
+        en: "Done. The bot goes on answering here until Ctrl-C; later, start it with `moonbell run`.\nSave a script, and the next message meets it. Send `help` for the commands. The log: `moonbell logs -f`.",
     }
     ready {
         zh: "一切就绪：运行 moonbell run，把它显示的认领码发给机器人。",
@@ -331,6 +336,8 @@ words! {
         zh: "还没有完成；再次运行 moonbell init 会从这里继续",
         en: "not done yet; `moonbell init` goes on here",
     }
+    label_of_errors { zh: "出错：", en: "error:" }
+    label_of_hints { zh: "提示：", en: "hint:" }
     input_ended { zh: "输入已结束", en: "the input ended" }
 
     needs_app { zh: "需要知道用哪个应用", en: "it is not said which app to take" }

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Entry;
 use super::lang::is_chinese;
 use super::{
-    access, account, alarms, approvals, budget, cards, dialogs, dingtalk, doctor, help, language,
-    outage, parked, runs, scripts, settings, setup, timers,
+    access, account, alarms, approvals, budget, cards, commands, dialogs, dingtalk, doctor, help,
+    language, needs, outage, parked, runs, scripts, settings, setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -18,6 +18,16 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("approvals", approvals::ENTRIES),
     ("budget", budget::ENTRIES),
     ("cards", cards::ENTRIES),
+    ("commands/claim", commands::claim::ENTRIES),
+    ("commands/errors", commands::errors::ENTRIES),
+    ("commands/grant", commands::grant::ENTRIES),
+    ("commands/lock", commands::lock::ENTRIES),
+    ("commands/outbox", commands::outbox::ENTRIES),
+    ("commands/run", commands::run::ENTRIES),
+    ("commands/runs", commands::runs::ENTRIES),
+    ("commands/service", commands::service::ENTRIES),
+    ("commands/status", commands::status::ENTRIES),
+    ("commands/usage", commands::usage::ENTRIES),
     ("dialogs", dialogs::ENTRIES),
     ("dingtalk", dingtalk::ENTRIES),
     ("doctor/app", doctor::app::ENTRIES),
@@ -32,6 +42,7 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("doctor/webhook", doctor::webhook::ENTRIES),
     ("help", help::ENTRIES),
     ("language", language::ENTRIES),
+    ("needs", needs::ENTRIES),
     ("outage", outage::ENTRIES),
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),

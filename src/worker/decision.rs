@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value as Json};
 
 use super::phrases;
+use super::rights;
 use crate::access;
 use crate::access::Access;
 use crate::access::Action;
@@ -136,6 +137,26 @@ pub fn sees(
 ) -> Result<(), Denied> {
     let asked = access::Handler { name: handler.title(), terms: &handler.terms };
     access.authorize(actor, Some(chat), Some(asked), Action::See)
+}
+
+/// Whether this person may say this word of the host's own, and what they read if not. (Whose run it is about only the
+/// running host looks up.)
+///
+/// # Errors
+/// Why not.
+pub fn says(
+    access: &Access,
+    actor: &Actor,
+    chat: &Chat,
+    control: &Control,
+    lang: Lang,
+) -> Result<(), (Denied, String)> {
+    let (word, role) = (rights::word_of(control), rights::role_for(control));
+    let action = Action::Control { word, role, run: "" };
+    access.authorize(actor, Some(chat), None, action).map_err(|why| {
+        let told = phrases::denied(word, &why, lang);
+        (why, told)
+    })
 }
 
 /// Decides for somebody who may write, with no question open.

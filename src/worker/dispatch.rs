@@ -28,6 +28,7 @@ use crate::api::Limit;
 use crate::api::Run;
 use crate::api::Stop;
 use crate::asks::Asks;
+use crate::config::Current;
 use crate::dingtalk::Push;
 use crate::inbox;
 use crate::inbox::Inbox;
@@ -93,7 +94,7 @@ pub struct Dispatch {
     pub access: Arc<Access>,
     pub languages: Languages,
     pub library: Library,
-    pub limits: crate::api::Limits,
+    pub limits: Current<crate::api::Limits>,
     pub running: Running,
     pub turns: Turns,
     /// Runs under way that no message started.
@@ -406,7 +407,7 @@ impl Dispatch {
             handler.title(),
             message.sender.key(),
         );
-        let mut limits = self.limits;
+        let mut limits = self.limits.get();
         if let Some(wall) = edition.registration(handler.id.handler).and_then(Registration::timeout)
         {
             limits.wall = wall;

@@ -130,7 +130,7 @@ impl Dispatch {
                     n => format!("{}-{}", row.run, n + 1),
                 };
                 let (clock, stop) = (edition.generation().clock(), CancellationToken::new());
-                let run = Run::on_clock(clock, id, None, role.clone(), self.limits, stop);
+                let run = Run::on_clock(clock, id, None, role.clone(), self.limits.get(), stop);
                 run.speak(lang);
                 let name = format!("{}: {}", edition.script(), registration.title());
                 let ledger = self.outbox.ledger();

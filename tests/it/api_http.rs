@@ -17,12 +17,17 @@ use tokio::task::JoinSet;
 
 use crate::engine::Bench;
 
-/// A bench, a server that it may call, and one that it may not.
+/// A bench, and servers of which it may call the first.
 struct Wire {
     bench: Bench,
-    granted: SocketAddr,
-    other: SocketAddr,
-    _servers: JoinSet<()>,
+    servers: Servers,
+}
+
+/// Two servers on this computer that answer in every way that an answer can be wrong.
+pub(crate) struct Servers {
+    pub(crate) first: SocketAddr,
+    pub(crate) second: SocketAddr,
+    _running: JoinSet<()>,
 }
 
 /// 4 KiB that become 4 MiB.
@@ -62,9 +67,9 @@ async fn echo(headers: HeaderMap, RawQuery(query): RawQuery, request: Request) -
     .into_response()
 }
 
-impl Wire {
-    async fn new() -> Self {
-        let mut servers = JoinSet::new();
+impl Servers {
+    pub(crate) async fn start() -> Self {
+        let mut running = JoinSet::new();
         let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let other_at = other.local_addr().unwrap();
         let app = Router::new()
@@ -86,18 +91,25 @@ impl Wire {
             .route("/lines", get(|| async { "a\r\nb\n\nc" }));
         let other_app = Router::new().route("/echo", any(echo));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let granted = listener.local_addr().unwrap();
-        servers.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        servers.spawn(async move { axum::serve(other, other_app).await.unwrap() });
+        let first = listener.local_addr().unwrap();
+        running.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        running.spawn(async move { axum::serve(other, other_app).await.unwrap() });
+        Self { first, second: other_at, _running: running }
+    }
+}
+
+impl Wire {
+    async fn new() -> Self {
+        let servers = Servers::start().await;
         let mut bench = Bench::new().await;
-        bench.host = bench.host.with_network(Network::granting([granted.to_string()]));
-        Self { bench, granted, other: other_at, _servers: servers }
+        bench.host = bench.host.with_network(Network::granting([servers.first.to_string()]));
+        Self { bench, servers }
     }
 
     async fn passes(&self, body: &str) {
         let body = body
-            .replace("BASE", &format!("\"http://{}\"", self.granted))
-            .replace("OTHER", &format!("\"http://{}\"", self.other));
+            .replace("BASE", &format!("\"http://{}\"", self.servers.first))
+            .replace("OTHER", &format!("\"http://{}\"", self.servers.second));
         self.bench.passes(&body).await;
     }
 }
@@ -157,7 +169,7 @@ async fn g1_what_was_not_granted_is_never_reached() {
 #[tokio::test]
 async fn g3_proofs_of_identity_stay_with_the_host_they_were_given_to() {
     let mut wire = Wire::new().await;
-    let both = [wire.granted.to_string(), wire.other.to_string()];
+    let both = [wire.servers.first.to_string(), wire.servers.second.to_string()];
     wire.bench.host = wire.bench.host.with_network(Network::granting(both));
     wire.passes(
         r#"

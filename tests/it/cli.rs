@@ -220,3 +220,66 @@ fn a_scripts_folder_that_is_not_there_is_not_made_for_a_slip_of_the_pen() {
         assert!(!home.path("nope").exists());
     }
 }
+
+/// What a command of `home` says, in a terminal of this locale.
+fn said(home: &Home, locale: &str, arguments: &[&str]) -> (String, String) {
+    let output = home.command(arguments).env("LANG", locale).output().unwrap();
+    let answer = Answer::of(output);
+    (answer.out, answer.err)
+}
+
+#[test]
+fn commands_speak_the_language_of_the_settings_else_that_of_the_terminal() {
+    let home = Home::new();
+    let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    let setting = |language: &str| {
+        home.write("config/moonbell/config.toml", &format!("{language}\n[access]\nroles = {{}}\n"));
+    };
+    let commands: &[&[&str]] = &[
+        &["claim"],
+        &["lock"],
+        &["lock"],
+        &["unlock"],
+        &["unlock"],
+        &["status"],
+        &["usage"],
+        &["outbox"],
+        &["outbox", "retry", "1"],
+        &["runs", "7k3fa"],
+        &["logs"],
+        &["grant"],
+        &["service", "status"],
+        &["service", "uninstall"],
+        &["run"],
+    ];
+    for (language, locale, is_chinese) in [
+        ("", "zh_CN.UTF-8", true),
+        ("", "C", false),
+        ("language = \"zh\"", "C", true),
+        ("language = \"en\"", "zh_CN.UTF-8", false),
+    ] {
+        setting(language);
+        for arguments in commands {
+            let (out, err) = said(&home, locale, arguments);
+            let both = format!("{out}{err}");
+            assert_eq!(chinese(&both), is_chinese, "{language} {locale} {arguments:?}: {both}");
+            let labels = ["error:", "hint:", "错误：", "提示："];
+            for label in &labels[if is_chinese { 0..2 } else { 2..4 }] {
+                assert!(!both.contains(label), "{arguments:?}: {both}");
+            }
+        }
+    }
+    // Programs read the same everywhere.
+    for arguments in [
+        &["status", "--json"][..],
+        &["service", "status", "--json"],
+        &["usage", "--json"],
+        &["outbox", "--json"],
+    ] {
+        setting("language = \"zh\"");
+        let (json, _) = said(&home, "zh_CN.UTF-8", arguments);
+        setting("");
+        assert_eq!(json, said(&home, "C", arguments).0, "{arguments:?}");
+        assert!(!json.is_empty(), "{arguments:?}");
+    }
+}

@@ -736,6 +736,9 @@ async fn i2_nothing_of_a_vm_leads_out_of_it() {
         assert(not pcall(function() kv.get = nil end))
         assert(not pcall(setmetatable, kv, {}))
         assert(getmetatable(kv) == "locked" and getmetatable(ctx) == "locked")
+        -- Nor does a function of the host's take away what makes an object one.
+        assert(not pcall(json.array, ctx) and not pcall(json.array, kv) and getmetatable(ctx) == "locked")
+        assert(json.encode(json.array(json.array({}))) == "[]")
         "#,
         )
         .await;

@@ -34,16 +34,17 @@ const GROUP: &str = "研发群 Engineering";
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// `moonbell dev` in a home where nothing has ever been.
-struct Dev {
+pub(crate) struct Dev {
     home: TempDir,
     host: Child,
-    url: String,
+    /// Of its page, with the key.
+    pub(crate) url: String,
     said: Arc<Mutex<String>>,
     readers: JoinSet<()>,
 }
 
 impl Dev {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let home = TempDir::with_prefix("moonbell-newcomer-").unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_moonbell"));
         let names = std::env::vars_os().map(|(name, _)| name);
@@ -305,20 +306,20 @@ fn commands(terminal: &str) -> Vec<(Vec<&str>, String)> {
 }
 
 /// The simulator's control API, as a page uses it.
-struct Control {
+pub(crate) struct Control {
     http: reqwest::Client,
-    base: String,
-    token: String,
+    pub(crate) base: String,
+    pub(crate) token: String,
 }
 
 impl Control {
-    fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let (base, token) = url.split_once("/sim/#token=").unwrap();
         Self { http: reqwest::Client::new(), base: base.to_owned(), token: token.to_owned() }
     }
 
-    async fn state(&self) -> Value {
+    pub(crate) async fn state(&self) -> Value {
         let request =
             self.http.get(format!("{}/sim/api/state", self.base)).bearer_auth(&self.token);
         request.send().await.unwrap().json().await.unwrap()

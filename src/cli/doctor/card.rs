@@ -12,6 +12,7 @@ use crate::message::{Address, StaffId};
 use crate::store::Look;
 use crate::words::Lang;
 use crate::words::doctor::app as w;
+use crate::words::is_yes;
 
 const ID: &str = "card-template";
 
@@ -93,5 +94,5 @@ fn yes(question: &str, lang: Lang) -> bool {
     if io::stdin().lock().read_line(&mut answer).is_err() {
         return false;
     }
-    w::is_yes(&answer)
+    is_yes(&answer)
 }

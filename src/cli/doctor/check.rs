@@ -33,6 +33,7 @@ pub(super) const IDS: &[&str] = &[
     "connection",
     "frames",
     "second-host",
+    "certificate",
     "webhook-url",
     "published",
     "budget",

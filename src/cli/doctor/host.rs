@@ -6,7 +6,7 @@ use super::Facts;
 use super::check::Check;
 use crate::access::Lock;
 use crate::access::read_grants;
-use crate::cli::service;
+use crate::cli::{lock, service};
 use crate::store::Look;
 use crate::words::doctor::host as w;
 
@@ -71,10 +71,10 @@ pub(super) fn lock(facts: &Facts) -> Check {
     if dir.exists() && !dir.is_dir() {
         return Check::after(ID, "disk");
     }
-    let lock = Lock::of(dir);
-    if !lock.is_locked() {
+    let found = Lock::of(dir);
+    if !found.is_locked() {
         return Check::ok(ID, w::not_locked);
     }
-    let why = lock.why().unwrap_or_default();
-    Check::failed(ID, |lang| w::locked(&why, lang)).todo(w::unlock)
+    let why = |lang| lock::why(&found, lang).unwrap_or_default();
+    Check::failed(ID, |lang| w::locked(&why(lang), lang)).todo(w::unlock)
 }

@@ -12,6 +12,7 @@ use crate::store::{Instance, now_ms};
 use crate::telemetry::status::Connection;
 use crate::transport::{self, Heard};
 use crate::words::Lang;
+use crate::words::dingtalk::retold;
 use crate::words::doctor::connection as w;
 
 /// From the call for a ticket until the socket is open.
@@ -105,7 +106,7 @@ fn down(connection: &Connection) -> Check {
     let state = connection.state.replace('_', " ");
     let check = not_open(|_| connection.error.as_ref().unwrap_or(&state));
     match &connection.hint {
-        Some(hint) => check.todo(|_| hint.as_str()),
+        Some(hint) => check.todo(|lang| retold(hint, lang)),
         None => check,
     }
 }

@@ -146,7 +146,7 @@ impl Doctor {
                         there::all(&facts, config, listen),
                         webhook::look(&facts, config),
                     );
-                    found.push(webhook);
+                    found.extend([webhook::certificate(config), webhook]);
                     found
                 }
                 Err(problems) => without_account(problems, checks[1].is_bad()),
@@ -207,10 +207,10 @@ fn unusable(id: &'static str, problems: &Problems) -> Check {
         .map(|said| Said::new(|_| said.as_str()))
         .reduce(|all, more| all.and(&more));
     let check = Check::failed(id, |lang| all.as_ref().map_or("", |all| all.pick(lang)));
-    match problems.list.iter().find_map(|problem| problem.hint.as_deref()).or(problems.hint()) {
+    match problems.list.iter().find_map(|problem| problem.hint.as_deref()) {
+        Some(hint) => check.todo(|_| hint),
         // A whole file to paste is for `run` to show.
-        Some(hint) if !hint.contains('\n') => check.todo(|_| hint),
-        _ => check.todo(w::see_config),
+        None => check.todo(w::see_config),
     }
 }
 

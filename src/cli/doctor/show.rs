@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::check::{Check, Said, State};
+use crate::cli::columns;
 use crate::sink::escape;
 use crate::sink::redact;
 use crate::words::Lang;
@@ -75,48 +76,10 @@ fn line(text: &mut String, more: &str, indent: usize, width: usize) {
     wrap(text, more, indent, width);
 }
 
-/// Writes `more` and a line break; lines after the first begin at `indent`. Breaks at spaces, and between characters
-/// that are two columns wide, for Chinese has no spaces.
+/// Writes `more` and a line break; lines after the first begin at `indent`.
 fn wrap(text: &mut String, more: &str, indent: usize, width: usize) {
-    let room = width.saturating_sub(indent).max(20);
-    let clean = escape(&redact(more));
-    let mut column = 0;
-    for piece in pieces(&clean) {
-        let wide = piece.trim_end().width();
-        if column > 0 && column + wide > room {
-            while text.ends_with(' ') {
-                text.pop();
-            }
-            let _ = write!(text, "\n{:indent$}", "");
-            column = 0;
-        }
-        text.push_str(piece);
-        column += piece.width();
-    }
+    text.push_str(&columns::wrap(&escape(&redact(more)), indent, indent, width));
     text.push('\n');
-}
-
-/// Parts of `text` that stay in one line, each with the space after it. What closes stays with what is before it.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let mut end = rest.len();
-        let mut chars = rest.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let after = at + c.len_utf8();
-            let next = chars.peek().map(|(_, c)| *c);
-            let wide = c.width() == Some(2) || next.is_some_and(|next| next.width() == Some(2));
-            let tied = next.is_some_and(|next| "，。；：、）」》？！,.;:)".contains(next))
-                || "（「《(".contains(c);
-            if (c == ' ' && next != Some(' ')) || (wide && !tied && next != Some(' ')) {
-                end = after;
-                break;
-            }
-        }
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
 }
 
 /// For programs, and so in English whoever asks.

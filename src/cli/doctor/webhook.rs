@@ -1,4 +1,4 @@
-//! The address that DingTalk calls in HTTP mode, as far as it can be judged from here.
+//! The address that DingTalk calls in HTTP mode and the certificate there, as far as they can be judged from here.
 
 use url::{Host, Url};
 
@@ -6,7 +6,57 @@ use super::Facts;
 use super::check::{Check, Page};
 use crate::config::{Config, Mode};
 use crate::dingtalk::Client;
+use crate::transport::{OpenError, Unfit, look_at_certificate};
 use crate::words::doctor::webhook as w;
+
+/// Whether the certificate that is shown to DingTalk can be used, where TLS ends here.
+pub(super) fn certificate(config: &Config) -> Check {
+    const ID: &str = "certificate";
+    if config.dingtalk.mode == Mode::Stream {
+        return Check::skipped(ID, w::stream_has_no_certificate);
+    }
+    let Some(files) = &config.http.tls else { return Check::skipped(ID, w::tls_elsewhere) };
+    let url = config.http.public_url.as_ref();
+    let name = url.and_then(Url::host_str).unwrap_or_default();
+    let name = name.trim_matches(['[', ']']);
+    match look_at_certificate(files, (!name.is_empty()).then_some(name)) {
+        Ok(fit) if !fit.bears_name => {
+            let file = files.cert.to_string_lossy();
+            Check::warning(ID, |lang| w::other_name(&file, name, lang)).todo(w::take_name)
+        }
+        Ok(fit) if fit.ends_soon => {
+            Check::warning(ID, |lang| w::ends_soon(&fit.until, lang)).todo(w::renew)
+        }
+        Ok(fit) => Check::ok(ID, |lang| w::good_until(&fit.until, lang)),
+        Err(OpenError::Certificate { file, reason }) => unfit(ID, &file.to_string_lossy(), &reason),
+        Err(error) => Check::failed(ID, |_| error.to_string()).todo(w::take_pair),
+    }
+}
+
+fn unfit(id: &'static str, file: &str, reason: &Unfit) -> Check {
+    let why = reason.to_string();
+    match reason {
+        Unfit::Expired(_) => {
+            Check::failed(id, |lang| w::expired(file, &reason.when(), lang)).todo(w::renew)
+        }
+        Unfit::Early(_) => {
+            Check::failed(id, |lang| w::early(file, &reason.when(), lang)).todo(w::check_clock)
+        }
+        Unfit::Foreign(cert) => {
+            Check::failed(id, |lang| w::other_key(file, &cert.to_string_lossy(), lang))
+                .todo(w::take_pair)
+        }
+        Unfit::Key(error) => {
+            Check::failed(id, |lang| w::no_key(file, error, lang)).todo(w::take_pair)
+        }
+        Unfit::Unreadable(error) | Unfit::Other(error) => {
+            Check::failed(id, |lang| w::unreadable(file, error, lang)).todo(w::take_pair)
+        }
+        Unfit::Garbled | Unfit::Empty => {
+            Check::failed(id, |lang| w::unreadable(file, &why, lang)).todo(w::take_pair)
+        }
+    }
+}
 
 /// Whether DingTalk can find the address that it is to call, as far as that can be seen from here.
 pub(super) async fn look(facts: &Facts, config: &Config) -> Check {

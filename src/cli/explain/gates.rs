@@ -174,8 +174,21 @@ impl Explanation {
         {
             "it was the answer to a script's question; now none is open".clone_into(&mut gate.why);
         }
-        let answer = decision.verdict.answer(access, routes, &actor, &message.chat, lang);
-        self.outcome = Some(outcome(&decision.verdict, &actor, answer));
+        let said = match &decision.verdict {
+            Verdict::Control(control) => {
+                decision::says(access, &actor, &message.chat, control, lang)
+            }
+            _ => Ok(()),
+        };
+        self.outcome = Some(match said {
+            Ok(()) => {
+                let answer = decision.verdict.answer(access, routes, &actor, &message.chat, lang);
+                outcome(&decision.verdict, &actor, answer)
+            }
+            Err((why, told)) => {
+                Outcome { kind: "refused", summary: refusal(&why, &actor), answer: Some(told) }
+            }
+        });
         self.handler = decision.verdict.handler().map(|handler| {
             chosen(access, place, snapshot, &actor, message, handler, &decision.verdict)
         });
@@ -436,6 +449,16 @@ fn patterns<'r>(
     (matched, details)
 }
 
+fn refusal(why: &Denied, actor: &Actor) -> String {
+    match why {
+        Denied::Role(_) => {
+            let has: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
+            format!("refused: {why}, and `{}` has {}", actor.id(), has.join(", "))
+        }
+        _ => format!("refused: {why}"),
+    }
+}
+
 fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outcome {
     let (kind, summary) = match verdict {
         Verdict::Run { handler, .. } => {
@@ -444,13 +467,7 @@ fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outc
         Verdict::Control(_) | Verdict::Help { .. } | Verdict::Answer => {
             ("answered", "moonbell answers itself".to_owned())
         }
-        Verdict::NotForYou { why: why @ Denied::Role(_), .. } => {
-            let has: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
-            let has = has.join(", ");
-            let id = actor.id().to_string();
-            ("refused", format!("refused: {why}, and `{id}` has {has}"))
-        }
-        Verdict::NotForYou { why, .. } => ("refused", format!("refused: {why}")),
+        Verdict::NotForYou { why, .. } => ("refused", refusal(why, actor)),
         Verdict::BadArguments { .. } => {
             ("bad_arguments", "does not run: the arguments are wrong".to_owned())
         }

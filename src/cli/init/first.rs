@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::Background;
 use super::voice::Voice;
 use crate::access::{claim, claimed_elsewhere, read_grants};
 use crate::app::App;
@@ -37,7 +38,7 @@ const RUNS: usize = 20;
 pub(super) async fn message(
     (config, reread): (Config, Reread),
     voice: &Voice,
-    served: bool,
+    service: Background,
     limit: Option<Duration>,
     stop: CancellationToken,
     left: host::Left,
@@ -45,7 +46,7 @@ pub(super) async fn message(
     voice.heading(w::step_first(voice.lang));
     let mut watch = Watch::new(&config, voice, limit);
     let language = watch.config.language;
-    if served || store::Instance::holder(&config.state.dir).is_some() {
+    if service == Background::Runs || store::Instance::holder(&config.state.dir).is_some() {
         watch.voice.event("first", "elsewhere", json!({}));
         return tokio::select! {
             () = stop.cancelled() => Ok(false),
@@ -81,7 +82,10 @@ pub(super) async fn message(
                 if limit.is_some() {
                     stop.cancel();
                 } else {
-                    voice.end(w::done_here(voice.lang));
+                    voice.end(match service {
+                        Background::Impossible => w::done_here_alone(voice.lang),
+                        _ => w::done_here(voice.lang),
+                    });
                 }
             }
         }

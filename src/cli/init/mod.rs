@@ -153,13 +153,23 @@ struct At {
     scanning: Cell<bool>,
 }
 
+/// Whether the bot runs in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Background {
+    /// From now on, so that no host has to be started here.
+    Runs,
+    /// It could.
+    Possible,
+    /// Nothing here keeps programs running.
+    Impossible,
+}
+
 /// What became of the steps before the first message.
 struct Ready {
     config: Config,
     reread: Reread,
     voice: Voice,
-    /// A host of the service runs, so that none has to be started here.
-    served: bool,
+    service: Background,
     /// Settings changed, which a host that runs already has not read.
     changed: bool,
     interactive: bool,
@@ -168,13 +178,15 @@ struct Ready {
 
 impl Init {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let done = self.steps(global);
+        let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
+        let at = At { lang: Cell::new(spoken), scanning: Cell::new(false) };
+        let done = self.steps(global, &at);
         let Err(error) = &done else { return done };
         if self.json {
             Voice::program().failed(error);
         }
         // Lists of mistakes in the settings, and the sample below them, stay as they are.
-        let voice = Voice::new(self.json, Lang::En);
+        let voice = Voice::new(self.json, at.lang.get());
         if error.is::<Problems>() || !voice.may_ask() {
             return done;
         }
@@ -182,10 +194,8 @@ impl Init {
         Ok(talk::code(error))
     }
 
-    fn steps(&self, global: &Global) -> Result<ExitCode> {
-        let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
-        let at = At { lang: Cell::new(spoken), scanning: Cell::new(false) };
-        let prepared = host::interruptible(async || self.prepare(global, &at).await)?;
+    fn steps(&self, global: &Global, at: &At) -> Result<ExitCode> {
+        let prepared = host::interruptible(async || self.prepare(global, at).await)?;
         let Some(ready) = prepared else {
             let lang = at.lang.get();
             let left = if at.scanning.get() { w::scan_left(lang) } else { w::interrupted(lang) };
@@ -193,7 +203,7 @@ impl Init {
             Voice::new(false, lang).note(left);
             return Ok(ExitCode::FAILURE);
         };
-        let Ready { config, reread, voice, served, changed, interactive, progress } = ready;
+        let Ready { config, reread, voice, service, changed, interactive, progress } = ready;
         if self.no_wait {
             voice.event("done", "ready", json!({}));
             voice.end(w::ready(voice.lang));
@@ -202,7 +212,9 @@ impl Init {
         }
         let limit = (!interactive).then_some(self.wait);
         let lang = voice.lang;
-        if let Some(pid) = Instance::holder(&config.state.dir).filter(|_| changed && !served) {
+        if let Some(pid) =
+            Instance::holder(&config.state.dir).filter(|_| changed && service != Background::Runs)
+        {
             return Err(Failed::new(w::an_older_host_serves(&pid, lang))
                 .hint(w::an_older_host_serves_hint(lang))
                 .into());
@@ -212,7 +224,7 @@ impl Init {
         }
         let mut answered = false;
         let code = host::serve(async |stop, left| {
-            let first = first::message((config, reread), &voice, served, limit, stop, left);
+            let first = first::message((config, reread), &voice, service, limit, stop, left);
             answered = Box::pin(first).await?;
             Ok(())
         })?;
@@ -273,7 +285,7 @@ impl Init {
         let account = setup.account().await?;
         let changed = setup.settings(&account).await?;
         setup.scripts()?;
-        let served = setup.service().await?;
+        let service = setup.service().await?;
         let Setup { voice, ask, progress, .. } = setup;
         let loaded = load_again(global, &account)?;
         let reread = Reread::new(global.source(), &loaded);
@@ -281,7 +293,7 @@ impl Init {
         if let Some(dir) = &self.scripts {
             config.scripts.dir = std::path::absolute(dir)?;
         }
-        Ok(Ready { config, reread, voice, served, changed, interactive: ask.is_some(), progress })
+        Ok(Ready { config, reread, voice, service, changed, interactive: ask.is_some(), progress })
     }
 
     fn oapi_base(&self) -> Option<&Url> {
@@ -359,7 +371,8 @@ impl Setup<'_> {
         let lang = self.voice.lang;
         let mode = self.mode(account).await?;
         self.voice.heading(w::step_settings(lang));
-        let doors = self.doors(mode.unwrap_or(self.config.dingtalk.mode)).await?;
+        let anew = account.fresh || mode.is_some();
+        let doors = self.doors(mode.unwrap_or(self.config.dingtalk.mode), anew).await?;
         let wanted = Wanted {
             client_id: account.fresh.then(|| account.client_id.clone()),
             client_secret: account.fresh.then(|| account.client_secret.clone()),
@@ -423,8 +436,8 @@ impl Setup<'_> {
         }
     }
 
-    /// What the HTTP mode needs beside the account, as far as the settings do not say it.
-    async fn doors(&mut self, mode: Mode) -> Result<Doors> {
+    /// What the HTTP mode needs beside the account, as far as the settings do not say it; `anew`: it is only set up.
+    async fn doors(&mut self, mode: Mode, anew: bool) -> Result<Doors> {
         let lang = self.voice.lang;
         if mode != Mode::Http {
             return Ok(Doors::default());
@@ -447,7 +460,7 @@ impl Setup<'_> {
             let check = |text: &str| public_address(text, &self.config, lang);
             doors.public_url = ask.address(w::ask_public_url(lang), check).await?;
         }
-        if doors.event.is_some() || settings::has_door(&self.file, "token") {
+        if !anew || doors.event.is_some() || settings::has_door(&self.file, "token") {
             return Ok(doors);
         }
         ask.voice.note(w::http_doors(lang));
@@ -490,11 +503,10 @@ impl Setup<'_> {
         Ok(())
     }
 
-    /// Whether a service runs the host from now on.
-    async fn service(&mut self) -> Result<bool> {
+    async fn service(&mut self) -> Result<Background> {
         let lang = self.voice.lang;
         if self.init.no_service {
-            return Ok(false);
+            return Ok(Background::Possible);
         }
         let service = Service::here(self.global);
         let wanted = if self.init.service {
@@ -508,7 +520,7 @@ impl Setup<'_> {
             self.voice.heading(w::step_service(lang));
             self.voice.note(w::no_service_manager(lang));
             self.voice.event("service", "unavailable", json!({ "reason": why }));
-            false
+            return Ok(Background::Impossible);
         } else if let Some(wanted) = self.progress.service() {
             wanted
         } else if let Some(ask) = &mut self.ask {
@@ -520,14 +532,14 @@ impl Setup<'_> {
             false
         };
         if !wanted {
-            return Ok(false);
+            return Ok(Background::Possible);
         }
         let installed = service?.install()?;
         for line in service::told(&installed, lang) {
             self.voice.done(&line);
         }
         self.voice.event("service", "installed", json!({ "file": installed.file }));
-        Ok(true)
+        Ok(Background::Runs)
     }
 }
 

@@ -73,7 +73,7 @@ impl Voice {
     }
 
     fn wrapped(&self, text: &str, indent: usize) -> Vec<String> {
-        wrap(&clean(text), self.columns.saturating_sub(indent))
+        wrap(&self.clean(text), self.columns.saturating_sub(indent))
     }
 
     /// One of several that can be chosen by its number.
@@ -98,7 +98,7 @@ impl Voice {
     /// What somebody has to type or scan: nothing around it that could be taken for a part of it.
     pub(super) fn shown(&self, text: &str) {
         self.text("");
-        self.text(&format!("      {}", talk::label(&clean(text), "\x1b[1m")));
+        self.text(&format!("      {}", talk::label(&self.clean(text), "\x1b[1m")));
         self.text("");
     }
 
@@ -112,6 +112,12 @@ impl Voice {
         for line in text.lines().flat_map(|line| self.wrapped(line, 0)) {
             self.text(&line);
         }
+    }
+
+    /// Messages quote what DingTalk and the settings say. Whoever asked for Chinese can read it, whatever the terminal says.
+    fn clean(&self, text: &str) -> String {
+        let clean = escape(&redact(text));
+        if self.unicode || self.lang == Lang::Zh { clean } else { talk::ascii(&clean) }
     }
 
     fn text(&self, line: &str) {
@@ -134,13 +140,13 @@ impl Voice {
         talk::data(redact(&Value::Object(object).to_string()));
     }
 
-    /// Says to a person why it ends, as every command does, but within the lines of this terminal.
+    /// Says to a person why it ends, as every command does, but in their language and within the lines of this terminal.
     pub(super) fn broken_off(&self, error: &anyhow::Error) {
         let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
         self.text("");
-        self.labelled("error:", "\x1b[31;1m", &causes.join(": "));
+        self.labelled(w::label_of_errors(self.lang), "\x1b[31;1m", &causes.join(": "));
         if let Some(hint) = talk::hint(error) {
-            self.labelled("hint:", "\x1b[36;1m", &hint);
+            self.labelled(w::label_of_hints(self.lang), "\x1b[36;1m", &hint);
         }
     }
 
@@ -226,11 +232,6 @@ pub(super) fn path(path: &Path) -> String {
     }
 }
 
-/// Messages quote what DingTalk and the settings say.
-fn clean(text: &str) -> String {
-    escape(&redact(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,7 +248,7 @@ mod tests {
         assert_eq!(wrap("运行 moonbell init（或重试）", 14), ["运行 moonbell", "init（或重试）"]);
         assert_eq!(
             wrap("Settings: ~/a/long/way/down/config.toml (yours)", 16),
-            ["Settings: ~/a/", "long/way/down/", "config.toml", "(yours)"]
+            ["Settings: ~/a/", "long/way/", "down/config.toml", "(yours)"]
         );
         assert_eq!(wrap("", 10), [""]);
         let text = "用 moonbell service install 让它在后台运行";

@@ -5,15 +5,18 @@ use std::io::IsTerminal as _;
 
 use chrono::{DateTime, Local};
 use serde_json::{Value, json};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::cli::columns::{cut, fit};
+use crate::cli::{lang, talk};
 use crate::inbox::Past;
 use crate::message::{ChatKind, Inbound};
 use crate::outbox::Said;
 use crate::sink::escape;
+use crate::sink::quiet;
 use crate::sink::redact;
 use crate::store::now_ms;
 use crate::words::Lang;
+use crate::words::commands::runs as w;
 use crate::worker::account;
 
 /// Columns of the table, without the last, which has the rest.
@@ -22,12 +25,6 @@ const STATE: usize = 11;
 const WHEN: usize = 11;
 const TOOK: usize = 7;
 
-/// Without a terminal lines are as long as they are.
-fn columns() -> usize {
-    let size = std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
-    size.map_or(usize::MAX, |(width, _)| usize::from(width.0).max(60))
-}
-
 fn colours() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -35,26 +32,37 @@ fn colours() -> bool {
 
 /// The newest first.
 pub(super) fn table(runs: &[Past]) -> String {
-    rendered(runs, columns(), colours())
+    let width = talk::columns().map_or(usize::MAX, |width| width.max(60));
+    rendered(runs, width, colours(), lang::here())
 }
 
-fn rendered(runs: &[Past], width: usize, colours: bool) -> String {
+fn rendered(runs: &[Past], width: usize, colours: bool, lang: Lang) -> String {
     let mut out = String::new();
     let rest = width.saturating_sub(5 + STATE + WHEN + TOOK + WHO + 10);
-    let head = [("RUN", 5), ("STATE", STATE), ("WHEN", WHEN), ("TOOK", TOOK), ("WHO", WHO)];
+    let head = [
+        (w::run(lang), 5),
+        (w::state(lang), STATE),
+        (w::when(lang), WHEN),
+        (w::took(lang), TOOK),
+        (w::who(lang), WHO),
+    ];
     let head: Vec<String> = head.iter().map(|(name, width)| fit(name, *width)).collect();
-    let head = format!("{}  HANDLER", head.join("  "));
+    let head = format!("{}  {}", head.join("  "), w::handler(lang));
     let (dim, end) = if colours { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
     let _ = writeln!(out, "{dim}{head}{end}");
     for past in runs {
-        let paint = match past.state.as_str() {
+        let paint = match past.shown_state() {
             _ if !colours => "",
             "failed" | "parked" => "\x1b[31m",
-            "interrupted" | "cancelled" => "\x1b[33m",
+            "interrupted" | "cancelled" | Past::REFUSED => "\x1b[33m",
             "running" | "waiting" | "queued" => "\x1b[36m",
             _ => "\x1b[32m",
         };
-        let state = format!("{paint}{}{}", fit(&past.state, STATE), if colours { end } else { "" });
+        let state = format!(
+            "{paint}{}{}",
+            fit(w::state_of(past.shown_state(), lang), STATE),
+            if colours { end } else { "" }
+        );
         let _ = writeln!(
             out,
             "{}  {state}  {}  {}  {}  {}",
@@ -62,7 +70,7 @@ fn rendered(runs: &[Past], width: usize, colours: bool) -> String {
             fit(&when(past.received_at_ms), WHEN),
             fit(&took(past), TOOK),
             fit(&one_line(&account::who(past)), WHO),
-            cut(&what(past), rest),
+            cut(&what(past, lang), rest),
         );
         let error = past.error.as_deref().and_then(|error| error.lines().next());
         if let Some(error) = error.filter(|_| past.state == "failed") {
@@ -77,15 +85,15 @@ fn rendered(runs: &[Past], width: usize, colours: bool) -> String {
 }
 
 /// What served it; before that is known, what was said.
-fn what(past: &Past) -> String {
+fn what(past: &Past, lang: Lang) -> String {
     let text = match (&past.handler, &past.inbound) {
         (Some(handler), _) if past.own => {
             format!("{}: {handler}", past.script.as_deref().unwrap_or_default())
         }
         (Some(handler), _) => handler.clone(),
         (None, Some(Inbound::Message(message))) => message.text.clone(),
-        (None, Some(Inbound::CardAction(_))) => "(a click on a card)".to_owned(),
-        (None, Some(Inbound::Event(event))) => format!("(event {})", event.kind),
+        (None, Some(Inbound::CardAction(_))) => w::click(lang).to_owned(),
+        (None, Some(Inbound::Event(event))) => w::event(&event.kind, lang),
         (None, None) => String::new(),
     };
     one_line(&text)
@@ -110,36 +118,12 @@ fn when(ms: i64) -> String {
     at.format(format).to_string()
 }
 
-/// Cut or filled up to so many columns.
-fn fit(text: &str, width: usize) -> String {
-    let mut text = cut(text, width);
-    text.push_str(&" ".repeat(width.saturating_sub(text.width())));
-    text
-}
-
-/// What is too wide ends with `…`.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        out.push(c);
-    }
-    out.push('…');
-    out
-}
-
 /// All of one run.
 pub(super) fn all(past: &Past, said: &[Said]) -> String {
-    let mut out = account::tell(past, Lang::En, true);
+    let lang = lang::here();
+    let mut out = account::tell(past, lang, true);
     if !said.is_empty() {
-        out.push_str("\nsaid:");
+        let _ = write!(out, "\n{}", w::said(lang));
     }
     for one in said {
         let text = cut(&one.text.replace('\n', " "), 200);
@@ -156,13 +140,13 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
     let (kind, name, chat, title, text) = match &past.inbound {
         Some(Inbound::Message(message)) => (
             "message",
-            Some(message.sender.nick.as_str()),
+            Some(quiet(&message.sender.nick)),
             Some(match message.chat.kind {
                 ChatKind::Direct => "direct",
                 ChatKind::Group => "group",
             }),
-            message.chat.title.as_deref(),
-            Some(redact(&message.text).into_owned()),
+            message.chat.title.as_deref().map(quiet),
+            Some(quiet(&redact(&message.text)).into_owned()),
         ),
         Some(Inbound::CardAction(_)) => ("click", None, None, None, None),
         Some(Inbound::Event(_)) => ("event", None, None, None, None),
@@ -175,7 +159,7 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
     });
     let mut report = json!({
         "run": past.run,
-        "state": past.state,
+        "state": past.shown_state(),
         "kind": kind,
         "person": past.person(),
         "name": name,
@@ -202,7 +186,7 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
         let one = |said: &Said| {
             json!({
                 "kind": said.kind,
-                "text": said.text,
+                "text": quiet(&said.text),
                 "state": said.state,
                 "at_ms": said.at_ms,
                 "error": said.error,
@@ -215,6 +199,8 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
     use super::*;
 
     fn past(run: &str, state: &str, nick: &str, handler: &str, error: Option<&str>) -> Past {
@@ -264,7 +250,7 @@ mod tests {
             ),
             past("9zzzz", "interrupted", "Alice", "x", None),
         ];
-        let text = rendered(&runs, 80, false);
+        let text = rendered(&runs, 80, false, Lang::En);
         for line in text.lines() {
             assert!(line.width() <= 80, "{line}");
         }

@@ -23,9 +23,11 @@ use serde_json::json;
 
 use self::plan::Plan;
 use super::logs::Logs;
-use super::{Failed, Global, talk};
+use super::{Failed, Global, columns, lang, talk};
 use crate::store::Instance;
 use crate::words::Lang;
+use crate::words::commands::errors;
+use crate::words::commands::service as says;
 use crate::words::setup as w;
 
 /// Its name everywhere.
@@ -83,6 +85,7 @@ enum Action {
 
 impl ServiceCommand {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        global.heed_language();
         match self.action {
             Action::Install { print: true } => {
                 let service = Service::here(global)?;
@@ -91,7 +94,7 @@ impl ServiceCommand {
             }
             Action::Install { print: false } => {
                 let installed = Service::here(global)?.install()?;
-                for line in told(&installed, Lang::En) {
+                for line in told(&installed, lang::here()) {
                     talk::say(line);
                 }
                 talk::data(installed.file.display());
@@ -159,8 +162,10 @@ impl System {
 
     /// Where its text lies.
     fn file(self) -> Result<PathBuf> {
-        let dirs = directories::BaseDirs::new()
-            .ok_or_else(|| Failed::new("this user has no home folder").hint("set HOME"))?;
+        let dirs = directories::BaseDirs::new().ok_or_else(|| {
+            let lang = lang::here();
+            Failed::new(errors::no_home(lang)).hint(errors::set_home(lang))
+        })?;
         Ok(match self {
             Self::Systemd => dirs.config_dir().join("systemd/user").join(systemd::UNIT),
             Self::Launchd => dirs.home_dir().join("Library/LaunchAgents").join(launchd::FILE),
@@ -257,7 +262,8 @@ impl Service {
         let bytes = self.system.bytes(&self.system.text(&self.plan)?);
         let changed = fs::read(&file).ok().as_ref() != Some(&bytes);
         if changed {
-            write(&file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
+            write(&file, &bytes)
+                .with_context(|| says::cannot_write(&file.to_string_lossy(), lang::here()))?;
         }
         let state = self.system.state()?;
         let other = Instance::holder(&self.plan.state).filter(|_| !state.running);
@@ -323,16 +329,16 @@ fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 fn uninstall(system: System) -> Result<ExitCode> {
-    let file = system.file()?;
+    let (file, lang) = (system.file()?, lang::here());
     if !file.exists() {
-        talk::say("no service is installed");
+        talk::say(says::none_installed(lang));
         return Ok(ExitCode::SUCCESS);
     }
     system.is_reachable()?;
     system.stop()?;
-    fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+    fs::remove_file(&file).with_context(|| says::cannot_remove(&file.to_string_lossy(), lang))?;
     system.forget()?;
-    talk::say("the service is stopped and removed; settings, scripts and journal stay");
+    talk::say(says::removed(lang));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -361,7 +367,7 @@ pub(super) fn seen() -> Result<Option<Seen>> {
 }
 
 fn status(system: System, json: bool) -> Result<ExitCode> {
-    let file = system.file()?;
+    let (file, lang) = (system.file()?, lang::here());
     let installed = file.exists();
     let state = match (system.is_reachable(), installed) {
         (Ok(()), _) => system.state()?,
@@ -381,30 +387,25 @@ fn status(system: System, json: bool) -> Result<ExitCode> {
             "file": file,
         }))?);
     } else if installed {
-        let pid = state.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
-        let starts =
-            if state.enabled { "starts with the computer" } else { "does not start by itself" };
-        talk::data(format_args!(
-            "{} ({}{pid}), {starts}",
-            if state.running { "runs" } else { "does not run" },
-            state.word
-        ));
-        talk::data(format_args!("file     {}", file.display()));
+        let row = |name: &str, value: &str| talk::data(columns::pad(name, 9) + value);
+        let word = match state.pid {
+            Some(pid) => says::with_process(&state.word, pid, lang),
+            None => state.word.clone(),
+        };
+        let runs = if state.running { says::runs } else { says::does_not_run };
+        let starts = if state.enabled { says::starts } else { says::does_not_start };
+        talk::data(says::state(runs(lang), &word, starts(lang), lang));
+        row(says::file(lang), &file.to_string_lossy());
         if let Some(linger) = state.linger {
-            let means = if linger {
-                "on: it goes on when you log out"
-            } else {
-                "off: it ends when you log out; `loginctl enable-linger` changes that"
-            };
-            talk::data(format_args!("linger   {means}"));
+            let means = if linger { says::lingers } else { says::does_not_linger };
+            row("linger", means(lang));
         }
         if !state.running {
-            talk::say(
-                "hint: `moonbell service logs` says why; after the settings are mended, `moonbell service install` starts it",
-            );
+            talk::advise(says::see_logs(lang));
         }
     } else {
-        talk::say("no service is installed\nhint: `moonbell service install`");
+        talk::say(says::none_installed(lang));
+        talk::advise(says::install_it(lang));
     }
     Ok(if state.running { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -422,7 +423,7 @@ fn ask(program: &str, arguments: &[&str]) -> Result<Option<Told>> {
     let output = match command.args(arguments).stdin(Stdio::null()).output() {
         Ok(output) => output,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot start `{program}`")),
+        Err(error) => return Err(error).with_context(|| says::cannot_start(program, lang::here())),
     };
     let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
     Ok(Some(Told {
@@ -439,8 +440,8 @@ fn order(program: &str, arguments: &[&str]) -> Result<()> {
         Some(Told { ok: true, .. }) => Ok(()),
         Some(Told { err, out, .. }) => {
             let why = if err.is_empty() { out } else { err };
-            Err(Failed::new(format!("`{said}` failed: {why}")).into())
+            Err(Failed::new(says::failed(&said, &why, lang::here())).into())
         }
-        None => Err(Failed::new(format!("`{program}` is not on this computer")).into()),
+        None => Err(Failed::new(says::no_program(program, lang::here())).into()),
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Failed, Global};
+use crate::cli::{Failed, Global, lang};
 use crate::config::{self, Need, Source};
+use crate::words::commands::service as w;
 
 /// Beyond `shutdown.deadline`: replies are sent for ten seconds, then the stages close.
 const LAST_STEPS: Duration = Duration::from_secs(30);
@@ -33,6 +34,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(global: &Global) -> Result<Self> {
+        let lang = lang::here();
         let shell = global.source();
         let is_setting = |name: &str| name.starts_with("MOONBELL_") && !HANDLED.contains(&name);
         let left_out = shell.environment.iter().filter_map(|(name, _)| name.to_str());
@@ -45,15 +47,11 @@ impl Plan {
             .filter(|(name, _)| !name.to_string_lossy().starts_with("MOONBELL_"));
         let source = Source { environment: environment.cloned().collect(), ..shell.clone() };
         let config = config::load(&source, Need::Account).map_err(|problems| {
-            let told =
-                Failed::new(format!("the settings are not complete for a service: {problems}"));
+            let told = Failed::new(w::not_complete(&problems.to_string(), lang));
             told.hint(if left_out.is_empty() {
-                "`moonbell init` writes them".to_owned()
+                w::init_writes(lang).to_owned()
             } else {
-                format!(
-                    "a service does not see {}: `moonbell init` writes them into the file",
-                    left_out.join(", ")
-                )
+                w::not_seen(&left_out.join(", "), lang)
             })
             .misuse()
         })?;
@@ -62,9 +60,8 @@ impl Plan {
         let mut arguments = vec!["run".to_owned(), "--config".to_owned()];
         // The default too: a service may have another idea of where that is.
         let file = shell.file.or_else(|| shell.places.default_file());
-        let file = file.ok_or_else(|| {
-            Failed::new("there is no settings file").hint("`moonbell init` writes one")
-        })?;
+        let file = file
+            .ok_or_else(|| Failed::new(w::no_settings_file(lang)).hint(w::init_writes_one(lang)))?;
         arguments.push(text(&std::path::absolute(file)?)?);
         if let Some(filter) = &global.log {
             arguments.extend(["--log".to_owned(), filter.clone()]);
@@ -96,8 +93,8 @@ impl Plan {
 
 fn text(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
-        Failed::new(format!("`{}` has no name in Unicode, which a service needs", path.display()))
-            .hint("move or rename it")
+        let lang = lang::here();
+        Failed::new(w::no_unicode(&path.to_string_lossy(), lang)).hint(w::rename(lang))
     })?;
     Ok(text.to_owned())
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use super::plan::Plan;
 use super::{NAME, State, Told, ask, order};
-use crate::cli::Failed;
+use crate::cli::{Failed, lang};
+use crate::words::commands::service as w;
 
 pub(super) const UNIT: &str = "moonbell.service";
 
@@ -18,9 +19,9 @@ pub(super) const UNIT: &str = "moonbell.service";
 pub(super) fn unit(plan: &Plan) -> Result<String> {
     if plan.program.contains(['"', '\'', '\\']) || plan.program.chars().any(char::is_control) {
         let shown = plan.program.escape_debug();
-        let told = Failed::new(format!("systemd starts no program whose path is like `{shown}`"));
-        return Err(told
-            .hint("put moonbell where no folder has quotation marks or backslashes in its name")
+        let lang = lang::here();
+        return Err(Failed::new(w::awkward_path(&shown.to_string(), lang))
+            .hint(w::awkward_path_hint(lang))
             .into());
     }
     let mut unit = format!(
@@ -82,23 +83,16 @@ fn systemctl(arguments: &[&str]) -> Result<()> {
 }
 
 pub(super) fn is_reachable() -> Result<()> {
+    let lang = lang::here();
     let told = ask("systemctl", &["--user", "show", "--property=Version"])?;
     let why = match told {
         Some(Told { ok: true, .. }) => return Ok(()),
         Some(Told { err, .. }) => {
-            format!(
-                "there is no systemd session of this user here: {}",
-                err.lines().next().unwrap_or("no answer")
-            )
+            w::no_session(err.lines().next().unwrap_or(w::said_nothing(lang)), lang)
         }
-        None => "there is no systemd on this computer".to_owned(),
+        None => w::no_systemd(lang).to_owned(),
     };
-    Err(Failed::new(why)
-        .hint(
-            "containers and `su` shells have none: log in as this user, or let what starts programs there start `moonbell run` \
-             (`moonbell service install --print` shows a unit)",
-        )
-        .into())
+    Err(Failed::new(why).hint(w::no_session_hint(lang)).into())
 }
 
 pub(super) fn start(changed: bool) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::cli::Failed;
+use crate::cli::{Failed, lang};
+use crate::words::commands::service as w;
 
 /// `text` so that it reads back as it is.
 ///
@@ -17,9 +18,9 @@ pub(super) fn escaped(text: &str) -> Result<String> {
             '>' => escaped.push_str("&gt;"),
             '\r' => escaped.push_str("&#13;"),
             c if c.is_ascii_control() && !matches!(c, '\n' | '\t') => {
-                let shown = text.escape_debug();
-                return Err(Failed::new(format!("`{shown}` cannot be written into a service"))
-                    .hint("rename what has a control character in its name")
+                let (shown, lang) = (text.escape_debug().to_string(), lang::here());
+                return Err(Failed::new(w::control_character(&shown, lang))
+                    .hint(w::control_character_hint(lang))
                     .into());
             }
             c => escaped.push(c),

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::Local;
-use unicode_width::UnicodeWidthChar as _;
 
 use super::{Seen, show};
-use crate::cli::talk;
+use crate::cli::{columns, lang, talk};
+use crate::words::Lang;
+use crate::words::commands::status as w;
 
 /// A person looks; nothing hangs on it.
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub(super) fn watch(look: impl Fn() -> Result<Seen>, json: bool) -> Result<ExitC
             last = seen.text();
             draw(&talk::fit(&last));
         } else {
-            let line = if json { seen.json()?.to_string() } else { line(&seen) };
+            let line = if json { seen.json()?.to_string() } else { line(&seen, lang::here()) };
             // The time of a status moves although nothing happens.
             let now = if json { essence(&seen)? } else { line.clone() };
             if now != last {
@@ -49,9 +50,9 @@ pub(super) fn watch(look: impl Fn() -> Result<Seen>, json: bool) -> Result<ExitC
         }
     }
     if screen.is_some() {
-        // The last look stays to be read.
+        // The last look stays to be read, all of it.
         drop(screen);
-        talk::data(talk::fit(&last));
+        talk::data(talk::fit(&super::wrapped(&last)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -100,67 +101,48 @@ impl Drop for Screen {
 
 fn draw(text: &str) {
     let (width, height) = terminal_size::terminal_size().map_or(SIZE, |(w, h)| (w.0, h.0));
-    let frame = frame(text, usize::from(width), usize::from(height));
+    let frame = frame(text, usize::from(width), usize::from(height), lang::here());
     let mut out = io::stdout().lock();
     let _ = out.write_all(frame.as_bytes());
     let _ = out.flush();
 }
 
-/// The text as it is drawn over the frame before: what does not fit is cut, and said to be.
-fn frame(text: &str, width: usize, height: usize) -> String {
-    let hint = "Ctrl-C ends";
-    let lines: Vec<&str> = text.lines().collect();
+/// The text as it is drawn over the frame before: lines that are too long go on below, what does not fit is left out and
+/// said to be.
+fn frame(text: &str, width: usize, height: usize, lang: Lang) -> String {
+    let lines: Vec<String> = super::lines(text, width)
+        .iter()
+        .flat_map(|line| line.lines())
+        .flat_map(|line| columns::fold(line, width))
+        .collect();
     // One line for the hint, and one above it.
     let room = height.saturating_sub(2).max(1);
     let (shown, cut) =
         if lines.len() > room { (room.saturating_sub(1), true) } else { (lines.len(), false) };
     let mut frame = String::from("\x1b[H");
     let mut put = |line: &str| {
-        let _ = write!(frame, "{}\x1b[K\r\n", clip(line, width));
+        let _ = write!(frame, "{line}\x1b[K\r\n");
     };
     lines[..shown].iter().for_each(|line| put(line));
     if cut {
-        put(&format!("({} more lines)", lines.len() - shown));
+        put(&columns::cut(&w::more_lines(lines.len() - shown, lang), width));
     }
     put("");
-    let _ = write!(frame, "{}\x1b[K\x1b[J", clip(hint, width));
+    let _ = write!(frame, "{}\x1b[K\x1b[J", columns::cut(w::ctrl_c_ends(lang), width));
     frame
 }
 
-/// As much of `line` as `width` columns hold; one that was cut ends with `>`.
-fn clip(line: &str, width: usize) -> String {
-    let columns = |c: char| c.width().unwrap_or(0);
-    if line.chars().map(columns).sum::<usize>() <= width {
-        return line.to_owned();
-    }
-    let mut clipped = String::new();
-    let mut used = 0;
-    for c in line.chars() {
-        if used + columns(c) >= width {
-            break;
-        }
-        used += columns(c);
-        clipped.push(c);
-    }
-    clipped.push('>');
-    clipped
-}
-
 /// What a reader of lines wants to know of a change.
-fn line(seen: &Seen) -> String {
-    let Some(pid) = &seen.holder else { return "no host runs".to_owned() };
-    let Some(moment) = &seen.moment else { return format!("starting, process {pid}") };
-    let mut line = show::how(&moment.connection, chrono::Utc::now());
-    let runs = moment.runs;
-    let _ = write!(
-        line,
-        "; runs {} running, {} queued, {} done, {} failed; outbox {} waiting, {} parked",
-        runs.running, runs.queued, runs.done, runs.failed, moment.outbox, moment.parked
-    );
+fn line(seen: &Seen, lang: Lang) -> String {
+    let Some(pid) = &seen.holder else { return w::no_host_runs(lang).to_owned() };
+    let Some(moment) = &seen.moment else { return w::starting(pid, lang) };
+    let how = show::how(&moment.connection, chrono::Utc::now(), lang);
+    let runs = show::counts(moment, lang);
     let broken = moment.scripts.iter().filter(|script| script.error.is_some()).count();
-    let _ = write!(line, "; scripts {}, {broken} broken", moment.scripts.len());
+    let (outbox, scripts) = (moment.outbox, moment.scripts.len());
+    let mut line = w::change(&how, &runs, outbox, moment.parked, scripts, broken, lang);
     if moment.settings.error.is_some() {
-        line.push_str("; settings wrong");
+        line.push_str(w::settings_are_wrong(lang));
     }
     line
 }
@@ -178,26 +160,36 @@ fn essence(seen: &Seen) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use unicode_width::UnicodeWidthStr as _;
 
-    #[test]
-    fn lines_are_cut_by_columns_and_chinese_takes_two() {
-        assert_eq!(clip("scripts  3", 10), "scripts  3");
-        assert_eq!(clip("scripts  13", 10), "scripts  >");
-        assert_eq!(clip("脚本 部署.luau", 8), "脚本 部>");
-        assert_eq!(clip("脚本", 4), "脚本");
-        assert_eq!(clip("脚本", 3), "脚>");
-    }
+    use super::*;
 
     #[test]
     fn a_frame_never_scrolls_the_terminal() {
         let text = (0..50).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
         for height in [1, 3, 10, 24, 60] {
-            let frame = frame(&text, 20, height);
+            let frame = frame(&text, 20, height, Lang::En);
             let lines = frame.matches("\r\n").count() + 1;
             assert!(lines <= height.max(3), "{height}: {lines}");
             assert!(frame.starts_with("\x1b[H") && frame.ends_with("\x1b[K\x1b[J"));
             assert_eq!(frame.contains("more lines"), height < 52, "{height}");
+        }
+    }
+
+    #[test]
+    fn long_lines_go_on_below_and_none_is_wider_than_the_terminal() {
+        let text = "connected\nscripts  2 in /home/ann/scripts\n  deploy.luau  3 handlers\n    newest version not loaded: \
+                    expected an end here, where the file goes on\n  一个名字很长很长很长很长很长的脚本.luau  3 个处理器\n  \
+                    averylongnamewithoutanyplacetobreakit.luau";
+        for width in [20, 30, 80] {
+            let frame = frame(text, width, 40, Lang::Zh);
+            for line in frame.replace("\x1b[H", "").replace("\x1b[J", "").split("\x1b[K") {
+                assert!(line.trim().width() <= width, "{width}: {line}\n{frame}");
+            }
+            let whole: String = frame.replace("\x1b[K", "").split_whitespace().collect();
+            for part in ["wherethefilegoeson", "很长的脚本.luau", "placetobreakit.luau"] {
+                assert!(whole.contains(part), "{width}: {part} is cut from\n{frame}");
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use chrono::Utc;
 use clap::Args;
 
 use super::remote::Remote;
-use super::{Global, talk};
+use super::{Global, columns, lang, talk};
 use crate::store::Instance;
 use crate::telemetry::status::Status as Moment;
 
@@ -55,15 +55,34 @@ impl Seen {
 
     /// For a person.
     fn text(&self) -> String {
+        let (moment, lang) = (self.moment.as_ref(), lang::here());
         match &self.holder {
-            Some(pid) => show::as_text(pid, self.moment.as_ref(), Utc::now()),
-            None => show::gone(&self.folder, self.moment.as_ref()),
+            Some(pid) => show::as_text(pid, moment, Utc::now(), lang),
+            None => show::gone(&self.folder, moment, lang),
         }
     }
 
     fn json(&self) -> Result<serde_json::Value> {
         show::as_json(self.is_live(), &self.folder, self.moment.as_ref())
     }
+}
+
+/// Lines that fit the terminal, if there is one; what goes on begins below the text above it.
+fn wrapped(text: &str) -> String {
+    match talk::columns() {
+        Some(width) => lines(text, width).join("\n"),
+        None => text.to_owned(),
+    }
+}
+
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let wrapped = text.lines().map(|line| {
+        // The names of rows stand at the margin; all else is further in than what it belongs to.
+        let margin = line.len() - line.trim_start().len();
+        let indent = if margin == 0 { show::NAMES } else { margin + 2 };
+        columns::wrap(line, 0, indent, width)
+    });
+    wrapped.collect()
 }
 
 impl Status {
@@ -76,7 +95,7 @@ impl Status {
         if self.json {
             talk::data(serde_json::to_string_pretty(&seen.json()?)?);
         } else if seen.is_live() {
-            talk::data(talk::fit(&seen.text()));
+            talk::data(talk::fit(&wrapped(&seen.text())));
         } else {
             talk::say(seen.text());
         }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Local, TimeDelta, Utc};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::cli::columns;
 use crate::sink::escape;
 use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
@@ -15,6 +16,11 @@ use crate::telemetry::status::Settings;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
 use crate::telemetry::status::Webhook;
+use crate::words::Lang;
+use crate::words::commands::errors;
+use crate::words::commands::status as w;
+use crate::words::dingtalk::retold;
+use crate::words::doctor::scripts::handlers;
 use crate::words::thousands;
 
 pub(super) fn as_json(
@@ -31,146 +37,155 @@ pub(super) fn as_json(
     Ok(report)
 }
 
-pub(super) fn as_text(pid: &str, moment: Option<&Moment>, now: DateTime<Utc>) -> String {
-    let Some(moment) = moment else {
-        return format!("starting, process {pid}");
-    };
-    let up = since(moment.started_at_ms, now);
-    let mut text = format!(
-        "{} (moonbell {} {}, process {pid}, up {up})",
-        how(&moment.connection, now),
-        moment.version,
-        moment.command
-    );
-    if let Some(error) = &moment.connection.error {
-        let _ = write!(text, "\n  reason: {}", escape(error));
-    }
-    if let Some(warning) = &moment.connection.warning {
-        let _ = write!(text, "\n  warning: {}", escape(warning));
-    }
-    if let Some(hint) = &moment.connection.hint {
-        let _ = write!(text, "\n  hint: {}", escape(hint));
+/// Columns of the names of rows, and where what belongs to a row begins.
+pub(super) const NAMES: usize = 9;
+
+pub(super) fn as_text(
+    pid: &str,
+    moment: Option<&Moment>,
+    now: DateTime<Utc>,
+    lang: Lang,
+) -> String {
+    let Some(moment) = moment else { return w::starting(pid, lang) };
+    let link = &moment.connection;
+    let how = how(link, now, lang);
+    let up = since(moment.started_at_ms, now, lang);
+    let mut text = Lines(w::head(&how, &moment.version, &moment.command, pid, &up, lang));
+    let advice = link.hint.as_ref().map(|hint| retold(hint, lang));
+    let said = [
+        (w::reason as fn(&str, Lang) -> String, &link.error),
+        (w::warning, &link.warning),
+        (w::hint, &advice),
+    ];
+    for (says, what) in said {
+        if let Some(what) = what {
+            text.below(&says(&escape(what), lang));
+        }
     }
     if let Some(url) = &moment.url {
-        let _ = write!(text, "\npage     {}", escape(url));
+        text.row(w::page(lang), &escape(url));
     }
     if let Some(webhook) = &moment.webhook {
-        text.push_str(&addresses(webhook));
+        addresses(&mut text, webhook, lang);
     }
     if let Some(url) = &moment.console {
-        let _ = write!(text, "\nconsole  {}", escape(url));
+        text.row(w::console(lang), &escape(url));
     }
-    let parked = match moment.parked {
-        0 => String::new(),
-        parked => format!(", {parked} parked (see `moonbell outbox`)"),
-    };
-    let _ = write!(
-        text,
-        "\nruns     {} running, {} queued, {} done, {} failed\noutbox   {} waiting{parked}",
-        moment.runs.running,
-        moment.runs.queued,
-        moment.runs.done,
-        moment.runs.failed,
-        moment.outbox
+    text.row(w::runs(lang), &counts(moment, lang));
+    text.row(
+        w::outbox(lang),
+        &match moment.parked {
+            0 => w::waiting(moment.outbox, lang),
+            parked => w::waiting_and_parked(moment.outbox, parked, lang),
+        },
     );
     if !moment.budget.month.is_empty() {
-        text.push_str(&budget(&moment.budget));
+        budget(&mut text, &moment.budget, lang);
     }
-    settings(&mut text, &moment.settings, now);
-    let (scripts, folder) = (moment.scripts.len(), moment.scripts_dir.display());
-    let _ = write!(text, "\nscripts  {scripts} in {folder}");
+    settings(&mut text, &moment.settings, now, lang);
+    scripts(&mut text, moment, lang);
+    text.0
+}
+
+/// What is shown, line below line.
+struct Lines(String);
+
+impl Lines {
+    fn row(&mut self, name: &str, value: &str) {
+        let _ = write!(self.0, "\n{}{value}", columns::pad(name, NAMES));
+    }
+
+    /// What belongs to the row above.
+    fn below(&mut self, what: &str) {
+        let _ = write!(self.0, "\n  {what}");
+    }
+
+    fn beneath(&mut self, name: &str, value: &str) {
+        self.below(&format!("{}{value}", columns::pad(name, NAMES - 2)));
+    }
+}
+
+pub(super) fn counts(moment: &Moment, lang: Lang) -> String {
+    let runs = moment.runs;
+    w::counts(runs.running, runs.queued, runs.done, runs.failed, lang)
+}
+
+fn scripts(text: &mut Lines, moment: &Moment, lang: Lang) {
+    let folder = moment.scripts_dir.to_string_lossy();
+    text.row(w::scripts(lang), &w::scripts_in(moment.scripts.len(), &escape(&folder), lang));
     let width = moment.scripts.iter().map(|script| escape(&script.name).width()).max();
     let width = width.unwrap_or_default();
     for script in &moment.scripts {
-        let loaded = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis).map_or_else(
-            || "not loaded".to_owned(),
+        let at = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis);
+        let loaded = at.map_or_else(
+            || w::not_loaded(lang).to_owned(),
             |at| {
-                let plural = if script.handlers == 1 { "" } else { "s" };
-                let version = match script.generation {
-                    0 | 1 => String::new(),
-                    number => format!(", version {number}"),
-                };
-                format!(
-                    "{} handler{plural}{version}, loaded {}",
-                    script.handlers,
-                    at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S")
-                )
+                let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
+                let handlers = handlers(script.handlers, lang);
+                match script.generation {
+                    0 | 1 => w::loaded(&handlers, &at, lang),
+                    number => w::loaded_version(&handlers, number, &at, lang),
+                }
             },
         );
-        let name = escape(&script.name);
-        let pad = width - name.width();
-        let _ = write!(text, "\n  {name}{:pad$}  {loaded}", "");
+        text.below(&format!("{}  {loaded}", columns::pad(&escape(&script.name), width)));
         if let Some(error) = &script.error {
             let first = error.lines().next().unwrap_or_default();
-            let _ = write!(text, "\n    newest version not loaded: {}", escape(first));
+            text.below(&format!("  {}", w::script_wrong(&escape(first), lang)));
         }
     }
-    text
 }
 
-fn budget(budget: &Budget) -> String {
+fn budget(text: &mut Lines, budget: &Budget, lang: Lang) {
     let line = |spent: &Spent| {
         let used = thousands(spent.used);
         let mut text = match spent.limit {
             Some(limit) if limit > 0 => {
                 let share = spent.used.saturating_mul(100) / limit;
-                format!("{used} of {} ({share} %)", thousands(limit))
+                w::used_of(&used, &thousands(limit), share, lang)
             }
             _ => used,
         };
         if spent.refused {
-            text.push_str(", DingTalk says: used up");
+            text.push_str(w::used_up(lang));
         }
         text
     };
-    let mut text = format!(
-        "\nbudget   {}: API calls {}; Webhook & Stream {}",
-        escape(&budget.month),
-        line(&budget.api_calls),
-        line(&budget.pushes)
-    );
+    let (calls, pushes) = (line(&budget.api_calls), line(&budget.pushes));
+    text.row(w::budget(lang), &w::used(&escape(&budget.month), &calls, &pushes, lang));
     if !budget.may_stream {
-        text.push_str(
-            "\n         streaming is off: output comes as one message when it is complete",
-        );
+        text.row("", w::no_streaming(lang));
     }
-    text
 }
 
 /// What is copied into DingTalk's developer console.
-fn addresses(webhook: &Webhook) -> String {
-    let mut text = format!("\nwebhook  {}", escape(&webhook.robot));
-    for (what, url) in [("events", &webhook.event), ("cards", &webhook.card)] {
+fn addresses(text: &mut Lines, webhook: &Webhook, lang: Lang) {
+    text.row(w::webhook(lang), &escape(&webhook.robot));
+    for (what, url) in [(w::events(lang), &webhook.event), (w::cards(lang), &webhook.card)] {
         match url {
-            Some(url) => {
-                let _ = write!(text, "\n  {what:<6} {}", escape(url));
-            }
-            None => {
-                let _ = write!(text, "\n  {what:<6} shut: its secret is not set");
-            }
+            Some(url) => text.beneath(what, &escape(url)),
+            None => text.beneath(what, w::shut(lang)),
         }
     }
-    let tls = if webhook.tls { "with TLS" } else { "without TLS" };
-    let _ = write!(text, "\n  on     {}, {tls}; {} calls refused", webhook.listen, webhook.refused);
+    let tls = if webhook.tls { w::with_tls(lang) } else { w::without_tls(lang) };
+    text.beneath(w::on(lang), &w::listens(&webhook.listen, tls, webhook.refused, lang));
     if !webhook.public {
-        text.push_str("\n  good on this computer only: set `http.public_url`");
+        text.below(w::local_only(lang));
     }
-    text
 }
 
-fn settings(text: &mut String, settings: &Settings, now: DateTime<Utc>) {
+fn settings(text: &mut Lines, settings: &Settings, now: DateTime<Utc>, lang: Lang) {
     let Some(file) = &settings.file else { return };
     let read = clock(settings.read_at_ms, now).unwrap_or_default();
-    let _ = write!(text, "\nsettings {}, read {read}", escape(&file.to_string_lossy()));
+    text.row(w::settings(lang), &w::settings_read(&escape(&file.to_string_lossy()), &read, lang));
     if let Some(error) = &settings.error {
         for (at, line) in error.lines().enumerate() {
-            let what = if at == 0 { "newest version not read: " } else { "  " };
-            let _ = write!(text, "\n  {what}{}", escape(line));
+            let line = escape(line);
+            text.below(&if at == 0 { w::settings_wrong(&line, lang) } else { format!("  {line}") });
         }
     }
     if !settings.restart.is_empty() {
-        let keys = settings.restart.join(", ");
-        let _ = write!(text, "\n  changed, and count from the next start on: {}", escape(&keys));
+        text.below(&w::settings_restart(&escape(&settings.restart.join(", ")), lang));
     }
 }
 
@@ -182,42 +197,41 @@ pub(super) fn clock(at_ms: i64, now: DateTime<Utc>) -> Option<String> {
 }
 
 /// The connection in words: a state that somebody has to wait for says until when, one that is bad since when.
-pub(super) fn how(connection: &Connection, now: DateTime<Utc>) -> String {
-    let clock = |at_ms| clock(at_ms, now);
-    let mut text = escape(&connection.state.replace('_', " "));
-    if let Some(until) = connection.until_ms.and_then(clock) {
-        let _ = write!(text, " until {until}");
+pub(super) fn how(connection: &Connection, now: DateTime<Utc>, lang: Lang) -> String {
+    let mut text = escape(&w::state(&connection.state, lang));
+    if let Some(until) = connection.until_ms.and_then(|at_ms| clock(at_ms, now)) {
+        text = w::until(&text, &until, lang);
     }
     if connection.since_ms > 0
-        && let Some(since) = clock(connection.since_ms)
+        && let Some(since) = clock(connection.since_ms, now)
     {
-        let down = if connection.is_up() { "" } else { ", not connected" };
-        let _ = write!(text, "{down} since {since}");
+        let says = if connection.is_up() { w::since } else { w::down_since };
+        text = says(&text, &since, lang);
     }
     text
 }
 
-pub(super) fn gone(folder: &Path, moment: Option<&Moment>) -> String {
-    let mut text = format!("no moonbell runs on `{}`", folder.display());
+pub(super) fn gone(folder: &Path, moment: Option<&Moment>, lang: Lang) -> String {
+    let mut text = errors::no_host(&folder.to_string_lossy(), lang);
     if let Some(at) =
         moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms))
     {
         // A host that ends in order takes its file away.
-        let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S");
-        let _ = write!(text, "; the last one ended without saying so, some time after {at}");
+        let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
+        text.push_str(&w::gone_since(&at, lang));
     }
-    text.push_str("\nhint: start one with `moonbell run`, or try `moonbell dev`");
+    let _ = write!(text, "\n{}{}", errors::label_hint(lang), errors::start_one(lang));
     text
 }
 
-fn since(started_at_ms: i64, now: DateTime<Utc>) -> String {
+fn since(started_at_ms: i64, now: DateTime<Utc>, lang: Lang) -> String {
     let up =
         DateTime::from_timestamp_millis(started_at_ms).map_or(TimeDelta::zero(), |at| now - at);
     let minutes = up.num_minutes().max(0);
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, 0) => format!("{} s", up.num_seconds().max(0)),
-        (0, 0, m) => format!("{m} min"),
-        (0, h, m) => format!("{h} h {m} min"),
-        (d, h, _) => format!("{d} d {h} h"),
+        (0, 0, 0) => w::seconds(up.num_seconds().max(0), lang),
+        (0, 0, m) => w::minutes(m, lang),
+        (0, h, m) => w::hours(h, m, lang),
+        (d, h, _) => w::days(d, h, lang),
     }
 }

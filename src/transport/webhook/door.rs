@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::peer;
 use super::refusal::Refusal;
+use super::rules::{Rule, Rules};
 use super::seen::{Body, Mark, Seen};
 use crate::access::Audit;
 use crate::access::Record;
+use crate::config::Connection;
+use crate::config::Current;
 use crate::config::Http;
 use crate::dingtalk::Callback;
-use crate::dingtalk::Callbacks;
 use crate::dingtalk::Door;
 use crate::dingtalk::Meter;
 use crate::dingtalk::Received;
@@ -49,11 +51,11 @@ const AHEAD_MS: i64 = 60_000;
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) settings: Http,
-    callbacks: Callbacks,
+    pub(super) rules: Rules,
     inbox: Inbox,
     meter: Arc<dyn Meter>,
     audit: Audit,
-    pub(super) late_after: Option<Duration>,
+    pub(super) late_after: Option<Current<Connection>>,
     pub(super) timing: Timing,
     pub(super) state: watch::Sender<State>,
     pub(super) counters: Arc<Counters>,
@@ -69,7 +71,7 @@ type Answer = Response<Full<Bytes>>;
 impl Desk {
     pub(super) fn new(
         settings: Http,
-        callbacks: Callbacks,
+        rules: Rules,
         inbox: Inbox,
         meter: Arc<dyn Meter>,
         audit: Audit,
@@ -77,7 +79,7 @@ impl Desk {
     ) -> Self {
         Self {
             settings,
-            callbacks,
+            rules,
             inbox,
             meter,
             audit,
@@ -94,7 +96,7 @@ impl Desk {
     }
 
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
-        self.settings.trusted_proxies.iter().any(|network| network.contains(address))
+        self.rules.now().trusted_proxies.iter().any(|network| network.contains(address))
     }
 
     /// Waits until nothing can be stored any more; why.
@@ -116,8 +118,9 @@ impl Desk {
         if request.method() != Method::POST {
             return empty(StatusCode::METHOD_NOT_ALLOWED);
         }
-        let from = peer::client(from, request.headers(), &self.settings.trusted_proxies);
-        match self.believe(door, from, request).await {
+        let rules = self.rules.now();
+        let from = peer::client(from, request.headers(), &rules.trusted_proxies);
+        match self.believe(door, from, request, &rules).await {
             Ok(believed) => self.take(door, believed).await,
             Err(Denied::Refused(refusal)) => self.refuse(door, from, refusal),
             Err(Denied::Said(status)) => empty(status),
@@ -127,7 +130,9 @@ impl Desk {
     /// Paths are compared byte by byte: there is no other way to write one.
     fn door(&self, path: &str) -> Option<Door> {
         let rest = path.strip_prefix(&self.settings.path)?.strip_prefix('/')?;
-        Door::ALL.into_iter().find(|door| door.name() == rest && self.callbacks.is_open(*door))
+        Door::ALL
+            .into_iter()
+            .find(|door| door.name() == rest && self.rules.now().callbacks.is_open(*door))
     }
 
     /// The call, if it is DingTalk's. What is judged by the headers is judged before the body is read.
@@ -136,9 +141,10 @@ impl Desk {
         door: Door,
         from: IpAddr,
         request: Request<Incoming>,
+        rules: &Rule,
     ) -> Result<Believed, Denied> {
         let headers = request.headers();
-        let allow = &self.settings.allow;
+        let allow = &rules.allow;
         if !allow.is_empty() && !allow.iter().any(|network| network.contains(from)) {
             return Err(Refusal::Address.into());
         }
@@ -146,11 +152,11 @@ impl Desk {
             return Err(Refusal::Origin.into());
         }
         let shown = Shown::of(door, headers, request.uri().query()).ok_or(Refusal::Unsigned)?;
-        if !self.callbacks.signs_time(door, &shown) {
+        if !rules.callbacks.signs_time(door, &shown) {
             return Err(Refusal::Forged.into());
         }
         let time_ms = shown.time_ms().ok_or(Refusal::Untimely(None))?;
-        let window_ms = i64::try_from(self.settings.window.as_millis()).unwrap_or(i64::MAX);
+        let window_ms = i64::try_from(rules.window.as_millis()).unwrap_or(i64::MAX);
         let age_ms = now_ms() - time_ms;
         if age_ms > window_ms || age_ms < -AHEAD_MS {
             if door != Door::Event {
@@ -163,7 +169,7 @@ impl Desk {
             return Err(Denied::Said(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let body = self.body(request).await?;
-        let call = self.callbacks.read(door, &shown, &body).map_err(|_| Refusal::Forged)?;
+        let call = rules.callbacks.read(door, &shown, &body).map_err(|_| Refusal::Forged)?;
         // A minute more, so that a clock which is put right does not make it good once again.
         let until_ms = time_ms.saturating_add(window_ms).saturating_add(AHEAD_MS);
         match self.seen.bind(&shown.proof(), &body, until_ms, now_ms()) {
@@ -251,12 +257,12 @@ impl Desk {
     /// Whether a message took so long to come that its sender no longer expects it to be acted on: both times are
     /// DingTalk's.
     fn is_late(&self, inbound: &Inbound, shown: &Shown) -> bool {
-        let (Some(limit), Inbound::Message(message)) = (self.late_after, inbound) else {
+        let (Some(settings), Inbound::Message(message)) = (&self.late_after, inbound) else {
             return false;
         };
         let came = shown.time_ms().unwrap_or_else(now_ms);
         let took = u64::try_from(came - message.sent_at_ms).unwrap_or_default();
-        Duration::from_millis(took) > limit
+        Duration::from_millis(took) > settings.get().late_after
     }
 
     /// Stores the row and the signature, in one breath of the journal.

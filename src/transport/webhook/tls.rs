@@ -4,15 +4,17 @@
 //! is told.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 
 use super::OpenError;
 use super::certificate::Validity;
@@ -39,7 +41,7 @@ impl Certificate {
     /// Names the file, and what is wrong with it.
     pub(super) fn load(files: &Tls) -> Result<Self, OpenError> {
         let loaded = stamp(files);
-        let config = read(files)?;
+        let config = Pair::read(files)?.taken(files);
         Ok(Self { files: files.clone(), current: Mutex::new(config), loaded })
     }
 
@@ -55,7 +57,7 @@ impl Certificate {
             let files = self.files.clone();
             let look = tokio::task::spawn_blocking(move || {
                 let now = stamp(&files);
-                (now, (now != known).then(|| read(&files)))
+                (now, (now != known).then(|| Pair::read(&files).map(|pair| pair.taken(&files))))
             });
             let Ok((now, Some(read))) = look.await else { continue };
             match read {
@@ -85,44 +87,121 @@ fn stamp(files: &Tls) -> Stamp {
     })
 }
 
-fn read(files: &Tls) -> Result<Arc<ServerConfig>, OpenError> {
-    let wrong =
-        |file: &Path, reason: String| OpenError::Certificate { file: file.to_owned(), reason };
-    let chain = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| wrong(&files.cert, format!("the certificate cannot be read: {error}")))?;
-    let Some(first) = chain.first() else {
-        return Err(wrong(&files.cert, "there is no certificate in it".to_owned()));
+/// Certificate and key, as they are in their files and fit to be used.
+struct Pair {
+    config: Arc<ServerConfig>,
+    first: CertificateDer<'static>,
+    until: DateTime<Utc>,
+}
+
+impl Pair {
+    fn read(files: &Tls) -> Result<Self, OpenError> {
+        let unfit = |file: &Path, reason| OpenError::Certificate { file: file.to_owned(), reason };
+        let wrong = |reason| unfit(&files.cert, reason);
+        let chain = CertificateDer::pem_file_iter(&files.cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| wrong(Unfit::Unreadable(error.to_string())))?;
+        let first = chain.first().ok_or_else(|| wrong(Unfit::Empty))?.clone();
+        let Validity { from, until } = Validity::of(&first).ok_or_else(|| wrong(Unfit::Garbled))?;
+        let now = Utc::now();
+        if until < now {
+            return Err(wrong(Unfit::Expired(until)));
+        }
+        if from > now {
+            return Err(wrong(Unfit::Early(from)));
+        }
+        let key = PrivateKeyDer::from_pem_file(&files.key)
+            .map_err(|error| unfit(&files.key, Unfit::Key(error.to_string())))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| wrong(Unfit::Other(error.to_string())))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    unfit(&files.key, Unfit::Foreign(files.cert.clone()))
+                }
+                error => wrong(Unfit::Other(error.to_string())),
+            })?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { config: Arc::new(config), first, until })
+    }
+
+    fn ends_soon(&self) -> bool {
+        self.until - Utc::now() < SOON
+    }
+
+    /// To be served with from now on.
+    fn taken(self, files: &Tls) -> Arc<ServerConfig> {
+        if self.ends_soon() {
+            let (file, until) = (files.cert.display(), day(&self.until));
+            tracing::warn!(%file, "the certificate expires on {until}: renew it");
+        }
+        self.config
+    }
+}
+
+/// What is wrong with a certificate or its key.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    #[error("the certificate cannot be read: {0}")]
+    Unreadable(String),
+    #[error("the certificate cannot be read")]
+    Garbled,
+    #[error("there is no certificate in it")]
+    Empty,
+    #[error("the certificate expired on {}", day(.0))]
+    Expired(DateTime<Utc>),
+    #[error("the certificate is not good before {}", day(.0))]
+    Early(DateTime<Utc>),
+    #[error("the private key cannot be read: {0}")]
+    Key(String),
+    /// The key belongs to another certificate than this file's.
+    #[error("it is not the key of {}", .0.display())]
+    Foreign(PathBuf),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Unfit {
+    /// Until when it was good, or from when on it is; empty: that is not what is wrong.
+    pub fn when(&self) -> String {
+        match self {
+            Self::Expired(at) | Self::Early(at) => day(at),
+            _ => String::new(),
+        }
+    }
+}
+
+fn day(at: &DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A certificate that can be used.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// When it expires, for people.
+    pub until: String,
+    pub ends_soon: bool,
+    /// Whether it is one for the name that was asked about.
+    pub bears_name: bool,
+}
+
+/// Looks at the certificate in these files, for who asks whether it can be used under `name`. Blocks.
+///
+/// # Errors
+/// As a start would fail.
+pub fn look(files: &Tls, name: Option<&str>) -> Result<Fit, OpenError> {
+    let pair = Pair::read(files)?;
+    let bears = |name: &str| {
+        let name = ServerName::try_from(name).ok()?;
+        let certificate = ParsedCertificate::try_from(&pair.first).ok()?;
+        verify_server_name(&certificate, &name).ok()
     };
-    let validity = Validity::of(first)
-        .ok_or_else(|| wrong(&files.cert, "the certificate cannot be read".to_owned()))?;
-    let (now, until) = (Utc::now(), validity.until.format("%Y-%m-%d %H:%M UTC"));
-    if validity.until < now {
-        return Err(wrong(&files.cert, format!("the certificate expired on {until}")));
-    }
-    if validity.from > now {
-        let from = validity.from.format("%Y-%m-%d %H:%M UTC");
-        return Err(wrong(&files.cert, format!("the certificate is not good before {from}")));
-    }
-    if validity.until - now < SOON {
-        tracing::warn!(file = %files.cert.display(), "the certificate expires on {until}: renew it");
-    }
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| wrong(&files.key, format!("the private key cannot be read: {error}")))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&files.cert, error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                let reason = format!("it is not the key of {}", files.cert.display());
-                wrong(&files.key, reason)
-            }
-            error => wrong(&files.cert, error.to_string()),
-        })?;
-    let mut config = config;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Fit {
+        until: day(&pair.until),
+        ends_soon: pair.ends_soon(),
+        bears_name: name.is_none_or(|name| bears(name).is_some()),
+    })
 }

@@ -80,8 +80,3 @@ words! {
         en: "the template must be published, and its variable be called as `dingtalk.card_key` says; DingTalk on the phone and on the desktop keep old versions: restart it and look again",
     }
 }
-
-/// Whether somebody who was asked says yes, in either language; nothing is no.
-pub(crate) fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "是" | "看到了" | "好")
-}

@@ -8,13 +8,13 @@ words! {
         en: "the app needs a robot, in Stream mode, and a published version",
     }
     can_open {
-        zh: "可以打开（试了一下，没有主机在运行）",
+        zh: "可以打开（试了一下，moonbell 没有在运行）",
         en: "can be opened (tried; no host runs)",
     }
     open { zh: "已打开", en: "open" }
-    connected { zh: "主机已连接", en: "the host is connected" }
-    registered { zh: "主机在等钉钉的回调", en: "the host receives DingTalk's calls" }
-    no_host { zh: "没有主机在运行", en: "no host runs" }
+    connected { zh: "moonbell 已连接", en: "the host is connected" }
+    registered { zh: "moonbell 在等钉钉的回调", en: "the host receives DingTalk's calls" }
+    no_host { zh: "moonbell 没有在运行", en: "no host runs" }
 
     frames_come { zh: "有数据帧", en: "frames come" }
     no_frame(seconds: u64) { zh: "{seconds} 秒内没有数据帧", en: "no frame within {seconds} s" }
@@ -23,7 +23,7 @@ words! {
         en: "DingTalk's first one takes half a minute at times: try `--listen 40`; if none comes then, look at firewall and proxy",
     }
     deaf {
-        zh: "主机正在重新连接；如果反复出现，检查防火墙和代理",
+        zh: "moonbell 正在重新连接；如果反复出现，检查防火墙和代理",
         en: "the host is connecting anew; if it happens again and again, look at firewall and proxy",
     }
     last_frame(seconds: i64) {

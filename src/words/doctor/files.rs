@@ -16,10 +16,10 @@ words! {
     }
     tightened { zh: "已收紧权限", en: "permissions tightened" }
 
-    a_host_runs { zh: "主机在运行", en: "a host runs" }
+    a_host_runs { zh: "moonbell 在运行", en: "a host runs" }
     none_left { zh: "没有", en: "none" }
     left(names: &str) {
-        zh: "上一个主机没有正常结束，留下了 {names}",
+        zh: "上一次运行没有正常结束，留下了 {names}",
         en: "the last host did not end in order and left {names}",
     }
     harmless {

@@ -2,7 +2,7 @@
 
 words! {
     console_shut {
-        zh: "主机在运行，但本地控制台没有打开",
+        zh: "moonbell 在运行，但本地控制台没有打开",
         en: "the host runs, but its console is not open",
     }
     console_why { zh: "看 moonbell logs 里的原因", en: "`moonbell logs` says why" }

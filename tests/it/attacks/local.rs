@@ -14,6 +14,7 @@ use super::super::console::contact;
 use super::super::process::{HostProcess, bare, settings};
 use super::super::stage::{ALICE, OWNER, Setup};
 use super::{moonbell, text};
+use crate::newcomer::{Control, Dev};
 
 /// Sends bytes as they are and returns the head of the answer; all of it where the connection is to be closed.
 fn raw(address: &str, request: &str) -> String {
@@ -92,11 +93,12 @@ async fn k1_no_web_page_gets_anything_out_of_the_console() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn k1_no_foreign_page_gets_anything_out_of_the_simulator() {
-    let sim = Sim::start(Options::default()).await.unwrap();
-    let (url, token) = (sim.url().to_owned(), sim.token().to_owned());
+    let dev = Dev::start().await;
+    let control = Control::new(&dev.url);
+    let (url, token) = (control.base.clone(), control.token.clone());
     let address = url.trim_start_matches("http://").to_owned();
-    let say =
-        json!({ "chat": sim.direct_chat(OWNER), "from": OWNER, "text": "forged" }).to_string();
+    let chat = control.state().await["chats"][0]["id"].clone();
+    let say = json!({ "chat": chat, "from": OWNER, "text": "forged" }).to_string();
     let length = say.len();
     let attacks = [
         format!(
@@ -129,7 +131,8 @@ async fn k1_no_foreign_page_gets_anything_out_of_the_simulator() {
         assert!(matches!(status(&answer), 400..=405), "{attack}\n{answer}");
         assert!(!answer.to_ascii_lowercase().contains("access-control-allow"), "{answer}");
     }
-    assert!(sim.state().messages.is_empty());
+    let said = control.state().await["messages"].clone();
+    assert!(!said.to_string().contains("forged"), "{said}");
     // What a page may do with our own pages: not frame them, not be told of them, not run in them.
     let page = raw(&address, &format!("GET /sim/ HTTP/1.1\r\nHost: {address}\r\n\r\n"))
         .to_ascii_lowercase();
@@ -317,9 +320,10 @@ async fn k5_the_simulator_and_dingtalk_are_never_taken_for_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn k4_a_path_of_the_page_leads_to_no_file_of_this_computer() {
-    let sim = Sim::start(Options::default()).await.unwrap();
-    let (url, token) = (sim.url().to_owned(), sim.token().to_owned());
-    let address = url.trim_start_matches("http://").to_owned();
+    let dev = Dev::start().await;
+    let control = Control::new(&dev.url);
+    let address = control.base.trim_start_matches("http://").to_owned();
+    let token = &control.token;
     for path in [
         "/sim/../../../../etc/passwd",
         "/sim/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
@@ -340,9 +344,11 @@ async fn k4_a_path_of_the_page_leads_to_no_file_of_this_computer() {
         assert!(status(&answer) > 0 && !answer.contains("root:"), "{path}: {answer}");
     }
     // What somebody uploaded is shown as a file, never as a page of ours.
+    let sim = Sim::start(Options::default()).await.unwrap();
+    let (token, address) = (sim.token(), sim.url().trim_start_matches("http://"));
     let upload = sim.upload("page.html", &b"<script>alert(1)</script>"[..]);
     let answer = raw(
-        &address,
+        address,
         &format!("GET /sim/files/{upload}?token={token} HTTP/1.1\r\nHost: {address}\r\n\r\n"),
     )
     .to_ascii_lowercase();

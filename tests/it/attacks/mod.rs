@@ -8,15 +8,22 @@ pub(super) mod callbacks;
 mod callers;
 mod claim;
 mod doors;
+mod files;
+mod limits;
 mod local;
 mod lock;
 mod lua;
+mod matrix;
+mod requests;
 mod rotation;
+mod saves;
 mod scripts;
 mod secrets;
 mod shell;
 mod text;
 mod tls;
+mod vm;
+mod walks;
 
 use std::fs;
 use std::process::{Output, Stdio};
@@ -35,6 +42,14 @@ fn text(output: &Output) -> String {
     let out = String::from_utf8_lossy(&output.stdout);
     let err = String::from_utf8_lossy(&output.stderr);
     format!("{out}{err}")
+}
+
+/// What the bot says to `person`, in their direct chat, about `text`.
+async fn answer(host: &Stage, person: &str, text: &str) -> String {
+    let before = host.look(|seen| seen.to(person).len());
+    host.say(person, text);
+    host.until("it is answered", |seen| seen.to(person).len() > before).await;
+    host.look(|seen| seen.to(person)[before].to_owned())
 }
 
 /// The settings of the stage without an owner, and without anybody who has a role.

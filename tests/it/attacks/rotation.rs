@@ -1,9 +1,9 @@
 //! D5: a secret of the app that is rotated.
 
 use super::super::process::HostProcess;
-use super::super::settings::{asks, rotate, write};
-use super::super::stage::{ALICE, Setup, Way};
-use super::callbacks::{call, message, sign, time};
+use super::super::settings::{Edited, asks, rotate, write};
+use super::super::stage::{AES_KEY, ALICE, Setup, TOKEN, Way};
+use super::callbacks::{call, event, inside, message, sign, signed, time};
 
 /// A host whose secret stands in the file `app-secret`, and that secret.
 async fn host(way: Way) -> (HostProcess, String) {
@@ -70,4 +70,39 @@ async fn d5_in_http_mode_calls_are_proved_with_the_new_secret_at_once() {
     host.until("it serves on", |seen| seen.to(ALICE).contains(&"after")).await;
     host.look(|seen| assert!(!seen.to(ALICE).contains(&"old")));
     host.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_the_keys_of_events_and_who_may_call_change_without_a_restart() {
+    let mut edited = Edited::start(Setup::new().over(Way::Http).stage().await, "").await;
+    let app = edited.host.sim.client_id();
+    let say =
+        r#"{"EventType":"user_add_org","EventTime":1767852000000,"CorpId":"corp","userId":["x"]}"#;
+    let (token, key) = ("another-token", "1234567890123456789012345678901234567890123");
+    let sealed = |token, key, nonce| event(&inside(say, &app, None), token, key, &time(0), nonce);
+    let answer = async |host: &HostProcess, (door, body): (String, String)| {
+        call(host, &door, &[], body).await.0
+    };
+    assert_eq!(answer(&edited.host, sealed(TOKEN, AES_KEY, "n1")).await, 200);
+    let keys = |token: &str, key: &str| format!("token = {token:?}\naes_key = {key:?}");
+    edited.edit(&keys(TOKEN, AES_KEY), &keys(token, key));
+    let read = |edited: &Edited, what: &str| edited.host.lines("err").join("\n").contains(what);
+    edited
+        .host
+        .until_true("they were read", || read(&edited, "count now: http.aes_key, http.token"))
+        .await;
+    assert_eq!(answer(&edited.host, sealed(TOKEN, AES_KEY, "n2")).await, 401, "the old keys");
+    assert_eq!(answer(&edited.host, sealed(token, key, "n3")).await, 200, "the new ones");
+
+    edited.edit("[http]\n", "[http]\nallow = [\"192.0.2.7\"]\n");
+    edited.host.until_true("it was read", || read(&edited, "count now: http.allow")).await;
+    let body = message(&edited.host, "m1", "trace from elsewhere");
+    let shown = signed(&edited.host, &time(0));
+    assert_eq!(call(&edited.host, "robot", &shown, body).await.0, 401);
+    // What DingTalk was told at the start stays until the next one, and is named.
+    edited.edit("card_secret = ", "window = \"2m\"\ncard_secret = \"another-secret-of-cards\" # ");
+    edited
+        .until_status(|settings| settings["restart"] == serde_json::json!(["http.card_secret"]))
+        .await;
+    assert!(edited.host.lines("ran").is_empty());
 }

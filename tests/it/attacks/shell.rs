@@ -4,8 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::super::process::HostProcess;
+use super::super::process::{HostProcess, command};
 use super::super::stage::{ALICE, OWNER, Setup};
+use super::answer;
 
 /// Runs what the owner says, in the ways that a script has, and compares what the program printed with what was said.
 const PRINT: &str = r#"
@@ -59,6 +60,43 @@ async fn b1_b2_text_from_a_chat_reaches_programs_as_it_was_said() {
             assert_eq!(answer, "as it was said", "{text}");
         }
     });
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b2_what_is_said_is_one_argument_of_a_shell_and_never_its_text() {
+    let careful = r#"
+        bot.match("^sh (.*)$", function(ctx)
+            local r = assert(shell.sh([[printf '%s|%s' "$#" "$1"]], ctx.args[1]))
+            ctx:reply(r.out)
+        end)
+    "#;
+    let careless =
+        "bot.command(\"bad <x>\", function(ctx) shell.sh(\"echo \" .. ctx.args.x) end)\n";
+    let stage = Setup::new().script("sh.luau", careful).stage().await;
+    fs::create_dir(stage.path("careless")).unwrap();
+    fs::write(stage.path("careless/bad.luau"), careless).unwrap();
+    let host = stage.spawn().await;
+    let evil = host.path("was-here");
+    let evil = evil.display();
+    for said in [
+        format!("; touch {evil}"),
+        format!("$(touch {evil})"),
+        format!("`touch {evil}`"),
+        format!("' ; touch {evil} ; '"),
+        format!("\" ; touch {evil} ; \""),
+        format!("x && touch {evil} || touch {evil}"),
+        "$1 $@ $* $0 ${IFS}".to_owned(),
+        "-n -e \\n".to_owned(),
+    ] {
+        assert_eq!(answer(&host, OWNER, &format!("sh {said}")).await, format!("1|{said}"));
+    }
+    assert!(!host.path("was-here").exists());
+    // A script that puts it into the text is warned about.
+    let mut check = super::super::process::bare(&host, env!("CARGO_BIN_EXE_moonbell"));
+    check.arg("check").arg(host.path("careless")).stdout(std::process::Stdio::piped());
+    let said = String::from_utf8(check.output().unwrap().stdout).unwrap();
+    assert!(said.contains("bad.luau:1") && said.contains("shell_template"), "{said}");
     host.stop().await;
 }
 
@@ -211,6 +249,112 @@ async fn b6_what_a_killed_host_left_running_ends_with_the_next_start() {
     let host = HostProcess::spawn(stage).await;
     host.until_true("it has ended", || !alive(&pid)).await;
     host.terminate().await;
+}
+
+/// Starts what does not end by itself, and says where.
+const STUBBORN: &str = r#"
+bot.command("flood", function(ctx)
+    pcall(shell.run, { "yes" })
+    ctx:reply("after the flood")
+end)
+bot.command("deaf", function(ctx)
+    shell.run{ "sh", "-c", [[
+        trap '' TERM INT HUP
+        ( trap '' TERM INT HUP; echo $$ >> "$1"; while :; do sleep 0.05; done ) &
+        echo $$ >> "$1"; echo deaf >> "$2"
+        while :; do sleep 0.05; done
+    ]], "sh", "{home}/pids", "{home}/entered" }
+end)
+bot.command("over <n:int>", function(ctx)
+    while true do
+        shell.run{ "sh", "-c", 'echo $$ >> "$1"; exec sleep 600', "sh", "{home}/pids", timeout = "50ms" }
+    end
+end)
+"#;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn b6_endless_output_and_deaf_programs_end_and_whoever_asked_is_told() {
+    let setup = Setup::new().script("stubborn.luau", STUBBORN).toml("[limits]\noutput_mb = 1");
+    let host = setup.spawn().await;
+    let said = answer(&host, OWNER, "flood").await;
+    assert!(said.contains("the output limit of 1024 KiB was reached"), "{said}");
+    host.say(OWNER, "deaf");
+    host.entered(&["deaf"]).await;
+    let pids = host.lines("pids");
+    assert!(!pids.is_empty() && pids.iter().all(|pid| alive(pid)), "{pids:?}");
+    let said = answer(&host, OWNER, "stop").await;
+    assert!(said.contains("top"), "{said}");
+    host.until_true("it is killed, whatever it listens to", || pids.iter().all(|pid| !alive(pid)))
+        .await;
+    // And the same when the host itself is asked to end.
+    host.say(ALICE, "deaf");
+    host.until_true("it is deaf again", || host.lines("entered").len() == 2).await;
+    let pids = host.lines("pids");
+    let stage = host.stop().await;
+    stage.until_true("none is left", || pids.iter().all(|pid| !alive(pid))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_no_program_of_the_working_folder_runs_in_place_of_another() {
+    let script = r#"
+        bot.command("run <name>", function(ctx)
+            local r, err = shell.run{ ctx.args.name, cwd = "{home}/work" }
+            ctx:reply(if r then "ran " .. r.out else err.kind)
+        end)
+    "#;
+    let stage = Setup::new().script("run.luau", script).stage().await;
+    let work = stage.path("work");
+    fs::create_dir(&work).unwrap();
+    for name in ["evil", "uname"] {
+        let program = work.join(name);
+        fs::write(&program, format!("#!/bin/sh\ntouch {}\n", stage.path("was-here").display()))
+            .unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    // As careless as a PATH can be.
+    let child = command(&stage).env("PATH", ".::work:/usr/bin:/bin").spawn().unwrap();
+    let host = HostProcess::started(child, stage).await;
+    assert_eq!(answer(&host, OWNER, "run evil").await, "not_found");
+    let said = answer(&host, OWNER, "run uname").await;
+    assert!(said.starts_with("ran ") && said.len() > 5, "the real one: {said:?}");
+    assert!(!host.path("was-here").exists());
+    // Whoever writes where it is means it.
+    assert_eq!(answer(&host, OWNER, "run ./evil").await, "ran ");
+    assert!(host.path("was-here").exists());
+    host.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn b9_a_stop_at_any_moment_ends_the_programs_of_its_run_and_no_other() {
+    let host = Setup::new().script("stubborn.luau", STUBBORN).spawn().await;
+    let mut bystander = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let gate = host.hold("one");
+    host.say(ALICE, "hold one");
+    host.entered(&["one"]).await;
+    // Programs start and end all the time; each stop comes wherever it comes, most of them twice.
+    for round in 0..8_usize {
+        host.say(OWNER, &format!("over {round}"));
+        host.until_true("it starts programs", || host.lines("pids").len() > round).await;
+        for _ in 0..=round % 2 {
+            host.say(OWNER, "stop");
+        }
+        host.until("it is stopped", |seen| {
+            seen.to(OWNER).iter().filter(|said| said.contains("Stopped")).count() > round
+        })
+        .await;
+    }
+    let pids = host.lines("pids");
+    host.until_true("none of them is left", || pids.iter().all(|pid| !alive(pid))).await;
+    let said = answer(&host, OWNER, "stop").await;
+    assert!(!said.contains("Stopped"), "there is nothing to stop: {said}");
+    assert!(bystander.try_wait().unwrap().is_none(), "what is not of the run goes on");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    gate.open();
+    host.until("another run goes on", |seen| seen.to(ALICE) == ["released one"]).await;
+    host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

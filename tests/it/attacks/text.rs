@@ -4,7 +4,7 @@ use moonbell::sim::{FaultOrder, MessageKind, Say};
 
 use super::super::process::{HostProcess, settings};
 use super::super::stage::{ALICE, OWNER, Setup, Stage};
-use super::{moonbell, records, text};
+use super::{answer, moonbell, records, text};
 
 /// Clears the screen, moves, sets title and clipboard, hides a link, overwrites, turns around, rings.
 const ACTS: &str = "\u{1b}[2J\u{1b}[1;1H\u{1b}]0;owned\u{7}\u{1b}]52;c;b3duZWQ=\u{7}\u{1b}]8;;http://evil\u{1b}\\link\u{1b}]8;;\u{1b}\\ over\u{8}\u{8}\u{7f}\u{9b}31m\u{85} gpj.\u{202e}exe\u{2066}\u{200b}\u{feff}\0end";
@@ -196,6 +196,31 @@ async fn h2_text_of_others_is_no_markdown_no_link_and_no_mention() {
         let body = line.body.to_string();
         assert!(!body.contains("\"isAtAll\":true") && !body.contains("\"atAll\":true"), "{body}");
     }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h3_what_turns_and_what_hides_is_visible_where_somebody_has_to_say_yes() {
+    let script = r#"
+        bot.command("wipe <what...>", { confirm = "Wipe {what}?", run = function(ctx) ctx:reply("wiped") end })
+        bot.command("start <word...>", function(ctx)
+            local approval, err = ctx:approve({ "/bin/echo", ctx.args.word }, { question = "Start it?" })
+            ctx:reply(if approval then "started" else err.kind)
+        end)
+    "#;
+    let host = Setup::new().script("wipe.luau", script).spawn().await;
+    for (n, word) in ["wipe", "start"].into_iter().enumerate() {
+        let asked =
+            answer(&host, OWNER, &format!("{word} -rf /\u{202e}txt.\u{2066}a\u{200b}b")).await;
+        assert!(asked.starts_with('❓'), "{asked}");
+        assert!(asked.contains(r"/\u{202e}txt.\u{2066}a\u{200b}b"), "{asked}");
+        assert_eq!(asked.find(acts), None, "{asked:?}");
+        host.say(OWNER, "no");
+        host.until("it is not done", |seen| seen.to(OWNER).len() >= 2 * (n + 1)).await;
+    }
+    host.look(|seen| {
+        assert!(!seen.to(OWNER).iter().any(|said| matches!(*said, "wiped" | "started")));
+    });
     host.stop().await;
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Options};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
 
 use super::process::{HostProcess, bare, settings};
@@ -396,6 +397,52 @@ const STATES: &[(&str, fn(&mut Options), Break, &str)] = &[
         "webhook-url",
     ),
     (
+        "a certificate that has expired",
+        |_| {},
+        |case| with_tls(case, "bot.example.com", [2020, 2024]),
+        "certificate",
+    ),
+    (
+        "a certificate that is not good yet",
+        |_| {},
+        |case| with_tls(case, "bot.example.com", [2080, 2090]),
+        "certificate",
+    ),
+    (
+        "a certificate for another name",
+        |_| {},
+        |case| with_tls(case, "other.example.com", [2020, 2090]),
+        "certificate",
+    ),
+    (
+        "no certificate",
+        |_| {},
+        |case| {
+            with_tls(case, "bot.example.com", [2020, 2090]);
+            fs::remove_file(case.stage.path("bot.cert")).unwrap();
+        },
+        "certificate",
+    ),
+    (
+        "a certificate that is none",
+        |_| {},
+        |case| {
+            with_tls(case, "bot.example.com", [2020, 2090]);
+            fs::write(case.stage.path("bot.cert"), "no certificate").unwrap();
+        },
+        "certificate",
+    ),
+    (
+        "a key of another certificate",
+        |_| {},
+        |case| {
+            with_tls(case, "bot.example.com", [2020, 2090]);
+            let key = KeyPair::generate().unwrap();
+            fs::write(case.stage.path("bot.key"), key.serialize_pem()).unwrap();
+        },
+        "certificate",
+    ),
+    (
         "a month that is used up",
         |_| {},
         |case| case.fault("/v1.0/card", HttpFaultKind::Quota),
@@ -408,6 +455,22 @@ fn http_mode(case: &mut Case, url: Option<&str>) {
     case.variable("MOONBELL_HTTP_LISTEN", "127.0.0.1:0");
     if let Some(url) = url {
         case.variable("MOONBELL_HTTP_PUBLIC_URL", url);
+    }
+}
+
+/// HTTP mode with TLS, and a certificate for `name` that is good between these years.
+fn with_tls(case: &mut Case, name: &str, [from, until]: [i32; 2]) {
+    http_mode(case, Some("https://bot.example.com/dingtalk"));
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(until, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    case.write("bot.cert", &params.self_signed(&key).unwrap().pem(), 0o644);
+    case.write("bot.key", &key.serialize_pem(), 0o600);
+    for (variable, file) in
+        [("MOONBELL_HTTP_TLS_CERT", "bot.cert"), ("MOONBELL_HTTP_TLS_KEY", "bot.key")]
+    {
+        case.variable(variable, case.stage.path(file).to_str().unwrap());
     }
 }
 
@@ -454,12 +517,21 @@ async fn nothing_is_wrong_with_a_bot_that_is_well() {
     assert_eq!((report.wrong(), report.code), (Vec::new(), Some(0)), "{report:?}");
     let skipped: Vec<&String> =
         report.checks.keys().filter(|id| report.state(id) == "skipped").collect();
-    assert_eq!(skipped, ["published", "webhook-url"]);
+    assert_eq!(skipped, ["certificate", "published", "webhook-url"]);
     // The ids are those of the page that explains them.
     let page = include_str!("../../../docs/troubleshooting.md");
     for id in report.checks.keys() {
         assert!(page.contains(&format!("### `{id}`")), "docs/troubleshooting.md lacks {id}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_good_is_said_to_be() {
+    let mut case = Case::new(|_| {}).await;
+    with_tls(&mut case, "bot.example.com", [2020, 2090]);
+    let report = case.examine();
+    assert_eq!(report.wrong(), Vec::<&str>::new(), "{report:?}");
+    assert_eq!(report.checks["certificate"]["seen"], "good until 2090-01-01 00:00 UTC");
 }
 
 #[tokio::test(flavor = "multi_thread")]

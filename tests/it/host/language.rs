@@ -4,7 +4,7 @@ use std::path::Path;
 
 use moonbell::config::{Config, Language};
 
-use super::process::HostProcess;
+use super::process::{HostProcess, command};
 use super::stage::{ALICE, BOB, OWNER, STRANGER, Setup, TestHost};
 
 /// `person` says `text`; what the bot says to it begins so.
@@ -144,4 +144,37 @@ async fn notices_that_nobody_asked_for_come_in_the_language_of_the_owner() {
     })
     .await;
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_starts_the_host_is_told_in_their_language_how_it_is() {
+    let stage = Setup::new().stage().await;
+    let run = |stage: &super::stage::Stage| {
+        let mut run = command(stage);
+        run.env("LANG", "zh_CN.UTF-8");
+        run
+    };
+    let child = run(&stage).spawn().unwrap();
+    let host = HostProcess::started(child, stage).await;
+    let says =
+        |host: &HostProcess, words: &str| host.lines("err").iter().any(|l| l.contains(words));
+    host.until_true("it says that it is connected", || says(&host, "已连接钉钉")).await;
+    assert!(says(&host, "这里连接的是模拟器") && says(&host, "脚本："), "{:?}", host.lines("err"));
+    // Another one on the same folder.
+    assert_eq!(run(&host).status().unwrap().code(), Some(1));
+    assert!(says(&host, "错误：另一个 moonbell（进程"), "{:?}", host.lines("err"));
+    assert!(says(&host, "提示：停止另一个"), "{:?}", host.lines("err"));
+
+    host.sim.faults(&moonbell::sim::FaultOrder {
+        http: vec![
+            moonbell::sim::HttpFault::new(moonbell::sim::HttpFaultKind::AuthFailed).on("/v1.0"),
+        ],
+        close: true,
+        ..moonbell::sim::FaultOrder::default()
+    });
+    host.until_true("it says why it is not", || says(&host, "钉钉拒绝了连接：")).await;
+    host.until_true("and what to do", || says(&host, "提示：检查 client id 和 secret")).await;
+    let (_, stage) = host.terminate().await;
+    let lines = stage.lines("err");
+    assert!(lines.iter().any(|line| line == "正在停止；再按一次立即停止"), "{lines:?}");
 }

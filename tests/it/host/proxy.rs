@@ -38,7 +38,9 @@ impl Certificate {
         drop(rustls::crypto::ring::default_provider().install_default());
         let mut root = CertificateParams::new(Vec::new()).unwrap();
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        root.distinguished_name.push(rcgen::DnType::CommonName, "an authority of the test");
+        // Another one has another name, or its signature would seem to be a forged one of this.
+        let name_of_root = uuid::Uuid::new_v4().to_string();
+        root.distinguished_name.push(rcgen::DnType::CommonName, name_of_root);
         let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);

@@ -1,13 +1,14 @@
 //! Runs as durable things: seen, explained, repeated, and accounted for whatever ends the host.
 
-use std::process::{Command, Output};
+use std::fs;
+use std::process::{Command, Output, Stdio};
 
 use moonbell::sim::Click;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::process::{HostProcess, bare, settings};
-use super::stage::{ALICE, BOB, LINA, OWNER, Setup, Stage};
+use super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup, Stage};
 
 /// `moonbell` with these arguments, for the host of the stage.
 fn moonbell(stage: &Stage, arguments: &[&str]) -> Output {
@@ -496,4 +497,42 @@ async fn the_log_of_a_host_is_a_file_of_its_owner_without_secrets_and_can_be_fol
     assert!(!text.contains(&host.sim.client_secret()), "{text}");
     assert!(text.contains("connected to a simulated DingTalk"), "{text}");
     host.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_listed_as_refused_and_marks_of_direction_are_not_handed_on() {
+    let host = Setup::new().spawn().await;
+    host.say(STRANGER, "echo \u{202e}txt.exe");
+    host.say(ALICE, "echo hi");
+    host.until("she is answered", |seen| seen.to(ALICE) == ["hi"]).await;
+    host.until_true("both are written", || {
+        host.journal("SELECT count(*) FROM inbox WHERE state = 'done'") == 2
+    })
+    .await;
+    let states = |arguments: &[&str]| -> Vec<String> {
+        let runs = json(&host, arguments);
+        runs.as_array()
+            .unwrap()
+            .iter()
+            .map(|run| run["state"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut all = states(&["runs", "--json"]);
+    all.sort();
+    assert_eq!(all, ["done", "refused"]);
+    assert_eq!(states(&["runs", "--json", "--state", "done"]), ["done"]);
+    assert_eq!(states(&["runs", "--json", "--state", "refused"]), ["refused"]);
+    assert_eq!(json(&host, &["runs", "--json", "--state", "refused"])[0]["text"], "echo txt.exe");
+    // Runs and log are there beside a mistake in the settings, too.
+    let path = settings(&host);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("colour = 1\n{text}")).unwrap();
+    for arguments in [&["runs"][..], &["logs"]] {
+        let mut command = bare(&host, env!("CARGO_BIN_EXE_moonbell"));
+        command.args(arguments).arg("--config").arg(&path);
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {output:?}");
+        assert!(said.contains("warning: ") && said.contains("colour"), "{arguments:?}: {said}");
+    }
 }

@@ -215,3 +215,55 @@ pub(super) fn rotate(stage: &Stage, secret: &str) {
     let client_secret = Some(secret.to_owned());
     stage.sim.faults(&FaultOrder { client_secret, ..FaultOrder::default() });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_lowered_counts_for_the_next_run_and_what_needs_a_start_is_named() {
+    let mut edited = Edited::start(Setup::new().stage().await, "").await;
+    let host = &edited.host;
+    let _gate = host.hold("one");
+    host.say(ALICE, "hold one");
+    host.entered(&["one"]).await;
+    edited.edit("person_runs = 0", "person_runs = 1\nmemory_mb = 32");
+    let host = &edited.host;
+    host.until_true("it was read", || {
+        host.lines("err").join("\n").contains("count now: limits.person_runs")
+    })
+    .await;
+    edited
+        .until_status(|settings| settings["restart"] == serde_json::json!(["limits.memory_mb"]))
+        .await;
+    let host = &edited.host;
+    host.say_in(0, ALICE, "echo one too many");
+    host.until("she has one already", |seen| {
+        seen.in_group(0).iter().any(|text| text.starts_with("You have 1 runs under way"))
+    })
+    .await;
+    edited.edit("person_runs = 1\nmemory_mb = 32", "person_runs = 0");
+    edited.until_status(|settings| settings["restart"] == serde_json::json!([])).await;
+    let host = &edited.host;
+    host.say_in(0, ALICE, "echo let me in");
+    host.until("there is room again", |seen| seen.in_group(0).contains(&"let me in")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_cards_are_shown_changes_with_the_next_card() {
+    let script = r#"bot.command("show", function(ctx) ctx:stream({ "seq", "1", "20000" }) end)"#;
+    let stage = Setup::new().script("show.luau", script).stage().await;
+    let mut edited = Edited::start(stage, "[cards]\nattach = \"never\"\n").await;
+    let files = |edited: &Edited| {
+        let sim = edited.host.sim.state();
+        sim.messages.iter().filter(|message| !message.files.is_empty()).count()
+    };
+    edited.host.say(OWNER, "show");
+    edited.host.until("a card", |seen| seen.to(OWNER).len() == 1).await;
+    edited.host.until("it has ended", |seen| seen.to(OWNER)[0].contains("exit 0")).await;
+    assert_eq!(files(&edited), 0);
+    edited.edit("attach = \"never\"", "attach = \"always\"");
+    let host = &edited.host;
+    host.until_true("it was read", || {
+        host.lines("err").join("\n").contains("count now: cards.attach")
+    })
+    .await;
+    host.say(OWNER, "show");
+    host.until_true("the output is attached", || files(&edited) == 1).await;
+}

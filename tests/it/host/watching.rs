@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::process::{HostProcess, bare};
 use super::stage::{ALICE, PATIENCE, Setup, Stage};
 
@@ -82,7 +84,15 @@ async fn on_a_terminal_it_is_redrawn_and_ctrl_c_leaves_the_terminal_as_it_was() 
         assert!(after.contains("connected") && !after.contains('\x1b'), "{after:?}");
         let frame = drawn.rsplit("\x1b[H").next().unwrap();
         assert!(frame.contains("runs     0 running"), "{frame:?}");
-        assert!(frame.lines().any(|line| line.contains('>')), "cut at 50 columns: {frame:?}");
+        // Nothing is wider than 50 columns, and nothing is cut.
+        let lines: Vec<&str> = frame.split("\x1b[K").map(str::trim_end).collect();
+        assert!(
+            lines.iter().all(|line| line.trim_matches(['\r', '\n']).width() <= 50),
+            "{frame:?}"
+        );
+        let whole: String = lines.concat().split_whitespace().collect();
+        let head = format!("(moonbell{}run,process", env!("CARGO_PKG_VERSION"));
+        assert!(whole.contains(&head) && frame.contains("\n         process"), "{frame:?}");
         assert_eq!(drawn.contains("问候"), unicode, "{drawn:?}");
         assert!(unicode || drawn.is_ascii(), "{drawn:?}");
     }

@@ -128,3 +128,33 @@ async fn f2_an_endpoint_on_a_foreign_host_is_not_followed() {
     host.until("it is answered once the endpoint is right", |seen| seen.to(ALICE) == ["one"]).await;
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f5_no_refusal_of_the_gateway_is_answered_with_a_storm_of_calls() {
+    const OPEN: &str = "/v1.0/gateway";
+    let host = Setup::new().spawn().await;
+    let opened = || {
+        let calls = host.sim.state().counters.calls;
+        calls.iter().filter(|(path, _)| path.contains(OPEN)).map(|(_, calls)| calls).sum::<u64>()
+    };
+    // The line is cut, and the tickets that it asks for are refused, in one way after another: each is one call.
+    let before = opened();
+    let kinds = [HttpFaultKind::Status { status: 429 }, HttpFaultKind::Html];
+    let http = kinds.map(|kind| HttpFault::new(kind).on(OPEN).calls(1)).to_vec();
+    host.sim.faults(&FaultOrder { close: true, http, ..FaultOrder::default() });
+    host.say(ALICE, "echo after all");
+    host.until("it is back and answers", |seen| seen.to(ALICE) == ["after all"]).await;
+    assert_eq!(opened() - before, 3, "{}", host.lines("err").join("\n"));
+    // Sent away, it comes back each time, and asks no more often than that.
+    let before = opened();
+    for n in 0..2 {
+        let away = Some("connection is expired".to_owned());
+        host.sim.faults(&FaultOrder { disconnect: away, ..FaultOrder::default() });
+        host.until_true("it asks for the next one", || opened() > before + n).await;
+        host.until("it is there", |seen| seen.state.bot.connected).await;
+    }
+    host.say(BOB, "echo still here");
+    host.until("it answers", |seen| seen.to(BOB) == ["still here"]).await;
+    assert!(opened() - before <= 4, "{} tickets", opened() - before);
+    host.stop().await;
+}

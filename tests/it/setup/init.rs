@@ -1,9 +1,12 @@
 //! A person at a terminal.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Scanned};
+use regex::Regex;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::terminal::Terminal;
 use super::{Newcomer, code, mode, user_code};
@@ -95,6 +98,48 @@ async fn who_chose_chinese_is_answered_in_chinese_from_the_first_answer_on() {
     let greeting = said.iter().find(|said| said.text.starts_with("🎉")).unwrap();
     for line in greeting.text.lines() {
         assert!(page.contains(line), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn its_screen_is_its_own_fits_the_window_and_names_a_missing_service_manager() {
+    for (lang, no_manager, [claim, answered, done]) in [
+        (
+            "en",
+            "There is no service manager here",
+            ["send it this code", "It was answered", "Done."],
+        ),
+        ("zh", "这里没有可用的服务管理器", ["把这个认领码发给它", "机器人回答了", "完成。"]),
+    ] {
+        let newcomer = Newcomer::arrives().await;
+        newcomer.home.write("bin/systemctl", "#!/bin/sh\nexit 1\n");
+        let stand_in = newcomer.home.path("bin/systemctl");
+        fs::set_permissions(stand_in, fs::Permissions::from_mode(0o755)).unwrap();
+        let scripts = newcomer.home.path(&format!("{}scripts", "a/long/way/down/".repeat(6)));
+        let mut command = newcomer.init(&["--lang", lang, "--scan", "--scripts"]);
+        command
+            .arg(scripts)
+            .env("PATH", format!("{}:/usr/bin:/bin", newcomer.home.path("bin").display()));
+        let mut terminal = Terminal::open(&command, 40, 80);
+        let shown = terminal.until("…\n").await;
+        newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+        terminal.takes_stream().await;
+        terminal.until(no_manager).await;
+        terminal.until(claim).await;
+        terminal.until("\n\n").await;
+        newcomer.is_answered(&mut terminal).await;
+        terminal.until(answered).await;
+        terminal.until(done).await;
+        let shown = terminal.text();
+        let colours = Regex::new("\x1b\\[[0-9;]*m").unwrap();
+        for line in colours.replace_all(&shown, "").lines() {
+            // What can be clicked stays whole.
+            assert!(line.contains("://") || line.width() <= 80, "{line:?} in\n{shown}");
+        }
+        assert!(!shown.contains(" info ") && !shown.contains(" warn "), "{shown}");
+        // What happened is in the log all the same.
+        let log = fs::read_to_string(newcomer.state().join("log/moonbell.log")).unwrap();
+        assert!(log.contains(" info "), "{log}");
     }
 }
 
@@ -306,12 +351,13 @@ async fn a_terminal_without_unicode_or_colours_gets_neither() {
     let mut terminal = Terminal::open(&command, 60, 100);
     terminal.until("[1]: ").await;
     terminal.type_line("1");
-    let shown = terminal.until("Waiting ").await;
+    let shown = terminal.until("Waiting ...").await;
     assert!(shown.contains("####") && shown.is_ascii(), "{shown}");
     assert!(!terminal.text().contains('\x1b'), "{shown}");
     newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
     terminal.takes_stream().await;
-    terminal.until("direct message:").await;
+    let shown = terminal.until("direct message:").await;
+    assert!(shown.is_ascii(), "{shown}");
     drop(terminal);
 
     let newcomer = Newcomer::arrives().await;
