@@ -141,8 +141,9 @@ mod tests {
             problems(false).into(),
         ] {
             assert_eq!(headline(&error, Lang::En), error.to_string());
-            let known = error.downcast_ref::<Fatal>().and_then(|fatal| fatal.hint());
-            let known = known.or(error.downcast_ref::<InstanceError>().and_then(|one| one.hint()));
+            let known = error.downcast_ref::<Fatal>().and_then(Fatal::hint);
+            let known =
+                known.or(error.downcast_ref::<InstanceError>().and_then(InstanceError::hint));
             let known = known.map(str::to_owned);
             let known = known.or(error.downcast_ref::<Problems>().and_then(Problems::hint));
             assert_eq!(hint(&error, Lang::En), known, "{error}");

@@ -56,8 +56,11 @@ pub(super) fn tell(library: &Library) -> impl Future<Output = ()> + use<> {
 
 /// Prints how the connection is, whenever that changes, for whom the log does not say it in their language. Never ends.
 pub(super) async fn link(mut link: Link, addresses: Option<Addresses>, lang: Lang) {
+    if lang == Lang::En {
+        return std::future::pending().await;
+    }
     let mut told = None;
-    while lang != Lang::En {
+    loop {
         let State { phase, .. } = link.now();
         let (kind, said, hint) = match phase {
             Phase::Connected => ("up", w::connected(lang).to_owned(), None),
@@ -81,7 +84,7 @@ pub(super) async fn link(mut link: Link, addresses: Option<Addresses>, lang: Lan
             break;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The version of each script that serves.

@@ -136,7 +136,7 @@ fn as_text(counts: Counts, replies: &[Unsent], now: i64, lang: Lang) -> String {
             other => other,
         };
         let (ago, run) = (span(now - one.created_at_ms, lang), escape(&one.run));
-        let reply = w::reply(one.id, state, &ago, &run, chat, &escape(&one.to), &one.kind, lang);
+        let reply = w::reply(one.id, state, &ago, &run, chat, &escape(&one.to), one.kind, lang);
         let _ = write!(text, "\n{reply}");
         if !one.text.is_empty() {
             let _ = write!(text, ": {}", escape(&one.text));

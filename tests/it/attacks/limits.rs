@@ -46,15 +46,15 @@ async fn i3_whoever_asks_for_memory_without_end_is_told_and_the_rest_goes_on() {
         .toml("[limits]\nmemory_mb = 16")
         .spawn()
         .await;
-    for n in 0..greedy.len() {
+    for (n, code) in greedy.iter().enumerate() {
         let said = answer(&host, OWNER, &format!("bad-{n}")).await;
-        assert!(said.contains("the memory limit of 16 MiB was reached"), "{}: {said}", greedy[n]);
+        assert!(said.contains("the memory limit of 16 MiB was reached"), "{code}: {said}");
         let next = format!("echo {n}");
         assert_eq!(answer(&host, ALICE, &next).await, n.to_string());
     }
-    for n in 0..errors.len() {
+    for (n, code) in errors.iter().enumerate() {
         let said = answer(&host, OWNER, &format!("odd-{n}")).await;
-        assert!(said.contains("That failed"), "{}: {said}", errors[n]);
+        assert!(said.contains("That failed"), "{code}: {said}");
     }
     // A debug build of the whole program, and nothing like the gigabytes that were asked for.
     let most = most_kib(&host);

@@ -103,6 +103,7 @@ async fn who_chose_chinese_is_answered_in_chinese_from_the_first_answer_on() {
 
 #[tokio::test]
 async fn its_screen_is_its_own_fits_the_window_and_names_a_missing_service_manager() {
+    let colours = Regex::new("\x1b\\[[0-9;]*m").unwrap();
     for (lang, no_manager, [claim, answered, done]) in [
         (
             "en",
@@ -131,7 +132,6 @@ async fn its_screen_is_its_own_fits_the_window_and_names_a_missing_service_manag
         terminal.until(answered).await;
         terminal.until(done).await;
         let shown = terminal.text();
-        let colours = Regex::new("\x1b\\[[0-9;]*m").unwrap();
         for line in colours.replace_all(&shown, "").lines() {
             // What can be clicked stays whole.
             assert!(line.contains("://") || line.width() <= 80, "{line:?} in\n{shown}");
