@@ -47,6 +47,7 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::inbox::Inbox;
 use crate::language::Languages;
+use crate::message::{Inbound, StaffId};
 use crate::outage;
 use crate::outbox::Outbox;
 use crate::outbox::Template;
@@ -242,7 +243,12 @@ impl App {
         let recovered = dispatch.recover().await?;
         for row in &recovered.interrupted {
             let run = row.run.clone();
-            let record = Record::event("end", "interrupted", "host", "crash");
+            let who = match &row.inbound {
+                Inbound::Message(message) => message.sender.key(),
+                Inbound::CardAction(click) => click.staff_id.as_ref().map_or("-", StaffId::as_str),
+                Inbound::Event(_) => "host",
+            };
+            let record = Record::event("end", "interrupted", who, "crash");
             dispatch.access.audit().record(Record { run, ..record });
         }
         if !recovered.interrupted.is_empty() {
@@ -477,6 +483,7 @@ impl App {
             Arc::clone(&access),
             languages,
             outbox,
+            self.config.scripts.asked.clone(),
             reports,
             stages.aside.clone(),
         ));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
+use super::GROUP;
 use super::OWNER;
 use crate::message::Person;
 use crate::message::StaffId;
@@ -77,6 +78,8 @@ impl Who {
     pub(super) fn of(person: &Person) -> Self {
         match person.staff_id.as_ref().filter(|id| !id.as_str().is_empty()) {
             None => Self::Nameless,
+            // What stands for a group in lists is nobody's id.
+            Some(id) if id.as_str().starts_with(GROUP) => Self::Nameless,
             Some(_) if !person.same_org => Self::foreign(person),
             Some(id) => Self::Person(id.clone()),
         }

@@ -62,7 +62,8 @@ impl Lock {
             return Ok(!was);
         };
         if was {
-            return Ok(false);
+            // What cannot be looked at counts as locked, but nobody is told that it was.
+            return fs::symlink_metadata(path).map(|_| false);
         }
         let dir = path.parent().unwrap_or(Path::new("."));
         if let Err(error) = fs::create_dir_all(dir) {

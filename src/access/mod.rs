@@ -280,7 +280,8 @@ impl Access {
                 return Err(Denied::UnknownOrganisation);
             }
             Who::Foreign(_) => return Err(Denied::OtherOrganisation),
-            Who::Person(id) if actor.roles.is_empty() => {
+            // Until somebody owns the bot nobody is served, whatever lists and earlier owners gave.
+            Who::Person(id) if actor.roles.is_empty() || self.owner().is_none() => {
                 return Err(match self.owner() {
                     Some(_) => Denied::NoRole(id.clone()),
                     None => Denied::Unclaimed,
@@ -325,6 +326,16 @@ impl Access {
     pub fn sees_all(&self, actor: &Actor) -> bool {
         let all = Action::Control { word: "runs", role: Some(ADMIN), run: "" };
         self.decide(actor, None, None, all).is_ok()
+    }
+
+    /// Records that what somebody said was not done, for another reason than their rights.
+    pub fn refused(&self, person: &Person, chat: &Chat, run: &str, reason: &str) {
+        self.audit.record(Record {
+            chat: chat.id.to_string(),
+            run: run.to_owned(),
+            reason: reason.to_owned(),
+            ..Record::of("decision", "deny", &self.actor(person, Some(chat), Door::Message))
+        });
     }
 
     /// Records what became of an approval: `verdict` of `actor` about what `digest` stands for. One record for each try.

@@ -1,15 +1,17 @@
 //! The organisation that the bot belongs to: a staff id counts only inside it.
 //!
 //! A message names two organisations, its sender's and the bot's; a click on a card names one. So the bot's is kept: from
-//! the settings (`dingtalk.corp_id`), else from whoever claimed the bot, else from the first message of somebody who has a
-//! role. It belongs to the app and not to the state folder: another app is asked for its own.
+//! the settings (`dingtalk.corp_id`), else from whoever claimed the bot, else from the first message of somebody whom the
+//! owner named: who has a role by `"*"`, or by a group, is of anywhere. It belongs to the app and not to the state folder: another app is asked for its own.
 
 use std::sync::{PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Access;
+use super::Record;
 use crate::message::Person;
+use crate::message::StaffId;
 use crate::store::Error;
 use crate::store::Store;
 
@@ -57,12 +59,22 @@ impl Access {
         !self.organisation.is_set || !self.is_foreign(person)
     }
 
-    /// Learns the bot's organisation from a message of `person`, who has a role, unless it is known. Only in memory if the
+    /// Learns the bot's organisation from a message of `person`, who has a role, unless it is known, or they have the role
+    /// without being named. Only in memory if the
     /// journal does not take it: the next start learns it again.
     pub async fn learn_organisation(&self, person: &Person) {
-        if self.organisation().is_none() {
+        if self.organisation().is_none() && self.is_named(person) {
             self.keep_organisation(person).await;
         }
+    }
+
+    /// Whether the owner, the settings or a grant name this very person.
+    fn is_named(&self, person: &Person) -> bool {
+        let Some(id) = &person.staff_id else { return false };
+        let settings = self.settings();
+        self.owner().as_ref() == Some(id)
+            || settings.roles.values().flatten().any(|listed| listed == id.as_str())
+            || self.changes().iter().any(|grant| grant.allowed && grant.subject == id.as_str())
     }
 
     /// The bot's organisation is that of `person`, who claimed it, unless the settings say which it is.
@@ -79,9 +91,11 @@ impl Access {
                 tracing::error!(%error, "the bot's organisation cannot be noted");
             }
         }
-        tracing::info!(
+        let who = person.staff_id.as_ref().map(StaffId::as_str).unwrap_or_default();
+        self.audit.record(Record::event("organisation", "", who, corp_id.as_str()));
+        tracing::warn!(
             corp_id,
-            "this is the bot's organisation; staff ids of any other are nobody's"
+            "this is the bot's organisation from now on; staff ids of any other are nobody's"
         );
         *self.organisation.corp_id.write().unwrap_or_else(PoisonError::into_inner) = Some(corp_id);
     }

@@ -78,7 +78,10 @@ fn without_an_owner_a_stranger_is_told_apart_in_the_log_alone() {
 #[test]
 fn a_star_lets_everybody_of_the_organisation_in_but_nobody_else() {
     let roles = std::iter::once(("guest".to_owned(), vec!["*".to_owned()])).collect();
-    let access = Access::new(config::Access { owner: None, roles });
+    let mut lists = config::Access { owner: None, roles };
+    assert_eq!(speak(&Access::new(lists.clone()), &person("anyone")), Err(Denied::Unclaimed));
+    lists.owner = Some(StaffId::new("boss"));
+    let access = Access::new(lists);
     assert_eq!(speak(&access, &person("anyone")).unwrap().role(), "guest");
     assert!(speak(&access, &Person { same_org: false, ..person("anyone") }).is_err());
 }

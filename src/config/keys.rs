@@ -40,7 +40,7 @@ pub(crate) const KEYS: &[Key] = &[
         kind: Kind::Text,
         default: "\"\"",
         doc: "`corpId` of the organisation that the app belongs to. Staff ids of any other are nobody's. Empty: learnt from \
-              whoever claims the bot, else from the first message of somebody who has a role.",
+              whoever claims the bot, else from the first message of somebody whom the owner or a list names.",
     },
     Key {
         path: "dingtalk.mode",

@@ -9,6 +9,7 @@
 mod answer;
 mod api;
 mod contact;
+mod doors;
 mod guard;
 mod health;
 mod outbox;
@@ -19,7 +20,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -33,9 +33,6 @@ pub use answer::Refused;
 pub use contact::Contact;
 pub use outbox::Done as OutboxDone;
 pub use proof::Question;
-
-/// What a request under way may take when the host ends.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The host, as the routes see it.
 pub struct Desk {
@@ -97,16 +94,7 @@ impl Console {
         if let Err(error) = contact.write(&state) {
             tracing::warn!(dir = %state.display(), "other commands cannot find this host: console.json cannot be written: {error}");
         }
-        let closing = stop.clone();
-        let serve = axum::serve(self.listener, router)
-            .with_graceful_shutdown(async move { closing.cancelled().await });
-        tokio::select! {
-            ended = async { serve.await } => if let Err(error) = ended {
-                tracing::error!("the console ended: {error}");
-            },
-            // A client that never ends its request holds up nobody.
-            () = async { stop.cancelled().await; tokio::time::sleep(PATIENCE).await } => {}
-        }
+        doors::serve(self.listener, router, stop).await;
         Contact::remove(&state);
     }
 }

@@ -41,9 +41,9 @@ const ENDING: &str = ".test.luau";
 pub struct TestFile {
     /// As the person named it.
     pub shown: String,
-    root: PathBuf,
+    pub root: PathBuf,
     /// Below `root`, with `/`.
-    name: String,
+    pub name: String,
 }
 
 /// Why there is nothing to run.

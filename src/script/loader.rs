@@ -179,8 +179,11 @@ impl Loader {
             touched.paths.iter().filter_map(|path| self.relative(path)).collect();
 
         let names: BTreeSet<String> = on_disk.keys().chain(self.scripts.keys()).cloned().collect();
+        // The owner's own first: no script of other people takes a name from them, at the start either.
+        let (theirs, own): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.host.asked_folder(name).is_some());
         let mut candidates = Vec::new();
-        for name in names {
+        for name in own.into_iter().chain(theirs) {
             let concerned = rescan || self.is_concerned(&name, &touched);
             if concerned {
                 self.look(&name, on_disk.get(&name), &mut candidates, &mut applied);

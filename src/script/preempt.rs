@@ -27,6 +27,10 @@ const IDLE_TICKS: u32 = 50;
 /// What the top level of a script may take. It only declares things.
 pub(super) const LOAD_TIME: Duration = Duration::from_secs(2);
 
+/// The same for a script of other people, which is loaded to see what it asks for before anybody has said yes to it: a
+/// folder of them must not keep the owner's own from serving.
+pub(super) const THEIR_LOAD_TIME: Duration = Duration::from_millis(250);
+
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 static TICKER: OnceLock<Ticker> = OnceLock::new();
@@ -101,6 +105,8 @@ pub(super) struct Slice {
     within: AtomicBool,
     /// Interrupts since the run was stopped, within this slice.
     stops: AtomicU64,
+    /// What the top level may take.
+    load_time: Duration,
     detail: Mutex<Detail>,
 }
 
@@ -113,12 +119,13 @@ struct Detail {
 
 impl Slice {
     /// Installs the interrupt of a VM.
-    pub(super) fn install(lua: &Lua, scope: &Scope) -> Arc<Self> {
+    pub(super) fn install(lua: &Lua, scope: &Scope, load_time: Duration) -> Arc<Self> {
         let slice = Arc::new(Self {
             seen: AtomicU64::new(0),
             preempted: AtomicBool::new(false),
             within: AtomicBool::new(false),
             stops: AtomicU64::new(0),
+            load_time,
             detail: Mutex::new(Detail { started: Instant::now(), stopped_at: None }),
         });
         let (shared, scope) = (Arc::clone(&slice), scope.clone());
@@ -139,10 +146,11 @@ impl Slice {
         let elapsed = self.detail().started.elapsed();
         let Some(run) = scope.run() else {
             // The top level: nobody to yield to.
-            if elapsed > LOAD_TIME && self.within.load(Ordering::Relaxed) {
+            let load_time = self.load_time;
+            if elapsed > load_time && self.within.load(Ordering::Relaxed) {
                 self.seen.store(ALWAYS, Ordering::Relaxed);
                 let message =
-                    format!("the top level ran for {LOAD_TIME:?}: it may only declare handlers");
+                    format!("the top level ran for {load_time:?}: it may only declare handlers");
                 // An error of an interrupt names no line: the traceback does.
                 let traced = lua.traceback(Some(&message), 0).map(|text| text.to_string_lossy());
                 return Err(misuse(traced.unwrap_or(message)));

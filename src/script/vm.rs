@@ -20,7 +20,7 @@ use crate::api::misuse;
 use crate::api::{TOP_LEVEL, install};
 use crate::script::diagnostic::{LoadError, LoadErrorKind, Raised};
 use crate::script::drive::{Ended, drive_with};
-use crate::script::preempt::Slice;
+use crate::script::preempt::{LOAD_TIME, Slice, THEIR_LOAD_TIME};
 use crate::script::registration::{HandlerKey, Registration};
 use crate::script::require::{Resolver, candidates};
 
@@ -261,7 +261,8 @@ fn new_vm(path: &str, host: &Host) -> LuaResult<(Lua, Scope, Arc<Slice>)> {
     lua.set_memory_limit(host.memory_bytes())?;
     let scope = Scope::new(host.clone(), path);
     lua.set_app_data(scope.clone());
-    let slice = Slice::install(&lua, &scope);
+    let is_theirs = host.asked_folder(path).is_some();
+    let slice = Slice::install(&lua, &scope, if is_theirs { THEIR_LOAD_TIME } else { LOAD_TIME });
 
     let globals = lua.globals();
     // The API first: mlua's glue compiles itself with the coroutine library as Luau has it.

@@ -6,6 +6,16 @@ words! {
         zh: "⚠️ 没有加载 {error}\n{then}",
         en: "⚠️ {error}\n{then}",
     }
+    /// The same, of a script of other people: in no word of theirs.
+    theirs_broken(script: &str) {
+        zh: "⚠️ 他人的脚本 {script} 没有加载；在电脑上运行 moonbell status 查看原因。",
+        en: "⚠️ {script}, a script of other people, does not load; `moonbell status` on this computer says why.",
+    }
+    /// Behind the last of a few.
+    theirs_and_more {
+        zh: "他人的脚本可能还有更多问题：一小时内不再通知，详情见 moonbell status。",
+        en: "There may be more of other people's scripts: for an hour only `moonbell status` tells.",
+    }
     /// The same, where the mistake is in a file that the script uses.
     broken_by(script: &str, error: &str, then: &str) {
         zh: "⚠️ {script} 没有加载，原因在 {error}\n{then}",

@@ -78,7 +78,7 @@ pub fn span(ms: i64) -> String {
 pub fn who(past: &Past) -> String {
     match &past.inbound {
         Some(Inbound::Message(message)) if !message.sender.nick.is_empty() => {
-            message.sender.nick.clone()
+            message.sender.nick.replace(['\n', '\r'], " ")
         }
         _ => past.person().unwrap_or_default().to_owned(),
     }

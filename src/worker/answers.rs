@@ -77,6 +77,7 @@ impl Dispatch {
         if let Err(why) = self.access.authorize(&actor, chat, None, speak) {
             return self.refuse(row, message, &why, lang).await;
         }
+        self.access.refused(&message.sender, &message.chat, &row.run, "late");
         let minutes = (now_ms() - message.sent_at_ms).max(0) / 60_000;
         tracing::warn!(run = row.run, minutes, "a message came late and is not run");
         let mut outcome = Outcome::new(State::Cancelled);

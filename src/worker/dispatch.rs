@@ -316,6 +316,7 @@ impl Dispatch {
         }
         let heard = self.echoes.hear(&message.lane(), &message.text, row.received_at_ms);
         let Heard::Loop { first } = heard else { return None };
+        self.access.refused(&message.sender, &message.chat, &row.run, LOOP);
         let mut outcome = Outcome::new(State::Done).denied(&"it repeats itself like a machine");
         outcome.served.handler = Some(LOOP.to_owned());
         if first {

@@ -22,8 +22,10 @@ use crate::outbox::Outbox;
 use crate::outbox::Post;
 use crate::script::Background;
 use crate::script::Finish;
+use crate::script::LoadErrorKind;
 use crate::script::Outcome;
 use crate::script::Report;
+use crate::sink::escape;
 use crate::words::Lang;
 use crate::words::scripts as says;
 
@@ -32,10 +34,12 @@ pub async fn tell_owner(
     access: Arc<Access>,
     languages: Languages,
     outbox: Outbox,
+    theirs: Vec<String>,
     mut reports: Receiver<Arc<Report>>,
     stop: CancellationToken,
 ) {
     let mut broken = HashSet::new();
+    let mut few = Few::default();
     loop {
         let report = tokio::select! {
             biased;
@@ -49,7 +53,21 @@ pub async fn tell_owner(
         };
         let owner = access.owner();
         let lang = languages.of(owner.as_ref());
-        let Some(text) = notice(&report, &mut broken, lang) else { continue };
+        let Some(mut text) = notice(&report, &mut broken, lang) else { continue };
+        let folder = report.script.split_once('/').map(|(folder, _)| folder);
+        if folder.is_some_and(|folder| theirs.iter().any(|one| one == folder)) {
+            // What other people's scripts say of themselves reaches nobody before they are granted anything.
+            if let Outcome::Failed { error, .. } = &report.outcome
+                && error.kind != LoadErrorKind::Ungranted
+            {
+                text = says::theirs_broken(&escape(&report.script), lang);
+            }
+            match few.another(Instant::now()) {
+                More::Yes => {}
+                More::Last => text = format!("{text}\n{}", says::theirs_and_more(lang)),
+                More::No => continue,
+            }
+        }
         let Some(owner) = owner else { continue };
         if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a script that does not load");
@@ -86,6 +104,33 @@ pub async fn tell_owner_of_runs(
         let Some(owner) = owner else { continue };
         if let Err(error) = outbox.post("scripts", vec![to_owner(&owner, text)]).await {
             tracing::error!(%error, "the owner could not be told of a run that failed");
+        }
+    }
+}
+
+/// Messages about scripts of other people in an hour: whoever can put files into their folder uses up no budget.
+const FEW: usize = 5;
+
+/// How many there were, and since when.
+#[derive(Debug, Default)]
+struct Few(Option<(Instant, usize)>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum More {
+    Yes,
+    /// And none after it.
+    Last,
+    No,
+}
+
+impl Few {
+    fn another(&mut self, now: Instant) -> More {
+        let (since, count) = self.0.filter(|(since, _)| now - *since < AGAIN).unwrap_or((now, 0));
+        self.0 = Some((since, count + 1));
+        match count + 1 {
+            ..FEW => More::Yes,
+            FEW => More::Last,
+            _ => More::No,
         }
     }
 }

@@ -29,7 +29,7 @@ impl Dispatch {
     /// Answers `usage`: everything for the owner and admins, for others what they used themselves.
     pub(super) async fn usage(&self, actor: &Actor, lang: Lang) -> String {
         match self.outbox.ledger().report(None).await {
-            Ok(report) if actor.has(Some("admin")) => budget::usage(&report, lang),
+            Ok(report) if self.access.sees_all(actor) => budget::usage(&report, lang),
             Ok(report) => budget::own(&report, actor.id().as_str(), lang),
             Err(error) => {
                 tracing::error!(%error, "the ledger cannot be read");

@@ -95,6 +95,12 @@ struct Writer {
 
 impl Writer {
     fn close(&self) {
+        let rest = self.thrift.lock().unwrap_or_else(PoisonError::into_inner).rest(now_ms());
+        if let Some(records) = &*self.records.lock().unwrap_or_else(PoisonError::into_inner) {
+            for record in rest {
+                let _ = records.send(record);
+            }
+        }
         drop(self.records.lock().unwrap_or_else(PoisonError::into_inner).take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {

@@ -39,7 +39,9 @@ struct Seen {
 impl Thrift {
     /// The record as it is to be written; `None`: it is counted, and the next one like it says so.
     pub(super) fn pass(&mut self, mut record: Record) -> Option<Record> {
-        let repeats = record.verdict == "deny" || record.who == "host";
+        // What a crash cut short is said of each run.
+        let repeats =
+            record.verdict == "deny" || (record.who == "host" && record.reason != "crash");
         if !repeats || !matches!(record.event.as_str(), "decision" | "end" | "approval") {
             return Some(record);
         }
@@ -73,6 +75,25 @@ impl Thrift {
     }
 }
 
+impl Thrift {
+    /// What was left out and not told yet, for the end of the writer.
+    pub(super) fn rest(&mut self, at_ms: i64) -> Vec<Record> {
+        let untold = self.seen.drain().filter(|(_, seen)| seen.left_out > 0);
+        let told = untold.map(|(key, seen)| Record {
+            at_ms,
+            event: "left_out".to_owned(),
+            verdict: key.verdict,
+            door: key.door,
+            who: key.who,
+            handler: key.handler,
+            reason: key.reason,
+            left_out: seen.left_out,
+            ..Record::default()
+        });
+        told.collect()
+    }
+}
+
 impl Seen {
     fn is_over(&self, now_ms: i64) -> bool {
         !(0..WINDOW_MS).contains(&(now_ms - self.since_ms))
@@ -98,6 +119,25 @@ mod tests {
         assert_eq!(thrift.pass(record("deny", "bob", 1_000)).unwrap().left_out, 0);
         assert_eq!(thrift.pass(record("deny", "eve", WINDOW_MS)).unwrap().left_out, 1_000 - FIRST);
         assert_eq!(thrift.pass(record("deny", "eve", WINDOW_MS + 1)).unwrap().left_out, 0);
+    }
+
+    #[test]
+    fn the_end_tells_what_no_record_has_told() {
+        let mut thrift = Thrift::default();
+        for n in 0..20 {
+            let _ = thrift.pass(record("deny", "eve", n));
+        }
+        let rest = thrift.rest(20);
+        assert_eq!(rest.len(), 1);
+        assert_eq!((rest[0].who.as_str(), rest[0].left_out), ("eve", 20 - FIRST));
+        assert!(thrift.rest(21).is_empty());
+    }
+
+    #[test]
+    fn each_run_that_a_crash_cut_short_has_its_record() {
+        let mut thrift = Thrift::default();
+        let end = |n| Record { at_ms: n, ..Record::event("end", "interrupted", "host", "crash") };
+        assert!((0..100).all(|n| thrift.pass(end(n)).is_some()));
     }
 
     #[test]

@@ -24,10 +24,10 @@ pub(super) fn name(name: &str, id: &StaffId) -> String {
     shorten(&marked(name).replace('\n', " "), NAME_CHARS)
 }
 
-/// The same with the id that tells them apart from anybody who calls themselves so.
+/// The same behind the id, which tells them apart from anybody who calls themselves so.
 pub(super) fn name_and_id(said: &str, id: &StaffId) -> String {
     let (name, id) = (name(said, id), marked(id.as_str()));
-    if name == id { name } else { format!("{name} ({id})") }
+    if name == id { name } else { format!("{id} ({name})") }
 }
 
 /// Who answered, and when.

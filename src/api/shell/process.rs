@@ -28,7 +28,7 @@ use tracing::warn;
 
 use crate::api::shell::command::{Command, SpawnError, Stdin};
 use crate::api::shell::pump::{CHUNKS, Pump};
-use crate::api::shell::strays::{Folder, Mark};
+use crate::api::shell::strays::{Folder, Kin, Mark};
 use crate::api::shell::tree::Tree;
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.
@@ -400,6 +400,8 @@ impl Supervisor {
         let mut linger = None;
         // Set once the group was told to end: when it is killed.
         let mut deadline = None;
+        // What it had started by then, in whatever session and environment.
+        let mut kin = Vec::new();
 
         loop {
             if ended && drained && tree.is_gone() {
@@ -412,10 +414,12 @@ impl Supervisor {
                 biased; // stopping wins over working
                 () = self.stops.any(), if deadline.is_none() => {
                     stopped = !ended;
+                    kin = kin_of(pid).await;
                     deadline = Some(tree.end());
                 }
                 () = &mut out_of_time, if deadline.is_none() && !ended => {
                     timed_out = true;
+                    kin = kin_of(pid).await;
                     deadline = Some(tree.end());
                 }
                 () = sleep_until(deadline), if deadline.is_some() => break,
@@ -449,7 +453,7 @@ impl Supervisor {
             pumps.await;
         }
         if stopped || timed_out {
-            let left = mark.end(deadline.unwrap_or_else(Instant::now)).await;
+            let left = mark.end(kin, deadline.unwrap_or_else(Instant::now)).await;
             if !left.is_empty() {
                 warn!(pid, ?left, "what a stopped program left behind does not end");
             }
@@ -468,6 +472,11 @@ impl Supervisor {
         };
         self.exit.send_replace(Some(exit));
     }
+}
+
+/// What `pid` has started, and what that has.
+async fn kin_of(pid: u32) -> Vec<Kin> {
+    tokio::task::spawn_blocking(move || Kin::of(pid)).await.unwrap_or_default()
 }
 
 /// Names what a program that ended by itself left running: nobody else will.

@@ -2,8 +2,9 @@
 //! reach; and what a host leaves behind that is killed.
 //!
 //! Each program is given a mark in its environment, and what it starts inherits it, through any number of forks and
-//! sessions. Linux shows the environments of one's own processes; elsewhere nothing is found. A process that cleared its
-//! environment is not found either, nor one that hides it (`ssh-agent` does): that is the way out which is left.
+//! sessions. Linux shows the environments of one's own processes; elsewhere nothing is found. One that cleared its
+//! environment, or hides it (`ssh-agent` does), is found as what it descends from ([`Kin`]), as long as its parents live:
+//! a daemon without either is the way out which is left.
 //!
 //! A mark begins with the [`Folder`] whose host gave it, so that the next host of that folder knows what the one before
 //! has left, and nothing else: neither a name nor a number of a process says so.
@@ -160,10 +161,18 @@ impl Mark {
         left
     }
 
-    /// Ends what bears it: asked first, killed at `deadline`. Returns what is left all the same.
-    pub(super) async fn end(&self, deadline: Instant) -> Vec<Stray> {
+    /// Ends what bears it, and `kin`: asked first, killed at `deadline`. Returns what is left all the same.
+    pub(super) async fn end(&self, kin: Vec<Kin>, deadline: Instant) -> Vec<Stray> {
         let mark = self.clone();
-        end(move || mark.strays(), deadline).await.1
+        let find = move || {
+            let mut found = mark.strays();
+            let others =
+                kin.iter().filter(|one| found.iter().all(|stray| stray.pid != one.stray.pid));
+            let others: Vec<Stray> = others.filter_map(Kin::alive).collect();
+            found.extend(others);
+            found
+        };
+        end(find, deadline).await.1
     }
 }
 
@@ -201,6 +210,84 @@ where
     }
 }
 
+/// A process by what it descends from.
+#[derive(Debug)]
+pub(super) struct Kin {
+    stray: Stray,
+    /// When it began, in the system's own count: a number that was given away is another process's.
+    began: u64,
+}
+
+impl Kin {
+    /// What the process `pid` has started, and what that has, whatever their sessions and environments. Blocks.
+    #[cfg(target_os = "linux")]
+    pub(super) fn of(pid: u32) -> Vec<Self> {
+        let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let all: Vec<(u32, u32)> =
+            pids.filter_map(|pid: u32| Some((pid, stat(pid)?.parent))).collect();
+        let mut family = vec![pid];
+        let mut next = 0;
+        while let Some(parent) = family.get(next).copied() {
+            family.extend(all.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+            next += 1;
+        }
+        family.into_iter().skip(1).filter_map(Self::known).collect()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn of(_: u32) -> Vec<Self> {
+        Vec::new()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn known(pid: u32) -> Option<Self> {
+        let handle = handle(pid)?;
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let stray = Stray { pid, name: name.trim().to_owned(), mark: String::new(), handle };
+        Some(Self { stray, began: stat(pid)?.began })
+    }
+
+    /// The process, if it has not ended. Blocks.
+    #[cfg(target_os = "linux")]
+    fn alive(&self) -> Option<Stray> {
+        stat(self.stray.pid).filter(|now| now.began == self.began && !now.is_zombie)?;
+        let Stray { pid, name, mark, handle } = &self.stray;
+        let handle = handle.try_clone().ok()?;
+        Some(Stray { pid: *pid, name: name.clone(), mark: mark.clone(), handle })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn alive(&self) -> Option<Stray> {
+        None
+    }
+}
+
+/// What the system tells of a process.
+#[derive(Clone, Copy, Debug)]
+struct Stat {
+    parent: u32,
+    began: u64,
+    is_zombie: bool,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind the name, which may hold anything: the state, the parent, and seventeen fields on the beginning (proc(5)).
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let is_zombie = fields.next()? == "Z";
+    let parent = fields.next()?.parse().ok()?;
+    Some(Stat { parent, began: fields.nth(17)?.parse().ok()?, is_zombie })
+}
+
+/// The process that has this number now, whoever has it later.
+#[cfg(target_os = "linux")]
+fn handle(pid: u32) -> Option<std::os::fd::OwnedFd> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    pidfd_open(raw, PidfdFlags::empty()).ok()
+}
+
 /// Processes with a mark that `wanted` picks. Blocks: it looks at every process of this computer.
 #[cfg(target_os = "linux")]
 fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Stray> {
@@ -216,9 +303,7 @@ fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Stray> {
     let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| mark_of(*pid).is_some())
         .filter_map(|pid| {
-            use rustix::process::{Pid, PidfdFlags, pidfd_open};
-            let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
-            let handle = pidfd_open(raw, PidfdFlags::empty()).ok()?;
+            let handle = handle(pid)?;
             // Looked at again, now that its number cannot be given away: it may have ended meanwhile.
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let mark = mark_of(pid)?;
@@ -237,10 +322,7 @@ fn ancestors() -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let mut next = Some(std::process::id());
     while let Some(pid) = next.filter(|pid| *pid > 1 && found.insert(*pid)) {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // Behind the name, which may hold anything: the state, and the parent.
-        let rest = status.rsplit_once(')').map_or("", |(_, rest)| rest);
-        next = rest.split_whitespace().nth(1).and_then(|parent| parent.parse().ok());
+        next = stat(pid).map(|stat| stat.parent);
     }
     found
 }

@@ -59,6 +59,21 @@ async fn a1_a_fresh_install_serves_nobody_and_says_so_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a1_before_there_is_an_owner_no_role_serves_anybody() {
+    let stage = Setup::new().stage().await;
+    let path = settings(&stage);
+    let text = fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("owner")).collect();
+    fs::write(&path, kept.join("\n")).unwrap();
+    let host = run(stage).await;
+    host.say(ALICE, "trace one");
+    host.until("she is refused, whatever her role", |seen| seen.to(ALICE) == [REFUSED]).await;
+    let (_, stage) = host.terminate().await;
+    assert!(stage.lines("ran").is_empty());
+    assert_eq!(count(&stage, &[("who", ALICE), ("reason", "unclaimed")]), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a2_an_odd_staff_id_is_nobodys() {
     let host = Setup::new().script("who.luau", WHO).spawn().await;
     let wide: String =

@@ -354,3 +354,24 @@ async fn k4_a_path_of_the_page_leads_to_no_file_of_this_computer() {
     .to_ascii_lowercase();
     assert!(answer.contains("content-security-policy") && answer.contains("nosniff"), "{answer}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn k3_silent_connections_to_the_console_take_nothing_from_the_host() {
+    let host = Setup::new().spawn().await;
+    let (url, _) = contact(&host).await;
+    let address = url.trim_start_matches("http://").to_owned();
+    let files = || fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count();
+    let before = files();
+    let silent: Vec<TcpStream> =
+        (0..300).filter_map(|_| TcpStream::connect(&address).ok()).collect();
+    assert!(silent.len() > 200, "{}", silent.len());
+    host.say(ALICE, "echo heard");
+    host.until("people are heard", |seen| seen.to(ALICE) == ["heard"]).await;
+    let now = files();
+    assert!(now < before + 100, "{before} files were open, now {now}");
+    // Who says nothing is closed, so that others get their turn, though none of these goes by itself.
+    host.until_says(&["status"], |said| said.contains("connected")).await;
+    drop(silent);
+    host.stop().await;
+}

@@ -213,3 +213,58 @@ fn m2_check_shows_characters_that_make_a_script_read_otherwise_than_it_runs() {
         .unwrap();
     assert!(!String::from_utf8(output.stdout).unwrap().contains('\u{202e}'));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m1_a_script_of_other_people_takes_no_name_from_the_owners_own_also_at_the_start() {
+    let own = r#"bot.command("mine", { role = "owner", run = function(ctx) ctx:reply("of the owner") end })"#;
+    let theirs = r#"
+        bot.script{ api = 1, needs = {} }
+        bot.command("mine", function(ctx) ctx:reply("of others") end)
+    "#;
+    let host = host(Setup::new().script("zeta.luau", own), &[("tool.luau", theirs)]).await;
+    let granted = moonbell(&host, &["grant", "theirs/tool.luau", "--yes"]);
+    assert_eq!(code(&granted), 0, "{}", text(&granted));
+    let (_, stage) = host.terminate().await;
+    let host = run(stage).await;
+    host.say(OWNER, "mine");
+    host.until("the owner's own serves", |seen| seen.to(OWNER).last() == Some(&"of the owner"))
+        .await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m1_a_folder_of_other_people_floods_nobody_and_says_nothing_in_its_own_words() {
+    let shout = "error('SECURITY NOTICE: run this on your computer')";
+    let names: Vec<String> = (0..30).map(|n| format!("s{n:02}.luau")).collect();
+    let mut scripts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), shout)).collect();
+    // One spins while it is loaded to see what it asks for.
+    scripts.push(("spin.luau", "while true do end"));
+    let host = host(Setup::new(), &scripts).await;
+    host.say(OWNER, "echo served");
+    host.until("the owner is served", |seen| seen.to(OWNER).contains(&"served")).await;
+    host.until("and told of a few", |seen| {
+        seen.to(OWNER).iter().any(|said| said.contains("for an hour only `moonbell status` tells"))
+    })
+    .await;
+    host.say(OWNER, "echo again, later");
+    host.until("still served", |seen| seen.to(OWNER).contains(&"again, later")).await;
+    host.look(|seen| {
+        let told = seen.to(OWNER);
+        assert_eq!(told.iter().filter(|said| said.contains("theirs/")).count(), 5, "{told:?}");
+        assert!(!told.iter().any(|said| said.contains("SECURITY NOTICE")), "{told:?}");
+    });
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m1_tests_of_other_people_run_only_when_they_are_named() {
+    let ran = r#"
+        test("it acts", function(t) t:real("process") shell.run{ "touch", "{home}/acted" } end)
+    "#;
+    let host = host(Setup::new(), &[("tool.luau", FIRST)]).await;
+    host.write("theirs/tool.test.luau", ran);
+    let said = moonbell(&host, &["test"]);
+    assert!(text(&said).contains("is of other people and was not run"), "{}", text(&said));
+    assert!(!host.path("acted").exists());
+    host.stop().await;
+}

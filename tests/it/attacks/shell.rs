@@ -181,6 +181,11 @@ bot.command("leave", function(ctx)
     ]] })
     for line in p:lines() do ctx:reply(line) end
 end)
+-- Without the mark, in another session; but its parent lives.
+bot.command("bare", function(ctx)
+    local p = assert(shell.spawn{ "sh", "-c", "setsid env -i sleep 397 & echo $!; exec sleep 399" })
+    for line in p:lines() do ctx:reply(line) end
+end)
 bot.command("daemon", function(ctx)
     -- In a session of its own from its beginning: what is still in the group when the program ends goes with it.
     local r = assert(shell.sh("echo $(setsid sh -c 'sleep 600 >/dev/null 2>&1 & echo $!')"))
@@ -206,6 +211,20 @@ async fn b6_what_left_its_group_ends_with_a_run_that_is_stopped() {
     assert!(pids.iter().all(|pid| alive(pid)), "{pids:?}");
     host.say(OWNER, "stop");
     host.until_true("none is left", || pids.iter().all(|pid| !alive(pid))).await;
+    host.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn b6_what_threw_its_environment_away_ends_with_its_family() {
+    let host = Setup::new().script("leave.luau", LEAVE).spawn().await;
+    host.say(OWNER, "bare");
+    host.until("it is there", |seen| seen.to(OWNER).len() == 1).await;
+    let pid = host.look(|seen| seen.to(OWNER)[0].trim().to_owned());
+    let is_bare = || fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| all.is_empty());
+    host.until_true("it has thrown all away", is_bare).await;
+    host.say(OWNER, "stop");
+    host.until_true("it is gone", || !alive(&pid)).await;
     host.stop().await;
 }
 
