@@ -452,6 +452,7 @@ impl App {
                 outbox: self.outbox.clone(),
                 languages: self.dispatch.languages.clone(),
                 told: settings,
+                doubted: false,
             };
             downstream.spawn(settings.run(stages.aside.clone()));
         }

@@ -29,6 +29,7 @@ use crate::config::Http;
 use crate::config::Loaded;
 use crate::config::Need;
 use crate::config::Source;
+use crate::dingtalk::Class;
 use crate::dingtalk::Client;
 use crate::language::Languages;
 use crate::message::Address;
@@ -112,6 +113,8 @@ pub(super) struct Settings {
     pub(super) outbox: Outbox,
     pub(super) languages: Languages,
     pub(super) told: watch::Sender<status::Settings>,
+    /// DingTalk refused the secret that the file holds. It may take it a moment later: where it was just made, say.
+    pub(super) doubted: bool,
 }
 
 impl Settings {
@@ -143,7 +146,9 @@ impl Settings {
                     watches.clear();
                     tokio::time::sleep(AGAIN).await;
                 },
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(LOOK) => if self.doubted {
+                seen = None;
+                },
             }
         }
     }
@@ -183,9 +188,33 @@ impl Settings {
         }
     }
 
+    /// Tries a secret that is another than the one that counts: one that DingTalk refuses would only cut the connection.
+    async fn try_secret(&self, new: &Config) -> Result<(), String> {
+        if new.dingtalk.client_secret == self.config.dingtalk.client_secret {
+            return Ok(());
+        }
+        let tried = match Client::through(&new.dingtalk, new.proxy.as_ref()) {
+            Ok(client) => client.try_secret().await,
+            Err(_) => return Ok(()),
+        };
+        match tried {
+            Err(error) if error.class == Class::Credentials => Err(format!(
+                "`dingtalk.client_secret`: DingTalk refuses it for the app `{}`: {error}",
+                new.dingtalk.client_id
+            )),
+            // Where DingTalk cannot be reached nothing speaks against it.
+            _ => Ok(()),
+        }
+    }
+
     async fn take_over(&mut self, loaded: Loaded) {
         for secret in loaded.config.every_secret() {
             sink::hide(secret.expose());
+        }
+        let tried = self.try_secret(&loaded.config).await;
+        self.doubted = tried.is_err();
+        if let Err(why) = tried {
+            return self.refuse(&why).await;
         }
         if let Err(error) = telemetry::refilter(loaded.config.log_filter.as_deref()) {
             return self.refuse(&format!("`log.filter`: {error}")).await;

@@ -211,6 +211,33 @@ async fn a_secret_that_is_wrong_is_put_right_without_a_restart() {
     host.until("it serves", |seen| seen.to(ALICE) == ["at last"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_dingtalk_refuses_changes_nothing_and_is_said() {
+    let stage = Setup::new().stage().await;
+    write(&stage, "app-secret", &stage.sim.client_secret());
+    let path = settings(&stage);
+    let secret = format!("client_secret = {:?}", stage.sim.client_secret());
+    let text = fs::read_to_string(&path).unwrap();
+    write(&stage, "bot.toml", &text.replace(&secret, "client_secret = { file = \"app-secret\" }"));
+    let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
+    command.args(["run", "--config"]).arg(&path);
+    let host = HostProcess::started(command.spawn().unwrap(), stage).await;
+    write(&host, "app-secret", "simulator-secret-wrong");
+    host.until("the owner is told", |seen| {
+        seen.to(OWNER).iter().any(|said| said.contains("DingTalk refuses it for the app"))
+    })
+    .await;
+    host.say(ALICE, "echo still here");
+    host.until("it serves as before", |seen| seen.to(ALICE) == ["still here"]).await;
+    assert_eq!(host.sim.state().counters.connections_opened, 1);
+    write(&host, "app-secret", &host.sim.client_secret());
+    host.until_true("it is sound again", || {
+        host.lines("err").join("\n").contains("the settings are sound again")
+    })
+    .await;
+    host.terminate().await;
+}
+
 pub(super) fn rotate(stage: &Stage, secret: &str) {
     let client_secret = Some(secret.to_owned());
     stage.sim.faults(&FaultOrder { client_secret, ..FaultOrder::default() });
