@@ -115,7 +115,7 @@ fn time() -> String {
 }
 
 pub(super) fn warning(problem: &Problem) {
-    warn(problem);
+    warn(problem.text(lang::here()));
 }
 
 /// Prints what should not be overlooked.
@@ -142,7 +142,7 @@ pub(super) fn quoted(text: &str) {
 
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
 pub(super) fn finding(finding: &Finding) {
-    data(format_args!("{}\n", safe(&finding.to_string())));
+    data(format_args!("{}\n", safe(&finding.text(lang::here()))));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.
