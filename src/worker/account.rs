@@ -124,7 +124,7 @@ pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
         add(says::replies, &replies.to_string());
     }
     if let Some(error) = &past.error {
-        let told = if full || error.starts_with("denied: ") {
+        let told = if full || past.refused {
             tail(error)
         } else {
             says::ask_the_owner(lang).to_owned()

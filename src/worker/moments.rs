@@ -182,6 +182,7 @@ impl Dispatch {
                 outcome.state = state;
             }
         }
+        outcome.refused = refused.is_some();
         // Whoever presses a button that is for nobody like them is not left to wonder.
         if let (Some(why), true, Inbound::CardAction(action)) = (refused, all_refuse, &row.inbound) {
             outcome.posts.extend(self.once(action, phrases::not_your_button(&why, lang)).await);

@@ -368,7 +368,7 @@ async fn a13_whoever_presses_a_button_that_is_for_others_is_told_once() {
     .await;
     let (_, stage) = host.terminate().await;
     assert_eq!(stage.lines("clicks"), [LINA, LINA]);
-    assert_eq!(count(&stage, &[("door", "card"), ("who", LINA), ("reason", "rate: 2/1h")]), 2);
+    assert_eq!(count(&stage, &[("door", "card"), ("who", LINA), ("reason", "rate: 2 in 3600s")]), 2);
     // What makes no sense for a click is said where it is written.
     for options in ["scope = 'dm'", "scope = 'group'", "queue = 'none'", "confirm = 'Sure?'", "role = ''"] {
         stage.write("ops.luau", &format!("bot.on('card', {{ {options}, run = function() end }})"));
