@@ -105,8 +105,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "fuzzing",
         &[
-            "access", "api", "config", "dingtalk", "message", "outbox", "router", "sim", "sink",
-            "words",
+            "access", "api", "config", "dingtalk", "inbox", "message", "outbox", "router", "sim",
+            "sink", "store", "transport", "words",
         ],
     ),
     ("clock", &[]),
