@@ -171,7 +171,7 @@ mod tests {
         );
         assert_eq!(
             wrap("/home/ann/some/where/deep/config.toml", 10, 10, 30),
-            "/home/ann/some/\n          where/deep/\n          config.toml"
+            "/home/ann/some/\n          where/\n          deep/config.toml"
         );
     }
 }

@@ -74,13 +74,13 @@ words! {
         en: "Open this address in a browser, and confirm with DingTalk as the page says:",
     }
     window_too_small(rows: usize, columns: usize) {
-        zh: "（二维码需要 {rows} 行 {columns} 列的窗口：放大窗口后再次运行，就会显示。）",
-        en: "(A QR code takes a window of {rows} lines and {columns} columns: in a larger one, start again to see it.)",
+        zh: "二维码需要 {rows} 行 {columns} 列的窗口：放大窗口后再次运行，就会显示。",
+        en: "The QR code takes a window of {rows} lines and {columns} columns: in a larger one, start again to see it.",
     }
     /// Of a terminal that shows ASCII alone.
     letters_too_large(rows: usize, columns: usize) {
-        zh: "（这个终端的区域设置只有 ASCII 字符，用它们画二维码需要 {rows} 行 {columns} 列。如果终端能显示中文，用 LANG=C.UTF-8 再次运行，就会显示。）",
-        en: "(In the letters of this terminal's locale a QR code takes {rows} lines of {columns} columns. Where the terminal shows more than ASCII, start again with LANG=C.UTF-8 to see it.)",
+        zh: "这个终端的区域设置只有 ASCII 字符，用它们画二维码需要 {rows} 行 {columns} 列。如果终端能显示中文，用 LANG=C.UTF-8 再次运行，就会显示。",
+        en: "In ASCII, which is all that this terminal's locale has, the QR code takes {rows} lines of {columns} columns. If the terminal shows more, start again with LANG=C.UTF-8 to see it.",
     }
     code_expired { zh: "二维码已过期。", en: "The code has expired." }
     code_was_refused(reason: &str) {

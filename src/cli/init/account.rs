@@ -346,6 +346,12 @@ impl Setup<'_> {
         let screen = Screen::of_this_terminal(self.voice.unicode);
         // A log is no place for pictures.
         let drawn = self.ask.is_some().then(|| qr::draw(&code.address, screen));
+        if let Some(Err((rows, columns))) = drawn
+            && rows < LARGEST
+        {
+            let too_large = if screen.unicode { w::window_too_small } else { w::letters_too_large };
+            self.voice.note(&too_large(rows, columns, lang));
+        }
         if let Some(Ok(drawn)) = &drawn {
             self.voice.note(w::scan_it(lang));
             self.voice.drawn(drawn);
@@ -353,12 +359,6 @@ impl Setup<'_> {
         } else {
             self.voice.note(w::open_it(lang));
             self.voice.shown(&code.address);
-        }
-        if let Some(Err((rows, columns))) = drawn
-            && rows < LARGEST
-        {
-            let too_large = if screen.unicode { w::window_too_small } else { w::letters_too_large };
-            self.voice.note(&too_large(rows, columns, lang));
         }
         self.voice.note(&w::code_waits(&code.user_code, &clock(until_ms), lang));
         self.voice.event(

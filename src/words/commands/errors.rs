@@ -9,7 +9,7 @@ words! {
     /// Of a terminal that shows ASCII alone.
     letters_hidden {
         zh: "每个 ? 是一个 ASCII 之外的字；如果终端能显示，请设置 LANG=C.UTF-8",
-        en: "each `?` is a letter that is not ASCII; LANG=C.UTF-8 shows it if the terminal can",
+        en: "each `?` is a letter beyond ASCII, which LANG=C.UTF-8 may show",
     }
 
     /// Above the list of them.
