@@ -84,7 +84,7 @@ impl Grant {
             if self.json {
                 talk::data(serde_json::to_string_pretty(&as_json(&scripts, &held))?);
             } else {
-                talk::quoted(&talk::fit(&listed(&scripts, &held, lang)));
+                talk::quoted(&listed(&scripts, &held, lang));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -262,11 +262,12 @@ fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path, lang
         Some(_) => w::asks_more(&name, lang),
     };
     text.push('\n');
-    let width = needs.iter().map(|need| need.to_string().width()).max().unwrap_or_default();
+    let asked = |need: &access::Need| talk::fit(&escape(&need.to_string())).into_owned();
+    let width = needs.iter().map(|need| asked(need).width()).max().unwrap_or_default();
     for need in needs {
         let new = has.is_some_and(|has| !has.iter().any(|one| one.covers(need)));
         let mark = if new { "+" } else { " " };
-        let shown = columns::pad(&escape(&need.to_string()), width);
+        let shown = columns::pad(&asked(need), width);
         let _ = writeln!(text, "  {mark} {shown}  {}", escape(&need.means(lang)));
     }
     if needs.iter().any(|need| changes_programs(need, dir)) {

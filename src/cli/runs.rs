@@ -117,7 +117,7 @@ impl Runs {
             if self.json {
                 talk::data(serde_json::to_string_pretty(&show::as_json(&past, Some(&said)))?);
             } else {
-                talk::quoted(&talk::fit(&show::all(&past, &said)));
+                talk::quoted(&show::all(&past, &said));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -137,7 +137,7 @@ impl Runs {
                 w::none_yet(lang)
             });
         } else {
-            talk::shown(talk::fit(&show::table(&runs)));
+            talk::shown(show::table(&runs));
         }
         Ok(ExitCode::SUCCESS)
     }

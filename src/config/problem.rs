@@ -1,9 +1,10 @@
 //! What is wrong with the settings: all of it, each with its place.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::Language;
+use super::{Config, Language};
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +67,11 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// What is missing stands in it.
     pub example: Option<Example>,
-    /// Where the state is in spite of them, if that is certain: `lock` and `status` must work beside a typing mistake.
-    pub state: Option<PathBuf>,
+    /// What they leave, if it is certain where the state is: `lock` and `status` must work beside a typing mistake. Without
+    /// secrets that count; for what is wrong it has the default.
+    pub rest: Option<Box<Config>>,
+    /// Keys that they are about, by their dotted paths.
+    pub wrong: BTreeSet<String>,
     /// In which language they are told, as far as that could be read.
     pub language: Language,
 }

@@ -100,7 +100,7 @@ fn what(past: &Past, lang: Lang) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    escape(&redact(text)).replace("\\n", " ")
+    talk::fit(&escape(&redact(text)).replace("\\n", " ")).into_owned()
 }
 
 fn took(past: &Past) -> String {

@@ -6,6 +6,11 @@ words! {
     label_because { zh: "原因：", en: "because: " }
     label_hint { zh: "提示：", en: "hint: " }
     label_warning { zh: "警告：", en: "warning: " }
+    /// Of a terminal that shows ASCII alone.
+    letters_hidden {
+        zh: "每个 ? 是一个 ASCII 之外的字；如果终端能显示，请设置 LANG=C.UTF-8",
+        en: "each `?` is a letter beyond ASCII, which LANG=C.UTF-8 may show",
+    }
 
     /// Above the list of them.
     problems(n: usize) { zh: "设置有 {n} 处问题", en: "{n} problems in the settings" }

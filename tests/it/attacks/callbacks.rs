@@ -251,6 +251,8 @@ async fn e3_the_simulator_makes_the_same_crooked_calls() {
     assert_eq!(crooked(Crook::Late(10 * 60_000)).await, 401);
     assert_eq!(crooked(Crook::Late(-10 * 60_000)).await, 401);
     assert_eq!(crooked(Crook::Malformed("{".to_owned())).await, 200);
+    // Another body says what it is told to, or the same in other words.
+    assert_eq!(crooked(Crook::OtherBody).await, 401);
     let data = Some(json!({ "msgId": "x", "text": { "content": "trace forged" } }));
     let order = Crooked { door: Door::Robot, how: Crook::OtherBody, data };
     assert_eq!(host.sim.crooked(&order).await.unwrap().status, 401);

@@ -227,3 +227,22 @@ async fn a6_a_code_is_made_without_a_host_too() {
         text(&output)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a6_beside_a_mistake_in_the_settings_a_code_is_given_unless_it_is_about_the_owner() {
+    let stage = Setup::new().stage().await;
+    unowned(&stage);
+    let path = stage.path("bot.toml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let mistaken = |text: String| {
+        std::fs::write(&path, text).unwrap();
+        moonbell(&stage, &["claim"])
+    };
+    let output = mistaken(format!("language = \"fr\"\n{good}"));
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("warning: "), "{}", text(&output));
+    let output = mistaken(good.replace("[access]", "[access]\nowner = 4220"));
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let why = "whose bot it is cannot be told while `access.owner` is wrong";
+    assert!(text(&output).contains(why), "{}", text(&output));
+}

@@ -165,7 +165,7 @@ async fn panic_a_mistake_in_the_settings_keeps_nobody_from_locking_and_looking()
     let path = host.path("bot.toml");
     let good = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("language = \"fr\"\n{good}")).unwrap();
-    for args in [&["status"][..], &["outbox"], &["audit"], &["lock"]] {
+    for args in [&["status"][..], &["outbox"], &["audit"], &["logs"], &["usage"], &["lock"]] {
         let output = moonbell(&host, args);
         assert!(output.status.success(), "{args:?}: {}", text(&output));
         assert!(text(&output).contains("`language` cannot be `fr`"), "{}", text(&output));

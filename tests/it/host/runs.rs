@@ -525,11 +525,11 @@ async fn what_was_refused_is_listed_as_refused_and_marks_of_direction_are_not_ha
     assert_eq!(states(&["runs", "--json", "--state", "done"]), ["done"]);
     assert_eq!(states(&["runs", "--json", "--state", "refused"]), ["refused"]);
     assert_eq!(json(&host, &["runs", "--json", "--state", "refused"])[0]["text"], "echo txt.exe");
-    // Runs and log are there beside a mistake in the settings, too.
+    // Runs, log and usage are there beside a mistake in the settings, too.
     let path = settings(&host);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("colour = 1\n{text}")).unwrap();
-    for arguments in [&["runs"][..], &["logs"]] {
+    for arguments in [&["runs"][..], &["logs"], &["usage"]] {
         let mut command = bare(&host, env!("CARGO_BIN_EXE_moonbell"));
         command.args(arguments).arg("--config").arg(&path);
         let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
