@@ -93,7 +93,7 @@ impl Setup {
     pub(super) fn new() -> Self {
         let mut options = Options::default();
         // What is not acknowledged comes again quickly, and often enough for any test.
-        options.clocks.redelivery = Some(Duration::from_millis(300));
+        options.clocks.redelivery = Some(Duration::from_secs(1));
         options.clocks.redelivery_attempts = 1_000;
         options.clocks.disconnect = Duration::from_millis(300);
         Self {
