@@ -296,9 +296,11 @@ mod tests {
         given("", "old", true).await.unwrap();
         given("one@dingtalk", "ops", true).await.unwrap();
         given("two@dingtalk", "*", false).await.unwrap();
-        for (app, held) in
-            [("one@dingtalk", &["old", "ops"][..]), ("two@dingtalk", &["*"]), ("three@dingtalk", &[])]
-        {
+        for (app, held) in [
+            ("one@dingtalk", &["old", "ops"][..]),
+            ("two@dingtalk", &["*"]),
+            ("three@dingtalk", &[]),
+        ] {
             let list = Grants::open(&store, app).await.unwrap().list(1);
             let roles: Vec<&str> = list.iter().map(|grant| grant.role.as_str()).collect();
             assert_eq!(roles, held, "{app}");

@@ -39,8 +39,7 @@ const LIMIT: usize = 20;
 ///
 /// Reads the journal: a host need not run. `stop` and `again` ask the host that runs.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:
+#[command(after_help = "Examples:
   moonbell runs                                 the newest 20
   moonbell runs 7k3fa                           all about one, with its log and the end of its output
   moonbell runs --state failed --since 2h
@@ -48,8 +47,7 @@ const LIMIT: usize = 20;
   moonbell runs stop 7k3fa
   moonbell runs again 7k3fa                     as you, the owner
 
-Exit codes: 0 done, 1 no such run or no host, 2 misuse."
-)]
+Exit codes: 0 done, 1 no such run or no host, 2 misuse.")]
 pub(super) struct Runs {
     #[command(subcommand)]
     action: Option<Action>,

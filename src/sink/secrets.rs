@@ -339,7 +339,8 @@ mod tests {
     #[test]
     fn the_key_of_a_webhook_is_hidden_wherever_its_address_is_cut() {
         let text = "robots rob https://oapi.dingtalk.com/robot/send?access_token=0a1b2c3d&timestamp=1 robot";
-        let shown = "robots rob https://oapi.dingtalk.com/robot/send?access_token=***&timestamp=1 robot";
+        let shown =
+            "robots rob https://oapi.dingtalk.com/robot/send?access_token=***&timestamp=1 robot";
         for cut in 0..=text.len() {
             let (mut ahead, mut clean) = (text.as_bytes()[..cut].to_vec(), Vec::new());
             redact_ahead(&mut ahead, &mut clean, false);

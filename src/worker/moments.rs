@@ -184,7 +184,8 @@ impl Dispatch {
         }
         outcome.refused = refused.is_some();
         // Whoever presses a button that is for nobody like them is not left to wonder.
-        if let (Some(why), true, Inbound::CardAction(action)) = (refused, all_refuse, &row.inbound) {
+        if let (Some(why), true, Inbound::CardAction(action)) = (refused, all_refuse, &row.inbound)
+        {
             outcome.posts.extend(self.once(action, phrases::not_your_button(&why, lang)).await);
         }
         outcome.served.handler = (!names.is_empty()).then(|| names.join(", "));

@@ -175,9 +175,15 @@ bot.command("answer <n:int>", function(ctx) ctx:reply("42") end)
 async fn scripts_of_other_people_answer_as_far_as_they_are_granted() {
     let home = Journal::new("bot.command(\"own\", function(ctx) ctx:reply(\"mine\") end)");
     fs::create_dir(home.path("scripts/theirs")).unwrap();
-    home.0.write("scripts/theirs/tool.luau", "bot.command(\"tool\", function(ctx) ctx:reply(\"theirs\") end)");
+    home.0.write(
+        "scripts/theirs/tool.luau",
+        "bot.command(\"tool\", function(ctx) ctx:reply(\"theirs\") end)",
+    );
     let settings = fs::read_to_string(home.path("moonbell.toml")).unwrap();
-    home.0.write("moonbell.toml", &settings.replace("[scripts]\n", "[scripts]\nasked = [\"theirs\"]\n"));
+    home.0.write(
+        "moonbell.toml",
+        &settings.replace("[scripts]\n", "[scripts]\nasked = [\"theirs\"]\n"),
+    );
     home.record(&[("boss42", "own", Some("own")), ("boss42", "tool", Some("tool"))]).await;
     let waits = home.run(&["replay"]);
     assert_eq!(waits.code, 1, "{}{}", waits.out, waits.err);

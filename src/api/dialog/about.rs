@@ -48,8 +48,12 @@ fn plan_of(call: &Call, about: &Value, question: &str) -> LuaResult<Result<Plan,
         misuse(format!("option `about`: expected text or a table with what will happen, got {got}"))
     };
     Ok(Ok(match about {
-        Value::Nil => Plan { lines: Vec::new(), digest: Digest::of("question").with(question).hex() },
-        Value::String(text) if text.as_bytes().trim_ascii().is_empty() => return Err(wrong("\"\"")),
+        Value::Nil => {
+            Plan { lines: Vec::new(), digest: Digest::of("question").with(question).hex() }
+        }
+        Value::String(text) if text.as_bytes().trim_ascii().is_empty() => {
+            return Err(wrong("\"\""));
+        }
         Value::String(text) => plan::of_text(&text.as_bytes()),
         Value::Table(table) if table.is_empty() => return Err(wrong("an empty one")),
         Value::Table(table) if is_command(table)? => {

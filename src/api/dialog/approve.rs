@@ -130,9 +130,7 @@ pub(crate) async fn before(call: Call, confirm: &Confirm, declared: &str, args: 
     let again = {
         let (script, declared) = (Arc::clone(&call.script), declared.to_owned());
         let args = args.clone();
-        Box::new(move |_: &Call| {
-            Some(plan::of_handler(&script, &declared, &args, &message).digest)
-        })
+        Box::new(move |_: &Call| Some(plan::of_handler(&script, &declared, &args, &message).digest))
     };
     let request = Request {
         question: marked(&question),

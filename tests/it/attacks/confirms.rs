@@ -112,12 +112,10 @@ async fn j1_a_confirm_about_something_counts_from_whoever_asked_once_and_in_its_
 #[tokio::test(flavor = "multi_thread")]
 async fn j1_what_others_must_confirm_is_theirs_alone_with_or_without_something_it_is_about() {
     let host = words().spawn().await;
-    for (n, (request, shown)) in [
-        ("grow", "❓ Grow it?\n  disk   /dev/x\n  to GB  20\n"),
-        ("hire Eve", "❓ Hire Eve?\n"),
-    ]
-    .into_iter()
-    .enumerate()
+    for (n, (request, shown)) in
+        [("grow", "❓ Grow it?\n  disk   /dev/x\n  to GB  20\n"), ("hire Eve", "❓ Hire Eve?\n")]
+            .into_iter()
+            .enumerate()
     {
         host.say_in(0, BOB, request);
         let is = |said: &&&str| said.starts_with(shown);
@@ -234,7 +232,11 @@ async fn j1_a_confirm_ends_with_its_time_and_with_the_host() {
     let stage = host.stop().await;
     assert_eq!(
         verdicts(&stage),
-        ["host expire".to_owned(), format!("{ALICE} deny replayed"), format!("{ALICE} deny replayed")]
+        [
+            "host expire".to_owned(),
+            format!("{ALICE} deny replayed"),
+            format!("{ALICE} deny replayed")
+        ]
     );
 }
 

@@ -259,7 +259,10 @@ async fn h4_a_name_of_several_lines_is_one_in_the_lists_of_commands() {
     let forged = "x\r\n7k3fa  done  11-30 09:00  1s  the owner  wipe\u{2028}\u{85}\u{b}y";
     let stage = Setup::new()
         .sim(|options| options.people.iter_mut().for_each(|person| person.nick = forged.to_owned()))
-        .script("three\nlines\u{1b}[2K.luau", "bot.command('three', function() undefined_name() end)")
+        .script(
+            "three\nlines\u{1b}[2K.luau",
+            "bot.command('three', function() undefined_name() end)",
+        )
         .toml("[scripts]\nasked = [\"theirs\"]")
         .stage()
         .await;

@@ -314,7 +314,9 @@ async fn at_the_buttons_of_a_question(way: Way) {
             host.say_in(0, asker.id(), &format!("{word}{n}"));
             let mut found = None;
             host.until("it is asked", |seen| {
-                let asks = |text: &str| text.contains(&format!("{question} {}{n}?", &word[word.len() - 1..]));
+                let asks = |text: &str| {
+                    text.contains(&format!("{question} {}{n}?", &word[word.len() - 1..]))
+                };
                 let card = seen.state.cards.iter().find(|card| asks(&card.text));
                 found = card.filter(|card| !card.buttons.is_empty()).cloned();
                 found.is_some()
@@ -335,10 +337,8 @@ async fn at_the_buttons_of_a_question(way: Way) {
             host.look(|seen| assert!(!is_heard(&seen.in_group(0)), "{asker:?} {word}"));
             press(&host, asker, &card.id, &button.id, button.params.clone()).await;
             host.until("the own press counts", |seen| is_heard(&seen.in_group(0))).await;
-            host.until_true("it is recorded", || {
-                is_recorded(&host, asker, "card", event, Yes)
-            })
-            .await;
+            host.until_true("it is recorded", || is_recorded(&host, asker, "card", event, Yes))
+                .await;
         }
     }
     host.stop().await;
@@ -368,9 +368,14 @@ async fn a13_whoever_presses_a_button_that_is_for_others_is_told_once() {
     .await;
     let (_, stage) = host.terminate().await;
     assert_eq!(stage.lines("clicks"), [LINA, LINA]);
-    assert_eq!(count(&stage, &[("door", "card"), ("who", LINA), ("reason", "rate: 2 in 3600s")]), 2);
+    assert_eq!(
+        count(&stage, &[("door", "card"), ("who", LINA), ("reason", "rate: 2 in 3600s")]),
+        2
+    );
     // What makes no sense for a click is said where it is written.
-    for options in ["scope = 'dm'", "scope = 'group'", "queue = 'none'", "confirm = 'Sure?'", "role = ''"] {
+    for options in
+        ["scope = 'dm'", "scope = 'group'", "queue = 'none'", "confirm = 'Sure?'", "role = ''"]
+    {
         stage.write("ops.luau", &format!("bot.on('card', {{ {options}, run = function() end }})"));
         let said = text(&moonbell(&stage, &["check"]));
         assert!(said.contains("error["), "{options}: {said}");
@@ -478,7 +483,8 @@ async fn a13_whoever_sits_at_the_computer_is_the_owner_until_it_is_locked() {
         let done = moonbell(&host, words);
         assert!(!text(&done).contains("locked"), "{words:?}: {}", text(&done));
     }
-    let record = [("door", "console"), ("who", "local"), ("handler", "parked"), ("verdict", "allow")];
+    let record =
+        [("door", "console"), ("who", "local"), ("handler", "parked"), ("verdict", "allow")];
     host.until_true("both are recorded", || count(&host, &record) == 2).await;
     let run = run_of(OWNER);
     assert!(moonbell(&host, &["lock"]).status.success());

@@ -159,7 +159,8 @@ async fn cancel_leaves_the_question_and_stop_ends_the_run() {
 async fn a_question_times_out_and_waiting_is_not_time_of_the_run() {
     let host = setup().start().await;
     host.say(ALICE, "quick");
-    host.until("nobody answered", |seen| seen.asked(ALICE) == ["Quick!", "no answer: timeout"]).await;
+    host.until("nobody answered", |seen| seen.asked(ALICE) == ["Quick!", "no answer: timeout"])
+        .await;
     host.say(ALICE, "echo a message like any other");
     host.until("it ran", |seen| seen.to(ALICE).len() == 3).await;
 
