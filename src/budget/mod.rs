@@ -12,6 +12,7 @@
 //!
 //! Knows nothing of chats: what it says is handed out, and told by others.
 
+mod aside;
 mod month;
 mod report;
 mod say;
@@ -34,6 +35,7 @@ use crate::store::Store;
 use crate::store::now_ms;
 use tally::Tally;
 
+pub use aside::Aside;
 pub use month::{Month, NotAMonth};
 pub use report::{Report, Spender, Spent, name_of};
 pub use say::{PARKED, own, parked, usage, waits, warning};
@@ -145,18 +147,29 @@ impl Ledger {
         let Some((store, journal)) = self.inner.books.clone() else { return Ok(()) };
         // Before it is taken: what happens in between is rather counted twice.
         let counted_at_ms = now_ms();
-        let fresh = self.tally().take();
+        let (month, fresh) = {
+            let mut tally = self.tally();
+            (tally.month(), tally.take())
+        };
         if fresh.is_empty() && !even_nothing {
             return Ok(());
         }
         let fresh = Arc::new(fresh);
         let writing = Arc::clone(&fresh);
-        let written =
-            store.write(move |c| table::write(c, &writing, &journal, counted_at_ms)).await;
-        if written.is_err() {
-            self.tally().put_back(fresh.as_ref().clone());
+        let write = move |c: &Connection| {
+            table::write(c, &writing, &journal, counted_at_ms)?;
+            table::used(c, month)
+        };
+        match store.write(write).await {
+            Ok(used) => {
+                self.change(|tally| tally.learn(month, used));
+                Ok(())
+            }
+            Err(error) => {
+                self.tally().put_back(fresh.as_ref().clone());
+                Err(error)
+            }
         }
-        written
     }
 
     /// What `month` was used for; the current one without a name.

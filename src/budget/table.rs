@@ -44,14 +44,8 @@ pub(super) fn open(
     let oldest = month.before(KEPT - 1).to_string();
     c.execute("DELETE FROM budget_uses WHERE month < ?1", [&oldest])?;
     c.execute("DELETE FROM budget_told WHERE month < ?1", [&oldest])?;
-    let mut kept = Kept { used: [0; 2], told: [const { BTreeSet::new() }; 2] };
+    let mut kept = Kept { used: used(c, month)?, told: [const { BTreeSet::new() }; 2] };
     for budget in Budget::ALL {
-        let used: i64 = c.query_row(
-            "SELECT ifnull(sum(count), 0) FROM budget_uses WHERE month = ?1 AND budget = ?2",
-            params![month.to_string(), budget.as_str()],
-            |row| row.get(0),
-        )?;
-        kept.used[budget.index()] = u64::try_from(used).unwrap_or(0);
         let limit = limit_of(limits, budget);
         kept.told[budget.index()] = c
             .prepare(
@@ -67,6 +61,20 @@ pub(super) fn open(
     Ok(kept)
 }
 
+/// How much of each budget the table has for `month`.
+pub(super) fn used(c: &Connection, month: Month) -> rusqlite::Result<[u64; 2]> {
+    let mut used = [0; 2];
+    for budget in Budget::ALL {
+        let sum: i64 = c
+            .prepare_cached(
+                "SELECT ifnull(sum(count), 0) FROM budget_uses WHERE month = ?1 AND budget = ?2",
+            )?
+            .query_row(params![month.to_string(), budget.as_str()], |row| row.get(0))?;
+        used[budget.index()] = u64::try_from(sum).unwrap_or(0);
+    }
+    Ok(used)
+}
+
 fn limit_of(limits: &Limits, budget: Budget) -> i64 {
     let limit = match budget {
         Budget::ApiCalls => limits.api_calls,
@@ -79,23 +87,14 @@ fn whole(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Adds what was used; of runs that are not known any more the journal says whose they were.
+/// Adds what a host used; of runs that are not known any more the journal says whose they were.
 pub(super) fn write(
     c: &Connection,
     fresh: &Fresh,
     journal: &Journal,
     counted_at_ms: i64,
 ) -> rusqlite::Result<()> {
-    for (key, n) in &fresh.uses {
-        let (handler, person) = match &key.who {
-            Who::Known { handler, person } => (handler.to_string(), person.to_string()),
-            Who::Run(run) => {
-                let Spending { handler, person } = (journal.whose)(c, run)?.unwrap_or_default();
-                (handler, person)
-            }
-        };
-        add(c, key.month, key.budget, key.kind, (&handler, &person), *n)?;
-    }
+    add_all(c, fresh, journal.whose)?;
     let mut name = c.prepare_cached(
         "INSERT INTO budget_people (person, name) VALUES (?1, ?2)
          ON CONFLICT (person) DO UPDATE SET name = excluded.name WHERE name <> excluded.name",
@@ -104,6 +103,25 @@ pub(super) fn write(
         name.execute(params![&**person, &**known_as])?;
     }
     counted_until(c, counted_at_ms)
+}
+
+/// Adds each use; `whose` says to whom a run is charged.
+pub(super) fn add_all(
+    c: &Connection,
+    fresh: &Fresh,
+    whose: fn(&Connection, &str) -> rusqlite::Result<Option<Spending>>,
+) -> rusqlite::Result<()> {
+    for (key, n) in &fresh.uses {
+        let (handler, person) = match &key.who {
+            Who::Known { handler, person } => (handler.to_string(), person.to_string()),
+            Who::Run(run) => {
+                let Spending { handler, person } = whose(c, run)?.unwrap_or_default();
+                (handler, person)
+            }
+        };
+        add(c, key.month, key.budget, key.kind, (&handler, &person), *n)?;
+    }
+    Ok(())
 }
 
 fn add(

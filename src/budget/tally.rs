@@ -220,6 +220,21 @@ impl Tally {
         }
     }
 
+    /// Hears what the table has of `month` now: commands add to it, too, beside the host. Never less than was counted here,
+    /// where something may still be on its way to the table.
+    pub(super) fn learn(&mut self, month: Month, used: [u64; 2]) {
+        if month != self.month {
+            return;
+        }
+        for budget in Budget::ALL {
+            let fresh = self.fresh.iter().filter(|(key, _)| key.month == month);
+            let fresh = fresh.filter(|(key, _)| key.budget == budget).map(|(_, n)| *n).sum();
+            let index = budget.index();
+            self.used[index] = self.used[index].max(used[index].saturating_add_signed(fresh));
+            self.warn(budget);
+        }
+    }
+
     /// Begins the next month when it has come, and lets a refused budget be tried when it is time.
     pub(super) fn tick(&mut self, now: DateTime<Utc>) {
         let month = Month::of(now);

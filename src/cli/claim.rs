@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, errors, init, lang, talk};
+use super::{Failed, Global, Readable, errors, init, lang, talk};
 use crate::access::{Audit, Record, claim, read_grants};
-use crate::config::{Loaded, Need};
 use crate::store::{Instance, Look, Store, note, now_ms};
 use crate::words::commands::claim as w;
 
@@ -27,10 +26,17 @@ pub(super) struct Claim {
     replace: bool,
 }
 
+/// Keys that say whose bot it is: beside a mistake in one of them nobody can tell whether a code is needed.
+const DECIDE: [&str; 3] = ["access.owner", "dingtalk.client_id", "dingtalk.api_base"];
+
 impl Claim {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let Loaded { config, places, .. } = global.load(Need::Settings)?;
+        let Readable { config, places, mistakes } = global.readable()?;
         let lang = lang::here();
+        let mistakes = mistakes.unwrap_or_default();
+        if let Some(key) = DECIDE.iter().find(|key| mistakes.contains(**key)) {
+            return Err(Failed::new(w::cannot_be_told(key, lang)).hint(w::mend_it(lang)).into());
+        }
         if let Some(owner) = &config.access.owner {
             let place = places.get("access.owner").map(|at| w::at(&at.text(lang), lang));
             return Err(Failed::new(w::set(owner.as_str(), lang))

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::letters;
+
 /// Filled up to so many columns; what is wider stays.
 pub(super) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
@@ -22,8 +24,9 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
+    let mark = letters::cut_mark();
     let mut out = String::new();
-    let mut used = 1;
+    let mut used = mark.width();
     for c in text.chars() {
         used += c.width().unwrap_or(0);
         if used > width {
@@ -31,52 +34,65 @@ pub(super) fn cut(text: &str, width: usize) -> String {
         }
         out.push(c);
     }
-    out.push('…');
+    out.push_str(mark);
     out
 }
 
-/// In lines of so many columns: the first has `before` of them taken already, those after it begin at `indent`. Breaks at
-/// spaces, and between characters that are two columns wide, for Chinese has no spaces. What cannot be broken, such as an
-/// address, stays whole.
+/// Room that a line has at least, however narrow the terminal: a word in Chinese.
+const NARROWEST: usize = 4;
+
+/// In lines of so many columns: the first has `before` of them taken already, those after it begin at `indent`. Breaks where
+/// a reader would: between words, and between any two characters of Chinese, which has no blanks, but not before what ends
+/// a sentence. A path that is longer than a line breaks behind its slashes; any other word that is, such as an address that
+/// can be clicked, stays whole.
 pub(super) fn wrap(text: &str, before: usize, indent: usize, width: usize) -> String {
-    let width = width.max(indent + 20);
+    let width = width.max(indent + NARROWEST);
     let mut wrapped = String::new();
     let (mut begin, mut column) = (before, before);
-    for piece in pieces(text) {
-        let wide = piece.trim_end().width();
-        if column > begin && column + wide > width && !wrapped.trim_start().is_empty() {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut word = &rest[..first_word(rest)];
+        if indent + word.trim_end().width() > width && !word.contains("://") {
+            word = &word[..first_part(word)];
+        }
+        let end = column + word.trim_end().width();
+        if column > begin && end > width && !wrapped.trim_start().is_empty() {
             wrapped.truncate(wrapped.trim_end_matches(' ').len());
             wrapped.push('\n');
             wrapped.push_str(&" ".repeat(indent));
             (begin, column) = (indent, indent);
         }
-        wrapped.push_str(piece);
-        column += piece.width();
+        wrapped.push_str(word);
+        column += word.width();
+        rest = &rest[word.len()..];
     }
     wrapped
 }
 
-/// Parts of `text` that stay in one line, each with the space after it. What closes stays with what is before it.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let mut end = rest.len();
-        let mut chars = rest.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let after = at + c.len_utf8();
-            let next = chars.peek().map(|(_, c)| *c);
-            let wide = c.width() == Some(2) || next.is_some_and(|next| next.width() == Some(2));
-            let tied = next.is_some_and(|next| "，。；：、）」》？！,.;:)".contains(next))
-                || "（「《(".contains(c);
-            if (c == ' ' && next != Some(' ')) || (wide && !tied && next != Some(' ')) {
-                end = after;
-                break;
-            }
+/// How many bytes of a path stay together.
+fn first_part(path: &str) -> usize {
+    let end = path.char_indices().skip(1).find(|(_, c)| matches!(c, '/' | '\\'));
+    end.map_or(path.len(), |(at, c)| at + c.len_utf8())
+}
+
+/// How many bytes of `text` stay together: a word with the blanks behind it, or a wide character with what ends it.
+fn first_word(text: &str) -> usize {
+    let is_wide = |c: char| c.width() == Some(2);
+    let ends = |c: char| "，。；：！？、）」》”…,.;:)".contains(c);
+    let opens = |c: char| "（「《“(".contains(c);
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        let breaks = match before {
+            None => false,
+            Some(' ') => c != ' ',
+            Some(last) => (is_wide(last) || is_wide(c)) && !ends(c) && c != ' ' && !opens(last),
+        };
+        if breaks {
+            return at;
         }
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
+        before = Some(c);
+    }
+    text.len()
 }
 
 /// Parts of a line that are no wider than so many columns, wherever that breaks it.
@@ -115,15 +131,47 @@ mod tests {
     }
 
     #[test]
-    fn lines_break_between_words_and_between_chinese_characters() {
+    fn lines_break_between_words_and_between_chinese_characters_but_before_no_full_stop() {
+        for (text, width, expected) in [
+            ("one two three", 9, "one two\nthree"),
+            (
+                "see https://example.com/a/long/path now",
+                12,
+                "see\nhttps://example.com/a/long/path\nnow",
+            ),
+            ("打开钉钉，搜索机器人。", 10, "打开钉钉，\n搜索机器\n人。"),
+            ("一二三四五六七八九十，一二三", 20, "一二三四五六七八九\n十，一二三"),
+            ("运行 moonbell init（或重试）", 14, "运行 moonbell\ninit（或重试）"),
+            ("", 10, ""),
+        ] {
+            assert_eq!(wrap(text, 0, 0, width), expected);
+        }
+        let text = "用 moonbell service install 让它在后台运行";
+        assert_eq!(wrap(text, 0, 0, usize::MAX), text);
+        for columns in 4..40 {
+            let whole = wrap(text, 0, 0, columns).replace([' ', '\n'], "");
+            assert_eq!(whole, text.replace(' ', ""), "nothing is lost");
+        }
+    }
+
+    #[test]
+    fn lines_go_on_below_where_they_are_told_to() {
         let text = "one two three four five six";
         assert_eq!(wrap(text, 2, 2, 22), "one two three four\n  five six");
         assert_eq!(wrap(&format!("  {text}"), 0, 4, 24), "  one two three four\n    five six");
-        assert_eq!(
-            wrap("一二三四五六七八九十，一二三", 0, 0, 20),
-            "一二三四五六七八九\n十，一二三"
-        );
         let address = "  https://bot.example.com/dingtalk";
         assert_eq!(wrap(address, 0, 4, 24), address);
+    }
+
+    #[test]
+    fn a_path_that_is_longer_than_a_line_breaks_behind_its_slashes() {
+        assert_eq!(
+            wrap("Settings: ~/a/long/way/down/config.toml (yours)", 0, 0, 16),
+            "Settings: ~/a/\nlong/way/\ndown/config.toml\n(yours)"
+        );
+        assert_eq!(
+            wrap("/home/ann/some/where/deep/config.toml", 10, 10, 30),
+            "/home/ann/some/\n          where/\n          deep/config.toml"
+        );
     }
 }

@@ -84,7 +84,7 @@ impl Grant {
             if self.json {
                 talk::data(serde_json::to_string_pretty(&as_json(&scripts, &held))?);
             } else {
-                talk::quoted(&talk::fit(&listed(&scripts, &held, lang)));
+                talk::quoted(&listed(&scripts, &held, lang));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -257,11 +257,12 @@ fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path, lang
         Some(_) => w::asks_more(&name, lang),
     };
     text.push('\n');
-    let width = needs.iter().map(|need| need.to_string().width()).max().unwrap_or_default();
+    let asked = |need: &access::Need| talk::fit(&escape(&need.to_string())).into_owned();
+    let width = needs.iter().map(|need| asked(need).width()).max().unwrap_or_default();
     for need in needs {
         let new = has.is_some_and(|has| !has.iter().any(|one| one.covers(need)));
         let mark = if new { "+" } else { " " };
-        let shown = columns::pad(&escape(&need.to_string()), width);
+        let shown = columns::pad(&asked(need), width);
         let _ = writeln!(text, "  {mark} {shown}  {}", escape(&need.means(lang)));
     }
     if needs.iter().any(|need| changes_programs(need, dir)) {
@@ -319,19 +320,20 @@ fn standing(script: &Asked, held: &BTreeMap<String, Consent>, lang: Lang) -> Str
 fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>, lang: Lang) -> String {
     let mut text = String::new();
     for script in scripts {
-        let _ = writeln!(text, "{}  {}", script.name, standing(script, held, lang));
+        // A name is one line, whatever is in it.
+        let _ = writeln!(text, "{}  {}", escape(&script.name), standing(script, held, lang));
         for need in script.needs.iter().flatten() {
             let granted = held
                 .get(&key(script))
                 .is_some_and(|has| has.needs.iter().any(|one| one.covers(need)));
             let mark = if granted { "✓" } else { "+" };
-            let _ = writeln!(text, "  {mark} {need}");
+            let _ = writeln!(text, "  {mark} {}", escape(&need.to_string()));
         }
     }
     let gone =
         held.values().filter(|consent| scripts.iter().all(|script| key(script) != consent.path));
     for consent in gone {
-        let _ = writeln!(text, "{}  {}", consent.path, w::is_gone(lang));
+        let _ = writeln!(text, "{}  {}", escape(&consent.path), w::is_gone(lang));
     }
     if text.is_empty() {
         text.push_str(w::none(lang));

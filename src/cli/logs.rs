@@ -11,10 +11,11 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use regex::Regex;
 
-use super::{Failed, Global, lang, runs};
+use super::{Failed, Global, lang, runs, talk};
 use crate::inbox;
 use crate::sink::escape;
 use crate::telemetry::file;
+use crate::words::Lang;
 use crate::words::commands::errors as w;
 
 /// How often it is looked for new lines.
@@ -48,24 +49,29 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    /// Of the host of `run`.
-    pub(super) fn of_the_host(follow: bool, lines: usize) -> Self {
+    /// Of the host that a service runs, which is that of `run`.
+    pub(super) fn of_the_service(follow: bool, lines: usize) -> Self {
         Self { follow, lines, run: None, dev: false }
     }
 
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let state = global.place(self.dev)?;
+        self.show(&state, w::start_one)
+    }
+
+    /// Shows the log in the folder `state`; `advice` is what to do where there is none.
+    pub(super) fn show(&self, state: &Path, advice: fn(Lang) -> &'static str) -> Result<ExitCode> {
         let id = self.run.as_deref().map(|id| id.trim_start_matches('#').to_lowercase());
-        let files = file::files(&state);
+        let files = file::files(state);
         if files.is_empty() && !self.follow && id.is_none() {
             let lang = lang::here();
             return Err(Failed::new(w::no_log(&state.to_string_lossy(), lang))
-                .hint(w::start_one(lang))
+                .hint(advice(lang))
                 .into());
         }
         let mut filter = Filter::new(id.as_deref());
         // Opened before it is read: what is renamed meanwhile is read to its end.
-        let mut tail = Tail::open(file::path(&state));
+        let mut tail = Tail::open(file::path(state));
         let mut last: VecDeque<String> = VecDeque::new();
         let mut found = false;
         for path in &files {
@@ -80,7 +86,7 @@ impl Logs {
             }
         }
         if let Some(id) = id.as_deref().filter(|_| !found && !self.follow) {
-            last.extend(kept(&state, id)?);
+            last.extend(kept(state, id)?);
         }
         if !print(last.iter().map(String::as_str)) || !self.follow {
             return Ok(ExitCode::SUCCESS);
@@ -110,7 +116,7 @@ fn print<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     for line in lines {
         // Whoever can write the file is its owner; all the same nothing in it acts on the terminal.
         let safe = escape(line);
-        if writeln!(out, "{safe}").is_err() {
+        if writeln!(out, "{}", talk::fit(&safe)).is_err() {
             return false;
         }
     }

@@ -19,6 +19,7 @@ mod help;
 mod host;
 mod init;
 mod lang;
+mod letters;
 mod lock;
 mod logs;
 mod news;
@@ -35,6 +36,7 @@ mod test;
 mod types;
 mod usage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,10 +44,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Loaded, Need, Places, Source};
+use crate::config::{self, Config, Loaded, Need, Place, Places, Problems, Source};
 use crate::sink;
 use crate::store::Instance;
 use crate::telemetry;
+use crate::words::commands::errors as w;
 
 pub use talk::Failed;
 
@@ -99,6 +102,16 @@ pub struct Global {
         hide_env_values = true
     )]
     log: Option<String>,
+}
+
+/// Settings as far as they can be read.
+#[derive(Debug)]
+struct Readable {
+    config: Config,
+    /// Where each key was written, if there is no mistake.
+    places: BTreeMap<String, Place>,
+    /// The keys that mistakes are about.
+    mistakes: Option<BTreeSet<String>>,
 }
 
 impl Global {
@@ -171,22 +184,26 @@ impl Global {
     }
 
     fn state_and_whether_set_up(&self) -> Result<(PathBuf, bool)> {
+        let Readable { config, mistakes, .. } = self.readable()?;
+        let says_so = config.access.owner.is_some() || !config.access.roles.is_empty();
+        // Who makes mistakes in the settings has some.
+        Ok((config.state.dir, says_so || mistakes.is_some()))
+    }
+
+    /// The settings, or what mistakes in them leave, which are warnings then: wherever it is certain where the state is.
+    fn readable(&self) -> Result<Readable> {
         let error = match self.load(Need::Settings) {
-            Ok(Loaded { config, .. }) => {
-                let is_set_up = config.access.owner.is_some() || !config.access.roles.is_empty();
-                return Ok((config.state.dir, is_set_up));
+            Ok(Loaded { config, places, .. }) => {
+                return Ok(Readable { config, places, mistakes: None });
             }
             Err(error) => error,
         };
-        let problems = error.downcast_ref::<config::Problems>();
-        let Some((list, state)) = problems.and_then(|p| Some((&p.list, p.state.clone()?))) else {
-            return Err(error);
-        };
-        for problem in list {
+        let mut problems = error.downcast::<Problems>()?;
+        let Some(config) = problems.rest.take() else { return Err(problems.into()) };
+        for problem in &problems.list {
             talk::warning(problem);
         }
-        // Who makes mistakes in the settings has some.
-        Ok((state, true))
+        Ok(Readable { config: *config, places: BTreeMap::new(), mistakes: Some(problems.wrong) })
     }
 }
 
@@ -228,10 +245,12 @@ fn main_with(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return talk::usage(&help::told(error, &arguments));
         }
     };
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => talk::error(&error),
+    letters::look();
+    let code = run(cli).unwrap_or_else(|error| talk::error(&error));
+    if letters::were_hidden() {
+        talk::advise(w::letters_hidden(lang::here()));
     }
+    code
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

@@ -113,7 +113,7 @@ impl Outbox {
             });
             talk::data(serde_json::to_string_pretty(&report)?);
         } else {
-            talk::data(talk::fit(&as_text(counts, &replies, now_ms(), lang::here())));
+            talk::told(&as_text(counts, &replies, now_ms(), lang::here()));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -65,7 +65,7 @@ impl Replay {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         global.heed_language();
         let lang = lang::here();
-        let (recording, scripts) = match &self.from {
+        let (recording, scripts, host) = match &self.from {
             Some(path) => {
                 let file = path.to_string_lossy();
                 let text = std::fs::read_to_string(path).map_err(|error| {
@@ -80,11 +80,14 @@ impl Replay {
                     Some(dir) => dir.clone(),
                     None => super::test::scripts(global)?,
                 };
-                (recording, scripts)
+                // Where nothing is set up there are no scripts of other people.
+                let place = Place::find(global, self.dev, Some(&scripts));
+                let host = place.and_then(|place| place.host()).unwrap_or_default();
+                (recording, scripts, host)
             }
             None => {
                 let place = Place::find(global, self.dev, self.scripts.as_deref())?;
-                (self.recorded(&place)?, place.scripts)
+                (self.recorded(&place)?, place.scripts.clone(), place.host()?)
             }
         };
         if recording.messages.is_empty() {
@@ -102,7 +105,7 @@ impl Replay {
                 .misuse()
                 .into());
         }
-        let replayed = replay::run(&recording, &scripts).map_err(Failed::new)?;
+        let replayed = replay::run(&recording, &scripts, &host).map_err(Failed::new)?;
         if self.json {
             talk::data(serde_json::to_string_pretty(&replay::as_json(&replayed))?);
         } else {

@@ -1,10 +1,11 @@
 //! What commands print: data to stdout, talk to stderr, errors as `error: …` and `hint: …`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use super::{errors, lang};
+use super::{errors, lang, letters};
 use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
 use crate::sink::{escape, redact};
@@ -62,11 +63,21 @@ pub(super) fn data(text: impl fmt::Display) {
 
 /// Prints text of several lines that ends with its own line break: results, which may quote what programs wrote.
 pub(super) fn shown(text: impl fmt::Display) {
-    let _ = write!(io::stdout(), "{text}");
+    let _ = write!(io::stdout(), "{}", fit(&text.to_string()));
+}
+
+/// Prints data for people, as far as the terminal shows it.
+pub(super) fn told(text: &str) {
+    data(fit(text));
 }
 
 /// Prints one line of talk.
 pub(super) fn say(text: impl fmt::Display) {
+    drawn(fit_talk(&text.to_string()));
+}
+
+/// Prints one line of talk as it is, for those who know what the terminal shows.
+pub(super) fn drawn(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -82,13 +93,7 @@ pub(super) fn address(name: &str, url: &str) {
 /// Prints what happened just now, in step with the log lines around it.
 pub(super) fn now(text: impl fmt::Display) {
     file::line("info", &text.to_string());
-    let _ = writeln!(
-        io::stderr(),
-        "{} {} {}",
-        time(),
-        label(" info", "\x1b[32m"),
-        safe(&text.to_string())
-    );
+    say(format_args!("{} {} {}", time(), label(" info", "\x1b[32m"), safe(&text.to_string())));
 }
 
 /// Prints what went wrong just now while the host runs on; the lines after the first stand under it.
@@ -105,7 +110,7 @@ pub(super) fn warned_now(text: impl fmt::Display) {
 
 fn told_now(level: &str, text: impl fmt::Display) {
     let text = safe(&text.to_string()).replace('\n', "\n  ");
-    let _ = writeln!(io::stderr(), "{} {level} {text}", time());
+    say(format_args!("{} {level} {text}", time()));
 }
 
 /// As log lines have it: a terminal shows today, a file needs the date and the offset.
@@ -121,7 +126,7 @@ pub(super) fn warning(problem: &Problem) {
 /// Prints what should not be overlooked.
 pub(super) fn warn(text: impl fmt::Display) {
     let word = w::label_warning(lang::here());
-    let _ = writeln!(io::stderr(), "{}{text}", label(word, "\x1b[33;1m"));
+    say(format_args!("{}{text}", label(word, "\x1b[33;1m")));
 }
 
 /// What to do about an error, in English: for programs.
@@ -132,26 +137,28 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
 /// Prints the reader's next step.
 pub(super) fn advise(text: impl fmt::Display) {
     let word = w::label_hint(lang::here());
-    let _ = writeln!(io::stderr(), "{}{text}", label(word, "\x1b[36;1m"));
+    say(format_args!("{}{text}", label(word, "\x1b[36;1m")));
 }
 
 /// Prints data that quotes what others wrote.
 pub(super) fn quoted(text: &str) {
-    data(safe(text));
+    told(&safe(text));
 }
 
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
 pub(super) fn finding(finding: &Finding) {
-    data(format_args!("{}\n", safe(&finding.text(lang::here()))));
+    // A name is one line, whatever is in it.
+    let named = Finding { path: escape(&finding.path), ..finding.clone() };
+    told(&format!("{}\n", safe(&named.text(lang::here()))));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.
 pub(super) fn error(error: &anyhow::Error) -> ExitCode {
     let lang = lang::here();
     let word = label(w::label_error(lang), "\x1b[31;1m");
-    let _ = writeln!(io::stderr(), "{word}{}", safe(&errors::headline(error, lang)));
+    say(format_args!("{word}{}", safe(&errors::headline(error, lang))));
     for cause in error.chain().skip(1) {
-        let _ = writeln!(io::stderr(), "  {}{}", w::label_because(lang), safe(&cause.to_string()));
+        say(format_args!("  {}{}", w::label_because(lang), safe(&cause.to_string())));
     }
     if let Some(text) = errors::hint(error, lang) {
         advise(safe(&text));
@@ -193,49 +200,20 @@ pub(super) fn width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }
 
-/// `text` for a terminal that may know no more than ASCII: what it cannot show is written out.
-pub(super) fn fit(text: &str) -> String {
-    if !io::stdout().is_terminal() || shows_unicode() {
-        return text.to_owned();
-    }
-    ascii(&without_translations(text))
+/// What the terminal to which data goes shows of `text`; elsewhere all of it. For what stands in columns, before they are
+/// counted.
+pub(super) fn fit(text: &str) -> Cow<'_, str> {
+    if io::stdout().is_terminal() { letters::shown(text) } else { Cow::Borrowed(text) }
 }
 
-/// In ASCII: other characters by their number, but those that have a likeness.
-pub(super) fn ascii(text: &str) -> String {
-    let plain = |c: char| match c {
-        '…' => "...".to_owned(),
-        '–' | '—' => "-".to_owned(),
-        '“' | '”' | '「' | '」' => "\"".to_owned(),
-        c if c.is_ascii() => c.to_string(),
-        c => format!("\\u{{{:x}}}", u32::from(c)),
-    };
-    text.chars().map(plain).collect()
+/// Whether the terminal to which data goes shows ASCII alone.
+pub(super) fn shows_few() -> bool {
+    io::stdout().is_terminal() && letters::are_few()
 }
 
-/// Without what stands in brackets and is Chinese all through: the English before it says the same.
-fn without_translations(text: &str) -> String {
-    let mut rest = text;
-    let mut kept = String::new();
-    while let Some(at) = rest.find(" (") {
-        let inside = rest[at + 2..].split(')').next().unwrap_or_default();
-        let translation = !inside.is_empty() && !inside.contains(|c: char| c.is_ascii());
-        let end = at + 2 + if translation { inside.len() + 1 } else { 0 };
-        kept.push_str(&rest[..if translation { at } else { end }]);
-        rest = rest.get(end..).unwrap_or_default();
-    }
-    kept + rest
-}
-
-/// On Unix the locale says it; elsewhere terminals do today.
-pub(super) fn shows_unicode() -> bool {
-    if cfg!(windows) {
-        return true;
-    }
-    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = named("LC_ALL").or_else(|| named("LC_CTYPE")).or_else(|| named("LANG"));
-    let locale = locale.unwrap_or_default().to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
+/// As [`fit`], of that to which talk goes.
+fn fit_talk(text: &str) -> Cow<'_, str> {
+    if io::stderr().is_terminal() { letters::shown(text) } else { Cow::Borrowed(text) }
 }
 
 pub(super) fn label(word: &str, color: &str) -> String {

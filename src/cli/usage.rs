@@ -7,9 +7,9 @@ use anyhow::Result;
 use clap::Args;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Global, columns, lang, talk};
+use super::{Global, Readable, columns, lang, talk};
 use crate::budget::{Month, Report, Spender, Spent};
-use crate::config::{Budget, Need};
+use crate::config::Budget;
 use crate::sink::escape;
 use crate::store::{Instance, Look};
 use crate::words::Lang;
@@ -40,7 +40,7 @@ pub(super) struct Usage {
 
 impl Usage {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let config = global.load(Need::Settings)?.config;
+        let Readable { config, .. } = global.readable()?;
         let (state, lang) = (config.state.dir, lang::here());
         let play = state.join("dev");
         let dev =
@@ -54,11 +54,11 @@ impl Usage {
             return Ok(ExitCode::FAILURE);
         };
         let report = look.read(|c| Report::of(c, month, &limits))?;
-        talk::data(if self.json {
-            serde_json::to_string_pretty(&report)?
+        if self.json {
+            talk::data(serde_json::to_string_pretty(&report)?);
         } else {
-            talk::fit(&text(&report, lang))
-        });
+            talk::told(&text(&report, lang));
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -114,6 +114,7 @@ fn table(text: &mut String, what: &str, spenders: &[Spender], nobody: &str, lang
             None if spender.id.is_empty() => nobody.to_owned(),
             None => escape(&spender.id),
         })
+        .map(|name| talk::fit(&name).into_owned())
         .collect();
     let width = names.iter().map(|name| name.width()).max().unwrap_or(0).max(what.width());
     let heads = [w::api_calls(lang), w::for_cards(lang), w::messages(lang)];

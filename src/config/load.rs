@@ -96,11 +96,12 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     let file = read.clone().or(wanted).unwrap_or_else(|| PathBuf::from("config.toml"));
     let mut contents = file::read(&file, &text, &mut problems);
     file::read_environment(&source.environment, &mut contents.entries, &mut problems);
-    let places =
+    let places: BTreeMap<String, Place> =
         contents.entries.iter().map(|(path, entry)| (path.clone(), entry.place.clone())).collect();
     let prints =
         contents.entries.iter().map(|(path, entry)| (path.clone(), entry.print())).collect();
     let certain = !contents.broken && !contents.refused.contains("state.dir");
+    let refused = contents.refused.clone();
     let check = Check::new(source, &file, contents, problems);
     let Checked { config, warnings, mut problems, secret_files, missing } = check.run(need);
     if problems.is_empty() {
@@ -109,8 +110,11 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let example = missing.then(|| Example { file, is_new: read.is_none() });
     let language = config.language;
-    let state = Some(config.state.dir).filter(|dir| certain && dir.is_absolute());
-    Err(Problems { list: problems, example, state, language })
+    let is_wrong = |place: &Place| problems.iter().any(|problem| problem.place == *place);
+    let wrong = places.into_iter().filter(|(_, place)| is_wrong(place)).map(|(key, _)| key);
+    let wrong = wrong.chain(refused).collect();
+    let rest = (certain && config.state.dir.is_absolute()).then(|| Box::new(config));
+    Err(Problems { list: problems, example, rest, wrong, language })
 }
 
 fn read(path: &Path) -> Result<String, Unreadable> {

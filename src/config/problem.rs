@@ -2,10 +2,11 @@
 //!
 //! It is said in both languages, for who reads it is not known here; `Display` is English, as the log has it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::Language;
+use super::{Config, Language};
 use crate::words::Lang;
 use crate::words::Said;
 use crate::words::config::problems as w;
@@ -92,8 +93,11 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// What is missing stands in it.
     pub example: Option<Example>,
-    /// Where the state is in spite of them, if that is certain: `lock` and `status` must work beside a typing mistake.
-    pub state: Option<PathBuf>,
+    /// What they leave, if it is certain where the state is: `lock` and `status` must work beside a typing mistake. Without
+    /// secrets that count; for what is wrong it has the default.
+    pub rest: Option<Box<Config>>,
+    /// Keys that they are about, by their dotted paths.
+    pub wrong: BTreeSet<String>,
     /// In which language they are told, as far as that could be read.
     pub language: Language,
 }

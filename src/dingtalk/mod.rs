@@ -48,6 +48,6 @@ pub use inbound::{ParseError, Received, receive, robot_message};
 pub use media::{MediaId, MediaKind};
 pub use meter::{Call, Meter, Push, Use};
 pub use open::Connection;
-pub use probe::Permission;
+pub use probe::{Answered, Permission};
 pub use registration::{CODE_LIFE, Decision, Registration};
 pub use send::Sent;

@@ -3,7 +3,10 @@
 //! DingTalk looks at permissions before it looks at what a call asks for: a call for nobody, or of a card that does not
 //! exist, is refused by name where the permission is missing, and for its parameters where it is there.
 
+use std::time::Duration;
+
 use reqwest::Method;
+use reqwest::header::LOCATION;
 use serde_json::json;
 use url::Url;
 use uuid::Uuid;
@@ -13,6 +16,9 @@ use super::client::Client;
 use super::error::{ApiError, Class};
 use super::open::Connection;
 use super::send::TO_PERSON;
+
+/// For the first line of an answer, from anywhere in the world.
+const KNOCK: Duration = Duration::from_secs(8);
 
 const CARD: &str = "/v1.0/card/instances";
 const STREAM: &str = super::cards::STREAM;
@@ -40,6 +46,14 @@ impl Permission {
             Self::Streaming => "Card.Streaming.Write",
         }
     }
+}
+
+/// What stands in an answer's first lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub status: u16,
+    /// Where whoever asked is sent on to, in the words of who answered.
+    pub leads_to: Option<String>,
 }
 
 impl Client {
@@ -108,18 +122,27 @@ impl Client {
         self.open_for(&[("CALLBACK", "/v1.0/card/dynamicData/get")]).await
     }
 
-    /// The status with which anything answers over HTTP at `base`, with a certificate that is trusted.
+    /// What anything answers over HTTP at `base`, with a certificate that is trusted.
     ///
     /// # Errors
     /// Why nothing does.
-    pub async fn knock(&self, base: &Url) -> Result<u16, ApiError> {
+    pub async fn knock(&self, base: &Url) -> Result<Answered, ApiError> {
         const ENDPOINT: &str = "/";
-        match self.http().get(base.clone()).send().await {
+        let knock = self.http().get(base.clone()).send();
+        let Ok(answer) = tokio::time::timeout(KNOCK, knock).await else {
+            let message = format!("no answer within {KNOCK:?}");
+            return Err(ApiError::local(ENDPOINT, Class::Transient, "timeout", message));
+        };
+        match answer {
             Ok(answer) => {
                 if self.bases().any(|ours| ours == base) {
                     self.note_date(&answer);
                 }
-                Ok(answer.status().as_u16())
+                let leads_to = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+                Ok(Answered {
+                    status: answer.status().as_u16(),
+                    leads_to: leads_to.map(str::to_owned),
+                })
             }
             Err(error) => Err(super::client::network(ENDPOINT, error, self.proxy())),
         }

@@ -3,12 +3,14 @@
 
 mod commands;
 mod paths;
+mod requests;
 mod secrets;
 mod texts;
 mod wire;
 
 pub use self::commands::commands;
 pub use self::paths::paths;
+pub use self::requests::requests;
 pub use self::secrets::secrets;
 pub use self::texts::{cards, texts};
 pub use self::wire::{callbacks, events, frames, messages};
@@ -21,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("frames", frames),
     ("messages", messages),
     ("callbacks", callbacks),
+    ("requests", requests),
     ("events", events),
     ("commands", commands),
     ("texts", texts),

@@ -39,20 +39,23 @@ fn taken(received: Option<Received>) {
     assert!(read == inbound, "the journal gives back something else: {kept}");
 }
 
-const APP: &str = "fuzzed-app";
-const TOKEN: &str = "fuzzed-token";
+pub(super) const APP: &str = "fuzzed-app";
+pub(super) const TOKEN: &str = "fuzzed-token";
 /// A key as the developer console shows it.
-const AES_KEY: &str = "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcDeFg";
+pub(super) const AES_KEY: &str = "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcDeFg";
 
-fn settings() -> (Client, Http) {
+pub(super) const APP_SECRET: &str = "fuzzed-app-secret";
+pub(super) const CARD_SECRET: &str = "fuzzed-card-secret";
+
+pub(super) fn settings() -> (Client, Http) {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         let mut config = Config::new("", "");
         APP.clone_into(&mut config.dingtalk.client_id);
-        config.dingtalk.client_secret = Secret::new("fuzzed-app-secret");
+        config.dingtalk.client_secret = Secret::new(APP_SECRET);
         Client::new(&config.dingtalk).expect("a client needs no network to be made")
     });
     let mut http = Config::new("", "").http;
-    http.card_secret = Some(Secret::new("fuzzed-card-secret"));
+    http.card_secret = Some(Secret::new(CARD_SECRET));
     http.token = Some(Secret::new(TOKEN));
     http.aes_key = Some(Secret::new(AES_KEY));
     (CLIENT.clone(), http)

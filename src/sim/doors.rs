@@ -208,7 +208,12 @@ impl World {
     /// A crooked call, made of the last honest one at that door.
     pub(super) fn crooked(&self, order: &Crooked) -> Result<Call, OrderError> {
         let last = self.last_calls.get(&order.door).ok_or(OrderError::NotCalledYet)?;
-        let data = order.data.clone().unwrap_or_else(|| last.said.clone()).to_string();
+        let data = match (&order.data, &order.how) {
+            (Some(data), _) => data.clone(),
+            (None, Crook::OtherBody) => unlike(&last.said),
+            (None, _) => last.said.clone(),
+        };
+        let data = data.to_string();
         let route = self.callback_routes.values().next().cloned();
         let made = |data: &str, ink: &Ink| {
             let call = self.call(order.door, route.as_ref(), data, ink);
@@ -226,6 +231,15 @@ impl World {
             Crook::Malformed(body) => made(body, &Ink::honest()),
         }
     }
+}
+
+/// Says the same as `said`, in another body.
+fn unlike(said: &Value) -> Value {
+    let mut other = said.clone();
+    if let Value::Object(fields) = &mut other {
+        fields.insert("otherBody".to_owned(), Value::Bool(true));
+    }
+    other
 }
 
 /// Real bots are never called from here.

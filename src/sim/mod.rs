@@ -86,6 +86,7 @@ pub use self::orders::Say;
 pub use self::registration::Scanned;
 #[doc(hidden)]
 pub use self::seal::EventKeys;
+pub(crate) use self::seal::{card_sign, robot_sign};
 pub use self::socket::RawFrame;
 pub use self::templates::Family;
 pub use self::templates::Template;

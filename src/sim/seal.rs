@@ -14,13 +14,13 @@ use ring::digest;
 use ring::hmac;
 
 /// Of a message: the secret is the key, and part of what is signed.
-pub(super) fn robot_sign(timestamp: &str, app_secret: &str) -> String {
+pub(crate) fn robot_sign(timestamp: &str, app_secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, app_secret.as_bytes());
     STANDARD.encode(hmac::sign(&key, [timestamp, app_secret].join("\n").as_bytes()))
 }
 
 /// Of a click.
-pub(super) fn card_sign(timestamp: &str, api_secret: &str) -> String {
+pub(crate) fn card_sign(timestamp: &str, api_secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, api_secret.as_bytes());
     STANDARD.encode(hmac::sign(&key, timestamp.as_bytes()))
 }

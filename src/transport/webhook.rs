@@ -189,6 +189,11 @@ impl Webhook {
         Link { state: state.subscribe(), counters: Arc::clone(counters), silence: None }
     }
 
+    /// Answers one connection as [`Webhook::run`] answers those of its listener: for fuzzing.
+    pub(crate) async fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        answer(stream, self.addresses.listen.ip(), &self.desk, CancellationToken::new()).await;
+    }
+
     /// Answers calls until `stop`, then finishes those under way.
     ///
     /// # Errors
@@ -236,7 +241,7 @@ impl Webhook {
                         let (desk, stop) = (Arc::clone(&desk), stop.clone());
                         connections.spawn(async move {
                             let _seat = seat;
-                            serve(tcp, from, tls, desk, stop).await;
+                            serve(tcp, from, tls, &desk, stop).await;
                         });
                     }
                     Err(error) => {
@@ -264,7 +269,7 @@ async fn serve(
     tcp: TcpStream,
     from: std::net::IpAddr,
     tls: Option<Arc<rustls::ServerConfig>>,
-    desk: Arc<Desk>,
+    desk: &Desk,
     stop: CancellationToken,
 ) {
     // An answer is one small packet: never held back to be merged.
@@ -286,13 +291,12 @@ async fn serve(
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     from: std::net::IpAddr,
-    desk: Arc<Desk>,
+    desk: &Desk,
     stop: CancellationToken,
 ) {
     let head = desk.timing.head;
-    let service = service_fn(move |request| {
-        let desk = Arc::clone(&desk);
-        async move { Ok::<_, std::convert::Infallible>(desk.serve(from, request).await) }
+    let service = service_fn(async |request| {
+        Ok::<_, std::convert::Infallible>(desk.serve(from, request).await)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

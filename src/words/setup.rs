@@ -38,6 +38,11 @@ words! {
         zh: "HTTP：由钉钉调用你的 https 地址，用于不允许向外建立 WebSocket 的网络",
         en: "HTTP: DingTalk calls an https address of yours; for networks that forbid WebSockets",
     }
+    choice_enter_again { zh: "重新输入", en: "Enter both again" }
+    choice_scan_instead {
+        zh: "改用钉钉扫码，创建新机器人",
+        en: "Scan a QR code with DingTalk instead, for a new bot",
+    }
     choice_keep { zh: "继续使用这个应用", en: "Go on with this app" }
     choice_other { zh: "换一个应用", en: "Take another app" }
     choice_again { zh: "再试一次", en: "Try again" }
@@ -64,9 +69,18 @@ words! {
         zh: "还没有完成；再次运行 moonbell init，可以继续使用这个二维码、换一个新的，或输入已有的应用",
         en: "not done yet; `moonbell init` goes on with this code, or takes a new one, or an app that you have",
     }
+    open_it {
+        zh: "请在浏览器中打开这个链接，按页面提示用钉钉确认：",
+        en: "Open this address in a browser, and confirm with DingTalk as the page says:",
+    }
     window_too_small(rows: usize, columns: usize) {
-        zh: "（终端窗口太小，无法显示二维码：需要 {rows} 行 {columns} 列。请打开链接。）",
-        en: "(The code needs a window of {rows} lines and {columns} columns. Open the address.)",
+        zh: "二维码需要 {rows} 行 {columns} 列的窗口：放大窗口后再次运行，就会显示。",
+        en: "The QR code takes a window of {rows} lines and {columns} columns: in a larger one, start again to see it.",
+    }
+    /// Of a terminal that shows ASCII alone.
+    letters_too_large(rows: usize, columns: usize) {
+        zh: "这个终端的区域设置只有 ASCII 字符，用它们画二维码需要 {rows} 行 {columns} 列。如果终端能显示中文，用 LANG=C.UTF-8 再次运行，就会显示。",
+        en: "In ASCII, which is all that this terminal's locale has, the QR code takes {rows} lines of {columns} columns. If the terminal shows more, start again with LANG=C.UTF-8 to see it.",
     }
     code_expired { zh: "二维码已过期。", en: "The code has expired." }
     code_was_refused(reason: &str) {
@@ -300,6 +314,10 @@ words! {
     go_on_hint {
         zh: "一切已写好；再次运行 moonbell init 会从这里继续，或直接运行 moonbell run",
         en: "everything is written: `moonbell init` goes on here, or start `moonbell run`",
+    }
+    ask_status {
+        zh: "moonbell service status 会显示后台服务是否已安装、是否在运行",
+        en: "`moonbell service status` says whether the service is installed and runs",
     }
     service_is_down { zh: "后台服务没有启动", en: "the service did not come up" }
     service_is_down_hint {

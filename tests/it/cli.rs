@@ -77,7 +77,7 @@ fn mistakes_in_the_settings_are_printed_with_their_places_and_stop_whatever_need
     let home = Home::new();
     fs::write(home.path("bot.toml"), "[dingtalk]\ncliend_id = \"x\"\n[scripts]\ndirr = \"y\"\n")
         .unwrap();
-    for command in ["dev", "run", "usage"] {
+    for command in ["dev", "run"] {
         let answer = home.run(&[command, "--config", "bot.toml"]);
         assert_eq!(answer.code, 2, "{answer:?}");
         for line in [
@@ -246,6 +246,7 @@ fn commands_speak_the_language_of_the_settings_else_that_of_the_terminal() {
         &["outbox"],
         &["outbox", "retry", "1"],
         &["runs", "7k3fa"],
+        &["runs", "again", "7k3fa"],
         &["logs"],
         &["grant"],
         &["service", "status"],

@@ -1,10 +1,12 @@
 //! "Do you see the card?": the one check that sends something, to the owner, and only when asked to.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
 
 use super::Facts;
 use super::check::{Check, Page, Said, State};
 use crate::access::read_grants;
+use crate::budget::Aside;
 use crate::cli::lang;
 use crate::config::Config;
 use crate::dingtalk::{ApiError, Card, Client, Phase};
@@ -33,6 +35,7 @@ pub(super) async fn ask(
     checks: &mut [Check],
     facts: &Facts,
     config: &Config,
+    meter: &Aside,
     wanted: bool,
     json: bool,
 ) {
@@ -47,7 +50,7 @@ pub(super) async fn ask(
         *check = Check::after(ID, "owner");
         return;
     };
-    if let Err(error) = send(config, &of(template, config), &owner, lang).await {
+    if let Err(error) = send(config, meter, &of(template, config), &owner, lang).await {
         *check = Check::failed(ID, |_| error.to_string()).page(Page::Cards);
         check.todo =
             error.hint().map(|_| Said::new(|lang| error.hint_in(lang).unwrap_or_default()));
@@ -71,12 +74,19 @@ fn owner(facts: &Facts) -> Option<StaffId> {
 }
 
 /// Three calls, as a run would make them.
-async fn send(config: &Config, card: &Card, owner: &StaffId, lang: Lang) -> Result<(), ApiError> {
+async fn send(
+    config: &Config,
+    meter: &Aside,
+    card: &Card,
+    owner: &StaffId,
+    lang: Lang,
+) -> Result<(), ApiError> {
     let unready = |error: &dyn std::fmt::Display| {
         ApiError::local("card", crate::dingtalk::Class::Permanent, "client", error.to_string())
     };
     let client = Client::through(&config.dingtalk, config.proxy.as_ref())
-        .map_err(|error| unready(&error))?;
+        .map_err(|error| unready(&error))?
+        .metered(Arc::new(meter.clone()));
     let text = w::card(lang);
     client.create_and_deliver(card, &Address::notice(owner), text, lang).await?;
     client.begin_card(card, text).await?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::talk;
 use crate::words::Lang;
 use crate::words::doctor::report as w;
 use crate::words::doctor::report::pages;
@@ -77,9 +78,23 @@ pub(super) enum Page {
 }
 
 impl Page {
+    /// As a person at this terminal finds it.
+    pub(super) fn shown(&self, lang: Lang) -> String {
+        self.named(lang, !talk::shows_few())
+    }
+
     pub(super) fn text(&self, lang: Lang) -> String {
+        self.named(lang, true)
+    }
+
+    /// `both`: whoever reads English is told the Chinese name too, which is what the page has.
+    fn named(&self, lang: Lang, both: bool) -> String {
         const HOME: &str = "https://open-dev.dingtalk.com";
-        let name = |[zh, en]: [&str; 2]| lang.pick(zh.to_owned(), format!("{en} ({zh})"));
+        let name = |[zh, en]: [&str; 2]| match lang {
+            Lang::Zh => zh.to_owned(),
+            Lang::En if both => format!("{en} ({zh})"),
+            Lang::En => en.to_owned(),
+        };
         match self {
             Self::Credentials => w::page_of_app(HOME, &name(pages::CREDENTIALS), lang),
             Self::Robot => w::page_of_app(HOME, &name(pages::ROBOT), lang),

@@ -31,10 +31,10 @@ pub(super) async fn look(
 ) -> Vec<Check> {
     let other = other_host(facts, config);
     if config.dingtalk.mode == Mode::Http {
-        return registered(facts, other);
+        return registered(facts, blocked, other);
     }
     if let Some(moment) = &facts.moment {
-        return told(&moment.connection, other);
+        return told(&moment.connection, blocked, other);
     }
     if let Some(blocked) = blocked {
         return vec![Check::after("connection", blocked), Check::after("frames", blocked), other];
@@ -74,8 +74,8 @@ fn not_open<S: Into<String>>(why: impl Fn(Lang) -> S) -> Check {
     Check::failed("connection", why).todo(w::check_robot).page(Page::Robot)
 }
 
-/// What the running host says of its connection.
-fn told(connection: &Connection, other: Check) -> Vec<Check> {
+/// What the running host says of its connection. What keeps us from calling DingTalk keeps it from connecting again.
+fn told(connection: &Connection, blocked: Option<&'static str>, other: Check) -> Vec<Check> {
     let why = connection.error.clone().unwrap_or_else(|| connection.state.replace('_', " "));
     let other = match &connection.warning {
         Some(warning) if !other.is_bad() => {
@@ -88,7 +88,8 @@ fn told(connection: &Connection, other: Check) -> Vec<Check> {
         return vec![Check::ok("connection", w::open), frames, other];
     }
     if !connection.is_up() {
-        return vec![down(connection), Check::after("frames", "connection"), other];
+        let frames = Check::after("frames", blocked.unwrap_or("connection"));
+        return vec![down(connection, blocked), frames, other];
     }
     let now = now_ms();
     let frames = match connection.last_frame_at_ms.filter(|at| now - at < SILENCE_MS) {
@@ -101,8 +102,11 @@ fn told(connection: &Connection, other: Check) -> Vec<Check> {
     vec![Check::ok("connection", w::connected), frames, other]
 }
 
-/// Why the running host is not connected, in its words.
-fn down(connection: &Connection) -> Check {
+/// Why the running host is not connected: by what was found already, else in its words.
+fn down(connection: &Connection, blocked: Option<&'static str>) -> Check {
+    if let Some(blocked) = blocked {
+        return Check::after("connection", blocked);
+    }
     let state = connection.state.replace('_', " ");
     let check = not_open(|_| connection.error.as_ref().unwrap_or(&state));
     match &connection.hint {
@@ -126,11 +130,11 @@ fn other_host(facts: &Facts, config: &Config) -> Check {
 }
 
 /// In HTTP mode DingTalk connects, not we.
-fn registered(facts: &Facts, other: Check) -> Vec<Check> {
+fn registered(facts: &Facts, blocked: Option<&'static str>, other: Check) -> Vec<Check> {
     let connection = match facts.moment.as_ref().map(|moment| &moment.connection) {
         None => Check::skipped("connection", w::no_host),
         Some(connection) if connection.is_up() => Check::ok("connection", w::registered),
-        Some(connection) => down(connection),
+        Some(connection) => down(connection, blocked),
     };
     vec![connection, Check::skipped("frames", w::no_frames_in_http), other]
 }

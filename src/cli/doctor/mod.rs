@@ -25,6 +25,7 @@ use clap::Args;
 use self::check::{Check, Fix, IDS, Said, State};
 use super::remote::Remote;
 use super::{Global, lang, talk};
+use crate::budget::Aside;
 use crate::config::{Loaded, Need, Problems};
 use crate::store::{Instance, Look};
 use crate::telemetry::status::Status as Moment;
@@ -38,7 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Find out what is wrong, and what to do about it
 ///
 /// Looks at the settings, this computer, the way to DingTalk, the app's permissions and the connection, in about ten
-/// seconds. Changes nothing without --fix, and sends nothing to anybody without --card. Makes four API calls at most.
+/// seconds. Changes nothing without --fix, and sends nothing to anybody without --card. Makes four API calls at most, which
+/// `moonbell usage` counts.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   moonbell doctor
@@ -100,7 +102,7 @@ impl Doctor {
         if self.json {
             talk::data(serde_json::to_string_pretty(&show::json(&checks, runs))?);
         } else {
-            talk::data(talk::fit(&show::text(&checks, lang::here(), talk::width())));
+            talk::told(&show::text(&checks, lang::here(), talk::width()));
         }
         let failed = checks.iter().any(Check::is_bad);
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -141,11 +143,12 @@ impl Doctor {
             .build()
             .context(errors::no_threads(lang::here()))?;
         let listen = Duration::from_secs(self.listen);
+        let meter = Aside::default();
         let remote = async {
             match &account {
                 Ok(config) => {
                     let (mut found, webhook) = tokio::join!(
-                        there::all(&facts, config, listen),
+                        there::all(&facts, config, &meter, listen),
                         webhook::look(&facts, config),
                     );
                     found.extend([webhook::certificate(config), webhook]);
@@ -166,7 +169,10 @@ impl Doctor {
         checks.extend(local);
         checks.extend(remote);
         if let Ok(config) = &account {
-            runtime.block_on(card::ask(&mut checks, &facts, config, self.card, self.json));
+            runtime.block_on(card::ask(&mut checks, &facts, config, &meter, self.card, self.json));
+        }
+        if let Err(error) = meter.write(&facts.loaded.config.state.dir) {
+            tracing::warn!(%error, "the calls of the checks are not in `moonbell usage`");
         }
         runtime.shutdown_background();
         Ok((checks, facts.runs))

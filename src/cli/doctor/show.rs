@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::check::{Check, Said, State};
-use crate::cli::columns;
+use crate::cli::{columns, talk};
 use crate::sink::escape;
 use crate::sink::redact;
 use crate::words::Lang;
@@ -46,7 +46,7 @@ pub(super) fn text(checks: &[Check], lang: Lang, width: usize) -> String {
         if let Some(page) = &check.page
             && check.state != State::Ok
         {
-            line(&mut text, &w::page(&page.text(lang), lang), indent, width);
+            line(&mut text, &w::page(&page.shown(lang), lang), indent, width);
         }
     }
     text.push('\n');
@@ -78,7 +78,8 @@ fn line(text: &mut String, more: &str, indent: usize, width: usize) {
 
 /// Writes `more` and a line break; lines after the first begin at `indent`.
 fn wrap(text: &mut String, more: &str, indent: usize, width: usize) {
-    text.push_str(&columns::wrap(&escape(&redact(more)), indent, indent, width));
+    let more = escape(&redact(more));
+    text.push_str(&columns::wrap(&talk::fit(&more), indent, indent, width));
     text.push('\n');
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing reaches anybody but by `--card`: the calls are for nobody, or of cards that do not exist.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
@@ -12,6 +13,7 @@ use super::Facts;
 use super::card;
 use super::check::{Check, Page, Said};
 use super::link;
+use crate::budget::Aside;
 use crate::config::Config;
 use crate::dingtalk::{ApiError, Class, Client, Permission};
 use crate::words::doctor::app as w;
@@ -32,9 +34,14 @@ const WITH_TOKEN: [&str; 4] = [
 ];
 
 /// All of it, as far as it can be looked at.
-pub(super) async fn all(facts: &Facts, config: &Config, listen: Duration) -> Vec<Check> {
+pub(super) async fn all(
+    facts: &Facts,
+    config: &Config,
+    meter: &Aside,
+    listen: Duration,
+) -> Vec<Check> {
     let client = match Client::through(&config.dingtalk, config.proxy.as_ref()) {
-        Ok(client) => client,
+        Ok(client) => client.metered(Arc::new(meter.clone())),
         Err(error) => {
             return vec![Check::failed("tls", |_| error.to_string())];
         }

@@ -5,7 +5,7 @@ use url::{Host, Url};
 use super::Facts;
 use super::check::{Check, Page};
 use crate::config::{Config, Mode};
-use crate::dingtalk::Client;
+use crate::dingtalk::{Answered, Client};
 use crate::transport::{OpenError, Unfit, look_at_certificate};
 use crate::words::doctor::webhook as w;
 
@@ -89,12 +89,15 @@ pub(super) async fn look(facts: &Facts, config: &Config) -> Check {
         return Check::after(ID, "tls");
     };
     match client.knock(&robot).await {
-        // A call without a body of a kind that DingTalk does not make: moonbell, and nothing else, says 405.
-        Ok(405) => Check::ok(ID, |lang| w::works(address, lang)),
-        Ok(status) => {
+        // A call without a body of a kind that DingTalk does not make: moonbell says 405, and few others do.
+        Ok(Answered { status: 405, .. }) => Check::ok(ID, |lang| w::works(address, lang)),
+        Ok(Answered { status, leads_to }) => {
             let here = format!("http://{listen}{}", config.http.path);
-            Check::failed(ID, |lang| w::leads_elsewhere(address, status, lang))
-                .todo(|lang| w::lead_here(&here, lang))
+            let check = match leads_to {
+                Some(to) => Check::failed(ID, |lang| w::sends_on(address, &to, lang)),
+                None => Check::failed(ID, |lang| w::leads_elsewhere(address, status, lang)),
+            };
+            check.todo(|lang| w::lead_here(&here, lang))
         }
         Err(error) => Check::failed(ID, |lang| w::silent(address, &error.message, lang))
             .todo(w::check_the_way),

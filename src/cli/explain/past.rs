@@ -64,8 +64,8 @@ impl Past {
             Some(Inbound::Event(_)) => (None, Some(w::event(lang))),
             None => (None, Some(w::unreadable(lang))),
         };
-        let denied = past.error.as_deref().and_then(|error| error.strip_prefix("denied: "));
-        let refused = denied.map(str::to_owned);
+        let refused = past.error.clone().filter(|_| past.refused);
+        let refused = refused.map(|error| error.trim_start_matches("denied: ").to_owned());
         Self {
             run: past.run,
             state: past.state,

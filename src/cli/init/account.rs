@@ -27,6 +27,9 @@ const CHECKS_OF_A_NEW_APP: u32 = 4;
 
 const BETWEEN_CHECKS: Duration = Duration::from_secs(2);
 
+/// Lines of a QR code that some window could have.
+const LARGEST: usize = 200;
+
 /// An app whose id and secret DingTalk accepts.
 pub(super) struct Account {
     pub(super) client_id: String,
@@ -39,6 +42,14 @@ pub(super) struct Account {
 enum Next {
     Again,
     Otherwise,
+}
+
+/// What came of id and secret that somebody gave.
+enum Given {
+    Works(Account),
+    /// They want to be given once more.
+    Again,
+    Scan,
 }
 
 /// Where an app comes from.
@@ -207,7 +218,11 @@ impl Setup<'_> {
                 }
             };
             hide(&secret);
-            if let Some(account) = self.check(&id, secret, given.is_some()).await? {
+            let works = match given {
+                Some(_) => self.check(&id, secret).await?,
+                None => self.check_typed(&id, secret, false).await?,
+            };
+            if let Given::Works(account) = works {
                 return Ok(account);
             }
         }
@@ -222,28 +237,55 @@ impl Setup<'_> {
             let Some(ask) = &mut self.ask else { return Ok(None) };
             let id = ask.text(w::ask_id(lang)).await?;
             let secret = ask.hidden(w::ask_secret(lang), |said| some(said, lang)).await?;
-            if let Some(account) = self.check(&id, secret, false).await? {
-                return Ok(Some(account));
+            match self.check_typed(&id, secret, true).await? {
+                Given::Works(account) => return Ok(Some(account)),
+                Given::Again => {}
+                Given::Scan => return Ok(None),
             }
         }
     }
 
-    /// `None`: they are wrong, and can be entered again.
-    async fn check(&mut self, id: &str, secret: Secret, given: bool) -> Result<Option<Account>> {
+    /// A secret that is wrong stays wrong: it came from a flag or the environment.
+    async fn check(&mut self, id: &str, secret: Secret) -> Result<Given> {
         let lang = self.voice.lang;
         loop {
-            match self.client(id, &secret)?.check_credentials().await {
-                Ok(()) => return Ok(Some(self.works(id, secret))),
-                Err(error) if error.class == Class::Credentials && !given && self.ask.is_some() => {
-                    let (told, hint) = self.told(&error);
-                    self.voice.trouble(&told, &hint);
-                    return Ok(None);
+            let Err(error) = self.client(id, &secret)?.check_credentials().await else {
+                return Ok(Given::Works(self.works(id, secret)));
+            };
+            match self.after(&error, w::choice_enter(lang)).await? {
+                Next::Again => {}
+                Next::Otherwise => return Err(self.failed(&error).into()),
+            }
+        }
+    }
+
+    /// The same of what somebody typed, who can type again, or scan if that `may` be.
+    async fn check_typed(&mut self, id: &str, secret: Secret, may: bool) -> Result<Given> {
+        let lang = self.voice.lang;
+        loop {
+            let Err(error) = self.client(id, &secret)?.check_credentials().await else {
+                return Ok(Given::Works(self.works(id, secret)));
+            };
+            let (told, hint) = self.told(&error);
+            let Some(ask) = &mut self.ask else { return Err(self.failed(&error).into()) };
+            ask.voice.trouble(&told, &hint);
+            let mut choices = Vec::new();
+            if error.class != Class::Credentials {
+                choices.push((w::choice_again(lang), None));
+            }
+            choices.push((w::choice_enter_again(lang), Some(Given::Again)));
+            if may {
+                choices.push((w::choice_scan_instead(lang), Some(Given::Scan)));
+            }
+            let chosen = match choices.len() {
+                1 => 0,
+                _ => {
+                    let labels: Vec<&str> = choices.iter().map(|(label, _)| *label).collect();
+                    ask.choose(&labels).await?
                 }
-                Err(error) => match self.after(&error, w::choice_enter(lang)).await? {
-                    Next::Again => {}
-                    Next::Otherwise if given => return Err(self.failed(&error).into()),
-                    Next::Otherwise => return Ok(None),
-                },
+            };
+            if let Some(given) = choices.swap_remove(chosen).1 {
+                return Ok(given);
             }
         }
     }
@@ -304,17 +346,22 @@ impl Setup<'_> {
     fn show(&self, code: &Registration, until_ms: i64) {
         let lang = self.voice.lang;
         let screen = Screen::of_this_terminal(self.voice.unicode);
-        self.voice.note(w::scan_it(lang));
-        match qr::draw(&code.address, screen) {
-            // A log is no place for pictures.
-            _ if self.ask.is_none() => {}
-            Ok(drawn) => self.voice.drawn(&drawn),
-            Err((rows, columns)) if rows < 200 => {
-                self.voice.note(&w::window_too_small(rows, columns, lang));
-            }
-            Err(_) => {}
+        // A log is no place for pictures.
+        let drawn = self.ask.is_some().then(|| qr::draw(&code.address, screen));
+        if let Some(Err((rows, columns))) = drawn
+            && rows < LARGEST
+        {
+            let too_large = if screen.unicode { w::window_too_small } else { w::letters_too_large };
+            self.voice.note(&too_large(rows, columns, lang));
         }
-        self.voice.note(&code.address);
+        if let Some(Ok(drawn)) = &drawn {
+            self.voice.note(w::scan_it(lang));
+            self.voice.drawn(drawn);
+            self.voice.note(&code.address);
+        } else {
+            self.voice.note(w::open_it(lang));
+            self.voice.shown(&code.address);
+        }
         self.voice.note(&w::code_waits(&code.user_code, &clock(until_ms), lang));
         self.voice.event(
             "app",

@@ -4,9 +4,8 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::cli::talk;
+use crate::cli::{columns, letters, talk};
 use crate::sink::{escape, redact};
 use crate::words::Lang;
 use crate::words::setup as w;
@@ -24,7 +23,7 @@ impl Voice {
     pub(super) fn new(json: bool, lang: Lang) -> Self {
         let size = terminal_size::terminal_size_of(io::stderr());
         let columns = size.map_or(usize::MAX, |(columns, _)| columns.0.into());
-        Self { lang, json, unicode: talk::shows_unicode(), columns }
+        Self { lang, json, unicode: letters::locale_shows_all(), columns }
     }
 
     /// For a program that reads events.
@@ -72,8 +71,12 @@ impl Voice {
         }
     }
 
+    /// The lines of `text`, of which those after the first begin as it does.
     fn wrapped(&self, text: &str, indent: usize) -> Vec<String> {
-        wrap(&self.clean(text), self.columns.saturating_sub(indent))
+        let text = self.clean(text);
+        let own = text.len() - text.trim_start_matches(' ').len();
+        let lines = columns::wrap(&text, 0, own, self.columns.saturating_sub(indent));
+        lines.split('\n').map(str::to_owned).collect()
     }
 
     /// One of several that can be chosen by its number.
@@ -117,12 +120,16 @@ impl Voice {
     /// Messages quote what DingTalk and the settings say. Whoever asked for Chinese can read it, whatever the terminal says.
     fn clean(&self, text: &str) -> String {
         let clean = escape(&redact(text));
-        if self.unicode || self.lang == Lang::Zh { clean } else { talk::ascii(&clean) }
+        if self.unicode || self.lang == Lang::Zh {
+            clean
+        } else {
+            letters::ascii(&clean).into_owned()
+        }
     }
 
     fn text(&self, line: &str) {
         if !self.json {
-            talk::say(line);
+            talk::drawn(line);
         }
     }
 
@@ -170,58 +177,6 @@ impl Voice {
     }
 }
 
-/// Breaks a line where a terminal of so many columns would, but between words; between any two characters of Chinese, for
-/// it has no blanks, and not before what ends a sentence. A path that is longer than a line breaks behind its slashes; any
-/// other word that is, such as an address that can be clicked, stays whole.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let indent: String = text.chars().take_while(|c| *c == ' ').collect();
-    let mut lines = Vec::new();
-    let mut line = indent.clone();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let mut word = &rest[..first_word(rest)];
-        if indent.width() + word.trim_end().width() > columns && !word.contains("://") {
-            word = &word[..first_part(word)];
-        }
-        if line.trim().is_empty() || line.width() + word.trim_end().width() <= columns {
-            line.push_str(word);
-        } else {
-            lines.push(line.trim_end().to_owned());
-            line = format!("{indent}{word}");
-        }
-        rest = &rest[word.len()..];
-    }
-    lines.push(line.trim_end().to_owned());
-    lines
-}
-
-/// How many bytes of a path stay together.
-fn first_part(path: &str) -> usize {
-    let end = path.char_indices().skip(1).find(|(_, c)| matches!(c, '/' | '\\'));
-    end.map_or(path.len(), |(at, c)| at + c.len_utf8())
-}
-
-/// How many bytes of `text` stay together: a word with the blank behind it, or a wide character with what ends it.
-fn first_word(text: &str) -> usize {
-    let is_wide = |c: char| c.width() == Some(2);
-    let ends = |c: char| "，。；：！？、）”》……".contains(c);
-    let mut before = None;
-    for (at, c) in text.char_indices() {
-        let breaks = match before {
-            None => false,
-            Some(' ') => c != ' ',
-            Some(last) => {
-                (is_wide(last) || is_wide(c)) && !ends(c) && c != ' ' && !"（“《".contains(last)
-            }
-        };
-        if breaks {
-            return at;
-        }
-        before = Some(c);
-    }
-    text.len()
-}
-
 /// A path as people write it.
 pub(super) fn path(path: &Path) -> String {
     let home = directories::BaseDirs::new();
@@ -229,33 +184,5 @@ pub(super) fn path(path: &Path) -> String {
     match below {
         Some(below) if !cfg!(windows) => format!("~/{}", below.display()),
         _ => path.display().to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_between_words_and_chinese_before_no_full_stop() {
-        assert_eq!(wrap("one two three", 9), ["one two", "three"]);
-        assert_eq!(wrap("  one two", 6), ["  one", "  two"]);
-        assert_eq!(
-            wrap("see https://example.com/a/long/path now", 12),
-            ["see", "https://example.com/a/long/path", "now"]
-        );
-        assert_eq!(wrap("打开钉钉，搜索机器人。", 10), ["打开钉钉，", "搜索机器", "人。"]);
-        assert_eq!(wrap("运行 moonbell init（或重试）", 14), ["运行 moonbell", "init（或重试）"]);
-        assert_eq!(
-            wrap("Settings: ~/a/long/way/down/config.toml (yours)", 16),
-            ["Settings: ~/a/", "long/way/", "down/config.toml", "(yours)"]
-        );
-        assert_eq!(wrap("", 10), [""]);
-        let text = "用 moonbell service install 让它在后台运行";
-        assert_eq!(wrap(text, usize::MAX), [text]);
-        for columns in 4..40 {
-            let whole = wrap(text, columns).join(" ").replace(' ', "");
-            assert_eq!(whole, text.replace(' ', ""), "nothing is lost");
-        }
     }
 }

@@ -100,7 +100,7 @@ fn what(past: &Past, lang: Lang) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    escape(&redact(text)).replace("\\n", " ")
+    talk::fit(&escape(&redact(text)).replace("\\n", " ")).into_owned()
 }
 
 fn took(past: &Past) -> String {
@@ -219,6 +219,7 @@ mod tests {
             exit: None,
             replies: Some(1),
             error: error.map(str::to_owned),
+            refused: false,
             log: None,
             output: None,
             attempt: 1,

@@ -106,7 +106,7 @@ impl ServiceCommand {
                 if System::here() == System::Systemd && systemd::journal(follow, lines)? {
                     return Ok(ExitCode::SUCCESS);
                 }
-                Logs::of_the_host(follow, lines).run(global)
+                Logs::of_the_service(follow, lines).show(&global.state()?, w::ask_status)
             }
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn watch(look: impl Fn() -> Result<Seen>, json: bool) -> Result<ExitC
     if screen.is_some() {
         // The last look stays to be read, all of it.
         drop(screen);
-        talk::data(talk::fit(&super::wrapped(&last)));
+        talk::told(&super::wrapped(&talk::fit(&last)));
     }
     Ok(ExitCode::SUCCESS)
 }

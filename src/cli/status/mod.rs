@@ -96,7 +96,7 @@ impl Status {
         if self.json {
             talk::data(serde_json::to_string_pretty(&seen.json()?)?);
         } else if seen.is_live() {
-            talk::data(talk::fit(&wrapped(&seen.text())));
+            talk::told(&wrapped(&talk::fit(&seen.text())));
         } else {
             talk::say(seen.text());
         }

@@ -8,10 +8,11 @@ use chrono::{DateTime, Local, TimeDelta, Utc};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::cli::columns;
+use crate::cli::{columns, talk};
 use crate::sink::escape;
 use crate::telemetry::status::Budget;
 use crate::telemetry::status::Connection;
+use crate::telemetry::status::Script;
 use crate::telemetry::status::Settings;
 use crate::telemetry::status::Spent;
 use crate::telemetry::status::Status as Moment;
@@ -113,8 +114,8 @@ pub(super) fn counts(moment: &Moment, lang: Lang) -> String {
 fn scripts(text: &mut Lines, moment: &Moment, lang: Lang) {
     let folder = moment.scripts_dir.to_string_lossy();
     text.row(w::scripts(lang), &w::scripts_in(moment.scripts.len(), &escape(&folder), lang));
-    let width = moment.scripts.iter().map(|script| escape(&script.name).width()).max();
-    let width = width.unwrap_or_default();
+    let name = |script: &Script| talk::fit(&escape(&script.name)).into_owned();
+    let width = moment.scripts.iter().map(|script| name(script).width()).max().unwrap_or_default();
     for script in &moment.scripts {
         let at = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis);
         let loaded = at.map_or_else(
@@ -128,7 +129,7 @@ fn scripts(text: &mut Lines, moment: &Moment, lang: Lang) {
                 }
             },
         );
-        text.below(&format!("{}  {loaded}", columns::pad(&escape(&script.name), width)));
+        text.below(&format!("{}  {loaded}", columns::pad(&name(script), width)));
         if let Some(error) = &script.error {
             let first = error.lines().next().unwrap_or_default();
             text.below(&format!("  {}", w::script_wrong(&escape(first), lang)));

@@ -20,6 +20,12 @@ words! {
         zh: "修改 `access.owner`{place}，或删掉它再用认领码认领",
         en: "change `access.owner`{place}, or remove it to claim by a code",
     }
+    /// `key` is wrong.
+    cannot_be_told(key: &str) {
+        zh: "`{key}` 写错了，无法判断机器人归谁",
+        en: "whose bot it is cannot be told while `{key}` is wrong",
+    }
+    mend_it { zh: "先改正上面的错误", en: "put right what is named above" }
     at(place: &str) { zh: "（{place}）", en: ", {place}" }
     claimed_already(owner: &str) {
         zh: "机器人已经有主人了：{owner}",

@@ -8,6 +8,11 @@ words! {
     label_because { zh: "原因：", en: "because: " }
     label_hint { zh: "提示：", en: "hint: " }
     label_warning { zh: "警告：", en: "warning: " }
+    /// Of a terminal that shows ASCII alone.
+    letters_hidden {
+        zh: "每个 ? 是一个 ASCII 之外的字；如果终端能显示，请设置 LANG=C.UTF-8",
+        en: "each `?` is a letter beyond ASCII, which LANG=C.UTF-8 may show",
+    }
 
     folder_taken(folder: &str, pid: &str, command: &str, since: &str) {
         zh: "另一个 moonbell（进程 {pid}）已经在 `{folder}` 上运行：`moonbell {command}`，从 {since} 开始",

@@ -85,6 +85,11 @@ words! {
         zh: "{url} 回答 HTTP {status}：没有通到 moonbell",
         en: "{url} answers with HTTP status {status}: it does not lead to moonbell",
     }
+    /// DingTalk does not follow.
+    sends_on(url: &str, to: &str) {
+        zh: "{url} 转到 {to}：钉钉不会跟过去",
+        en: "{url} sends on to {to}, where DingTalk does not follow",
+    }
     lead_here(here: &str) {
         zh: "检查代理或隧道：它要通到 {here}",
         en: "look at the proxy or tunnel: it must lead to {here}",

@@ -251,6 +251,8 @@ async fn e3_the_simulator_makes_the_same_crooked_calls() {
     assert_eq!(crooked(Crook::Late(10 * 60_000)).await, 401);
     assert_eq!(crooked(Crook::Late(-10 * 60_000)).await, 401);
     assert_eq!(crooked(Crook::Malformed("{".to_owned())).await, 200);
+    // Another body says what it is told to, or the same in other words.
+    assert_eq!(crooked(Crook::OtherBody).await, 401);
     let data = Some(json!({ "msgId": "x", "text": { "content": "trace forged" } }));
     let order = Crooked { door: Door::Robot, how: Crook::OtherBody, data };
     assert_eq!(host.sim.crooked(&order).await.unwrap().status, 401);
@@ -297,7 +299,7 @@ async fn e4_without_a_secret_the_http_mode_does_not_start_and_a_blank_one_opens_
     host.stop().await;
 }
 
-fn clicked(time: &str) -> [(&'static str, String); 2] {
+pub(in super::super) fn clicked(time: &str) -> [(&'static str, String); 2] {
     [
         ("x-ddpaas-signature-timestamp", time.to_owned()),
         ("x-ddpaas-signature", sign(CARD_SECRET, time)),

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
 use moonbell::sim::{FaultOrder, HttpFault, HttpFaultKind, Options};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::process::{HostProcess, bare, settings};
-use super::proxy::{Manner, Proxy};
-use super::stage::{ALICE, Setup, Stage};
+use super::proxy::{Certificate, Manner, Proxy};
+use super::stage::{ALICE, OWNER, Setup, Stage, Way};
 
 /// Something wrong, with all that it takes.
 struct Case {
@@ -583,6 +586,175 @@ async fn a_running_host_is_asked_and_never_competed_with() {
     });
     host.until_says(&["status"], |said| said.contains("refused")).await;
     assert_eq!(doctor(&host, &[], &[]).wrong(), ["connection"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_running_host_cannot_do_for_its_secret_is_blamed_on_the_secret_alone() {
+    for way in [Way::Stream, Way::Http] {
+        let host = HostProcess::spawn(Setup::new().over(way).stage().await).await;
+        let client_secret = Some("simulator-secret-new".to_owned());
+        host.sim.faults(&FaultOrder { client_secret, close: true, ..FaultOrder::default() });
+        if way == Way::Stream {
+            host.until_says(&["status"], |said| said.contains("refused")).await;
+        }
+        let report = doctor(&host, &[], &[]);
+        // The address of this test is one of this computer.
+        let wrong: Vec<&str> =
+            report.wrong().into_iter().filter(|id| *id != "webhook-url").collect();
+        assert_eq!(wrong, ["secret"], "{way:?}: {report:?}");
+        let hang = ["token", "address", "permission-robot-send", "card-template"];
+        for id in
+            hang.iter().chain(&["connection", "frames"][..if way == Way::Stream { 2 } else { 0 }])
+        {
+            assert_eq!(report.checks[*id]["because"], "secret", "{way:?}: {id}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_are_parked_are_named_while_a_host_runs_and_after_it() {
+    let host = HostProcess::spawn(Setup::new().stage().await).await;
+    let gate = host.hold("one");
+    host.say(ALICE, "hold one");
+    host.entered(&["one"]).await;
+    host.sim.faults(&FaultOrder { expire_webhooks: true, ..FaultOrder::default() });
+    host.say(OWNER, "echo hello");
+    host.until("the owner's webhook lives", |seen| seen.to(OWNER) == ["hello"]).await;
+    let scope = HttpFaultKind::MissingScope { scope: "qyapi_robot_sendmsg".to_owned() };
+    host.fail("/v1.0/robot", scope, 10_000);
+    gate.open();
+    host.until_says(&["status"], |said| said.contains("1 parked")).await;
+    // It was put right, but nobody has sent it again.
+    host.sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
+    let report = doctor(&host, &[], &[]);
+    assert_eq!(report.wrong(), ["outbox"], "{report:?}");
+    let stage = host.stop().await;
+    let report = doctor(&stage, &[], &[]);
+    assert_eq!(report.wrong(), ["outbox"], "{report:?}");
+    assert_eq!(report.checks["outbox"]["seen"], "1 reply could not be sent and is parked");
+}
+
+/// What answers behind the public address.
+#[derive(Clone, Copy, Debug)]
+enum Behind {
+    Moonbell,
+    Says(&'static str),
+    Silence,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_address_is_tried_while_a_host_runs() {
+    let host = HostProcess::spawn(Setup::new().over(Way::Http).stage().await).await;
+    let listen = host.tunnel.as_ref().unwrap().address;
+    let certificate = Certificate::new("bot.example.com", 2090);
+    fs::write(host.path("authority.pem"), &certificate.authority).unwrap();
+    for (behind, wanted) in [
+        (Behind::Moonbell, "https://bot.example.com/dingtalk/robot answers"),
+        (
+            Behind::Says("404 Not Found\r\n"),
+            "answers with HTTP status 404: it does not lead to moonbell",
+        ),
+        (
+            Behind::Says("302 Found\r\nLocation: https://login.example.com/\r\n"),
+            "sends on to https://login.example.com/, where DingTalk does not follow",
+        ),
+        (Behind::Silence, "does not answer: no answer within 8s"),
+    ] {
+        let front = Front::open(&certificate, behind, listen).await;
+        let proxy = Proxy::start(Manner::LeadsTo("bot.example.com", front.address)).await;
+        let environment = [
+            ("MOONBELL_HTTP_PUBLIC_URL", "https://bot.example.com/dingtalk".to_owned()),
+            ("MOONBELL_NETWORK_PROXY", proxy.url("http", "")),
+            ("SSL_CERT_FILE", host.path("authority.pem").to_str().unwrap().to_owned()),
+        ];
+        let report = doctor(&host, &[], &environment);
+        let wrong: &[&str] = if let Behind::Moonbell = behind { &[] } else { &["webhook-url"] };
+        assert_eq!(report.wrong(), wrong, "{behind:?}: {report:?}");
+        let seen = report.checks["webhook-url"]["seen"].as_str().unwrap();
+        assert!(seen.contains(wanted), "{behind:?}: {seen}");
+    }
+}
+
+/// Ends TLS before whatever is behind it. Dropping it ends it.
+struct Front {
+    address: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+impl Front {
+    async fn open(certificate: &Certificate, behind: Behind, host: SocketAddr) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = certificate.acceptor.clone();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                open.spawn(async move {
+                    let Ok(mut client) = acceptor.accept(client).await else { return };
+                    match behind {
+                        Behind::Moonbell => {
+                            let mut host = TcpStream::connect(host).await.unwrap();
+                            let _ = copy_bidirectional(&mut client, &mut host).await;
+                        }
+                        Behind::Says(head) => {
+                            let mut request = Vec::new();
+                            while !request.ends_with(b"\r\n\r\n") {
+                                request.push(client.read_u8().await.unwrap());
+                            }
+                            let answer = format!("HTTP/1.1 {head}Content-Length: 0\r\n\r\n");
+                            let _ = client.write_all(answer.as_bytes()).await;
+                            let _ = client.shutdown().await;
+                        }
+                        Behind::Silence => {
+                            let mut sink = [0; 1024];
+                            while client.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, _serving: serving }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_calls_are_in_the_ledger_beside_a_host_and_without_one() {
+    let counted = |stage: &Stage| {
+        let usage: Value = serde_json::from_str(&stage.says(&["usage", "--json"])).unwrap();
+        usage["api_calls"]["used"].as_u64().unwrap()
+    };
+    let case = Case::new(|_| {}).await;
+    case.examine();
+    assert!(!case.stage.state_dir().join("moonbell.db").exists(), "no journal is made for it");
+    let host = HostProcess::spawn(case.stage).await;
+    let calls = |host: &Stage| {
+        let calls = host.sim.state().counters.calls;
+        let counts = |call: &&String| call.contains("/v1.0/card/") || call.contains("/v1.0/robot/");
+        calls.keys().filter(counts).map(|call| calls[call]).sum::<u64>()
+    };
+    let before = calls(&host);
+    assert_eq!(counted(&host), 0);
+    doctor(&host, &[], &[]);
+    assert_eq!(calls(&host) - before, 4);
+    assert_eq!(counted(&host), 4);
+    // The host hears of it with what it counts itself.
+    host.say(ALICE, "card");
+    host.say(ALICE, "echo hello");
+    host.until("answered", |seen| seen.to(ALICE).contains(&"hello")).await;
+    host.until_says(&["status", "--json"], |said| {
+        let status: Value = serde_json::from_str(said).unwrap();
+        let used = status["budget"]["api_calls"]["used"].as_u64().unwrap();
+        used >= 4 && status["budget"]["pushes"]["used"].as_u64().unwrap() >= 2
+    })
+    .await;
+    let stage = host.stop().await;
+    let (used, before) = (counted(&stage), calls(&stage));
+    doctor(&stage, &["--card"], &[]);
+    let card = calls(&stage) - before;
+    assert!(card > 4, "the card takes some, too: {card}");
+    assert_eq!(counted(&stage), used + card);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ mod flood;
 mod handover;
 mod kills;
 mod language;
+mod letters;
 mod moments;
 mod network;
 mod offline;

@@ -23,13 +23,15 @@ pub(super) enum Manner {
     Refuses,
     /// Takes connections and says nothing.
     Silent,
+    /// Knows where that host is.
+    LeadsTo(&'static str, SocketAddr),
 }
 
 /// What a proxy of `https://` shows.
 pub(super) struct Certificate {
     /// Whoever trusts this one (PEM) trusts the proxy.
     pub(super) authority: String,
-    acceptor: TlsAcceptor,
+    pub(super) acceptor: TlsAcceptor,
 }
 
 impl Certificate {
@@ -146,7 +148,7 @@ async fn http(
             });
             (!given).then_some("407 Proxy Authentication Required")
         }
-        Manner::Open | Manner::Silent => None,
+        Manner::Open | Manner::Silent | Manner::LeadsTo(..) => None,
     };
     if let Some(refusal) = refusal {
         let answer =
@@ -158,7 +160,11 @@ async fn http(
     let (verb, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     noted.lock().unwrap().push(format!("{verb} {target}"));
     if verb == "CONNECT" {
-        let mut host = TcpStream::connect(target).await?;
+        let name = target.split(':').next();
+        let mut host = match manner {
+            Manner::LeadsTo(host, there) if name == Some(host) => TcpStream::connect(there).await?,
+            _ => TcpStream::connect(target).await?,
+        };
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
         copy_bidirectional(&mut client, &mut host).await?;
     } else {

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::process::Stdio;
+use std::time::Duration;
 
-use moonbell::sim::FaultOrder;
+use moonbell::sim::{FaultOrder, Say};
 use serde_json::Value;
 
 use super::process::{HostProcess, bare, settings};
@@ -317,4 +318,30 @@ async fn how_cards_are_shown_changes_with_the_next_card() {
     .await;
     host.say(OWNER, "show");
     host.until_true("the output is attached", || files(&edited) == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_late_and_when_an_outage_is_told_of_change_without_a_restart() {
+    let stage = Setup::new().stage().await;
+    let more = "\n[connection]\nlate_after = \"2h\"\ntell_after = \"3h\"\n";
+    let mut edited = Edited::start(stage, more).await;
+    let hour = Duration::from_hours(1);
+    let host = &edited.host;
+    host.sim.say(&Say::direct(ALICE, "trace an-hour-ago").sent_ago(hour)).unwrap();
+    host.until("it is not late", |seen| seen.to(ALICE) == ["did an-hour-ago"]).await;
+    edited.edit("late_after = \"2h\"", "late_after = \"30m\"");
+    edited.edit("tell_after = \"3h\"", "tell_after = \"4h\"");
+    let host = &edited.host;
+    host.until_true("both were read", || {
+        let log = host.lines("err").join("\n");
+        ["late_after", "tell_after"]
+            .iter()
+            .all(|key| log.lines().any(|line| line.contains("count now") && line.contains(key)))
+    })
+    .await;
+    host.sim.say(&Say::direct(ALICE, "trace as-long-ago").sent_ago(hour)).unwrap();
+    host.until("she is told", |seen| seen.to(ALICE).len() == 2).await;
+    assert_eq!(host.lines("ran"), ["an-hour-ago"]);
+    edited.until_status(|settings| settings["restart"] == serde_json::json!([])).await;
+    assert_eq!(edited.host.sim.state().counters.connections_opened, 1);
 }

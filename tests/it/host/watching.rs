@@ -81,6 +81,7 @@ async fn on_a_terminal_it_is_redrawn_and_ctrl_c_leaves_the_terminal_as_it_was() 
         let seen = String::from_utf8_lossy(&seen).into_owned();
         assert!(seen.starts_with("\x1b[?1049h\x1b[?25l\x1b[H"), "{seen:?}");
         let (drawn, after) = seen.split_once("\x1b[?25h\x1b[?1049l").expect("the screen is left");
+        let after = after.split("\x1b[36;1mhint: ").next().unwrap();
         assert!(after.contains("connected") && !after.contains('\x1b'), "{after:?}");
         let frame = drawn.rsplit("\x1b[H").next().unwrap();
         assert!(frame.contains("runs     0 running"), "{frame:?}");

@@ -61,6 +61,10 @@ async fn id_and_secret_are_typed_in_chinese_and_a_wrong_secret_is_said_in_words(
         if secret == "not the secret" {
             terminal.until("钉钉不认识这一对 Client ID 和 Client Secret").await;
             terminal.until("重新复制").await;
+            terminal.until("1  重新输入").await;
+            terminal.until("2  改用钉钉扫码").await;
+            terminal.until("[1]: ").await;
+            terminal.type_line("");
         }
     }
     terminal.until("密钥有效").await;
@@ -410,4 +414,47 @@ async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
     }
     assert_eq!(mode(&newcomer.config().with_file_name("event-aes-key")), 0o600);
     newcomer.secret_is_safe(&shown);
+}
+
+#[tokio::test]
+async fn from_a_wrong_secret_the_way_leads_back_to_the_code() {
+    let newcomer = Newcomer::arrives().await;
+    let mut terminal = newcomer.types(&["--no-service", "--lang", "en"]);
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    terminal.until("Client ID (AppKey): ").await;
+    terminal.type_line(&newcomer.sim.client_id());
+    terminal.type_hidden("shown as stars): ", "not the secret").await;
+    terminal.until("DingTalk does not know this id with this secret").await;
+    terminal.until("2  Scan a QR code").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    let shown = terminal.until("Waiting …").await;
+    newcomer.sim.scan(Some(&user_code(&shown)), Scanned::Create).unwrap();
+    terminal.until("Created the app dingsimulator0001").await;
+}
+
+#[tokio::test]
+async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_the_code() {
+    for (size, lang, code, sentence) in [
+        ((24, 80), "C", false, "start again with LANG=C.UTF-8 to see it."),
+        ((60, 100), "C", true, "Scan this with DingTalk on your phone"),
+        ((24, 80), "C.UTF-8", true, "Scan this with DingTalk on your phone"),
+        ((12, 80), "C.UTF-8", false, "in a larger one, start again to see it."),
+    ] {
+        let newcomer = Newcomer::arrives().await;
+        let mut command = newcomer.init(&["--no-service", "--scan", "--lang", "en"]);
+        command.env("LANG", lang);
+        let mut terminal = Terminal::open(&command, size.0, size.1);
+        let shown = terminal.until("and works until").await;
+        let address = Regex::new(r"(?m)^ +(?:\x1b\[1m)?(http://\S+user_code=[0-9A-F-]+)").unwrap();
+        assert!(address.is_match(&shown), "{shown}");
+        let folded = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(folded.contains(sentence), "{lang}: {shown}");
+        let drawn = shown.lines().filter(|line| line.contains("\x1b[40m") || line.contains('█'));
+        assert_eq!(drawn.count() > 10, code, "{lang}: {shown}");
+        assert!(lang != "C" || shown.is_ascii(), "{shown}");
+        // No line of the code, nor of what belongs to it, has left the window.
+        assert!(shown.lines().count() <= usize::from(size.0) + 8, "{lang}: {shown}");
+    }
 }

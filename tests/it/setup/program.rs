@@ -176,3 +176,60 @@ async fn an_aes_key_of_another_length_is_refused_before_anything_is_written() {
     assert!(answer.err.contains("An AES key has 43 characters; this has 5."), "{}", answer.err);
     assert!(!newcomer.config().exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_by_flag_that_is_not_encrypted_is_refused_before_a_secret_goes_there() {
+    let newcomer = Newcomer::arrives().await;
+    let (id, secret) = (newcomer.sim.client_id(), newcomer.sim.client_secret());
+    let sim = newcomer.sim.url();
+    for (flags, flag) in [
+        (["--api-base", "http://api.example.com", "--oapi-base", sim], "--api-base"),
+        (["--api-base", sim, "--oapi-base", "http://oapi.example.com"], "--oapi-base"),
+        (["--mode", "http", "--public-url", "http://bot.example.com"], "--public-url"),
+    ] {
+        let mut command = newcomer.home.command(&["init", "--no-wait", "--no-service"]);
+        command.args(["--client-id", &id, "--client-secret-file", "-"]).args(flags);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
+        let answer = Answer::of(child.wait_with_output().unwrap());
+        assert_eq!(answer.code, 2, "{answer:?}");
+        let said = format!("error: {flag} http://");
+        assert!(answer.err.contains(&said), "{}", answer.err);
+        assert!(answer.err.contains("It is not encrypted: take https://"), "{}", answer.err);
+    }
+    assert!(!newcomer.config().exists());
+    assert!(newcomer.sim.state().counters.calls.is_empty(), "nobody was called");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_dingtalk_is_not_reached_the_proxy_is_spoken_of_that_is_used_or_is_not() {
+    let newcomer = Newcomer::arrives().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = format!("http://{closed}");
+    let id = newcomer.sim.client_id();
+    let http = vec![HttpFault::new(HttpFaultKind::Reset).on("/v1.0/oauth2")];
+    newcomer.sim.faults(&FaultOrder { http, ..FaultOrder::default() });
+    let not_used = format!(
+        "The proxy {proxy} of your environment is not used unasked: set MOONBELL_NETWORK_PROXY=environment"
+    );
+    let used = format!("check the network, and the proxy {proxy} (of `network.proxy` or");
+    for (variables, hint) in [
+        (&[][..], "If only a proxy leads there, say it in `network.proxy`"),
+        (&[("HTTPS_PROXY", &proxy)], not_used.as_str()),
+        (&[("MOONBELL_NETWORK_PROXY", &proxy)], used.as_str()),
+    ] {
+        let given = ["--client-id", &id, "--client-secret-file", "-", "--no-wait"];
+        let mut command = newcomer.init(&given);
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"a secret").unwrap();
+        let answer = Answer::of(child.wait_with_output().unwrap());
+        assert_eq!(answer.code, 1, "{answer:?}");
+        assert!(answer.err.contains("DingTalk cannot be reached"), "{}", answer.err);
+        assert!(answer.err.contains(hint), "{hint}: {}", answer.err);
+    }
+}

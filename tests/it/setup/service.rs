@@ -213,3 +213,19 @@ fn settings_that_cannot_be_used_do_not_make_a_service_manager_try_again() {
     assert_eq!(supervised.code, 0, "{supervised:?}");
     assert!(supervised.err.contains("`dingtalk.client_id` is missing"), "{}", supervised.err);
 }
+
+#[test]
+fn where_the_service_has_said_nothing_its_own_folder_is_named_and_how_to_look_at_it() {
+    let home = Home::new();
+    home.write("bin/journalctl", "#!/bin/sh\nexit 0\n");
+    fs::set_permissions(home.path("bin/journalctl"), fs::Permissions::from_mode(0o755)).unwrap();
+    // Nothing is set up, where other commands would ask the host of `dev`.
+    let mut command = home.command(&["service", "logs"]);
+    command.env("PATH", home.path("bin"));
+    let answer = Answer::of(command.output().unwrap());
+    assert_eq!((answer.code, answer.out.as_str()), (1, ""), "{answer:?}");
+    let folder = home.path("data/moonbell");
+    let named = format!("no host has written a log in `{}` yet", folder.display());
+    assert!(answer.err.contains(&named), "{}", answer.err);
+    assert!(answer.err.contains("hint: `moonbell service status` says"), "{}", answer.err);
+}
