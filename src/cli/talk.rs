@@ -156,7 +156,9 @@ pub(super) fn quoted(text: &str) {
 
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
 pub(super) fn finding(finding: &Finding) {
-    told(&format!("{}\n", safe(&finding.to_string())));
+    // A name is one line, whatever is in it.
+    let named = Finding { path: escape(&finding.path), ..finding.clone() };
+    told(&format!("{}\n", safe(&named.to_string())));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.

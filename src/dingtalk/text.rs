@@ -8,6 +8,7 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::message::Body;
+use crate::sink::markdown::Fence;
 
 /// The body of a webhook call must stay below this, as JSON.
 pub const WEBHOOK_LIMIT_BYTES: usize = 20_000;
@@ -19,10 +20,6 @@ pub const PIECE_CHARS: usize = 3_800;
 const PIECE_BYTES: usize = 14_000;
 /// The chat list shows about this much of a title.
 const TITLE_CHARS: usize = 20;
-/// Longer runs of backticks are decoration: nobody could close them inside of the limits.
-const MAX_FENCE: usize = 16;
-/// More than any language tag needs.
-const MAX_INFO_CHARS: usize = 32;
 
 /// Splits `body` into pieces that each fit one message. One that fits comes back as it is.
 pub fn split(body: &Body) -> Vec<Body> {
@@ -113,7 +110,8 @@ pub fn tail(markdown: &str, limit_bytes: usize) -> Cow<'_, str> {
         return Cow::Borrowed(markdown);
     }
     // Room for the mark, a reopened fence and its end.
-    let room = limit_bytes.saturating_sub("…\n".len() + 2 * (MAX_FENCE + 2) + 4 * MAX_INFO_CHARS);
+    let room =
+        limit_bytes.saturating_sub("…\n".len() + 2 * (Fence::MOST + 2) + 4 * Fence::MOST_INFO);
     let mut start = markdown.ceil_char_boundary(markdown.len() - room);
     if let Some(line) =
         markdown[start..].find('\n').map(|at| start + at + 1).filter(|at| *at < markdown.len())
@@ -163,7 +161,7 @@ const LIMIT: Size = Size { chars: PIECE_CHARS, bytes: PIECE_BYTES };
 const SMALLEST_CHARS: usize = 200;
 
 /// Room for the longest line that ends a code block, with its newline.
-const END_LINE: Size = Size { chars: MAX_FENCE + 1, bytes: MAX_FENCE + 2 };
+const END_LINE: Size = Size { chars: Fence::MOST + 1, bytes: Fence::MOST + 2 };
 
 fn pieces(text: &str, markdown: bool, limit: Size) -> Vec<String> {
     let mut pieces = Vec::new();
@@ -239,7 +237,8 @@ fn cut(rest: &str, used: Size, open: Option<Fence>, markdown: bool, limit: Size)
         }
         // The block's own end comes along rather than into an empty block of the next piece: room is held back for it.
         let next = rest[best..].split_inclusive('\n').next().unwrap_or_default();
-        let ends = |fence: Fence| fence.is_closed_by(next.trim_end_matches(['\n', '\r']));
+        let last = Fence::of(next.trim_end_matches(['\n', '\r']));
+        let ends = |fence: Fence| last.is_some_and(|last| fence.is_closed_by(&last));
         let size = Size::of(next);
         if rest[..best].ends_with('\n')
             && size.chars <= END_LINE.chars
@@ -286,63 +285,6 @@ fn fence_line_across(text: &str, at: usize) -> Option<Range<usize>> {
     (start < at && at < end && Fence::of(&text[start..end]).is_some()).then_some(start..end)
 }
 
-/// The opening line of a code block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Fence {
-    marker: char,
-    length: usize,
-    /// The language tag.
-    info: String,
-}
-
-impl Fence {
-    fn of(line: &str) -> Option<Self> {
-        let trimmed = line.trim_start_matches(' ');
-        // Four spaces make an indented code block, where fences are text.
-        if line.len() - trimmed.len() > 3 {
-            return None;
-        }
-        let marker = trimmed.chars().next().filter(|c| matches!(c, '`' | '~'))?;
-        let info = trimmed.trim_start_matches(marker);
-        let length = trimmed.len() - info.len();
-        if !(3..=MAX_FENCE).contains(&length) || (marker == '`' && info.contains('`')) {
-            return None;
-        }
-        let info = info
-            .split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(MAX_INFO_CHARS)
-            .collect();
-        Some(Self { marker, length, info })
-    }
-
-    fn is_closed_by(&self, line: &str) -> bool {
-        let Some(other) = Self::of(line) else { return false };
-        other.marker == self.marker && other.length >= self.length && other.info.is_empty()
-    }
-
-    fn marker(&self) -> String {
-        self.marker.to_string().repeat(self.length)
-    }
-
-    fn opening(&self) -> String {
-        // A tag that begins with the marker's own sign would make the fence longer than what closes it.
-        let gap = if self.info.starts_with(self.marker) { " " } else { "" };
-        format!("{}{gap}{}\n", self.marker(), self.info)
-    }
-
-    /// The end line, on a line of its own after `text`.
-    fn closing(&self, text: &str) -> String {
-        format!(
-            "{}{}",
-            if text.is_empty() || text.ends_with('\n') { "" } else { "\n" },
-            self.marker()
-        )
-    }
-}
-
 #[derive(Debug, Default)]
 struct Scan {
     /// The code block that is open at the end.
@@ -355,15 +297,10 @@ fn scan(open: Option<Fence>, text: &str) -> Scan {
     let mut scan = Scan { open, opened_at: None };
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let bare = line.trim_end_matches(['\n', '\r']);
-        match &scan.open {
-            Some(fence) if fence.is_closed_by(bare) => scan = Scan::default(),
-            Some(_) => {}
-            None => {
-                if let Some(fence) = Fence::of(bare) {
-                    scan = Scan { open: Some(fence), opened_at: Some(at) };
-                }
-            }
+        let was_open = scan.open.is_some();
+        Fence::turn(&mut scan.open, line);
+        if scan.open.is_some() != was_open {
+            scan.opened_at = scan.open.is_some().then_some(at);
         }
         at += line.len();
     }

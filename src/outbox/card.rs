@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::EMPTY;
-use super::cut::{Above, Fence, Limit, fit};
+use super::cut::{Above, Limit, fit};
 use super::question::Question;
 use super::spool::Spool;
 use crate::config::Attach;
 use crate::dingtalk::text::shorten;
 use crate::message::Address;
 use crate::sink::markdown;
+use crate::sink::markdown::Fence;
 use crate::sink::{is_blank, redact, redact_begun, spoken};
 use crate::words;
 use crate::words::Lang;

@@ -5,6 +5,8 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use crate::sink::markdown::Fence;
+
 /// What one card may show, all of it counted: title, progress, note, text and fences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit {
@@ -127,7 +129,7 @@ pub(super) fn fit(
     }
     // Room for the longest note and the longest fences there can be, so that the rest needs no second look.
     let note_room = Size::of(&note(u64::MAX)).plus(Size::of("\n\n…"));
-    let fences = Fence::longest(above.fence.as_ref(), text);
+    let fences = longest_fences(above.fence.as_ref(), text);
     let room = room.less(note_room).less(fences);
     let mut start = text.len();
     let mut size = Size::default();
@@ -213,98 +215,15 @@ fn assemble(head: &str, above: &Above, text: &str, note: impl Fn(u64) -> String)
     out
 }
 
-/// The opening line of a block of code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fence {
-    marker: char,
-    length: usize,
-    /// The language tag.
-    info: String,
-}
-
-impl Fence {
-    /// Longer ones are decoration: nobody could close them inside of the limits.
-    const MOST: usize = 64;
-    /// More than any language tag needs.
-    const MOST_INFO: usize = 32;
-
-    fn of(line: &str) -> Option<Self> {
-        let trimmed = line.trim_start_matches(' ');
-        // Four spaces make an indented block, where fences are text.
-        if line.len() - trimmed.len() > 3 {
-            return None;
-        }
-        let marker = trimmed.chars().next().filter(|c| matches!(c, '`' | '~'))?;
-        let info = trimmed.trim_start_matches(marker);
-        let length = trimmed.len() - info.len();
-        if !(3..=Self::MOST).contains(&length) || (marker == '`' && info.contains('`')) {
-            return None;
-        }
-        let info = info.split_whitespace().next().unwrap_or_default();
-        Some(Self { marker, length, info: info.chars().take(Self::MOST_INFO).collect() })
+/// What opening a block of `text` again and closing another can take.
+fn longest_fences(open: Option<&Fence>, text: &str) -> Size {
+    let fences = text.lines().filter_map(Fence::of).chain(open.cloned());
+    let (mut opening, mut closing) = (Size::default(), Size::default());
+    for fence in fences {
+        opening = opening.most(Size::of(&fence.opening()));
+        closing = closing.most(Size::of("\n").plus(Size::of(&fence.marker())));
     }
-
-    /// One that `text` cannot close.
-    pub(super) fn around(text: &str) -> Self {
-        let longest = |marker: char| {
-            let (mut run, mut most) = (0, 0);
-            for c in text.chars() {
-                run = if c == marker { run + 1 } else { 0 };
-                most = most.max(run);
-            }
-            most
-        };
-        let fence = |marker| {
-            let length = (longest(marker) + 1).clamp(3, Self::MOST);
-            Self { marker, length, info: String::new() }
-        };
-        let ticks = fence('`');
-        if ticks.length < Self::MOST { ticks } else { fence('~') }
-    }
-
-    /// Follows `line`, which may open or close a block.
-    pub(super) fn turn(open: &mut Option<Self>, line: &str) {
-        let found = Self::of(line.trim_end_matches(['\n', '\r']));
-        match (open.as_ref(), found) {
-            (Some(fence), Some(other)) => {
-                if other.marker == fence.marker
-                    && other.length >= fence.length
-                    && other.info.is_empty()
-                {
-                    *open = None;
-                }
-            }
-            (None, found) => *open = found,
-            (Some(_), None) => {}
-        }
-    }
-
-    fn marker(&self) -> String {
-        self.marker.to_string().repeat(self.length)
-    }
-
-    fn opening(&self) -> String {
-        // A tag that begins with the marker's own sign would make the fence longer than what closes it.
-        let gap = if self.info.starts_with(self.marker) { " " } else { "" };
-        format!("{}{gap}{}\n", self.marker(), self.info)
-    }
-
-    /// What ends it, on a line of its own after `text`.
-    pub(super) fn closing(&self, text: &str) -> String {
-        let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        format!("{newline}{}", self.marker())
-    }
-
-    /// What opening a block of `text` again and closing another can take.
-    fn longest(open: Option<&Self>, text: &str) -> Size {
-        let fences = text.lines().filter_map(Self::of).chain(open.cloned());
-        let (mut opening, mut closing) = (Size::default(), Size::default());
-        for fence in fences {
-            opening = opening.most(Size::of(&fence.opening()));
-            closing = closing.most(Size::of("\n").plus(Size::of(&fence.marker())));
-        }
-        opening.plus(closing)
-    }
+    opening.plus(closing)
 }
 
 #[cfg(test)]

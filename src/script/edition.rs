@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::access::{Confirm, Needs, Reach, ReachCell};
 use crate::router::Command;
@@ -40,6 +41,9 @@ pub struct Edition {
     reach: ReachCell,
     /// Whether another one, or none, serves in its place.
     replaced: AtomicBool,
+    /// Cancelled when nobody holds it any more.
+    left: CancellationToken,
+    _held: DropGuard,
 }
 
 /// A loaded script whose handlers may yet conflict with those of others. Dropping it leaves nothing behind.
@@ -81,6 +85,7 @@ impl Candidate {
     /// Gives it a task of its own: from now on it can run.
     pub(super) fn serve(mut self, number: u64, engine: &Engine) -> Arc<Edition> {
         self.vm.number = number;
+        let left = CancellationToken::new();
         Arc::new(Edition {
             id: self.id,
             number,
@@ -90,6 +95,8 @@ impl Candidate {
             generation: Generation::spawn(self.vm, engine),
             handlers: self.handlers,
             replaced: AtomicBool::new(false),
+            _held: left.clone().drop_guard(),
+            left,
         })
     }
 }
@@ -143,6 +150,11 @@ impl Edition {
 
     pub(super) fn is_replaced(&self) -> bool {
         self.replaced.load(Ordering::SeqCst)
+    }
+
+    /// Cancelled when everything that it was found for, and those who held it, have ended.
+    pub(super) fn left(&self) -> CancellationToken {
+        self.left.clone()
     }
 }
 

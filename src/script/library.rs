@@ -40,6 +40,9 @@ const REPORTS: usize = 256;
 /// How long the next version waits for the last one's `bot.on("stop")`, which has a limit of its own.
 const STOP_PATIENCE: Duration = Duration::from_secs(6);
 
+/// How long `bot.save` waits for runs that began before the script was saved. Messages wait meanwhile.
+const LAST_RUNS: Duration = Duration::from_millis(500);
+
 /// What is served at one moment: routes, and the editions that they lead to.
 #[derive(Debug, Default)]
 pub struct Snapshot {
@@ -320,11 +323,13 @@ impl Turns {
                 before.cancelled().await;
             }
             if let Some(old) = turn.old {
-                let generation = Arc::clone(old.generation());
+                let (generation, left) = (Arc::clone(old.generation()), old.left());
                 drop(old);
                 // Also when it was saved again meanwhile: what is handed over goes from hand to hand.
                 let next = turn.new.as_ref().map(|new| new.generation());
                 if let Some(next) = next.filter(|next| next.restores()) {
+                    // A run that is just ending still changes what is saved; a long one would keep everybody waiting.
+                    let _ = timeout(LAST_RUNS, left.cancelled()).await;
                     next.restore(generation.save().await).await;
                 }
                 generation.retire().await;

@@ -2,6 +2,8 @@
 
 use super::spoken;
 
+pub use super::fence::Fence;
+
 /// Text that Markdown shows as it is: signs get a backslash, signs that only mean something where a line begins get it
 /// there, and an `@` is kept from mentioning. Secrets and what acts go first: a backslash in their middle would hide them.
 pub fn escape(text: &str) -> String {

@@ -13,6 +13,7 @@
 
 mod addresses;
 mod bare;
+mod fence;
 mod forms;
 pub mod markdown;
 mod plain;

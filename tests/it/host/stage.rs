@@ -93,7 +93,7 @@ impl Setup {
     pub(super) fn new() -> Self {
         let mut options = Options::default();
         // What is not acknowledged comes again quickly, and often enough for any test.
-        options.clocks.redelivery = Some(Duration::from_millis(300));
+        options.clocks.redelivery = Some(Duration::from_secs(1));
         options.clocks.redelivery_attempts = 1_000;
         options.clocks.disconnect = Duration::from_millis(300);
         Self {
@@ -229,6 +229,14 @@ impl Seen<'_> {
     /// What the bot said in the direct chat with `person`; a card counts with its text.
     pub(super) fn to(&self, person: &str) -> Vec<&str> {
         self.state.replies(&self.stage.sim.direct_chat(person))
+    }
+
+    /// The same, of questions what their script asked: without the time until which they can be answered.
+    pub(super) fn asked(&self, person: &str) -> Vec<&str> {
+        fn question(said: &str) -> &str {
+            said.rsplit_once("\nuntil ").map_or(said, |(question, _)| question)
+        }
+        self.to(person).into_iter().map(question).collect()
     }
 
     pub(super) fn in_group(&self, index: usize) -> Vec<&str> {

@@ -4,6 +4,7 @@
 mod init;
 mod program;
 mod service;
+mod systemd;
 mod terminal;
 
 use std::os::unix::fs::PermissionsExt as _;

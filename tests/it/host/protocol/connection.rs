@@ -54,8 +54,7 @@ async fn h20_on_disconnect_the_next_connection_is_open_before_the_old_one_ends()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h20_attempts_come_one_after_another_until_one_succeeds() {
-    let host =
-        Setup::new().timing(|timing| timing.open = Duration::from_millis(1500)).start().await;
+    let host = Setup::new().timing(|timing| timing.open = Duration::from_secs(4)).start().await;
     let faults = [
         HttpFaultKind::Status { status: 503 },
         HttpFaultKind::Html,

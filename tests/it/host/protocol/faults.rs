@@ -15,6 +15,14 @@ async fn a_line_that_is_moved_while_a_hundred_messages_arrive_loses_and_repeats_
     let mut rate = tokio::time::interval(Duration::from_millis(100));
     for n in 0..MESSAGES {
         rate.tick().await;
+        // Each fault finds a line that stands.
+        if let Some(opened) = [20, 40, 60, 80].iter().position(|fault| *fault == n) {
+            let opened = opened as u64 + 1;
+            host.until("the line stands", |seen| {
+                seen.state.bot.connected && seen.state.counters.connections_opened >= opened
+            })
+            .await;
+        }
         let order = match n {
             20 | 60 => FaultOrder {
                 disconnect: Some("connection is expired".to_owned()),
