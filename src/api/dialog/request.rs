@@ -39,13 +39,16 @@ const IN_MESSAGE: usize = 1_500;
 /// Digits of the digest that a question shows.
 const DIGEST_DIGITS: usize = 12;
 
+/// Makes a digest of what a request is about, anew.
+pub(super) type Again = Box<dyn Fn(&Call) -> Option<String> + Send + Sync>;
+
 /// What is asked for.
 pub(super) struct Request {
     /// Made visible already.
     pub(super) question: String,
     pub(super) plan: Plan,
     /// The digest of the plan as it would be made now; `None`: it cannot be made any more.
-    pub(super) again: Box<dyn Fn(&Call) -> Option<String> + Send + Sync>,
+    pub(super) again: Again,
     pub(super) approvers: Option<String>,
     pub(super) timeout: Duration,
 }
