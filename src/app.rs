@@ -47,7 +47,6 @@ use crate::console::Desk;
 use crate::dingtalk::Client;
 use crate::inbox::Inbox;
 use crate::language::Languages;
-use crate::message::{Inbound, StaffId};
 use crate::outage;
 use crate::outbox::Outbox;
 use crate::outbox::Template;
@@ -241,25 +240,15 @@ impl App {
         };
         // With the scripts: which of these runs may be run again is for their handlers to say.
         let recovered = dispatch.recover().await?;
-        for row in &recovered.interrupted {
-            let run = row.run.clone();
-            let who = match &row.inbound {
-                Inbound::Message(message) => message.sender.key(),
-                Inbound::CardAction(click) => click.staff_id.as_ref().map_or("-", StaffId::as_str),
-                Inbound::Event(_) => "host",
-            };
-            let record = Record::event("end", "interrupted", who, "crash");
-            dispatch.access.audit().record(Record { run, ..record });
-        }
         if !recovered.interrupted.is_empty() {
             tracing::warn!(
                 runs = recovered.interrupted.len(),
                 "the last host died with runs under way; they are marked interrupted and their people are told"
             );
         }
-        if recovered.own > 0 {
+        if !recovered.own.is_empty() {
             tracing::warn!(
-                runs = recovered.own,
+                runs = recovered.own.len(),
                 "the last host died with runs of timers, schedules or hooks under way; they are marked interrupted"
             );
         }

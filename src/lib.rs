@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod dingtalk;
+mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inbox;

@@ -11,7 +11,7 @@ pub mod status;
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -64,16 +64,16 @@ impl LogError {
 
 /// Sends log lines to stderr, and to a file once there is one ([`file::keep`]): human, coloured only on a terminal and without `NO_COLOR`.
 ///
-/// A bare level means our own lines and leaves libraries at `warn`.
+/// A bare level means our own lines and leaves libraries at `warn`. `shows` says what of a line the terminal shows.
 ///
 /// # Errors
 ///
 /// When the filter cannot be read, or logging was already set up.
-pub fn init(filter: Option<&str>) -> Result<(), LogError> {
+pub fn init(filter: Option<&str>, shows: fn(&str) -> Cow<'_, str>) -> Result<(), LogError> {
     let terminal = std::io::stderr().is_terminal();
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let screen = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(move || Screen { err: io::stderr(), shows })
         .with_ansi(terminal && !no_color)
         .event_format(Lines { dates: !terminal })
         .with_filter(filter_fn(|_| !OFF_SCREEN.load(Ordering::Relaxed)));
@@ -91,6 +91,24 @@ pub fn init(filter: Option<&str>) -> Result<(), LogError> {
         .map_err(|_| LogError::Twice)?;
     let _ = FILTER.set((handle, filter.is_some()));
     Ok(())
+}
+
+/// Stderr, and what of a line it shows.
+struct Screen {
+    err: io::Stderr,
+    shows: fn(&str) -> Cow<'_, str>,
+}
+
+impl io::Write for Screen {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.err.write_all((self.shows)(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.err.flush()
+    }
 }
 
 /// From now on the terminal belongs to a conversation with a person: log lines go to the file alone. Who asked for log

@@ -176,15 +176,21 @@ fn claimed(c: &Connection, app: &str) -> rusqlite::Result<Option<StaffId>> {
     Ok(id.map(StaffId::new))
 }
 
-/// Whether somebody claimed when apps were not told apart.
+/// Whether somebody claimed, gave or took something when apps were not told apart.
 fn orphan(c: &Connection) -> rusqlite::Result<bool> {
-    c.query_row("SELECT EXISTS (SELECT 1 FROM owner WHERE app = '')", [], |row| row.get(0))
+    c.query_row(
+        "SELECT EXISTS (SELECT 1 FROM owner WHERE app = '') OR EXISTS (SELECT 1 FROM grants WHERE app = '')",
+        [],
+        |row| row.get(0),
+    )
 }
 
-/// From now on they own `app`, and no other.
+/// From now on it is of `app`, and of no other.
 fn adopt(c: &Connection, app: &str) -> rusqlite::Result<()> {
-    c.execute("UPDATE OR IGNORE owner SET app = ?1 WHERE app = ''", [app])?;
-    c.execute("DELETE FROM owner WHERE app = ''", [])?;
+    for table in ["owner", "grants"] {
+        c.execute(&format!("UPDATE OR IGNORE {table} SET app = ?1 WHERE app = ''"), [app])?;
+        c.execute(&format!("DELETE FROM {table} WHERE app = ''"), [])?;
+    }
     Ok(())
 }
 
@@ -198,9 +204,12 @@ pub fn claimed_elsewhere(c: &Connection, app: &str) -> rusqlite::Result<Option<S
     .optional()
 }
 
-fn list(c: &Connection) -> rusqlite::Result<Vec<Grant>> {
-    c.prepare("SELECT subject, role, allowed, until_ms, by_id FROM grants")?
-        .query_map([], |row| {
+/// What was given and taken for `app`; what is older than apps first.
+fn list(c: &Connection, app: &str) -> rusqlite::Result<Vec<Grant>> {
+    c.prepare(
+        "SELECT subject, role, allowed, until_ms, by_id FROM grants WHERE app IN (?1, '') ORDER BY app",
+    )?
+        .query_map([app], |row| {
             Ok(Grant {
                 subject: row.get(0)?,
                 role: row.get(1)?,
@@ -214,18 +223,24 @@ fn list(c: &Connection) -> rusqlite::Result<Vec<Grant>> {
 
 /// Who claimed `app`, and what was given and taken, from a journal that is only read.
 pub fn read(c: &Connection, app: &str) -> rusqlite::Result<(Option<StaffId>, Vec<Grant>)> {
-    Ok((claimed(c, app)?, list(c)?))
+    Ok((claimed(c, app)?, list(c, app)?))
 }
 
-pub(super) fn insert(c: &Connection, grant: &Grant, now_ms: i64) -> rusqlite::Result<()> {
+pub(super) fn insert(
+    c: &Connection,
+    app: &str,
+    grant: &Grant,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     if grant.role == ALL {
-        c.execute("DELETE FROM grants WHERE subject = ?1", [&grant.subject])?;
+        let of_theirs = "DELETE FROM grants WHERE app = ?1 AND subject = ?2";
+        c.execute(of_theirs, [app, &grant.subject])?;
     }
     c.execute(
-        "INSERT INTO grants (subject, role, allowed, until_ms, by_id, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (subject, role) DO UPDATE SET allowed = excluded.allowed, until_ms = excluded.until_ms,
+        "INSERT INTO grants (app, subject, role, allowed, until_ms, by_id, at_ms) VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (app, subject, role) DO UPDATE SET allowed = excluded.allowed, until_ms = excluded.until_ms,
          by_id = excluded.by_id, at_ms = excluded.at_ms",
-        params![grant.subject, grant.role, grant.allowed, grant.until_ms, grant.by, now_ms],
+        params![grant.subject, grant.role, grant.allowed, grant.until_ms, grant.by, now_ms, app],
     )?;
     // What ended says nothing any more.
     c.execute("DELETE FROM grants WHERE until_ms <= ?1", [now_ms])?;
@@ -268,6 +283,28 @@ mod tests {
         let elsewhere = store.read(|c| claimed_elsewhere(c, "two@dingtalk")).await.unwrap();
         assert_eq!(elsewhere.as_deref(), Some("one@dingtalk"));
         assert_eq!(store.read(|c| claimed_elsewhere(c, "one@dingtalk")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_given_for_one_app_says_nothing_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let given = |app: &'static str, role: &str, allowed| {
+            let grant = grant("ann", role, allowed, None);
+            store.write(move |c| insert(c, app, &grant, 1))
+        };
+        given("", "old", true).await.unwrap();
+        given("one@dingtalk", "ops", true).await.unwrap();
+        given("two@dingtalk", "*", false).await.unwrap();
+        for (app, held) in [
+            ("one@dingtalk", &["old", "ops"][..]),
+            ("two@dingtalk", &["*"]),
+            ("three@dingtalk", &[]),
+        ] {
+            let list = Grants::open(&store, app).await.unwrap().list(1);
+            let roles: Vec<&str> = list.iter().map(|grant| grant.role.as_str()).collect();
+            assert_eq!(roles, held, "{app}");
+        }
     }
 
     #[test]

@@ -2,28 +2,28 @@
 //!
 //! Nothing happens here: declarations are collected while the script loads, and serve once its generation does.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mlua::{Function, Lua, Result as LuaResult, Table, Value};
 
 use crate::access::needs::Owner;
-use crate::access::{Need, Rate, Terms, Use};
+use crate::access::{Need, Use};
 use crate::api::cron::{self, Missed, Schedule};
 use crate::api::ctx;
-use crate::api::failure::{misuse, suggestion, type_name};
+use crate::api::failure::{misuse, type_name};
 use crate::api::fs::{check_pattern, watched_base};
+use crate::api::handler::{clicks_of, handler_of, read_options};
 use crate::api::manifest;
 use crate::api::module::Module;
 use crate::api::moment;
 use crate::api::options::{Options, duration};
-use crate::api::terms::{confirm_of, scope_of};
-use crate::api::time::parse_duration;
 use crate::api::{Call, Host};
 use crate::message::Address;
 use crate::message::ChatKind;
 use crate::message::ConversationId;
 use crate::message::StaffId;
+
+pub use crate::api::handler::{HandlerOptions, OnCrash, Queue};
 
 /// What kind of messages, or moments, a handler is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,51 +59,6 @@ pub enum Declared {
     /// What a version leaves to the next.
     Save,
     Restore,
-}
-
-/// What a handler says about itself, besides what it does.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HandlerOptions {
-    /// Language to text; a plain string is under `""`.
-    pub help: BTreeMap<String, String>,
-    /// For whom it is, and where.
-    pub terms: Terms,
-    /// A line that shows how it is used.
-    pub example: Option<String>,
-    pub queue: Queue,
-    /// Of matches: the higher goes first.
-    pub priority: i32,
-    /// Wall-clock limit of a run, instead of the host's.
-    pub timeout: Option<Duration>,
-    /// Of timers: what people call it by.
-    pub name: Option<String>,
-    pub on_crash: OnCrash,
-}
-
-/// What becomes of a run that the end of the host cut short.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnCrash {
-    /// Its person is told, and may say `again`.
-    #[default]
-    Tell,
-    /// It is run again by the next host, a few times at most.
-    Retry,
-}
-
-/// What waits for what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Queue {
-    /// One person's messages in one conversation, one after another.
-    #[default]
-    Lane,
-    /// All of a conversation, one after another.
-    Conversation,
-    /// All of a person, one after another.
-    Person,
-    /// Side by side.
-    None,
-    /// A new one cancels the one that runs.
-    Replace,
 }
 
 /// One declaration as collected.
@@ -169,8 +124,17 @@ pub(super) fn module(lua: &Lua, _: &Host) -> LuaResult<Table> {
             let (options, function) = handler_of(handler, &[])?;
             collect(lua, Declared::Fallback, options, function)
         })?
-        .function("on", &["event", "handler"], |lua, _, (event, function): (String, Function)| {
-            collect(lua, moment::declared(&event)?, HandlerOptions::default(), function)
+        .function("on", &["event", "handler"], |lua, _, (event, handler): (String, Value)| {
+            let declared = moment::declared(&event)?;
+            // Only a click is somebody's: of the rest there is nobody to ask who they are.
+            let (options, function) = match (&declared, handler) {
+                (Declared::Card, handler) => clicks_of(handler)?,
+                (_, Value::Function(function)) => (HandlerOptions::default(), function),
+                (_, other) => {
+                    return Err(misuse(format!("argument #2 (`handler`): expected function, got {}", type_name(&other))));
+                }
+            };
+            collect(lua, declared, options, function)
         })?
         .function("save", &["handler"], |lua, _, function: Function| {
             collect(lua, Declared::Save, HandlerOptions::default(), function)
@@ -366,89 +330,6 @@ pub(crate) fn is_pass(lua: &Lua, value: Option<&Value>) -> bool {
         }
         _ => false,
     }
-}
-
-/// A handler is a function, or a table of options with the function as `run`.
-fn handler_of(handler: Value, more: &[&str]) -> LuaResult<(HandlerOptions, Function)> {
-    match handler {
-        Value::Function(function) => Ok((HandlerOptions::default(), function)),
-        Value::Table(table) => {
-            let mut options = Options::from(Some(table));
-            let run = options.function("run")?;
-            let read = read_options(&mut options, more.contains(&"priority"))?;
-            options.finish()?;
-            let run = run.ok_or_else(|| misuse("option `run`: expected a function, got nil"))?;
-            Ok((read, run))
-        }
-        other => Err(misuse(format!(
-            "argument #2 (`handler`): expected a function or a table with `run = function`, got {}",
-            type_name(&other)
-        ))),
-    }
-}
-
-fn read_options(options: &mut Options, matches: bool) -> LuaResult<HandlerOptions> {
-    let help = match options.value("help")? {
-        Value::Nil => BTreeMap::new(),
-        Value::String(text) => BTreeMap::from([(String::new(), text.to_string_lossy())]),
-        Value::Table(_) => options.strings("help")?.unwrap_or_default(),
-        other => {
-            return Err(misuse(format!(
-                "option `help`: expected a string or {{ en = …, zh = … }}, got {}",
-                type_name(&other)
-            )));
-        }
-    };
-    let role = options.string("role")?;
-    if role.as_deref().is_some_and(|role| role.trim().is_empty()) {
-        return Err(misuse(
-            "option `role`: expected the name of a role, got \"\"; leave it out to serve anyone who has one",
-        ));
-    }
-    let scope = scope_of(&options.value("scope")?)?;
-    let rate = options
-        .string("rate")?
-        .map(|text| Rate::parse(&text, |text| parse_duration(text).ok()))
-        .transpose()
-        .map_err(|why| misuse(format!("option `rate`: {why}")))?;
-    let quiet = options.bool("quiet")?.unwrap_or_default();
-    let confirm = confirm_of(&options.value("confirm")?)?;
-    let terms = Terms { role, scope, rate, quiet, confirm };
-    let example = options.string("example")?.filter(|line| !line.trim().is_empty());
-    let queue = match options.string("queue")?.as_deref() {
-        None => Queue::Lane,
-        Some("conversation") => Queue::Conversation,
-        Some("person") => Queue::Person,
-        Some("none") => Queue::None,
-        Some("replace") => Queue::Replace,
-        Some(other) => {
-            let hint = suggestion(other, &["conversation", "person", "none", "replace"]);
-            return Err(misuse(format!("option `queue`: unknown value `{other}`{hint}")));
-        }
-    };
-    let timeout = options.duration("timeout")?;
-    let on_crash = match options.string("on_crash")?.as_deref() {
-        None | Some("tell") => OnCrash::Tell,
-        Some("retry") => OnCrash::Retry,
-        Some(other) => {
-            let hint = suggestion(other, &["retry", "tell"]);
-            return Err(misuse(format!("option `on_crash`: unknown value `{other}`{hint}")));
-        }
-    };
-    let mut priority = 0;
-    if matches {
-        let number = options.number("priority")?.unwrap_or(0.0);
-        if number.fract() != 0.0 || number.abs() > 1e6 {
-            return Err(misuse(format!(
-                "option `priority`: expected a whole number up to a million, got {number}"
-            )));
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-        {
-            priority = number as i32;
-        }
-    }
-    Ok(HandlerOptions { help, terms, example, queue, priority, timeout, name: None, on_crash })
 }
 
 fn patterns_of(value: &Value) -> LuaResult<Vec<String>> {

@@ -34,6 +34,7 @@ pub mod definitions;
 pub mod dialog;
 pub mod failure;
 pub mod fs;
+mod handler;
 pub mod http;
 pub mod json;
 pub mod kv;

@@ -103,7 +103,7 @@ pub struct Ask {
     pub place: Place,
     /// The role of those who decide, and then never the asker; `None`: whoever asked.
     pub approvers: Option<String>,
-    /// As hexadecimal digits; empty for what allows nothing exact.
+    /// Of all that it is bound to, as hexadecimal digits.
     pub digest: String,
     pub until_ms: i64,
     /// How many answers have a button.

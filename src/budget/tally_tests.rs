@@ -50,6 +50,24 @@ fn each_share_is_told_once_and_at_the_limit_nothing_more_is_called() {
 }
 
 #[test]
+fn what_commands_add_to_the_table_counts_and_what_is_on_its_way_there_is_not_lost() {
+    let (mut tally, now) = (tally(100, 100), november(10));
+    (0..10).for_each(|_| tally.begin(&call(Use::Send), now).unwrap());
+    let month = tally.month();
+    drop(tally.take());
+    // Two that are counted after that, and four of a command beside it.
+    (0..2).for_each(|_| tally.begin(&call(Use::Send), now).unwrap());
+    tally.learn(month, [14, 0]);
+    assert_eq!(tally.used(Budget::ApiCalls), 16);
+    // A table from before a write that is under way, and one of another month, say nothing.
+    tally.learn(month, [4, 0]);
+    tally.learn(Month::of(december()), [50, 0]);
+    assert_eq!(tally.used(Budget::ApiCalls), 16);
+    tally.learn(month, [48, 0]);
+    assert_eq!(levels(&mut tally), [(Budget::ApiCalls, Level::Share(50))]);
+}
+
+#[test]
 fn the_next_month_begins_at_nothing_and_opens_what_was_closed() {
     let mut tally = tally(10, 10);
     (0..10).for_each(|_| tally.begin(&call(Use::Send), november(30)).unwrap());

@@ -325,19 +325,20 @@ fn standing(script: &Asked, held: &BTreeMap<String, Consent>, lang: Lang) -> Str
 fn listed(scripts: &[Asked], held: &BTreeMap<String, Consent>, lang: Lang) -> String {
     let mut text = String::new();
     for script in scripts {
-        let _ = writeln!(text, "{}  {}", script.name, standing(script, held, lang));
+        // A name is one line, whatever is in it.
+        let _ = writeln!(text, "{}  {}", escape(&script.name), standing(script, held, lang));
         for need in script.needs.iter().flatten() {
             let granted = held
                 .get(&key(script))
                 .is_some_and(|has| has.needs.iter().any(|one| one.covers(need)));
             let mark = if granted { "✓" } else { "+" };
-            let _ = writeln!(text, "  {mark} {need}");
+            let _ = writeln!(text, "  {mark} {}", escape(&need.to_string()));
         }
     }
     let gone =
         held.values().filter(|consent| scripts.iter().all(|script| key(script) != consent.path));
     for consent in gone {
-        let _ = writeln!(text, "{}  {}", consent.path, w::is_gone(lang));
+        let _ = writeln!(text, "{}  {}", escape(&consent.path), w::is_gone(lang));
     }
     if text.is_empty() {
         text.push_str(w::none(lang));

@@ -247,7 +247,7 @@ fn main_with(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     // Tests show what happened themselves.
     let quiet = matches!(cli.command, Command::Test(_) | Command::Replay(_)).then_some("off");
-    telemetry::init(cli.global.log.as_deref().or(quiet))?;
+    telemetry::init(cli.global.log.as_deref().or(quiet), talk::fit_talk)?;
     telemetry::panics::report(|what| talk::failed_now(what));
     match cli.command {
         Command::Dev(command) => command.run(&cli.global),

@@ -60,7 +60,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let (recording, scripts) = match &self.from {
+        let (recording, scripts, host) = match &self.from {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
                     Failed::new(format!("cannot read `{}`: {error}", path.display())).misuse()
@@ -74,11 +74,14 @@ impl Replay {
                     Some(dir) => dir.clone(),
                     None => super::test::scripts(global)?,
                 };
-                (recording, scripts)
+                // Where nothing is set up there are no scripts of other people.
+                let place = Place::find(global, self.dev, Some(&scripts));
+                let host = place.and_then(|place| place.host()).unwrap_or_default();
+                (recording, scripts, host)
             }
             None => {
                 let place = Place::find(global, self.dev, self.scripts.as_deref())?;
-                (self.recorded(&place)?, place.scripts)
+                (self.recorded(&place)?, place.scripts.clone(), place.host()?)
             }
         };
         if recording.messages.is_empty() {
@@ -100,7 +103,7 @@ impl Replay {
                 .misuse()
                 .into());
         }
-        let replayed = replay::run(&recording, &scripts).map_err(Failed::new)?;
+        let replayed = replay::run(&recording, &scripts, &host).map_err(Failed::new)?;
         if self.json {
             talk::data(serde_json::to_string_pretty(&replay::as_json(&replayed))?);
         } else {

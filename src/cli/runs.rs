@@ -32,13 +32,14 @@ const STATES: [&str; 9] = [
     "parked",
 ];
 
+/// Runs of a list, unless told otherwise.
+const LIMIT: usize = 20;
+
 /// List what runs and what ran, or tell all about one run
 ///
 /// Reads the journal: a host need not run. `stop` and `again` ask the host that runs.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:
+#[command(after_help = "Examples:
   moonbell runs                                 the newest 20
   moonbell runs 7k3fa                           all about one, with its log and the end of its output
   moonbell runs --state failed --since 2h
@@ -46,8 +47,7 @@ const STATES: [&str; 9] = [
   moonbell runs stop 7k3fa
   moonbell runs again 7k3fa                     as you, the owner
 
-Exit codes: 0 done, 1 no such run or no host, 2 misuse."
-)]
+Exit codes: 0 done, 1 no such run or no host, 2 misuse.")]
 pub(super) struct Runs {
     #[command(subcommand)]
     action: Option<Action>,
@@ -64,7 +64,7 @@ pub(super) struct Runs {
     #[arg(long, value_name = "TIME", value_parser = span)]
     since: Option<Duration>,
     /// How many at most, the newest
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
     limit: usize,
     /// Ask for the host of `moonbell dev` (otherwise: `run`, or `dev` if only that is running or nothing is set up)
     #[arg(long, global = true)]
@@ -90,9 +90,24 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 impl Runs {
+    /// What was said that is about a list or one run, and not about `stop` and `again`.
+    fn of_a_list(&self) -> Option<&str> {
+        let given = [
+            (self.id.is_some(), "ID"),
+            (self.json, "--json"),
+            (self.state.is_some(), "--state"),
+            (self.since.is_some(), "--since"),
+            (self.limit != LIMIT, "--limit"),
+        ];
+        given.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let state = global.place(self.dev)?;
         let lang = lang::here();
+        if let (Some(_), Some(extra)) = (&self.action, self.of_a_list()) {
+            return Err(Failed::new(w::not_of_an_order(extra, lang)).misuse().into());
+        }
         match &self.action {
             Some(Action::Stop { id }) => {
                 ask(&state, id, "stop")?;

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use super::{errors, lang, letters};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{columns, errors, lang, letters};
 use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
 use crate::sink::{escape, redact};
@@ -125,8 +127,16 @@ pub(super) fn warning(problem: &Problem) {
 
 /// Prints what should not be overlooked.
 pub(super) fn warn(text: impl fmt::Display) {
-    let word = w::label_warning(lang::here());
-    say(format_args!("{}{text}", label(word, "\x1b[33;1m")));
+    labelled(w::label_warning(lang::here()), "\x1b[33;1m", &text.to_string());
+}
+
+/// Prints a text behind its label. The first line breaks where it reads well; those after it may be there to be copied.
+fn labelled(word: &str, color: &str, text: &str) {
+    let size = terminal_size::terminal_size_of(io::stderr());
+    let width = size.map_or(usize::MAX, |(width, _)| width.0.into());
+    let (first, rest) = text.split_at(text.find('\n').unwrap_or(text.len()));
+    let first = columns::wrap(&fit_talk(first), word.width(), 2, width);
+    say(format_args!("{}{first}{rest}", label(word, color)));
 }
 
 /// What to do about an error, in English: for programs.
@@ -136,8 +146,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
 
 /// Prints the reader's next step.
 pub(super) fn advise(text: impl fmt::Display) {
-    let word = w::label_hint(lang::here());
-    say(format_args!("{}{text}", label(word, "\x1b[36;1m")));
+    labelled(w::label_hint(lang::here()), "\x1b[36;1m", &text.to_string());
 }
 
 /// Prints data that quotes what others wrote.
@@ -147,14 +156,15 @@ pub(super) fn quoted(text: &str) {
 
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
 pub(super) fn finding(finding: &Finding) {
-    told(&format!("{}\n", safe(&finding.to_string())));
+    // A name is one line, whatever is in it.
+    let named = Finding { path: escape(&finding.path), ..finding.clone() };
+    told(&format!("{}\n", safe(&named.to_string())));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.
 pub(super) fn error(error: &anyhow::Error) -> ExitCode {
     let lang = lang::here();
-    let word = label(w::label_error(lang), "\x1b[31;1m");
-    say(format_args!("{word}{}", safe(&errors::headline(error, lang))));
+    labelled(w::label_error(lang), "\x1b[31;1m", &safe(&errors::headline(error, lang)));
     for cause in error.chain().skip(1) {
         say(format_args!("  {}{}", w::label_because(lang), safe(&cause.to_string())));
     }
@@ -210,7 +220,7 @@ pub(super) fn shows_few() -> bool {
 }
 
 /// As [`fit`], of that to which talk goes.
-fn fit_talk(text: &str) -> Cow<'_, str> {
+pub(super) fn fit_talk(text: &str) -> Cow<'_, str> {
     if io::stderr().is_terminal() { letters::shown(text) } else { Cow::Borrowed(text) }
 }
 

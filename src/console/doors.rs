@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::exchange;
 
 /// At once: those who ask are a few commands and a monitor.
 const CONNECTIONS: usize = 64;
@@ -55,24 +55,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     let _ = tokio::time::timeout(PATIENCE, finish).await;
 }
 
-/// One request and its answer: who has more to say connects again, so that nobody keeps a place for nothing.
+/// One request and its answer: who has more to say connects again.
 async fn answer(tcp: TcpStream, router: Router, stop: CancellationToken) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(tcp), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    let ended = tokio::time::timeout(WHOLE, async {
-        tokio::select! {
-            ended = &mut connection => ended,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    });
-    match ended.await {
+    let exchange = exchange::one(tcp, TowerToHyperService::new(router), HEAD, &stop);
+    match tokio::time::timeout(WHOLE, exchange).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!("a connection to the console ended early: {error}"),
         Err(_) => {

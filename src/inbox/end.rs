@@ -54,12 +54,14 @@ pub struct End<'a> {
     pub state: State,
     pub account: Account<'a>,
     pub error: Option<&'a str>,
+    /// Somebody's rights were not enough: `error` says for what.
+    pub refused: bool,
 }
 
 impl End<'_> {
     /// Of which no more is known.
     pub fn new(state: State) -> Self {
-        Self { state, account: Account::default(), error: None }
+        Self { state, account: Account::default(), error: None, refused: false }
     }
 }
 
@@ -68,7 +70,7 @@ pub fn complete(c: &Connection, id: i64, end: &End<'_>) -> rusqlite::Result<()> 
     let account = &end.account;
     c.prepare_cached(
         "UPDATE inbox SET state = ?2, ended_at_ms = ?3, handler = ?4, error = ?5, script = ?6, version = ?7, args = ?8,
-         exit = ?9, replies = ?10, log = ?11, output = ?12 WHERE id = ?1",
+         exit = ?9, replies = ?10, log = ?11, output = ?12, refused = ?13 WHERE id = ?1",
     )?
     .execute(params![
         id,
@@ -83,6 +85,7 @@ pub fn complete(c: &Connection, id: i64, end: &End<'_>) -> rusqlite::Result<()> 
         count(account.replies),
         account.log,
         account.output,
+        end.refused,
     ])?;
     Ok(())
 }

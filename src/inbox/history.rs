@@ -31,6 +31,8 @@ pub struct Past {
     /// Replies and cards.
     pub replies: Option<u32>,
     pub error: Option<String>,
+    /// Somebody's rights were not enough.
+    pub refused: bool,
     /// What it logged, a line each: time in Unix milliseconds, level, text. The newest only.
     pub log: Option<String>,
     /// The end of what its programs wrote.
@@ -50,8 +52,7 @@ impl Past {
 
     /// How it stands, for people: what was refused is not `done`, though nothing is left to do about it.
     pub fn shown_state(&self) -> &str {
-        let refused = self.error.as_deref().is_some_and(|error| error.starts_with("denied: "));
-        if refused && self.state == "done" { Self::REFUSED } else { &self.state }
+        if self.refused && self.state == "done" { Self::REFUSED } else { &self.state }
     }
 
     pub fn is_over(&self) -> bool {
@@ -88,7 +89,7 @@ pub struct Filter {
 }
 
 const COLUMNS: &str = "id, run, state, received_at_ms, started_at_ms, ended_at_ms, deliveries, script, version, handler, \
-     args, exit, replies, error, log, output, attempt, again, lane = '', payload";
+     args, exit, replies, error, log, output, attempt, again, lane = '', payload, refused";
 
 /// Served by a handler of a script: an answer to a question, a claim and a click on Stop are the host's own business.
 const SERVED: &str = "AND handler IS NOT NULL AND (script IS NOT NULL OR handler NOT IN ('answer', 'claim', 'stop'))";
@@ -112,8 +113,8 @@ pub fn since(c: &Connection, since_ms: i64) -> rusqlite::Result<Vec<Past>> {
 pub fn list(c: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Past>> {
     let state = match filter.state.as_deref() {
         None => "WHERE ?1 IS NULL",
-        Some(Past::REFUSED) => "WHERE state = 'done' AND error LIKE 'denied: %' AND ?1 <> ''",
-        Some("done") => "WHERE state = ?1 AND (error IS NULL OR error NOT LIKE 'denied: %')",
+        Some(Past::REFUSED) => "WHERE state = 'done' AND refused AND ?1 <> ''",
+        Some("done") => "WHERE state = ?1 AND NOT refused",
         Some(_) => "WHERE state = ?1",
     };
     let handled = if filter.handled { SERVED } else { "" };
@@ -204,5 +205,6 @@ fn past(row: &Row<'_>) -> rusqlite::Result<Past> {
         again: row.get(17)?,
         own: row.get(18)?,
         inbound: serde_json::from_str(&row.get::<_, String>(19)?).ok(),
+        refused: row.get(20)?,
     })
 }

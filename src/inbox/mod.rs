@@ -57,7 +57,7 @@ use ids::{Ids, short_id};
 
 pub use end::{Account, End, Own, OwnEnd, State, complete, note, requeue};
 pub use history::{Filter, Past, complaints, last, list, of_run, since, taken_since, unfinished};
-pub use recover::{Cut, Fate, Recovered};
+pub use recover::{Cut, Fate, OwnCut, Recovered};
 pub use sweep::{Keep, Sweep};
 
 /// Handle to the journal; cheap to clone.
@@ -326,11 +326,11 @@ impl Inbox {
         Ok(true)
     }
 
-    /// Cancels what waits in this lane, in one commit. Returns how much that was.
+    /// Cancels what waits in this lane, in one commit. Returns the runs that it would have been.
     ///
     /// # Errors
     /// When the journal cannot be written: then it waits on.
-    pub async fn cancel_lane(&self, lane: &str) -> Result<usize, Error> {
+    pub async fn cancel_lane(&self, lane: &str) -> Result<Vec<String>, Error> {
         let mut taken: Vec<(String, Vec<i64>)> = Vec::new();
         {
             let desk = &mut *self.shared.desk();
@@ -342,13 +342,18 @@ impl Inbox {
         }
         let ids: Vec<i64> = taken.iter().flat_map(|(_, rows)| rows).copied().collect();
         if ids.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
-        let count = ids.len();
         let cancel = move |c: &Connection| {
-            ids.iter().try_for_each(|id| complete(c, *id, &End::new(State::Cancelled)))
+            let mut name = c.prepare_cached("SELECT run FROM inbox WHERE id = ?1")?;
+            let cancelled = ids.iter().map(|id| {
+                complete(c, *id, &End::new(State::Cancelled))?;
+                name.query_row([id], |row| row.get(0))
+            });
+            cancelled.collect()
         };
-        if let Err(error) = self.store.write(cancel).await {
+        let cancelled: Result<Vec<String>, Error> = self.store.write(cancel).await;
+        if cancelled.is_err() {
             let mut desk = self.shared.desk();
             for (lane, rows) in taken {
                 for id in rows {
@@ -357,9 +362,8 @@ impl Inbox {
             }
             drop(desk);
             self.shared.ready.notify_one();
-            return Err(error);
         }
-        Ok(count)
+        cancelled
     }
 
     /// Waits until there may be something to claim.

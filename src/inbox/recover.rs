@@ -29,8 +29,17 @@ pub struct Recovered {
     pub interrupted: Vec<Row>,
     /// How many wait again.
     pub again: usize,
-    /// How many were interrupted that no message had started: nobody is told.
-    pub own: usize,
+    /// Those that no message had started: nobody is told.
+    pub own: Vec<OwnCut>,
+}
+
+/// A run of a timer, a hook or a watcher that was cut short.
+#[derive(Clone, Debug)]
+pub struct OwnCut {
+    pub run: String,
+    /// As the journal has them.
+    pub script: Option<String>,
+    pub handler: Option<String>,
 }
 
 /// A row as it is on disk.
@@ -41,13 +50,14 @@ struct Found {
     payload: String,
     received_at_ms: i64,
     attempt: u32,
+    script: Option<String>,
     handler: Option<String>,
 }
 
 impl Found {
     /// `None`: it cannot be read.
     fn cut(self, began: bool) -> Option<Cut> {
-        let Self { id, run, lane, payload, received_at_ms, attempt, handler } = self;
+        let Self { id, run, lane, payload, received_at_ms, attempt, script: _, handler } = self;
         let inbound = serde_json::from_str(&payload).ok()?;
         let row = Row { id, run, lane, received_at_ms, attempt, inbound };
         Some(Cut { row, began, handler })
@@ -69,7 +79,7 @@ impl Inbox {
                 move |c| {
                     let cut: Vec<Found> = c
                         .prepare(
-                            "SELECT id, run, lane, payload, received_at_ms, attempt, handler FROM inbox
+                            "SELECT id, run, lane, payload, received_at_ms, attempt, script, handler FROM inbox
                              WHERE state IN ('running', 'waiting') ORDER BY id",
                         )?
                         .query_map([], |r| {
@@ -80,17 +90,19 @@ impl Inbox {
                                 payload: r.get(3)?,
                                 received_at_ms: r.get(4)?,
                                 attempt: r.get(5)?,
-                                handler: r.get(6)?,
+                                script: r.get(6)?,
+                                handler: r.get(7)?,
                             })
                         })?
                         .collect::<rusqlite::Result<_>>()?;
-                    let (mut interrupted, mut again, mut own) = (Vec::new(), Vec::new(), 0);
+                    let (mut interrupted, mut again, mut own) = (Vec::new(), Vec::new(), Vec::new());
                     for found in cut {
                         let id = found.id;
                         // It has done something: it is noted only then, and no message can start it again.
                         if found.lane.is_empty() {
                             interrupt(c, id)?;
-                            own += 1;
+                            let Found { run, script, handler, .. } = found;
+                            own.push(OwnCut { run, script, handler });
                             continue;
                         }
                         let began = left.may_have_begun(id);

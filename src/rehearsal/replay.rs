@@ -15,6 +15,7 @@ use super::stage::{Setting, Stage, Unknown};
 use super::suite::PATIENCE;
 use super::transcript::{command_line, words};
 use crate::access::OWNER;
+use crate::api::Host;
 use crate::inbox::Past;
 use crate::message::Inbound;
 use crate::sink::escape;
@@ -88,7 +89,7 @@ impl Replayed {
 ///
 /// # Errors
 /// When the stage cannot be set up.
-pub fn run(recording: &Recording, dir: &Path) -> Result<Replayed, String> {
+pub fn run(recording: &Recording, dir: &Path, host: &Host) -> Result<Replayed, String> {
     let idle = Idle::default();
     let parking = idle.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -102,6 +103,7 @@ pub fn run(recording: &Recording, dir: &Path) -> Result<Replayed, String> {
         owner: recording.owner(),
         unknown: Unknown::Empty,
         alive: false,
+        asked: (host.asked().to_vec(), host.consents().cloned()),
     };
     let replayed = runtime.block_on(async {
         let stage = Stage::new(setting, idle).map_err(|error| error.to_string())?;

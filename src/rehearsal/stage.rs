@@ -16,6 +16,7 @@ use super::idle::Idle;
 use super::outside::{Apart, Outside};
 use super::transcript::{Entry, Event, Transcript, Zone, clock_time};
 use crate::access::Access;
+use crate::access::Consents;
 use crate::api::Host;
 use crate::api::Limits;
 use crate::api::MEMORY_BYTES;
@@ -87,6 +88,8 @@ pub(super) struct Setting {
     pub(super) unknown: Unknown,
     /// Whether scripts act by themselves: start hooks, timers, schedules.
     pub(super) alive: bool,
+    /// The folders of other people's scripts, and what was granted to them.
+    pub(super) asked: (Vec<String>, Option<Consents>),
 }
 
 /// Cheap to clone.
@@ -284,7 +287,8 @@ impl Stage {
         let outbox = Outbox::open(store.clone()).await.map_err(text)?;
         let roots =
             if real.contains(&Real::Fs) { Roots::everything(path("files")) } else { self.roots() };
-        let Setting { scripts, only, owner, alive, .. } = inner.setting.clone();
+        let Setting { scripts, only, owner, alive, asked: (asked, consents), .. } =
+            inner.setting.clone();
         let limits = Limits::default();
         let world: Arc<dyn World> =
             Arc::new(Outside { stage: WeakStage(Arc::downgrade(inner)), real });
@@ -296,6 +300,7 @@ impl Stage {
             .with_access(Arc::clone(&access))
             .with_asks(Asks::new(store.clone()))
             .with_languages(inner.languages.clone())
+            .with_asked(&asked, consents)
             .with_world(clock.clone(), world);
         // A replay knows none: there each is a secret of nothing.
         let host = match inner.setting.unknown {

@@ -404,6 +404,8 @@ fn play(job: &Job) -> TestResult {
             owner: StaffId::new(OWNER),
             unknown: Unknown::Refused,
             alive: true,
+            // A test of theirs is run where somebody named it, with what its script asks for.
+            asked: (Vec::new(), None),
         };
         let stage = match Stage::new(setting, idle) {
             Ok(stage) => stage,

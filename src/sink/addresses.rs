@@ -2,8 +2,10 @@
 //! tell that their values are nobody's business.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
+use regex::bytes;
 use regex::{Captures, Regex};
 
 /// What a session webhook or a custom robot is called by, in a URL as it is or encoded once: all of it that follows.
@@ -30,6 +32,41 @@ static PARAMETER: LazyLock<Regex> = LazyLock::new(|| {
 /// `text` without the keys of webhooks.
 pub(super) fn blank(text: &str) -> Cow<'_, str> {
     WEBHOOK.replace_all(text, |call: &Captures<'_>| KEY.replace_all(&call[0], "$1***").into_owned())
+}
+
+/// The same pattern for what a program writes, which need be no text.
+static WEBHOOK_BYTES: LazyLock<bytes::Regex> = LazyLock::new(|| {
+    bytes::Regex::new(WEBHOOK.as_str()).expect("the pattern is a constant that tests compile")
+});
+
+static KEY_BYTES: LazyLock<bytes::Regex> = LazyLock::new(|| {
+    bytes::Regex::new(KEY.as_str()).expect("the pattern is a constant that tests compile")
+});
+
+/// What may be the beginning of such an address, with nothing behind it.
+static BEGUN: LazyLock<bytes::Regex> = LazyLock::new(|| {
+    bytes::Regex::new(
+        r#"(?:r|ro|rob|robo|robot(?:[/\\%][A-Za-z0-9/%]{0,24}|[/\\%][A-Za-z0-9/%]{0,24}(?:\?|%3[Ff])[^\s"'<>]*)?)$"#,
+    )
+    .expect("the pattern is a constant that tests compile")
+});
+
+/// Where in `bytes` the keys of webhooks are.
+pub(super) fn keys(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut keys = Vec::new();
+    for call in WEBHOOK_BYTES.find_iter(bytes) {
+        for key in KEY_BYTES.captures_iter(call.as_bytes()) {
+            let (whole, name) = (key.get(0), key.get(1));
+            let (Some(whole), Some(name)) = (whole, name) else { continue };
+            keys.push(call.start() + name.end()..call.start() + whole.end());
+        }
+    }
+    keys
+}
+
+/// From where on more of a webhook's address may come.
+pub(super) fn begun(bytes: &[u8]) -> Option<usize> {
+    BEGUN.find(bytes).map(|begun| begun.start())
 }
 
 /// `text` without the values of tell-tale parameters: for what DingTalk and libraries say, not for what people do.

@@ -206,23 +206,27 @@ fn redacted(text: &str, begun: bool) -> Cow<'_, str> {
     Cow::Owned(addresses::blank(&clean).into_owned())
 }
 
-/// Moves what of `ahead` is safe to hand on into `clean`, with every hidden secret as `***`. What may be the beginning of
-/// one stays, unless nothing comes any more (`last`).
+/// Moves what of `ahead` is safe to hand on into `clean`, with every hidden secret, and the key in every address that is
+/// one, as `***`. What may be the beginning of one stays, unless nothing comes any more (`last`).
 pub fn redact_ahead(ahead: &mut Vec<u8>, clean: &mut Vec<u8>, last: bool) {
-    let Some(finder) = finder() else {
-        clean.append(ahead);
-        return;
-    };
-    let bare = Bare::of(ahead);
-    let seen = bare.as_ref().map_or(ahead.len(), |bare| bare.bytes.len());
-    let held = finder.longest() - 1;
-    let safe = match (&bare, seen.checked_sub(held)) {
-        _ if last => ahead.len(),
-        (_, None | Some(0)) => ahead.len().saturating_sub(HELD),
-        (Some(bare), Some(safe)) if safe < seen => bare.place(safe),
-        (_, Some(safe)) => safe,
-    };
-    let places = finder.places(ahead, bare.as_ref());
+    let mut places = addresses::keys(ahead);
+    let mut safe = ahead.len();
+    if let Some(finder) = finder() {
+        let bare = Bare::of(ahead);
+        let seen = bare.as_ref().map_or(ahead.len(), |bare| bare.bytes.len());
+        let held = finder.longest() - 1;
+        safe = match (&bare, seen.checked_sub(held)) {
+            _ if last => ahead.len(),
+            (_, None | Some(0)) => ahead.len().saturating_sub(HELD),
+            (Some(bare), Some(safe)) if safe < seen => bare.place(safe),
+            (_, Some(safe)) => safe,
+        };
+        places.extend(finder.places(ahead, bare.as_ref()));
+        places = joined(places);
+    }
+    if !last && let Some(begun) = addresses::begun(ahead) {
+        safe = safe.min(begun);
+    }
     // Another that has begun in this one may not have come in whole.
     let across = places.iter().find(|place| place.start < safe && safe < place.end);
     let safe = across.map_or(safe, |place| place.start);
@@ -330,6 +334,27 @@ mod tests {
             redact_ahead(&mut ahead, &mut clean, true);
             assert_eq!(String::from_utf8(clean).unwrap(), "a *** b", "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn the_key_of_a_webhook_is_hidden_wherever_its_address_is_cut() {
+        let text = "robots rob https://oapi.dingtalk.com/robot/send?access_token=0a1b2c3d&timestamp=1 robot";
+        let shown =
+            "robots rob https://oapi.dingtalk.com/robot/send?access_token=***&timestamp=1 robot";
+        for cut in 0..=text.len() {
+            let (mut ahead, mut clean) = (text.as_bytes()[..cut].to_vec(), Vec::new());
+            redact_ahead(&mut ahead, &mut clean, false);
+            ahead.extend_from_slice(&text.as_bytes()[cut..]);
+            redact_ahead(&mut ahead, &mut clean, true);
+            assert_eq!(String::from_utf8(clean).unwrap(), shown, "cut at {cut}");
+        }
+        let (mut ahead, mut clean) = (Vec::new(), Vec::new());
+        for byte in text.bytes() {
+            ahead.push(byte);
+            redact_ahead(&mut ahead, &mut clean, false);
+        }
+        redact_ahead(&mut ahead, &mut clean, true);
+        assert_eq!(String::from_utf8(clean).unwrap(), shown, "byte by byte");
     }
 
     #[test]

@@ -29,6 +29,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0014_asks.sql"),
     include_str!("migrations/0015_owners.sql"),
     include_str!("migrations/0016_organisation.sql"),
+    include_str!("migrations/0017_granted_apps.sql"),
+    include_str!("migrations/0018_refused.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

@@ -20,9 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -41,6 +39,7 @@ use crate::dingtalk::Callbacks;
 use crate::dingtalk::Client;
 use crate::dingtalk::Door;
 use crate::dingtalk::KeyError;
+use crate::exchange;
 use crate::inbox::Inbox;
 use crate::store::Store;
 
@@ -56,10 +55,6 @@ pub use tls::{Fit, Unfit, look as look_at_certificate};
 const CONNECTIONS: usize = 256;
 /// Of these, from one address that is not this computer or a trusted proxy: nobody alone keeps DingTalk out.
 const FROM_ONE: usize = 64;
-/// DingTalk sends a dozen headers, and proxies add some.
-const HEADERS: usize = 64;
-/// For the request line and all headers.
-const HEAD_BYTES: usize = 16 * 1024;
 /// For the handshake of TLS.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// After this a connection is closed, whatever it is doing: more than the sum of what each step may take.
@@ -287,35 +282,16 @@ async fn serve(
     }
 }
 
-/// Reads one request and answers it; there is no second one on a connection, so none can hide behind the first.
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     from: std::net::IpAddr,
     desk: &Desk,
     stop: CancellationToken,
 ) {
-    let head = desk.timing.head;
     let service = service_fn(async |request| {
         Ok::<_, std::convert::Infallible>(desk.serve(from, request).await)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .keep_alive(false)
-        .max_headers(HEADERS)
-        .max_header_size(HEAD_BYTES)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = stop.cancelled() => {
-            // Who has asked for nothing yet is let go.
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
+    if let Err(error) = exchange::one(stream, service, desk.timing.head, &stop).await {
         tracing::debug!(%from, "a connection ended early: {error}");
     }
 }

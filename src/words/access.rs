@@ -11,6 +11,15 @@ words! {
         zh: "我还不知道自己属于哪个组织，所以这次点击无效。请先给我发一条消息，再点一次。",
         en: "I do not know yet which organisation I am of, so this click does not count. Send me a message, then click again.",
     }
+    /// To somebody who pressed a button of a script.
+    not_your_button {
+        zh: "抱歉，你不能使用这个按钮。",
+        en: "Sorry, that button is not for you.",
+    }
+    too_often_pressed {
+        zh: "按得太频繁了，请稍后再试。",
+        en: "That button was pressed too often; try again later.",
+    }
     /// To somebody whose role does not reach for one command.
     not_for_you(name: &str) {
         zh: "抱歉，你没有使用 `{name}` 的权限。",

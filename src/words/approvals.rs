@@ -113,6 +113,11 @@ words! {
         zh: "🚫 等待期间脚本被修改，没有执行；请重新发送。",
         en: "🚫 the script was changed meanwhile, nothing was run; send it again.",
     }
+    /// After a yes to what is another thing by now.
+    other_now {
+        zh: "🚫 等待期间要做的事情变了，没有执行；请重新发起。",
+        en: "🚫 what was to happen was changed meanwhile, nothing was run; ask for it again.",
+    }
     not_run {
         zh: "🚫 已取消，没有执行。",
         en: "🚫 cancelled, nothing was run.",

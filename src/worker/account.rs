@@ -124,11 +124,8 @@ pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
         add(says::replies, &replies.to_string());
     }
     if let Some(error) = &past.error {
-        let told = if full || error.starts_with("denied: ") {
-            tail(error)
-        } else {
-            says::ask_the_owner(lang).to_owned()
-        };
+        let told =
+            if full || past.refused { tail(error) } else { says::ask_the_owner(lang).to_owned() };
         add(says::error, &told);
     }
     if let Some(log) = past.log.as_deref().filter(|_| full) {

@@ -200,8 +200,11 @@ impl Dispatch {
     ) -> Result<String, Error> {
         // First what waits, or it would begin as soon as what runs has ended.
         let dropped = self.inbox.cancel_lane(&message.lane()).await?;
+        for run in &dropped {
+            self.access.never_began(actor.id().as_str(), message.chat.id.as_str(), run);
+        }
         let stopped = self.stop_under_way(message, actor).len();
-        Ok(match (stopped, dropped) {
+        Ok(match (stopped, dropped.len()) {
             (0, 0) => words::runs::nothing_to_stop(lang).to_owned(),
             (stopped, dropped) => words::runs::all_stopped(stopped, dropped, lang),
         })
@@ -230,10 +233,15 @@ impl Dispatch {
         }
         // It may wait in its lane, and not have been taken up at all.
         let Some(past) = self.find(id).await? else { return Ok(false) };
-        if past.state != "queued" {
+        if past.state != "queued" || !self.inbox.cancel(past.id).await? {
             return Ok(false);
         }
-        self.inbox.cancel(past.id).await
+        let chat = match &past.inbound {
+            Some(Inbound::Message(message)) => message.chat.id.as_str(),
+            _ => "",
+        };
+        self.access.never_began(past.person().unwrap_or("-"), chat, id);
+        Ok(true)
     }
 
     /// Whether there is a run `id` in the journal.

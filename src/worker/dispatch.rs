@@ -31,6 +31,7 @@ use crate::asks::Asks;
 use crate::config::Current;
 use crate::dingtalk::Push;
 use crate::inbox;
+use crate::inbox::End;
 use crate::inbox::Inbox;
 use crate::inbox::Row;
 use crate::inbox::State;
@@ -222,7 +223,10 @@ impl Dispatch {
                         outbox::insert_endings(c, &cards)?;
                         match ended.requeue {
                             Some(counts) => inbox::requeue(c, id, counts)?,
-                            None => inbox::complete(c, id, &served.end(ended.state))?,
+                            None => {
+                                let end = served.end(ended.state);
+                                inbox::complete(c, id, &End { refused: ended.refused, ..end })?;
+                            }
                         }
                         Ok(posted)
                     },
@@ -470,7 +474,7 @@ impl Dispatch {
             }
         };
         let mut posts = run.take_pending();
-        let mut requeue = None;
+        let (mut requeue, mut refused) = (None, false);
         let (state, error) = match ended {
             Ended::Passed => {
                 // What it said before it handed on is said all the same.
@@ -505,6 +509,7 @@ impl Dispatch {
             }
             Ended::Cancelled if let Some(why) = permit.taken() => {
                 posts.push(say(message, phrases::taken(&row.run, why, lang)));
+                refused = true;
                 (State::Cancelled, Some(format!("denied: {why}")))
             }
             Ended::Cancelled => (State::Cancelled, None),
@@ -537,7 +542,7 @@ impl Dispatch {
         permit.ended(gate::how(state));
         listed.ended(state == State::Done);
         served.wrote(&run);
-        Some(Outcome { state, served, error, posts, requeue })
+        Some(Outcome { state, served, error, refused, posts, requeue })
     }
 }
 

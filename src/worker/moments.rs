@@ -159,7 +159,9 @@ impl Dispatch {
         let mut outcome = Outcome::new(State::Done);
         let mut names = Vec::new();
         let mut errors = Vec::new();
+        let (mut refused, mut all_refuse) = (None, true);
         for (mut served, ended, posts) in join_all(runs).await {
+            all_refuse &= matches!(ended, Done::Refused(_));
             names.extend(served.handler.take());
             outcome.posts.extend(posts);
             outcome.served.join(served);
@@ -167,6 +169,7 @@ impl Dispatch {
                 Done::Well => continue,
                 Done::Refused(why) => {
                     errors.push(format!("denied: {why}"));
+                    refused.get_or_insert(why);
                     continue;
                 }
                 Done::Stopped => (State::Cancelled, None),
@@ -178,6 +181,12 @@ impl Dispatch {
             if rank(state) > rank(outcome.state) {
                 outcome.state = state;
             }
+        }
+        outcome.refused = refused.is_some();
+        // Whoever presses a button that is for nobody like them is not left to wonder.
+        if let (Some(why), true, Inbound::CardAction(action)) = (refused, all_refuse, &row.inbound)
+        {
+            outcome.posts.extend(self.once(action, phrases::not_your_button(&why, lang)).await);
         }
         outcome.served.handler = (!names.is_empty()).then(|| names.join(", "));
         outcome.error = (!errors.is_empty()).then(|| errors.join("\n"));

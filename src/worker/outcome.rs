@@ -15,6 +15,8 @@ pub(super) struct Outcome {
     pub(super) state: State,
     pub(super) served: Served,
     pub(super) error: Option<String>,
+    /// Somebody's rights were not enough.
+    pub(super) refused: bool,
     pub(super) posts: Vec<Post>,
     /// It waits for the next host instead; `true`: its handler had begun, so that is another attempt.
     pub(super) requeue: Option<bool>,
@@ -23,7 +25,7 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn new(state: State) -> Self {
         let (served, posts) = (Served::default(), Vec::new());
-        Self { state, served, error: None, posts, requeue: None }
+        Self { state, served, error: None, refused: false, posts, requeue: None }
     }
 
     pub(super) fn saying(message: &Message, text: String) -> Self {
@@ -36,7 +38,7 @@ impl Outcome {
     }
 
     pub(super) fn denied(self, why: &dyn std::fmt::Display) -> Self {
-        Self { error: Some(format!("denied: {why}")), ..self }
+        Self { error: Some(format!("denied: {why}")), refused: true, ..self }
     }
 }
 

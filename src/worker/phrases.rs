@@ -23,6 +23,15 @@ pub(super) fn denied(name: &str, why: &Denied, lang: Lang) -> String {
     }
 }
 
+/// To somebody whose click no handler of a script takes.
+pub(super) fn not_your_button(why: &Denied, lang: Lang) -> String {
+    match why {
+        Denied::Role(_) | Denied::Scope(_) => access::not_your_button(lang).to_owned(),
+        Denied::Rate(_) => access::too_often_pressed(lang).to_owned(),
+        why => denied("", why, lang),
+    }
+}
+
 /// To the person whose run was stopped because they may not any more.
 pub(super) fn taken(run: &str, why: &Denied, lang: Lang) -> String {
     match why {

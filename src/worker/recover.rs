@@ -7,6 +7,7 @@ use super::decision::{self, Verdict};
 use super::dispatch::Dispatch;
 use super::outcome::say;
 use super::phrases;
+use crate::access::Record;
 use crate::asks;
 use crate::inbox;
 use crate::inbox::Cut;
@@ -15,6 +16,7 @@ use crate::inbox::Recovered;
 use crate::inbox::Row;
 use crate::message::Inbound;
 use crate::message::Message;
+use crate::message::StaffId;
 use crate::outbox;
 use crate::router::Handler;
 use crate::script::OnCrash;
@@ -66,7 +68,33 @@ impl Dispatch {
         for told in told {
             outbox.posted(told);
         }
+        self.note_cut_short(&recovered);
         Ok(recovered)
+    }
+
+    /// One record for the end of each run that a crash cut short, with its person.
+    fn note_cut_short(&self, recovered: &Recovered) {
+        for row in &recovered.interrupted {
+            let (who, chat) = match &row.inbound {
+                Inbound::Message(message) => {
+                    (message.sender.key(), Some(message.chat.id.to_string()))
+                }
+                Inbound::CardAction(click) => (
+                    click.staff_id.as_ref().map_or("-", StaffId::as_str),
+                    click.conversation_id.as_ref().map(ToString::to_string),
+                ),
+                Inbound::Event(_) => ("host", None),
+            };
+            let chat = chat.unwrap_or_default();
+            let record = Record::event("end", "interrupted", who, "crash");
+            self.access.audit().record(Record { run: row.run.clone(), chat, ..record });
+        }
+        for own in &recovered.own {
+            let parts = [own.script.as_deref(), own.handler.as_deref()];
+            let handler = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let record = Record::event("end", "interrupted", "host", "crash");
+            self.access.audit().record(Record { run: own.run.clone(), handler, ..record });
+        }
     }
 
     fn fate(&self, cut: &Cut) -> Fate {

@@ -98,7 +98,7 @@ impl Blanked {
     }
 
     pub(super) fn end(&self, state: State) -> End<'_> {
-        End { state, account: self.account(), error: self.error.as_deref() }
+        End { account: self.account(), error: self.error.as_deref(), ..End::new(state) }
     }
 }
 

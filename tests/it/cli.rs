@@ -246,6 +246,7 @@ fn commands_speak_the_language_of_the_settings_else_that_of_the_terminal() {
         &["outbox"],
         &["outbox", "retry", "1"],
         &["runs", "7k3fa"],
+        &["runs", "again", "7k3fa"],
         &["logs"],
         &["grant"],
         &["service", "status"],

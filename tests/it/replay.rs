@@ -172,6 +172,30 @@ bot.command("answer <n:int>", function(ctx) ctx:reply("42") end)
 }
 
 #[tokio::test]
+async fn scripts_of_other_people_answer_as_far_as_they_are_granted() {
+    let home = Journal::new("bot.command(\"own\", function(ctx) ctx:reply(\"mine\") end)");
+    fs::create_dir(home.path("scripts/theirs")).unwrap();
+    home.0.write(
+        "scripts/theirs/tool.luau",
+        "bot.command(\"tool\", function(ctx) ctx:reply(\"theirs\") end)",
+    );
+    let settings = fs::read_to_string(home.path("moonbell.toml")).unwrap();
+    home.0.write(
+        "moonbell.toml",
+        &settings.replace("[scripts]\n", "[scripts]\nasked = [\"theirs\"]\n"),
+    );
+    home.record(&[("boss42", "own", Some("own")), ("boss42", "tool", Some("tool"))]).await;
+    let waits = home.run(&["replay"]);
+    assert_eq!(waits.code, 1, "{}{}", waits.out, waits.err);
+    assert!(waits.out.contains("1 as before, 1 no longer handled"), "{}", waits.out);
+    let granted = home.run(&["grant", "theirs/tool.luau", "--yes"]);
+    assert_eq!(granted.code, 0, "{}{}", granted.out, granted.err);
+    let serves = home.run(&["replay"]);
+    assert_eq!(serves.code, 0, "{}{}", serves.out, serves.err);
+    assert!(serves.out.contains("2 messages: 2 as before"), "{}", serves.out);
+}
+
+#[tokio::test]
 async fn a_saved_recording_names_nobody_and_is_a_regression_test() {
     let home = Journal::new(SCRIPT);
     home.record(&[

@@ -5,10 +5,13 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Record;
 use super::chain::{self, Head, LONGEST};
+use super::thrift::Thrift;
+use super::{Record, counted};
+use crate::store::now_ms;
 
 /// A file that is larger is followed by the next: small enough to open, large enough for weeks.
 pub(super) const SIZE: u64 = 8 << 20;
@@ -22,7 +25,17 @@ const SAFE: Duration = Duration::from_secs(1);
 /// How long to wait before records are written again that the disk did not take.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How often what is counted is written down, while something is: what a kill may lose of it.
+const COUNTED: Duration = Duration::from_millis(500);
+
 const SUFFIX: &str = ".ndjson";
+
+/// What the writer is handed.
+pub(super) enum Item {
+    Record(Record),
+    /// Something was counted, and is in no record.
+    Counted,
+}
 
 /// The end of the chain, open for more.
 #[derive(Debug)]
@@ -87,12 +100,15 @@ impl File {
         };
         size = file.seek(SeekFrom::End(0))?.max(size);
         let mut this = Self { dir: dir.to_owned(), number, open: file, size, limit, head };
+        let mut first = counted::left(dir)?;
         if torn > 0 {
             let why = format!("{torn} bytes of a record that a crash tore were cut off");
-            let mut record = Record::event("mended", "", "host", why);
-            record.at_ms = crate::store::now_ms();
-            this.append(&[record])?;
+            first.push(Record { at_ms: now_ms(), ..Record::event("mended", "", "host", why) });
+        }
+        if !first.is_empty() {
+            this.append(&first)?;
             this.open.sync_data()?;
+            counted::keep(dir, &[])?;
         }
         Ok(this)
     }
@@ -178,31 +194,48 @@ fn last_line(file: &mut fs::File, end: u64) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// The thread of the writer: until everybody who records is gone.
-pub(super) fn write(mut file: File, queue: &Receiver<Record>, lost: &AtomicU64) {
+pub(super) fn write(
+    mut file: File,
+    queue: &Receiver<Item>,
+    lost: &AtomicU64,
+    thrift: &Mutex<Thrift>,
+) {
     let mut waiting: Vec<Record> = Vec::new();
     let mut unsafe_since: Option<Instant> = None;
+    let mut counted_since: Option<Instant> = None;
     let mut failing = false;
     let mut open = true;
     while open || !waiting.is_empty() {
         let patience = if waiting.is_empty() {
-            unsafe_since
-                .map_or(Duration::from_hours(1), |since| SAFE.saturating_sub(since.elapsed()))
+            let safe = unsafe_since.map(|since| SAFE.saturating_sub(since.elapsed()));
+            let counted = counted_since.map(|since| COUNTED.saturating_sub(since.elapsed()));
+            safe.into_iter().chain(counted).min().unwrap_or(Duration::from_hours(1))
         } else {
             AGAIN
         };
-        match queue.recv_timeout(patience) {
-            Ok(record) => waiting.push(record),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => open = false,
+        let next = match queue.recv_timeout(patience) {
+            Ok(item) => Some(item),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                open = false;
+                None
+            }
+        };
+        for item in next.into_iter().chain(queue.try_iter().take(1024)) {
+            match item {
+                Item::Record(record) => waiting.push(record),
+                Item::Counted => {
+                    counted_since.get_or_insert_with(Instant::now);
+                }
+            }
         }
-        waiting.extend(queue.try_iter().take(1024));
         let gap = lost.swap(0, Ordering::SeqCst);
         if gap > 0 {
             let why = format!("{gap} records were lost: the disk took none for too long");
-            let mut record = Record::event("gap", "", "host", why);
-            record.at_ms = crate::store::now_ms();
-            waiting.push(record);
+            waiting.push(Record { at_ms: now_ms(), ..Record::event("gap", "", "host", why) });
         }
+        // A record tells what was counted: kept longer it would be told twice.
+        let tells = waiting.iter().any(|record| record.left_out > 0);
         if !waiting.is_empty() {
             match file.append(&waiting) {
                 Ok(()) => {
@@ -224,6 +257,14 @@ pub(super) fn write(mut file: File, queue: &Receiver<Record>, lost: &AtomicU64) 
                     // The disk is tried at its own pace, whatever comes in.
                     std::thread::sleep(AGAIN / 4);
                 }
+            }
+        }
+        let due = counted_since.is_some_and(|since| since.elapsed() >= COUNTED);
+        if due || (!failing && (tells || !open)) {
+            counted_since = None;
+            let untold = thrift.lock().unwrap_or_else(PoisonError::into_inner).untold(now_ms());
+            if let Err(error) = counted::keep(&file.dir, &untold) {
+                tracing::error!(%error, "what the audit counts may not outlive a kill");
             }
         }
         if unsafe_since.is_some_and(|since| since.elapsed() >= SAFE) || !open {

@@ -7,9 +7,11 @@
 //! What a crash may lose. A record is handed to the writer before the handler it allows begins. The writer writes at once
 //! what it has, so the end of the process alone (`kill -9`, a panic) loses the records of the last milliseconds; it asks
 //! the disk for safety once a second, so a power cut may lose that second. What ran then is in the journal all the same,
-//! and the next start records it as interrupted. A record that was half written is cut off, and that is recorded too.
+//! and the next start records it as interrupted. A record that was half written is cut off, and that is recorded too. What
+//! is counted instead of written ([`thrift`]) is kept beside the files twice a second, and told by the next start.
 
 mod chain;
+mod counted;
 mod file;
 mod read;
 mod thrift;
@@ -87,9 +89,9 @@ pub struct Audit {
 #[derive(Debug)]
 struct Writer {
     // `None` once it ends: then the thread writes what is left.
-    records: Mutex<Option<SyncSender<Record>>>,
+    records: Mutex<Option<SyncSender<file::Item>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    thrift: Mutex<thrift::Thrift>,
+    thrift: Arc<Mutex<thrift::Thrift>>,
     lost: Arc<AtomicU64>,
 }
 
@@ -98,7 +100,7 @@ impl Writer {
         let rest = self.thrift.lock().unwrap_or_else(PoisonError::into_inner).rest(now_ms());
         if let Some(records) = &*self.records.lock().unwrap_or_else(PoisonError::into_inner) {
             for record in rest {
-                let _ = records.send(record);
+                let _ = records.send(file::Item::Record(record));
             }
         }
         drop(self.records.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -130,14 +132,15 @@ impl Audit {
         let file = file::File::open(&folder(state), file::SIZE)?;
         let (records, queue) = sync_channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
-        let gaps = Arc::clone(&lost);
+        let thrift = Arc::<Mutex<thrift::Thrift>>::default();
+        let (gaps, counted) = (Arc::clone(&lost), Arc::clone(&thrift));
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || file::write(file, &queue, &gaps))?;
+            .spawn(move || file::write(file, &queue, &gaps, &counted))?;
         let writer = Writer {
             records: Mutex::new(Some(records)),
             thread: Mutex::new(Some(thread)),
-            thrift: Mutex::default(),
+            thrift,
             lost,
         };
         Ok(Self { writer: Some(Arc::new(writer)) })
@@ -159,17 +162,22 @@ impl Audit {
         ] {
             *field = fit(field);
         }
-        let record = {
+        let passed = {
             let mut thrift = writer.thrift.lock().unwrap_or_else(PoisonError::into_inner);
             match thrift.pass(record) {
-                Some(record) => record,
+                Some(record) => file::Item::Record(record),
+                None if thrift.has_news() => file::Item::Counted,
                 None => return,
             }
         };
         // Held while sending: the order of records is that of the decisions.
         let records = writer.records.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(records) = &*records else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = records.try_send(record)
+        // That something was counted the writer sees itself, while there is so much for it.
+        if let Err(
+            TrySendError::Full(file::Item::Record(_))
+            | TrySendError::Disconnected(file::Item::Record(_)),
+        ) = records.try_send(passed)
         {
             writer.lost.fetch_add(1, Ordering::SeqCst);
         }

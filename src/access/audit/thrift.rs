@@ -18,6 +18,8 @@ const REMEMBERED: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Thrift {
     seen: HashMap<Key, Seen>,
+    /// Something was counted since [`Thrift::untold`].
+    news: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,21 +78,34 @@ impl Thrift {
 }
 
 impl Thrift {
-    /// What was left out and not told yet, for the end of the writer.
-    pub(super) fn rest(&mut self, at_ms: i64) -> Vec<Record> {
-        let untold = self.seen.drain().filter(|(_, seen)| seen.left_out > 0);
+    /// Whether this is the first that was counted since [`Thrift::untold`].
+    pub(super) fn has_news(&mut self) -> bool {
+        !std::mem::replace(&mut self.news, true)
+    }
+
+    /// What was left out and not told yet, as records.
+    pub(super) fn untold(&mut self, at_ms: i64) -> Vec<Record> {
+        self.news = false;
+        let untold = self.seen.iter().filter(|(_, seen)| seen.left_out > 0);
         let told = untold.map(|(key, seen)| Record {
             at_ms,
             event: "left_out".to_owned(),
-            verdict: key.verdict,
-            door: key.door,
-            who: key.who,
-            handler: key.handler,
-            reason: key.reason,
+            verdict: key.verdict.clone(),
+            door: key.door.clone(),
+            who: key.who.clone(),
+            handler: key.handler.clone(),
+            reason: key.reason.clone(),
             left_out: seen.left_out,
             ..Record::default()
         });
         told.collect()
+    }
+
+    /// The same, for the end of the writer: told, and forgotten.
+    pub(super) fn rest(&mut self, at_ms: i64) -> Vec<Record> {
+        let rest = self.untold(at_ms);
+        self.seen.clear();
+        rest
     }
 }
 

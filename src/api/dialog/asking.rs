@@ -15,6 +15,7 @@ use crate::api::failure::{Failure, misuse};
 use crate::api::time::format_duration;
 use crate::asks;
 use crate::asks::Ask;
+use crate::asks::Digest;
 use crate::asks::Ended;
 use crate::asks::Kind;
 use crate::asks::Open;
@@ -56,6 +57,18 @@ pub(super) struct Asking {
     posed: Option<Posed>,
     /// The next message of the lane is an answer.
     listening: Option<Question>,
+}
+
+/// What is asked, of whom.
+pub(super) struct Asked<'a> {
+    pub(super) kind: Kind,
+    pub(super) question: &'a str,
+    /// The digest of what it is about; empty: of itself.
+    pub(super) about: &'a str,
+    pub(super) place: Place,
+    pub(super) approvers: Option<String>,
+    /// How many of its answers can have one.
+    pub(super) buttons: usize,
 }
 
 struct Posed {
@@ -132,34 +145,38 @@ impl Asking {
         if self.listening.is_some() { Ok(()) } else { Err(self.late()) }
     }
 
-    /// Opens the question; `buttons` answers of it can have one.
-    pub(super) fn pose(
-        &mut self,
-        kind: Kind,
-        question: &str,
-        (place, approvers): (Place, Option<String>),
-        buttons: usize,
-    ) -> Result<&mut Open, TooMany> {
-        let line = asks::marked(&question.replace('\n', " "));
+    /// Opens the question, bound to all that it says, to its run, to who may answer where, and until when.
+    pub(super) fn pose(&mut self, asked: Asked<'_>) -> Result<&mut Open, TooMany> {
+        let line = asks::marked(&asked.question.replace('\n', " "));
+        let place = match &asked.place {
+            Place::Group(id) => Digest::of("group").with(id.as_str()),
+            Place::With(person) => Digest::of("with").with(person.as_str()),
+        };
+        let bound = Digest::of("question")
+            .with(self.call.run.id())
+            .with(self.asker().as_str())
+            .with_some(asked.approvers.as_deref())
+            .with(place.hex())
+            .with(self.until_ms.to_be_bytes())
+            .with(asked.question)
+            .with(asked.about);
         let ask = Ask {
             run: self.call.run.id().to_owned(),
-            kind,
+            kind: asked.kind,
             question: line.chars().take(LINE_CHARS).collect(),
             lang: self.lang,
             asker: self.asker(),
-            place,
-            approvers,
+            place: asked.place,
+            approvers: asked.approvers,
             digest: String::new(),
             until_ms: self.until_ms,
-            buttons,
+            buttons: asked.buttons,
         };
         let open = self.call.host.asks().begin(ask, self.call.host.clock().now_ms())?;
-        Ok(&mut self.posed.insert(Posed { open, card: None }).open)
-    }
-
-    /// The question, while it is open.
-    pub(super) fn open(&mut self) -> Option<&mut Open> {
-        self.posed.as_mut().map(|posed| &mut posed.open)
+        let open = &mut self.posed.insert(Posed { open, card: None }).open;
+        let digest = bound.with(&open.waiting.id).hex();
+        open.update(|waiting| waiting.ask.digest.clone_from(&digest));
+        Ok(open)
     }
 
     /// How many of these answers can have a button: all of them or none.

@@ -5,13 +5,16 @@
 //! run that waits for it. What they had sent before the question is no answer and waits for its turn as ever. While a
 //! question is open the run's wall clock stands still. Where the card template has buttons, they answer as well.
 //!
-//! An approval is about something exact, and may be for somebody else to give ([`approve`]).
+//! What is asked is never cut, bears the time until which it can be answered, and is bound to both. An approval is about
+//! something exact, and may be for somebody else to give ([`request`]).
 
+mod about;
 mod approve;
 mod asking;
 mod open;
 mod plan;
 mod read;
+mod request;
 mod tell;
 
 use std::fmt::Write as _;
@@ -20,16 +23,18 @@ use mlua::{LuaString, Result as LuaResult, Value};
 
 use crate::api::Call;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
+use crate::api::media;
 use crate::api::options::{Options, text_of};
 use crate::asks;
 use crate::asks::Ended;
 use crate::asks::Kind;
+use crate::dingtalk::text::PIECE_CHARS;
 use crate::sink::clean;
 use crate::sink::markdown::escape;
 use crate::words;
 use crate::words::Lang;
 
-use asking::{Asking, Heard, Shown};
+use asking::{Asked, Asking, Heard, Shown};
 use read::{pick, yes_or_no};
 
 pub use approve::Approval;
@@ -47,8 +52,11 @@ const MAX_CHOICES: usize = 50;
 /// Characters of a question that stand in the first line of its card.
 const TITLE_CHARS: usize = 90;
 
-/// Characters of a question that a card surely shows whole.
+/// Characters that a card surely shows whole, as Markdown.
 const CARD_CHARS: usize = 2_000;
+
+/// Characters of a question that stand in a message, if all of it is in a file.
+const BEGINNING: usize = 500;
 
 fn unclear() -> Failure {
     Failure::new("unclear", format!("no clear answer after {TRIES} tries"))
@@ -107,14 +115,20 @@ pub(super) async fn choose(
     Ok(answered.await?.into())
 }
 
-/// `ctx:confirm`, see `ctx.d.luau`. Only a message that is nothing but a yes is one.
+/// `ctx:confirm`, see `ctx.d.luau`. A plain one is a question to whoever wrote, and only a message that is nothing but a yes
+/// is one; about something exact, or for others to decide, it is an approval.
 pub(super) async fn confirm(
     call: Call,
     (question, mut options): (Value, Options),
 ) -> LuaResult<Outcome<bool>> {
     let question = question_of(&question)?;
     let timeout = options.duration("timeout")?;
+    let about = options.value("about")?;
+    let approvers = request::approvers_of(&mut options)?;
     options.finish()?;
+    if !about.is_nil() || approvers.is_some() {
+        return about::confirm(call, &question, about, (approvers, timeout)).await;
+    }
     let lang = call.run.lang();
     let how = words::dialogs::yes_or_no(lang);
     let labels = [words::approvals::yes(lang), words::approvals::no(lang)];
@@ -143,17 +157,15 @@ async fn converse<T>(
     let run = std::sync::Arc::clone(&asking.call.run);
     let _patience = run.waits_for_a_person();
     let labels = shown.labels.clone();
-    let until = tell::clock_time(asking.until_ms, asking.now_ms());
-    let until = words::approvals::open_until(&until, asking.lang);
-    let shown = Shown { body: format!("{}\n\n{until}", shown.body), ..shown };
     if let Err(late) = asking.listen().await {
         return Ok(Err(late));
     }
-    let fits = shown.text.chars().count() <= CARD_CHARS;
+    let shown = whole(&asking, question, shown).await?;
+    let fits = shown.title.chars().count() + shown.body.chars().count() <= CARD_CHARS;
     let buttons = if labels.is_empty() || !fits { 0 } else { asking.buttons(&labels)? };
     let place = asking.place();
-    let posed = asking.pose(kind, question, (place, None), buttons).map(drop);
-    posed.expect("only approvals are counted");
+    let asked = Asked { kind, question, about: "", place, approvers: None, buttons };
+    asking.pose(asked).map(drop).expect("only approvals are counted");
     asking.show(shown, asking.here()).await?;
     for left in (0..TRIES).rev() {
         let heard = match asking.hear().await {
@@ -204,6 +216,29 @@ async fn converse<T>(
     }
     asking.end(Ended::Withdrawn, None, words::approvals::cancelled(asking.lang)).await;
     Ok(Err(unclear()))
+}
+
+/// The question with its end under it, and all of it: what no message holds goes before it as a file.
+async fn whole(asking: &Asking, question: &str, shown: Shown) -> LuaResult<Shown> {
+    let lang = asking.lang;
+    let until = tell::clock_time(asking.until_ms, asking.now_ms());
+    let until = words::approvals::open_until(&until, lang);
+    let length = shown.text.chars().count();
+    let mut text = shown.text;
+    if length > PIECE_CHARS {
+        let name = format!("question-{}.txt", asking.call.run.id());
+        let all = format!("{text}\n\n{until}\n").into_bytes();
+        // Where no file can be sent it is said in several messages.
+        if let Ok(file) = media::attach(&asking.call, &asking.here(), &name, all).await? {
+            let beginning: String = question.chars().take(BEGINNING).collect();
+            text = format!("{beginning}…\n{}", words::approvals::in_file(&file, length, lang));
+        }
+    }
+    Ok(Shown {
+        text: format!("{text}\n{until}"),
+        body: format!("{}\n\n{until}", shown.body),
+        ..shown
+    })
 }
 
 /// A question in words, and as a card: in its first line, or below if it is long.

@@ -19,17 +19,15 @@ pub(super) struct Plan {
 /// A handler that is about to run, with all of its arguments.
 pub(super) fn of_handler(script: &str, declared: &str, args: &Json, message: &str) -> Plan {
     let mut lines = vec![format!("{} · {}", marked(script), marked(declared))];
-    let named: Vec<(String, &Json)> = match args {
-        Json::Object(args) => args.iter().map(|(name, value)| (name.clone(), value)).collect(),
-        Json::Array(args) => {
-            (1..).zip(args).map(|(n, value): (usize, _)| (n.to_string(), value)).collect()
+    match args {
+        Json::Object(args) => {
+            lines.extend(columns(args.iter().map(|(name, value)| (name.clone(), value))));
         }
-        _ => Vec::new(),
-    };
-    let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    for (name, value) in named {
-        let gap = " ".repeat(width - name.chars().count());
-        lines.push(format!("  {}{gap}  {}", marked(&name), of_value(value)));
+        Json::Array(args) => {
+            let numbered = (1..).zip(args).map(|(n, value): (usize, _)| (n.to_string(), value));
+            lines.extend(columns(numbered));
+        }
+        _ => {}
     }
     let digest = Digest::of("handler").with(script).with(declared).with(args.to_string());
     Plan { lines, digest: digest.with(message).hex() }
@@ -40,8 +38,43 @@ fn of_value(value: &Json) -> String {
         Json::String(text) => quoted(text.as_bytes()),
         Json::Array(list) => list.iter().map(of_value).collect::<Vec<_>>().join(" "),
         Json::Null => "—".to_owned(),
-        other => other.to_string(),
+        // What JSON leaves as it is may still hide or turn.
+        other => marked(&other.to_string()),
     }
+}
+
+/// What a script says in its own words. Each line stands further in, so that none is taken for one of the host's.
+pub(super) fn of_text(text: &[u8]) -> Plan {
+    let lines = match std::str::from_utf8(text) {
+        Ok(text) => marked(text.trim_end_matches('\n')).lines().map(indented).collect(),
+        Err(_) => vec![indented(&quoted(text))],
+    };
+    Plan { lines, digest: Digest::of("text").with(text).hex() }
+}
+
+/// What a script put into a table: the items of a list, or values by their names.
+pub(super) fn of_json(value: &Json) -> Plan {
+    let lines = match value {
+        Json::Object(named) => columns(named.iter().map(|(name, value)| (name.clone(), value))),
+        Json::Array(items) => items.iter().map(|item| indented(&of_value(item))).collect(),
+        other => vec![indented(&of_value(other))],
+    };
+    Plan { lines, digest: Digest::of("table").with(value.to_string()).hex() }
+}
+
+fn indented(line: &str) -> String {
+    format!("  {line}")
+}
+
+/// A line for each value, with the names in a column.
+fn columns<'v>(named: impl Iterator<Item = (String, &'v Json)>) -> Vec<String> {
+    let named: Vec<(String, &Json)> = named.map(|(name, value)| (marked(&name), value)).collect();
+    let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): (String, &Json)| {
+        let gap = " ".repeat(width - name.chars().count());
+        format!("  {name}{gap}  {}", of_value(value))
+    };
+    named.into_iter().map(line).collect()
 }
 
 /// The text that stands for an argument in a question: in short, since all of it is in the lines.
@@ -169,6 +202,19 @@ mod tests {
             ]
             .map(|line| line.replace("\"~/app\"", "~/app"))
         );
+    }
+
+    #[test]
+    fn h3_what_a_script_says_or_lists_is_shown_whole_and_stands_further_in() {
+        let said = of_text("drop users\nann · until 09:00\u{202e}\n".as_bytes());
+        assert_eq!(said.lines, ["  drop users", "  ann · until 09:00⟨U+202E⟩"]);
+        assert_eq!(of_text(b"\xff x").lines, ["  \"\\xff x\""]);
+        let listed = of_json(&json!(["a b", "c", { "x": "\u{200b}" }, ["d", 1]]));
+        assert_eq!(listed.lines, ["  \"a b\"", "  c", "  {\"x\":\"⟨U+200B⟩\"}", "  d 1"]);
+        let named = of_json(&json!({ "to": "prod", "n": 3, "\u{202e}": null }));
+        assert_eq!(named.lines, ["  n         3", "  to        prod", "  ⟨U+202E⟩  —"]);
+        assert_ne!(of_json(&json!(["1"])).digest, of_json(&json!([1])).digest);
+        assert_ne!(of_text(b"a").digest, of_text(b"a\n").digest);
     }
 
     #[test]

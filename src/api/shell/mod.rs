@@ -227,10 +227,15 @@ pub(super) fn command(mut options: Options) -> LuaResult<Command> {
     read_command(argv, options)
 }
 
+/// Raises when the script was not granted the program: that is not even asked for.
+pub(super) fn may_start(call: &Call, command: &Command) -> LuaResult<()> {
+    let program = command.argv.first().map(|program| String::from_utf8_lossy(program).into_owned());
+    call.need(&Need::Shell(program))
+}
+
 /// Starts it for the run of `call`. Raises when the run may not open any more.
 pub(super) async fn start(call: &Call, command: Command) -> LuaResult<Result<Process, SpawnError>> {
-    let program = command.argv.first().map(|program| String::from_utf8_lossy(program).into_owned());
-    call.need(&Need::Shell(program))?;
+    may_start(call, &command)?;
     let slot = call.run.open_process()?;
     if let Some(approval) = &command.approved
         && let Err(error) = approval.spend(call, &command)?

@@ -139,7 +139,7 @@ impl Place {
 
 impl Place {
     /// A host that loads its scripts, as far as they are granted.
-    fn host(&self) -> Result<Host> {
+    pub(super) fn host(&self) -> Result<Host> {
         let failed = |error: crate::store::Error| Failed::new(error.to_string());
         let list = match Look::open(&self.state).map_err(failed)? {
             Some(journal) => journal.read(consents::read).map_err(failed)?,

@@ -62,8 +62,8 @@ impl Past {
             Some(Inbound::Event(_)) => (None, Some("an event")),
             None => (None, Some("something that this version cannot read")),
         };
-        let denied = past.error.as_deref().and_then(|error| error.strip_prefix("denied: "));
-        let refused = denied.map(str::to_owned);
+        let refused = past.error.clone().filter(|_| past.refused);
+        let refused = refused.map(|error| error.trim_start_matches("denied: ").to_owned());
         Self {
             run: past.run,
             state: past.state,

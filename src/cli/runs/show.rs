@@ -219,6 +219,7 @@ mod tests {
             exit: None,
             replies: Some(1),
             error: error.map(str::to_owned),
+            refused: false,
             log: None,
             output: None,
             attempt: 1,

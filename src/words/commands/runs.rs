@@ -27,6 +27,10 @@ words! {
 
     stopped(id: &str) { zh: "已停止运行 {id}", en: "stopped run {id}" }
     again(id: &str) { zh: "再次运行 {id}", en: "run {id} is run again" }
+    not_of_an_order(extra: &str) {
+        zh: "{extra} 不能和 stop、again 一起使用",
+        en: "{extra} does not go with stop and again",
+    }
     none_like_that { zh: "没有符合条件的运行", en: "no run is like that" }
     none_yet { zh: "还没有运行过什么", en: "nothing has run yet" }
     no_id(id: &str) { zh: "`{id}` 不是运行的编号", en: "`{id}` is not the id of a run" }

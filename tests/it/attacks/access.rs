@@ -255,6 +255,35 @@ async fn a5_the_bots_organisation_is_learnt_once_and_no_message_changes_it() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a5_whoever_is_let_in_as_anybody_teaches_no_organisation() {
+    let anybody = "[access.roles]\nanybody = [\"*\"]";
+    let host = Setup::new().script("who.luau", WHO).toml(anybody).spawn().await;
+    // The app is used by another organisation too, and somebody there is the first to write.
+    push(&host, "m1", "act first", |data| {
+        data["senderCorpId"] = "dingother".into();
+        data["chatbotCorpId"] = "dingother".into();
+        data["senderStaffId"] = "somebody".into();
+    });
+    host.until_true("everybody is served", || host.lines("acted").len() == 1).await;
+    assert_eq!(count(&host, &[("event", "organisation")]), 0);
+    // The bot is of the owner's, whoever wrote before.
+    host.say(OWNER, "act second");
+    host.until_true("the owner is served", || host.lines("acted").len() == 2).await;
+    let own = host.sim.corp_id();
+    let record = [("event", "organisation"), ("who", OWNER), ("reason", &*own)];
+    host.until_true("it is learnt", || count(&host, &record) == 1).await;
+    push(&host, "m2", "act third", |data| {
+        data["senderCorpId"] = "dingother".into();
+        data["chatbotCorpId"] = "dingother".into();
+        data["senderStaffId"] = "somebody".into();
+    });
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    host.until_true("the others are of another one now", || host.journal(denied) == 1).await;
+    let (_, stage) = host.terminate().await;
+    assert_eq!(stage.lines("acted").len(), 2);
+}
+
 /// The first group of the simulator, as a list names it.
 const GROUP: &str = "group:cidGrpc2ltdWxhdGVkIGdyb3VwIDA=";
 
@@ -316,6 +345,32 @@ async fn a7_a_right_in_one_chat_is_none_in_another() {
     })
     .await;
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a7_a_staff_id_that_reads_like_a_group_has_nothing_of_that_group() {
+    let stage = Setup::new().toml(OPS).stage().await;
+    stage.write("places.luau", &PLACES.replace("{group}", &stage.sim.group(0)));
+    let host = stage.spawn().await;
+    for (id, chat) in [("m1", host.sim.direct_chat(STRANGER)), ("m2", host.sim.group(1))] {
+        push(&host, id, "ops", |data| {
+            data["senderStaffId"] = GROUP.into();
+            data["conversationType"] = if id == "m1" { "1" } else { "2" }.into();
+            data["conversationId"] = chat.into();
+        });
+    }
+    let denied = "SELECT count(*) FROM inbox WHERE error LIKE 'denied: %'";
+    host.until_true("both are denied", || host.journal(denied) == 2).await;
+    // In the group itself everybody has the role: this one is nobody there, too.
+    push(&host, "m3", "ops", |data| {
+        data["senderStaffId"] = GROUP.into();
+        data["conversationType"] = "2".into();
+        data["conversationId"] = host.sim.group(0).into();
+    });
+    host.until_true("and there", || host.journal(denied) == 3).await;
+    host.look(|seen| assert!(!seen.all().contains(&"ops here"), "{:?}", seen.all()));
+    let stage = host.stop().await;
+    assert_eq!(count(&stage, &[("who", "-"), ("reason", "no_staff_id"), ("verdict", "deny")]), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,18 +65,18 @@ fn setup() -> Setup {
 }
 
 /// Waits for the newest card that asks, with so many buttons.
-async fn asked(host: &Stage, text: &str) -> Card {
+pub(super) async fn asked(host: &Stage, text: &str) -> Card {
     let is = |card: &&Card| !card.buttons.is_empty() && card.text.contains(text);
     host.until(text, |seen| seen.state.cards.iter().any(|card| is(&card))).await;
     host.look(|seen| seen.state.cards.iter().find(is).unwrap().clone())
 }
 
-fn button<'c>(card: &'c Card, text: &str) -> &'c Button {
+pub(super) fn button<'c>(card: &'c Card, text: &str) -> &'c Button {
     let found = card.buttons.iter().find(|button| button.text == text);
     found.unwrap_or_else(|| panic!("no button `{text}` on {card:?}"))
 }
 
-async fn press(host: &Stage, card: &Card, from: &str, text: &str) {
+pub(super) async fn press(host: &Stage, card: &Card, from: &str, text: &str) {
     let button = button(card, text);
     let click = Click {
         card: card.id.clone(),
@@ -88,7 +88,7 @@ async fn press(host: &Stage, card: &Card, from: &str, text: &str) {
 }
 
 /// A click as DingTalk tells of it, with any of it made up.
-fn forged(host: &Stage, card: &str, from: &str, chat: &str, action: &serde_json::Value) {
+pub(super) fn forged(host: &Stage, card: &str, from: &str, chat: &str, action: &serde_json::Value) {
     let pressed =
         json!({ "cardPrivateData": { "actionIds": ["answer"], "params": { "action": action } } });
     let data = json!({
@@ -105,13 +105,27 @@ fn forged(host: &Stage, card: &str, from: &str, chat: &str, action: &serde_json:
 }
 
 /// The number in what the bot said last to somebody.
-fn number(said: &str) -> String {
+pub(super) fn number(said: &str) -> String {
     let (_, rest) = said.split_once("yes ").unwrap_or_else(|| panic!("no number in {said}"));
     rest.chars().take(4).collect()
 }
 
+/// What is in the first file that the bot sent.
+pub(super) async fn file_sent(host: &Stage) -> String {
+    let message = host.look(|seen| {
+        let mut files = seen.state.messages.iter().filter(|m| m.kind == MessageKind::File);
+        files.next().unwrap().clone()
+    });
+    let url = format!("{}{}", host.sim.url(), message.files[0].url);
+    let bytes = reqwest::get(url).await.unwrap().bytes().await.unwrap();
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut all = String::new();
+    archive.by_index(0).unwrap().read_to_string(&mut all).unwrap();
+    all
+}
+
 #[track_caller]
-fn verdicts(stage: &Stage) -> Vec<String> {
+pub(super) fn verdicts(stage: &Stage) -> Vec<String> {
     let all = records(stage);
     let approvals = all.iter().filter(|one| one["event"] == "approval");
     approvals
@@ -502,15 +516,7 @@ async fn j2_all_of_a_long_argument_is_shown_in_a_file_and_is_what_runs() {
     assert!(long.len() > 50_000);
     host.say(ALICE, &format!("say {long}"));
     let card = asked(&host, "characters) is in the file approval-").await;
-    let message = host.look(|seen| {
-        let mut files = seen.state.messages.iter().filter(|m| m.kind == MessageKind::File);
-        files.next().unwrap().clone()
-    });
-    let url = format!("{}{}", host.sim.url(), message.files[0].url);
-    let bytes = reqwest::get(url).await.unwrap().bytes().await.unwrap();
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let mut all = String::new();
-    archive.by_index(0).unwrap().read_to_string(&mut all).unwrap();
+    let all = file_sent(&host).await;
     assert!(all.contains(&format!("\"{long}\"")), "the whole of it");
     let digest = all.trim_end().rsplit(' ').next().unwrap();
     assert!(card.text.contains(&format!("#{}", &digest[..12])), "{}", card.text);

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::access::push;
 use super::super::process::HostProcess;
-use super::super::stage::{ALICE, BOB, OWNER, STRANGER, Setup};
+use super::super::stage::{ALICE, BOB, OWNER, STRANGER, Setup, Stage};
 use super::{count, moonbell, records, run, text};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,10 +88,9 @@ async fn audit_outlives_a_kill_and_shows_where_it_was_changed() {
     let (_, stage) = host.terminate().await;
     drop(gate);
     assert_eq!(count(&stage, &[("event", "mended")]), 1);
-    assert_eq!(
-        count(&stage, &[("event", "end"), ("verdict", "interrupted"), ("reason", "crash")]),
-        1
-    );
+    let cut = [("event", "end"), ("verdict", "interrupted"), ("reason", "crash")];
+    let whose = [&cut[..], &[("who", ALICE)]].concat();
+    assert_eq!((count(&stage, &cut), count(&stage, &whose)), (1, 1), "with its person");
     let verified = moonbell(&stage, &["audit", "verify"]);
     assert!(
         verified.status.success() && text(&verified).contains("whole: "),
@@ -111,6 +110,92 @@ async fn audit_outlives_a_kill_and_shows_where_it_was_changed() {
     cut.remove(2);
     fs::write(&file, cut.join("\n") + "\n").unwrap();
     assert!(text(&moonbell(&stage, &["audit", "verify"])).contains("record 3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_what_was_counted_outlives_a_kill() {
+    let host = HostProcess::spawn(Setup::new().stage().await).await;
+    for n in 0..40 {
+        host.say(STRANGER, &format!("echo {n}"));
+    }
+    let kept = host.state_dir().join("audit/counted.json");
+    host.until_true("all of it is kept beside the audit", || {
+        fs::read_to_string(&kept).is_ok_and(|text| text.contains("\"left_out\":35"))
+    })
+    .await;
+    let stage = host.kill().await;
+    let denials = [("event", "decision"), ("verdict", "deny"), ("who", STRANGER)];
+    assert_eq!(count(&stage, &denials), 5);
+    let host = run(stage).await;
+    let told = |stage: &Stage| {
+        let all = records(stage);
+        let told = all.iter().filter(|one| one["who"] == STRANGER);
+        told.filter_map(|one| one["left_out"].as_u64()).collect::<Vec<u64>>()
+    };
+    host.until_true("the next start tells", || told(&host) == [35]).await;
+    assert_eq!(count(&host, &[("event", "left_out"), ("who", STRANGER), ("reason", "no_role")]), 1);
+    assert!(!kept.exists());
+    let (_, stage) = host.terminate().await;
+    assert_eq!(told(&stage), [35], "told once");
+    assert!(moonbell(&stage, &["audit", "verify"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_what_is_taken_out_of_a_queue_has_a_record_each() {
+    let host = HostProcess::spawn(Setup::new().stage().await).await;
+    let gate = host.hold("a");
+    host.say(ALICE, "hold a");
+    host.entered(&["a"]).await;
+    for n in 0..3 {
+        host.say(ALICE, &format!("echo {n}"));
+    }
+    let waiting = "SELECT count(*) FROM inbox WHERE state = 'queued'";
+    host.until_true("they wait", || host.journal(waiting) == 3).await;
+    let list = host.says(&["runs", "--json", "--state", "queued"]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    host.say(ALICE, &format!("stop {}", list[0]["run"].as_str().unwrap()));
+    host.until_true("one is stopped", || host.journal(waiting) == 2).await;
+    host.say(ALICE, "stop all");
+    host.until_true("the rest is dropped", || host.journal(waiting) == 0).await;
+    drop(gate);
+    let (_, stage) = host.terminate().await;
+    let never = [("event", "end"), ("verdict", "cancelled"), ("reason", "not_begun")];
+    let hers: Vec<_> = records(&stage)
+        .into_iter()
+        .filter(|one| never.iter().all(|(key, value)| one[key] == *value))
+        .map(|one| (one["who"].clone(), one["run"].as_str().unwrap().to_owned()))
+        .collect();
+    assert!(hers.len() == 3 && hers.iter().all(|(who, _)| who == ALICE), "{hers:?}");
+    for (_, run) in hers {
+        let row = format!("SELECT count(*) FROM inbox WHERE run = '{run}' AND state = 'cancelled'");
+        assert_eq!(stage.journal(&row), 1, "{run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_a_timer_that_a_crash_cut_short_has_its_end() {
+    let script = r#"
+        bot.every("100ms", { name = "long" }, function()
+            shell.sh("echo long >> $1/entered; cat $1/long.gate", "{home}")
+        end)
+    "#;
+    let stage = Setup::new().script("long.luau", script).stage().await;
+    let gate = stage.hold("long");
+    let host = HostProcess::spawn(stage).await;
+    host.entered(&["long"]).await;
+    let row = "SELECT count(*) FROM inbox WHERE handler = 'long' AND state = 'running'";
+    host.until_true("it is in the journal", || host.journal(row) == 1).await;
+    let stage = host.kill().await;
+    drop(gate);
+    let (_, stage) = run(stage).await.terminate().await;
+    let end = [
+        ("event", "end"),
+        ("verdict", "interrupted"),
+        ("reason", "crash"),
+        ("who", "host"),
+        ("handler", "long.luau long"),
+    ];
+    assert_eq!(count(&stage, &end), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

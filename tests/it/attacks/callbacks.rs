@@ -299,7 +299,7 @@ async fn e4_without_a_secret_the_http_mode_does_not_start_and_a_blank_one_opens_
     host.stop().await;
 }
 
-fn clicked(time: &str) -> [(&'static str, String); 2] {
+pub(in super::super) fn clicked(time: &str) -> [(&'static str, String); 2] {
     [
         ("x-ddpaas-signature-timestamp", time.to_owned()),
         ("x-ddpaas-signature", sign(CARD_SECRET, time)),

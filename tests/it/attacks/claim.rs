@@ -5,7 +5,7 @@ use moonbell::sim::{Options, Sim};
 use super::super::process::HostProcess;
 use super::super::stage::{ALICE, BOB, LINA, OWNER, STRANGER, Setup, Stage};
 use super::secrets::files_in;
-use super::{code, count, moonbell, run, text, unowned, wrong};
+use super::{answer, code, count, moonbell, run, text, unowned, wrong};
 
 const REFUSED: &str = "Sorry, I only work for people whom my owner has let in.";
 
@@ -189,6 +189,11 @@ async fn a6_whoever_owns_one_app_owns_no_other_and_finds_theirs_again() {
     let shown = code(&host);
     host.say(LINA, &shown);
     host.until("she owns it", |seen| seen.to(LINA).iter().any(yours)).await;
+    // Whom she lets in is let in here.
+    let asked = answer(&host, LINA, &format!("allow {ALICE} guest")).await;
+    let (_, number) = asked.rsplit_once("yes ").unwrap_or_else(|| panic!("{asked}"));
+    assert!(answer(&host, LINA, &format!("yes {number}")).await.starts_with('✅'));
+    assert_eq!(answer(&host, ALICE, "trace hers").await, "did hers");
     let (_, mut stage) = host.terminate().await;
 
     // The same folder with another app, in whose organisation somebody has the same staff id.
@@ -201,6 +206,8 @@ async fn a6_whoever_owns_one_app_owns_no_other_and_finds_theirs_again() {
     assert_ne!(code(&host), shown);
     host.say(BOB, &code(&host));
     host.until("he owns this one", |seen| seen.to(BOB).iter().any(yours)).await;
+    host.say(ALICE, "trace not hers here");
+    host.until("she was let in elsewhere", |seen| seen.to(ALICE) == [REFUSED]).await;
     let (_, mut stage) = host.terminate().await;
 
     drop(std::mem::replace(&mut stage.sim, first));
@@ -210,8 +217,9 @@ async fn a6_whoever_owns_one_app_owns_no_other_and_finds_theirs_again() {
     host.say(LINA, "trace mine");
     host.until("it is hers as before", |seen| seen.to(LINA).last() == Some(&"did mine")).await;
     host.until("he is a stranger there", |seen| seen.to(BOB) == [REFUSED]).await;
+    assert_eq!(answer(&host, ALICE, "trace again").await, "did again");
     let (_, stage) = host.terminate().await;
-    assert_eq!(stage.lines("ran"), ["mine"]);
+    assert_eq!(stage.lines("ran"), ["hers", "mine", "again"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,7 +77,7 @@ async fn a13_clicks_answers_and_timers_ask_the_same() {
     assert_eq!(clicks, [ALICE, BOB, OWNER]);
     // A question is answered by whom it was put to, while they may.
     host.say(BOB, "ask");
-    host.until("he is asked", |seen| seen.to(BOB) == ["well?"]).await;
+    host.until("he is asked", |seen| seen.asked(BOB) == ["well?"]).await;
     host.say(ALICE, "mine");
     host.say(BOB, "his");
     host.until("his answer counts", |seen| seen.to(BOB).last() == Some(&"heard his")).await;

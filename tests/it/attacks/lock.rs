@@ -155,6 +155,28 @@ async fn panic_a_lock_works_before_any_host_has_run() {
     host.terminate().await;
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn panic_where_the_lock_cannot_be_looked_at_nobody_is_told_that_it_holds() {
+    let stage = Setup::new().stage().await;
+    let path = settings(&stage);
+    let here = fs::read_to_string(&path).unwrap();
+    // A folder that leads to itself: whoever asks learns nothing, whatever their rights are.
+    let circle = stage.path("circle");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let state = |dir: &std::path::Path| format!("[state]\ndir = {:?}", dir.to_str().unwrap());
+    let there = here.replace(&state(&stage.state_dir()), &state(&circle.join("state")));
+    assert_ne!(there, here);
+    fs::write(&path, there).unwrap();
+    for word in ["lock", "unlock"] {
+        let told = moonbell(&stage, &[word]);
+        let said = text(&told);
+        assert_eq!(told.status.code(), Some(1), "{word}: {said}");
+        assert!(said.contains("cannot") && said.contains("circle"), "{word}: {said}");
+        assert!(!said.contains("locked already") && !said.contains("no host runs"), "{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn panic_a_mistake_in_the_settings_keeps_nobody_from_locking_and_looking() {
     let stage = Setup::new().stage().await;

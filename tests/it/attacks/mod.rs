@@ -7,6 +7,7 @@ mod audit;
 pub(super) mod callbacks;
 mod callers;
 mod claim;
+mod confirms;
 mod doors;
 mod files;
 mod limits;
@@ -100,8 +101,9 @@ fn wrong(code: &str) -> String {
 /// The records of the audit, as JSON.
 fn records(stage: &Stage) -> Vec<serde_json::Value> {
     let folder = stage.state_dir().join("audit");
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        all.filter(|path| path.extension().is_some_and(|end| end == "ndjson")).collect();
     files.sort();
     let mut records = Vec::new();
     for file in files {

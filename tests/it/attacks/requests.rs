@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::super::process::{HostProcess, bare, settings};
+use super::super::process::{HostProcess, mounted};
 use super::super::stage::{ALICE, BOB, Setup, Stage};
 use super::answer;
 use crate::api_http::Servers;
@@ -74,23 +74,9 @@ async fn g1_no_address_from_a_chat_reaches_this_computer_or_its_network() {
 
 /// A host that finds names in the file `hosts` of its stage alone; `None` where the system gives no namespaces.
 async fn with_names(stage: Stage, names: &str) -> Option<HostProcess> {
-    let allowed = std::process::Command::new("unshare").args(["-Urm", "true"]).output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        return None;
-    }
-    fs::write(stage.path("hosts"), names).unwrap();
-    let mut run = bare(&stage, "unshare");
-    run.args([
-        "-Urm",
-        "sh",
-        "-c",
-        "mount --bind \"$1\" /etc/hosts && exec \"$2\" run --config \"$3\"",
-        "sh",
-    ])
-    .arg(stage.path("hosts"))
-    .arg(env!("CARGO_BIN_EXE_moonbell"))
-    .arg(settings(&stage));
-    Some(HostProcess::started(run.spawn().unwrap(), stage).await)
+    let hosts = stage.path("hosts");
+    fs::write(&hosts, names).unwrap();
+    mounted(stage, "mount --bind \"$1\" /etc/hosts", &hosts).await.ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -254,6 +254,44 @@ async fn h4_a_name_with_a_line_of_the_log_in_it_makes_no_line() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn h4_a_name_of_several_lines_is_one_in_the_lists_of_commands() {
+    let forged = "x\r\n7k3fa  done  11-30 09:00  1s  the owner  wipe\u{2028}\u{85}\u{b}y";
+    let stage = Setup::new()
+        .sim(|options| options.people.iter_mut().for_each(|person| person.nick = forged.to_owned()))
+        .script(
+            "three\nlines\u{1b}[2K.luau",
+            "bot.command('three', function() undefined_name() end)",
+        )
+        .toml("[scripts]\nasked = [\"theirs\"]")
+        .stage()
+        .await;
+    std::fs::create_dir(stage.path("scripts/theirs")).unwrap();
+    let needs = "bot.script{ needs = { \"shell:echo\" } }\nbot.command('two', function() end)";
+    stage.write("theirs/two\nlines.luau", needs);
+    let host = HostProcess::spawn(stage).await;
+    host.say(OWNER, "echo one");
+    host.until("it is answered", |seen| seen.to(OWNER).contains(&"one")).await;
+    let alone = |command: &[&str]| {
+        let said = text(&moonbell(&host, command));
+        let forged = said.lines().any(|line| {
+            let line = line.trim_start();
+            line.starts_with("7k3fa") || line.starts_with("lines") || line.starts_with("y\"")
+        });
+        assert!(!forged && !said.contains('\u{1b}'), "{command:?}: {said}");
+        said
+    };
+    assert_eq!(alone(&["runs"]).lines().count(), 2, "a head and one run");
+    let run = "SELECT run FROM inbox LIMIT 1";
+    let journal = rusqlite::Connection::open(host.state_dir().join("moonbell.db")).unwrap();
+    let run: String = journal.query_row(run, [], |row| row.get(0)).unwrap();
+    drop(journal);
+    alone(&["runs", &run]);
+    assert!(alone(&["grant", "--list"]).contains("theirs/two\\nlines.luau"));
+    assert!(alone(&["check"]).contains("three\\nlines\\u{1b}[2K.luau:1:"));
+    host.terminate().await;
+}
+
 const SIZES: &str = r#"
 local texts = {
     bytes = ("x"):rep(15001), million = ("word "):rep(200000), cjk = ("汉"):rep(3001),

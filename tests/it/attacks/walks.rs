@@ -1,15 +1,16 @@
 //! A13: the table of [`super::matrix`] behind the other doors of the real program: buttons, answers, approvals, what starts
 //! by itself, and the computer.
 //!
-//! Not here, because there is no such cell: handlers of clicks, timers, files and events take neither a role nor a place;
-//! whoever has some role clicks, and the rest is nobody's but the host's. Whoever sits at the computer is one person.
+//! Not here, because there is no such cell: timers, files and events take neither a role nor a place: they are nobody's but
+//! the host's. Whoever sits at the computer is one person.
 
 use std::fs;
 
 use serde_json::{Map, Value, json};
 
 use super::super::process::HostProcess;
-use super::super::stage::{ALICE, BOB, LINA, OWNER, Setup, Stage};
+use super::super::stage::{ALICE, BOB, LINA, OWNER, Setup, Stage, Way};
+use super::callbacks::{call, clicked, time};
 use super::matrix::{ANN, Role, Verdict, host, removed};
 use super::{answer, count, moonbell, records, text};
 
@@ -32,7 +33,14 @@ async fn press(host: &Stage, role: Role, card: &str, id: &str, params: Map<Strin
         "corpId": if role == Role::Foreign { "dingother" } else { &corp },
         "spaceId": host.sim.group(0), "content": pressed, "value": pressed,
     });
-    host.sim.callback("/v1.0/card/instances/callback", &data);
+    if host.tunnel.is_some() {
+        // One signature signs one click.
+        let at = time(-10 * before);
+        let answer = call(host, "card", &clicked(&at), data.to_string()).await;
+        assert_eq!(answer, (200, "{}".to_owned()));
+    } else {
+        host.sim.callback("/v1.0/card/instances/callback", &data);
+    }
     host.until_true("the click is decided", || decided(host) == before + 1).await;
 }
 
@@ -50,19 +58,51 @@ fn is_recorded(host: &Stage, role: Role, door: &str, event: &str, expected: Verd
 }
 
 const CLICKS: &str = r#"
-bot.on("card", function(action) shell.sh("echo $1 >> {home}/clicks", action.user.id) end)
+local function clicked(name) return function() shell.sh("echo $1 >> {home}/clicks", name) end end
+bot.on("card", clicked("any"))
+bot.on("card", { role = "ops", run = clicked("ops") })
+bot.on("card", { role = "admin", run = clicked("admin") })
+bot.on("card", { scope = "cidGrpc2ltdWxhdGVkIGdyb3VwIDA=", run = clicked("here") })
+bot.on("card", { scope = { "cidElsewhere=" }, run = clicked("elsewhere") })
 "#;
+
+/// Handlers of clicks, by what they say of whom they take.
+const CLICKED: [(&str, [Verdict; 4]); 5] = [
+    ("any", [Yes; 4]),
+    ("ops", [Yes, No("role: ops"), Yes, No("role: ops")]),
+    ("admin", ADMINS),
+    ("here", [Yes; 4]),
+    ("elsewhere", [No("scope: cidElsewhere="); 4]),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_every_role_at_a_button_of_a_script_and_at_stop() {
-    let host = host(Setup::new().script("clicks.luau", CLICKS)).await;
+    at_a_button_of_a_script_and_at_stop(Way::Stream).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_every_role_at_a_button_of_a_script_and_at_stop_over_http() {
+    at_a_button_of_a_script_and_at_stop(Way::Http).await;
+}
+
+async fn at_a_button_of_a_script_and_at_stop(way: Way) {
+    let host = host(Setup::new().over(way).script("clicks.luau", CLICKS)).await;
     for role in Role::ALL {
         let before = host.lines("clicks").len();
         press(&host, role, "card of a script", "agree", Map::new()).await;
-        let may = role.verdict([Yes; 4]);
-        assert_eq!(host.lines("clicks").len() - before, usize::from(may == Yes), "{role:?}");
-        host.until_true("it is recorded", || is_recorded(&host, role, "card", "decision", may))
-            .await;
+        let mut ran = host.lines("clicks").split_off(before);
+        ran.sort();
+        let mut may_run: Vec<&str> = CLICKED
+            .iter()
+            .filter(|(_, may)| role.verdict(*may) == Yes)
+            .map(|(name, _)| *name)
+            .collect();
+        may_run.sort_unstable();
+        assert_eq!(ran, may_run, "{role:?}");
+        for (name, may) in CLICKED {
+            let may = role.verdict(may);
+            host.until_true(name, || is_recorded(&host, role, "card", "decision", may)).await;
+        }
     }
     // Stop, on the card of a guest's run and of the owner's: theirs, or any for an admin.
     for (whose, part) in [(ANN, 0), (OWNER, 1)] {
@@ -109,7 +149,17 @@ fn wiped(host: &Stage) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a13_every_role_at_an_approval_by_its_button() {
-    let host = host(Setup::new().script("wipe.luau", WIPE).toml("[cards]\nbuttons = 4")).await;
+    at_an_approval_by_its_button(Way::Stream).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_every_role_at_an_approval_by_its_button_over_http() {
+    at_an_approval_by_its_button(Way::Http).await;
+}
+
+async fn at_an_approval_by_its_button(way: Way) {
+    let setup = Setup::new().over(way).script("wipe.luau", WIPE);
+    let host = host(setup.toml("[cards]\nbuttons = 4")).await;
     for (n, role) in Role::ALL.into_iter().enumerate() {
         host.say_in(0, ANN, &format!("wipe {n}"));
         let mut found = None;
@@ -223,7 +273,7 @@ async fn a13_a_question_is_answered_by_whoever_was_asked_and_by_no_other_role() 
     assert_eq!(count(&host, &[("door", "answer"), ("verdict", "allow")]), 4);
     // The right is lost while the question is open.
     host.say(LINA, "opsask");
-    host.until("she is asked", |seen| seen.to(LINA) == ["well, ops?"]).await;
+    host.until("she is asked", |seen| seen.asked(LINA) == ["well, ops?"]).await;
     removed(&host, LINA, "ops").await;
     host.until("her run is stopped", |seen| {
         seen.to(LINA).iter().any(|text| text.contains("you may not use it any more"))
@@ -233,6 +283,105 @@ async fn a13_a_question_is_answered_by_whoever_was_asked_and_by_no_other_role() 
     host.until("it is no answer", |seen| seen.to(LINA).len() == 3).await;
     host.look(|seen| assert!(!seen.to(LINA).iter().any(|text| text.starts_with("heard"))));
     host.stop().await;
+}
+
+const QUESTIONS: &str = r#"
+local function heard(ctx, answer) ctx:reply("heard " .. ctx.args.n .. " " .. tostring(answer)) end
+bot.command("choose <n>", function(ctx) heard(ctx, ctx:choose("Where " .. ctx.args.n .. "?", { "one", "two" })) end)
+bot.command("sure <n>", function(ctx) heard(ctx, ctx:confirm("Sure " .. ctx.args.n .. "?")) end)
+bot.command("exact <n>", function(ctx) heard(ctx, ctx:confirm("Do " .. ctx.args.n .. "?", { about = ctx.args })) end)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_every_role_at_the_buttons_of_a_question() {
+    at_the_buttons_of_a_question(Way::Stream).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_every_role_at_the_buttons_of_a_question_over_http() {
+    at_the_buttons_of_a_question(Way::Http).await;
+}
+
+async fn at_the_buttons_of_a_question(way: Way) {
+    let setup = Setup::new().over(way).script("questions.luau", QUESTIONS);
+    let host = host(setup.toml("[cards]\nbuttons = 4")).await;
+    for (word, question, label, said, event) in [
+        ("choose a", "Where", "two", "two", "decision"),
+        ("sure b", "Sure", "Yes", "true", "decision"),
+        ("exact c", "Do", "Approve", "true", "approval"),
+    ] {
+        for (n, asker) in Role::ALL.into_iter().take(4).enumerate() {
+            host.say_in(0, asker.id(), &format!("{word}{n}"));
+            let mut found = None;
+            host.until("it is asked", |seen| {
+                let asks = |text: &str| {
+                    text.contains(&format!("{question} {}{n}?", &word[word.len() - 1..]))
+                };
+                let card = seen.state.cards.iter().find(|card| asks(&card.text));
+                found = card.filter(|card| !card.buttons.is_empty()).cloned();
+                found.is_some()
+            })
+            .await;
+            let card = found.unwrap();
+            let button = card.buttons.iter().find(|button| button.text == label).unwrap();
+            for other in Role::ALL.into_iter().filter(|other| *other != asker) {
+                press(&host, other, &card.id, &button.id, button.params.clone()).await;
+                let may = other.verdict([No("not_asked"); 4]);
+                host.until_true("it is recorded", || {
+                    is_recorded(&host, other, "card", "approval", may)
+                })
+                .await;
+            }
+            let heard = format!("heard {}{n} {said}", &word[word.len() - 1..]);
+            let is_heard = |said: &[&str]| said.contains(&heard.as_str());
+            host.look(|seen| assert!(!is_heard(&seen.in_group(0)), "{asker:?} {word}"));
+            press(&host, asker, &card.id, &button.id, button.params.clone()).await;
+            host.until("the own press counts", |seen| is_heard(&seen.in_group(0))).await;
+            host.until_true("it is recorded", || is_recorded(&host, asker, "card", event, Yes))
+                .await;
+        }
+    }
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a13_whoever_presses_a_button_that_is_for_others_is_told_once() {
+    let script = r#"
+        bot.on("card", { role = "ops", rate = "2/1h", run = function(action)
+            shell.sh("echo $1 >> {home}/clicks", action.user.id)
+        end })
+    "#;
+    let host = host(Setup::new().script("ops.luau", script)).await;
+    for _ in 0..2 {
+        press(&host, Role::Guest, "card of a script", "agree", Map::new()).await;
+    }
+    host.until("she is told, once", |seen| {
+        seen.to(ALICE) == ["Sorry, that button is not for you."]
+    })
+    .await;
+    for _ in 0..4 {
+        press(&host, Role::Named, "card of a script", "agree", Map::new()).await;
+    }
+    host.until("too often", |seen| {
+        seen.to(LINA) == ["That button was pressed too often; try again later."]
+    })
+    .await;
+    let (_, stage) = host.terminate().await;
+    assert_eq!(stage.lines("clicks"), [LINA, LINA]);
+    assert_eq!(
+        count(&stage, &[("door", "card"), ("who", LINA), ("reason", "rate: 2 in 3600s")]),
+        2
+    );
+    // What makes no sense for a click is said where it is written.
+    for options in
+        ["scope = 'dm'", "scope = 'group'", "queue = 'none'", "confirm = 'Sure?'", "role = ''"]
+    {
+        stage.write("ops.luau", &format!("bot.on('card', {{ {options}, run = function() end }})"));
+        let said = text(&moonbell(&stage, &["check"]));
+        assert!(said.contains("error["), "{options}: {said}");
+    }
+    stage.write("ops.luau", "bot.on('start', { role = 'ops', run = function() end })");
+    assert!(text(&moonbell(&stage, &["check"])).contains("expected function, got table"));
 }
 
 const ALONE: &str = r#"
@@ -329,6 +478,14 @@ async fn a13_whoever_sits_at_the_computer_is_the_owner_until_it_is_locked() {
         })
         .await;
     }
+    // Nothing is parked; that they may look after it is decided all the same.
+    for words in [&["outbox", "retry", "all"], &["outbox", "drop", "all"]] {
+        let done = moonbell(&host, words);
+        assert!(!text(&done).contains("locked"), "{words:?}: {}", text(&done));
+    }
+    let record =
+        [("door", "console"), ("who", "local"), ("handler", "parked"), ("verdict", "allow")];
+    host.until_true("both are recorded", || count(&host, &record) == 2).await;
     let run = run_of(OWNER);
     assert!(moonbell(&host, &["lock"]).status.success());
     for words in

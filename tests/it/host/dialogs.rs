@@ -46,7 +46,7 @@ fn setup() -> Setup {
 async fn the_next_message_is_the_answer_and_is_journaled_as_one() {
     let host = setup().start().await;
     host.say(ALICE, "greet");
-    host.until("she is asked", |seen| seen.to(ALICE) == ["What is your name?"]).await;
+    host.until("she is asked", |seen| seen.asked(ALICE) == ["What is your name?"]).await;
     // A command by its looks: the question is in front of commands.
     host.say(ALICE, "echo");
     host.until("it was the answer", |seen| seen.to(ALICE).last() == Some(&"Hello echo")).await;
@@ -98,10 +98,10 @@ async fn what_was_sent_before_the_question_is_no_answer_and_keeps_its_turn() {
     host.say(ALICE, "echo early");
     host.until("it is accepted", |seen| seen.state.counters.acks >= 2).await;
     gate.open();
-    host.until("she is asked", |seen| seen.to(ALICE) == ["well?"]).await;
+    host.until("she is asked", |seen| seen.asked(ALICE) == ["well?"]).await;
     host.say(ALICE, "yes");
     host.until("the early one came after the run", |seen| {
-        seen.to(ALICE) == ["well?", "heard yes", "early"]
+        seen.asked(ALICE) == ["well?", "heard yes", "early"]
     })
     .await;
     host.stop().await;
@@ -119,9 +119,9 @@ async fn two_messages_at_once_answer_one_question_and_the_second_keeps_its_turn(
     })
     .await;
     host.say(ALICE, "two");
-    host.until("the first question", |seen| seen.to(ALICE).last() == Some(&"first?")).await;
+    host.until("the first question", |seen| seen.asked(ALICE).last() == Some(&"first?")).await;
     host.say(ALICE, "a");
-    host.until("the second question", |seen| seen.to(ALICE).last() == Some(&"second?")).await;
+    host.until("the second question", |seen| seen.asked(ALICE).last() == Some(&"second?")).await;
     host.say(ALICE, "b");
     host.until("both were heard", |seen| seen.to(ALICE).last() == Some(&"a and b")).await;
     host.stop().await;
@@ -159,7 +159,8 @@ async fn cancel_leaves_the_question_and_stop_ends_the_run() {
 async fn a_question_times_out_and_waiting_is_not_time_of_the_run() {
     let host = setup().start().await;
     host.say(ALICE, "quick");
-    host.until("nobody answered", |seen| seen.to(ALICE) == ["Quick!", "no answer: timeout"]).await;
+    host.until("nobody answered", |seen| seen.asked(ALICE) == ["Quick!", "no answer: timeout"])
+        .await;
     host.say(ALICE, "echo a message like any other");
     host.until("it ran", |seen| seen.to(ALICE).len() == 3).await;
 
@@ -176,7 +177,7 @@ async fn a_question_times_out_and_waiting_is_not_time_of_the_run() {
 async fn a_choice_is_made_by_number_or_text_and_asked_for_again() {
     let host = setup().start().await;
     host.say(ALICE, "pick");
-    host.until("she sees a list", |seen| seen.to(ALICE) == ["Where to?\n1. staging\n2. prod"])
+    host.until("she sees a list", |seen| seen.asked(ALICE) == ["Where to?\n1. staging\n2. prod"])
         .await;
     host.say(ALICE, "prdo");
     host.until("it is guessed at", |seen| {

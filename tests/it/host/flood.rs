@@ -167,7 +167,7 @@ async fn runs_that_wait_for_people_leave_their_places_to_others() {
     let host = Setup::new().script("question.luau", QUESTION).places(places).start().await;
     for person in [ALICE, BOB, LINA] {
         host.say(person, "question");
-        host.until("it is asked", |seen| seen.to(person) == ["Which colour?"]).await;
+        host.until("it is asked", |seen| seen.asked(person) == ["Which colour?"]).await;
     }
     host.say(OWNER, "echo there is room");
     host.until("it is served", |seen| seen.to(OWNER) == ["there is room"]).await;
@@ -182,7 +182,7 @@ async fn an_answer_is_heard_where_nothing_else_is() {
     let host = Setup::new().script("question.luau", QUESTION).places(places).start().await;
     for person in [ALICE, BOB] {
         host.say(person, "question");
-        host.until("it is asked", |seen| seen.to(person) == ["Which colour?"]).await;
+        host.until("it is asked", |seen| seen.asked(person) == ["Which colour?"]).await;
     }
     host.say(LINA, "echo too many already");
     host.until_true("it waits", || {

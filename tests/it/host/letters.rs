@@ -48,9 +48,15 @@ fn column(text: &str, word: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_stand_and_what_cannot_be_shown_is_a_question_mark_and_said_once() {
     let host = host().await;
-    for arguments in
-        [&["runs"][..], &["usage"], &["status"], &["outbox"], &["logs"], &["explain", "--last"]]
-    {
+    for arguments in [
+        &["runs"][..],
+        &["usage"],
+        &["status"],
+        &["outbox"],
+        &["logs"],
+        &["explain", "--last"],
+        &["doctor"],
+    ] {
         let few = shows(&host, "C", arguments);
         assert!(few.is_ascii(), "{arguments:?}: {few}");
         assert!(!few.contains("\\u{"), "{few}");

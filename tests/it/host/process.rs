@@ -188,6 +188,37 @@ pub(super) fn bare(stage: &Stage, program: &str) -> Command {
     command
 }
 
+/// `moonbell run` for the stage, behind a shell line that mounts something on `$1` for this process alone. `None` where
+/// the system gives no namespaces: then it is said past the test's own output, since a test that did not try must not look
+/// like one that did.
+pub(super) async fn mounted(
+    stage: Stage,
+    mount: &str,
+    onto: &std::path::Path,
+) -> Result<HostProcess, Stage> {
+    use std::io::Write as _;
+    let gives = |flags: &&str| {
+        let tried = Command::new("unshare").args([flags, "true"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    // Without rights of one's own; else as root.
+    let Some(flags) = ["-Urm", "-m"].iter().find(|flags| gives(flags)) else {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "NOT TRIED: {test}: no namespaces here (`unshare -Urm`), so it passes without a host"
+        );
+        return Err(stage);
+    };
+    let mut run = bare(&stage, "unshare");
+    let script = format!("{mount} && exec \"$2\" run --config \"$3\"");
+    run.args([flags, "sh", "-c", &script, "sh"])
+        .arg(onto)
+        .arg(env!("CARGO_BIN_EXE_moonbell"))
+        .arg(settings(&stage));
+    Ok(HostProcess::started(run.spawn().unwrap(), stage).await)
+}
+
 /// Writes the settings file of the stage.
 pub(super) fn settings(stage: &Stage) -> std::path::PathBuf {
     let template = stage.template.clone().unwrap_or_default();

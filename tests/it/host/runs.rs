@@ -92,12 +92,12 @@ async fn log_and_again_alone_mean_the_last_run_and_not_what_was_said_or_clicked_
     "#;
     let host = Setup::new().script("asks.luau", asks).start().await;
     host.say(ALICE, "greet");
-    host.until("she is asked", |seen| seen.to(ALICE) == ["who?"]).await;
+    host.until("she is asked", |seen| seen.asked(ALICE) == ["who?"]).await;
     host.say(ALICE, "bob");
     host.until("it is done", |seen| seen.to(ALICE).last() == Some(&"hello bob")).await;
     host.say(ALICE, "again");
     host.until("she is asked again", |seen| {
-        seen.to(ALICE).iter().filter(|text| **text == "who?").count() == 2
+        seen.asked(ALICE).iter().filter(|text| **text == "who?").count() == 2
     })
     .await;
     host.say(ALICE, "lina");

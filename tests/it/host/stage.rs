@@ -231,6 +231,14 @@ impl Seen<'_> {
         self.state.replies(&self.stage.sim.direct_chat(person))
     }
 
+    /// The same, of questions what their script asked: without the time until which they can be answered.
+    pub(super) fn asked(&self, person: &str) -> Vec<&str> {
+        fn question(said: &str) -> &str {
+            said.rsplit_once("\nuntil ").map_or(said, |(question, _)| question)
+        }
+        self.to(person).into_iter().map(question).collect()
+    }
+
     pub(super) fn in_group(&self, index: usize) -> Vec<&str> {
         self.state.replies(&self.stage.sim.group(index))
     }

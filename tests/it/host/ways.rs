@@ -86,7 +86,7 @@ async fn a_question_is_answered_by_the_next_message(way: Way) {
     "#;
     let host = Setup::new().over(way).script("greet.luau", script).start().await;
     host.say(ALICE, "greet");
-    host.until("she is asked", |seen| seen.to(ALICE) == ["What is your name?"]).await;
+    host.until("she is asked", |seen| seen.asked(ALICE) == ["What is your name?"]).await;
     host.say(BOB, "echo mine");
     host.until("others are served", |seen| seen.to(BOB) == ["mine"]).await;
     host.say(ALICE, "echo");

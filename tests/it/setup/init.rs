@@ -458,3 +458,26 @@ async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_th
         assert!(shown.lines().count() <= usize::from(size.0) + 8, "{lang}: {shown}");
     }
 }
+
+#[tokio::test]
+async fn log_lines_on_a_terminal_of_ascii_are_ascii_and_the_file_has_every_letter() {
+    let newcomer = Newcomer::arrives().await;
+    let (id, secret) = (newcomer.sim.client_id(), newcomer.sim.client_secret());
+    let mut terminal =
+        newcomer.types(&["--no-service", "--no-wait", "--lang", "en", "--client-id", &id]);
+    terminal.type_hidden("shown as stars): ", &secret).await;
+    terminal.takes_stream().await;
+    assert!(terminal.ended().await.0.success());
+    newcomer.home.write("moonbell/scripts/hello.luau", "print(\"钉钉，你好\")");
+    let mut command = newcomer.home.command(&["run"]);
+    command.env("MOONBELL_CONSOLE_LISTEN", "127.0.0.1:0").env("LANG", "C");
+    let mut host = Terminal::open(&command, 24, 80);
+    host.until("??,??").await;
+    newcomer.sim.until(|seen| seen.bot.connected).await.unwrap();
+    host.interrupt();
+    host.until("each `?` is a letter").await;
+    let (_, shown) = host.ended().await;
+    assert!(shown.is_ascii(), "{shown}");
+    let log = fs::read_to_string(newcomer.state().join("log/moonbell.log")).unwrap();
+    assert!(log.contains("钉钉，你好"), "{log}");
+}
