@@ -443,7 +443,10 @@ async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_th
         ((12, 80), "C.UTF-8", false, "in a larger one, start again to see it."),
     ] {
         let newcomer = Newcomer::arrives().await;
-        let mut command = newcomer.init(&["--no-service", "--scan", "--lang", "en"]);
+        let mut command = newcomer.init(&["--no-service", "--scan"]);
+        if lang != "C" {
+            command.args(["--lang", "en"]);
+        }
         command.env("LANG", lang);
         let mut terminal = Terminal::open(&command, size.0, size.1);
         let shown = terminal.until("and works until").await;
@@ -454,6 +457,7 @@ async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_th
         let drawn = shown.lines().filter(|line| line.contains("\x1b[40m") || line.contains('█'));
         assert_eq!(drawn.count() > 10, code, "{lang}: {shown}");
         assert!(lang != "C" || shown.is_ascii(), "{shown}");
+        assert_eq!(shown.contains("moonbell init --lang zh"), lang == "C", "{shown}");
         // No line of the code, nor of what belongs to it, has left the window.
         assert!(shown.lines().count() <= usize::from(size.0) + 8, "{lang}: {shown}");
     }
