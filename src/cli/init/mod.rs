@@ -179,6 +179,10 @@ struct Ready {
 impl Init {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
+        if self.lang.is_some() {
+            let setting = if spoken == Lang::Zh { Language::Zh } else { Language::En };
+            lang::settle(setting);
+        }
         let at = At { lang: Cell::new(spoken), scanning: Cell::new(false) };
         let done = self.steps(global, &at);
         let Err(error) = &done else { return done };
@@ -232,7 +236,7 @@ impl Init {
             progress.finish();
             return Ok(code);
         }
-        talk::say(w::interrupted(lang));
+        talk::drawn(w::interrupted(lang));
         Ok(ExitCode::FAILURE)
     }
 
