@@ -331,6 +331,14 @@ impl Asks {
         some
     }
 
+    /// What was allowed turns out to be another thing: nothing comes of it, and whoever tries it again is told so.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn overrule(&self, id: &str, now_ms: i64) -> Result<(), Error> {
+        self.write_end(id, Ended::Refused, None, now_ms).await
+    }
+
     /// The approval that was asked for last and waits.
     pub fn newest(&self) -> Option<Waiting> {
         let held = self.held();

@@ -157,7 +157,9 @@ pub(super) fn quoted(text: &str) {
 /// Prints a finding of `check`: what a command was asked for, so it goes to stdout.
 pub(super) fn finding(finding: &Finding) {
     // A name is one line, whatever is in it.
-    let named = Finding { path: escape(&finding.path), ..finding.clone() };
+    let path = escape(&finding.path);
+    let message = finding.message.replace(&finding.path, &path);
+    let named = Finding { path, message, ..finding.clone() };
     told(&format!("{}\n", safe(&named.to_string())));
 }
 

@@ -16,6 +16,7 @@ use super::held::Held;
 use super::late::Late;
 use super::outcome::{Outcome, say};
 use super::phrases;
+use super::places::{Counted, Places};
 use super::recover::{ATTEMPTS, on_crash};
 use super::running::{Entry, Running};
 use super::served::{Served, args_text};
@@ -65,24 +66,6 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// As what a message counts that was cut out of a loop.
 const LOOP: &str = "loop";
-
-/// How many rows may be under way; past these, work stays in the inbox.
-#[derive(Clone, Copy, Debug)]
-pub struct Places {
-    /// Runs at the same time. Those that only wait, for a person or a time, do not count: who asks two thousand people
-    /// something still serves the next.
-    pub side_by_side: usize,
-    /// Runs with those that wait: each is a coroutine and its message, some ten kilobytes.
-    pub under_way: usize,
-    /// Beside these, for what must be heard whatever runs: `stop`, and the answer that a run waits for.
-    pub always: usize,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self { side_by_side: 2048, under_way: 8192, always: 64 }
-    }
-}
 
 /// Serves the inbox.
 #[derive(Clone, Debug)]
@@ -543,22 +526,6 @@ impl Dispatch {
         listed.ended(state == State::Done);
         served.wrote(&run);
         Some(Outcome { state, served, error, refused, posts, requeue })
-    }
-}
-
-/// One more, until it is dropped.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

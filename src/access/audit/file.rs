@@ -32,7 +32,7 @@ const SUFFIX: &str = ".ndjson";
 
 /// What the writer is handed.
 pub(super) enum Item {
-    Record(Record),
+    Record(Box<Record>),
     /// Something was counted, and is in no record.
     Counted,
 }
@@ -223,7 +223,7 @@ pub(super) fn write(
         };
         for item in next.into_iter().chain(queue.try_iter().take(1024)) {
             match item {
-                Item::Record(record) => waiting.push(record),
+                Item::Record(record) => waiting.push(*record),
                 Item::Counted => {
                     counted_since.get_or_insert_with(Instant::now);
                 }

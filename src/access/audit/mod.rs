@@ -100,7 +100,7 @@ impl Writer {
         let rest = self.thrift.lock().unwrap_or_else(PoisonError::into_inner).rest(now_ms());
         if let Some(records) = &*self.records.lock().unwrap_or_else(PoisonError::into_inner) {
             for record in rest {
-                let _ = records.send(file::Item::Record(record));
+                let _ = records.send(file::Item::Record(Box::new(record)));
             }
         }
         drop(self.records.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -165,7 +165,7 @@ impl Audit {
         let passed = {
             let mut thrift = writer.thrift.lock().unwrap_or_else(PoisonError::into_inner);
             match thrift.pass(record) {
-                Some(record) => file::Item::Record(record),
+                Some(record) => file::Item::Record(Box::new(record)),
                 None if thrift.has_news() => file::Item::Counted,
                 None => return,
             }

@@ -21,6 +21,7 @@ use crate::api::media;
 use crate::api::options::Options;
 use crate::asks::Ended;
 use crate::asks::Kind;
+use crate::asks::Open;
 use crate::asks::Place;
 use crate::asks::TooMany;
 use crate::message::Address;
@@ -38,13 +39,16 @@ const IN_MESSAGE: usize = 1_500;
 /// Digits of the digest that a question shows.
 const DIGEST_DIGITS: usize = 12;
 
+/// Makes a digest of what a request is about, anew.
+pub(super) type Again = Box<dyn Fn(&Call) -> Option<String> + Send + Sync>;
+
 /// What is asked for.
 pub(super) struct Request {
     /// Made visible already.
     pub(super) question: String,
     pub(super) plan: Plan,
     /// The digest of the plan as it would be made now; `None`: it cannot be made any more.
-    pub(super) again: Box<dyn Fn(&Call) -> Option<String> + Send + Sync>,
+    pub(super) again: Again,
     pub(super) approvers: Option<String>,
     pub(super) timeout: Duration,
 }
@@ -96,8 +100,10 @@ pub(super) async fn request(call: Call, request: Request) -> LuaResult<Result<Al
         approvers: request.approvers.clone(),
         buttons,
     });
-    let (code, bound) = match posed {
-        Ok(open) => (open.waiting.code.clone(), open.waiting.ask.digest.clone()),
+    let (id, code, bound) = match posed {
+        Ok(Open { waiting, .. }) => {
+            (waiting.id.clone(), waiting.code.clone(), waiting.ask.digest.clone())
+        }
         Err(TooMany) => {
             return Ok(Err(Failure::new("too_many", "too many approvals were asked for")
                 .hint("wait until those that wait are decided")));
@@ -117,7 +123,8 @@ pub(super) async fn request(call: Call, request: Request) -> LuaResult<Result<Al
         let heard = asking.hear().await;
         let ended = match heard {
             Ok(Heard::Button { index, by, name }) => {
-                return Ok(settle(&mut asking, &request, &bound, (index, by, name)));
+                let ids = (id.as_str(), bound.as_str());
+                return Ok(settle(&mut asking, &request, ids, (index, by, name)).await);
             }
             Ok(Heard::Text(text)) if yes_or_no(&text) == Some(false) => {
                 (Ended::Refused, Failure::new("refused", "the person said no"))
@@ -152,12 +159,14 @@ pub(super) async fn request(call: Call, request: Request) -> LuaResult<Result<Al
         let on_card = asking.is_on_card();
         if let Some(pressed) = asking.end(ended, by, &escape_inline(&line)).await {
             // Somebody was a moment faster than the clock.
-            return Ok(pressed.and_then(|heard| match heard {
-                Heard::Button { index, by, name } => {
-                    settle(&mut asking, &request, &bound, (index, by, name))
+            return Ok(match pressed {
+                Ok(Heard::Button { index, by, name }) => {
+                    let ids = (id.as_str(), bound.as_str());
+                    settle(&mut asking, &request, ids, (index, by, name)).await
                 }
-                Heard::Text(_) => Err(failure),
-            }));
+                Ok(Heard::Text(_)) => Err(failure),
+                Err(other) => Err(other),
+            });
         }
         // Whoever found the script changed is in the audit already.
         if failure.kind != "changed" {
@@ -193,11 +202,11 @@ fn whom(asking: &Asking, approvers: Option<&str>) -> Option<(Address, Place)> {
     Some((to, Place::With(owner)))
 }
 
-/// Takes the answer of a button or a number.
-fn settle(
+/// Takes the answer of a button or a number to the question `id` about `bound`.
+async fn settle(
     asking: &mut Asking,
     request: &Request,
-    bound: &str,
+    (id, bound): (&str, &str),
     (index, by, name): (usize, StaffId, String),
 ) -> Result<Allowed, Failure> {
     let name = asking.called(&by, name);
@@ -222,7 +231,10 @@ fn settle(
     if !allowed {
         return Err(Failure::new("refused", "the person said no"));
     }
-    // The yes is in the audit; that nothing comes of it has to be, too.
+    // The yes is on disk and in the audit; that nothing comes of it has to be, too.
+    if let Err(error) = asking.call.host.asks().overrule(id, asking.now_ms()).await {
+        tracing::error!(%error, "that nothing comes of an approval cannot be noted");
+    }
     if let Some(access) = asking.call.host.access() {
         let (chat, host) = (&asking.message.chat, Actor::host(Door::Answer));
         let why = ("deny", "changed");

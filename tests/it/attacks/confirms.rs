@@ -161,6 +161,12 @@ async fn j2_what_a_confirm_is_about_is_another_thing_once_it_was_changed() {
         card.state == CardState::Finished && card.text.contains("what was to happen was changed")
     })
     .await;
+    let action = button(&card, "Approve").params["action"].clone();
+    forged(&host, &card.id, ALICE, &host.sim.direct_chat(ALICE), &action);
+    host.until("nothing came of that yes", |seen| {
+        seen.to(ALICE).last().is_some_and(|text| text.starts_with("That was refused already"))
+    })
+    .await;
     // Asked for again all of it is shown.
     host.say(ALICE, "remove");
     let card = asked(&host, "secret.txt").await;
@@ -186,6 +192,7 @@ async fn j2_what_a_confirm_is_about_is_another_thing_once_it_was_changed() {
         [
             format!("{ALICE} allow"),
             "host deny changed".to_owned(),
+            format!("{ALICE} deny replayed"),
             format!("{ALICE} allow"),
             format!("{ALICE} allow"),
         ]

@@ -426,6 +426,18 @@ async fn the_command_line_lists_stops_and_repeats_runs_of_the_host() {
     let twice = moonbell(&host, &["runs", "stop", &id]);
     assert_eq!(twice.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&twice.stderr).contains("has ended already"), "{twice:?}");
+    // The settings may be named before the order, which takes nothing of a list.
+    let named = host.path("bot.toml");
+    let named = ["runs", "--config", named.to_str().unwrap(), "stop", "zzzzz"];
+    let mut before = bare(&host, env!("CARGO_BIN_EXE_moonbell"));
+    let before = before.args(named).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&before.stderr);
+    assert_eq!(before.status.code(), Some(1), "{said}");
+    assert!(said.contains("there is no run `zzzzz`"), "{said}");
+    let both = moonbell(&host, &["runs", "--json", "stop", "zzzzz"]);
+    let said = String::from_utf8_lossy(&both.stderr);
+    assert_eq!(both.status.code(), Some(2), "{said}");
+    assert!(said.contains("--json does not go with stop and again"), "{said}");
     let none = moonbell(&host, &["runs", "stop", "zzzzz"]);
     assert!(String::from_utf8_lossy(&none.stderr).contains("there is no run `zzzzz`"), "{none:?}");
 
