@@ -76,7 +76,7 @@ pub(crate) const PAGES: &[Page] = &[
   moonbell dev --scripts ~/handlers    使用另一个目录
   moonbell dev --port 0 --open         任选空闲端口，并打开浏览器
   moonbell dev --http                  由钉钉来调用，如同 `mode = \"http\"`
-  moonbell dev --sim-only              只有钉钉：练习 moonbell init，或试别的机器人",
+  moonbell dev --sim-only              只有钉钉：练习 init，或试别的机器人",
     },
     Page {
         command: "init",
@@ -105,7 +105,7 @@ pub(crate) const PAGES: &[Page] = &[
   moonbell init
   moonbell init --lang zh
   moonbell init --client-id dingabc --client-secret-file - < secret
-  moonbell init --scan --yes --no-service --json        给程序用：每行一个 JSON 对象
+  moonbell init --scan --yes --no-service --json        给程序用：每行一个 JSON
 
 没有终端时什么都不问：请写明 --scan 或 --client-id。密钥来自 --client-secret-file 或环境变量
 MOONBELL_DINGTALK_CLIENT_SECRET，不能写在命令行里，因为其他用户能看到命令行。
@@ -139,8 +139,8 @@ MOONBELL_DINGTALK_CLIENT_SECRET，不能写在命令行里，因为其他用户�
         ],
         after: "例子：
   moonbell doctor
-  moonbell doctor --fix                                    文件权限、缺少的目录、残留的文件
-  moonbell doctor --card                                   卡片能在钉钉里显示吗？
+  moonbell doctor --fix                 文件权限、缺少的目录、残留的文件
+  moonbell doctor --card                卡片能在钉钉里显示吗？
   moonbell doctor --json | jq '.checks[] | select(.state == \"failed\")'
 
 docs/troubleshooting.md 解释了每一项。退出码：0 没有失败，1 有失败，2 用法错误。",
@@ -386,7 +386,7 @@ docs/troubleshooting.md 解释了每一项。退出码：0 没有失败，1 有�
         arguments: &[("path", "脚本目录，或一个脚本"), JSON],
         after: "例子：
   moonbell check
-  moonbell check scripts/deploy.luau             一个脚本，连同它和其他脚本的关系
+  moonbell check scripts/deploy.luau             一个脚本，和它与其他脚本的关系
   moonbell check --json | jq '.findings[].rule'  给程序用
 
 注释 `-- moonbell: allow RULE` 会在这一行和下一行关闭一条规则。
