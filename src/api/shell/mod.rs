@@ -5,6 +5,7 @@
 
 pub mod command;
 mod environment;
+mod kin;
 pub mod output;
 mod play;
 pub mod process;

@@ -27,8 +27,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::api::shell::command::{Command, SpawnError, Stdin};
+use crate::api::shell::kin::Kin;
 use crate::api::shell::pump::{CHUNKS, Pump};
-use crate::api::shell::strays::{Folder, Kin, Mark};
+use crate::api::shell::strays::{Folder, Mark};
 use crate::api::shell::tree::Tree;
 
 /// Processes of all runs together: far below what a desktop allows one person, far above what handlers need.

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::kin::{Kin, ancestors};
+
 /// The variable that holds the mark.
 pub(super) const MARK: &str = "MOONBELL_PROCESS";
 
@@ -210,84 +212,6 @@ where
     }
 }
 
-/// A process by what it descends from.
-#[derive(Debug)]
-pub(super) struct Kin {
-    stray: Stray,
-    /// When it began, in the system's own count: a number that was given away is another process's.
-    began: u64,
-}
-
-impl Kin {
-    /// What the process `pid` has started, and what that has, whatever their sessions and environments. Blocks.
-    #[cfg(target_os = "linux")]
-    pub(super) fn of(pid: u32) -> Vec<Self> {
-        let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
-        let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let all: Vec<(u32, u32)> =
-            pids.filter_map(|pid: u32| Some((pid, stat(pid)?.parent))).collect();
-        let mut family = vec![pid];
-        let mut next = 0;
-        while let Some(parent) = family.get(next).copied() {
-            family.extend(all.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
-            next += 1;
-        }
-        family.into_iter().skip(1).filter_map(Self::known).collect()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn of(_: u32) -> Vec<Self> {
-        Vec::new()
-    }
-
-    #[cfg(target_os = "linux")]
-    fn known(pid: u32) -> Option<Self> {
-        let handle = handle(pid)?;
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let stray = Stray { pid, name: name.trim().to_owned(), mark: String::new(), handle };
-        Some(Self { stray, began: stat(pid)?.began })
-    }
-
-    /// The process, if it has not ended. Blocks.
-    #[cfg(target_os = "linux")]
-    fn alive(&self) -> Option<Stray> {
-        stat(self.stray.pid).filter(|now| now.began == self.began && !now.is_zombie)?;
-        let Stray { pid, name, mark, handle } = &self.stray;
-        let handle = handle.try_clone().ok()?;
-        Some(Stray { pid: *pid, name: name.clone(), mark: mark.clone(), handle })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn alive(&self) -> Option<Stray> {
-        None
-    }
-}
-
-/// What the system tells of a process.
-#[derive(Clone, Copy, Debug)]
-struct Stat {
-    parent: u32,
-    began: u64,
-    is_zombie: bool,
-}
-
-fn stat(pid: u32) -> Option<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Behind the name, which may hold anything: the state, the parent, and seventeen fields on the beginning (proc(5)).
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    let is_zombie = fields.next()? == "Z";
-    let parent = fields.next()?.parse().ok()?;
-    Some(Stat { parent, began: fields.nth(17)?.parse().ok()?, is_zombie })
-}
-
-/// The process that has this number now, whoever has it later.
-#[cfg(target_os = "linux")]
-fn handle(pid: u32) -> Option<std::os::fd::OwnedFd> {
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
-    pidfd_open(raw, PidfdFlags::empty()).ok()
-}
-
 /// Processes with a mark that `wanted` picks. Blocks: it looks at every process of this computer.
 #[cfg(target_os = "linux")]
 fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Stray> {
@@ -303,11 +227,9 @@ fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Stray> {
     let pids = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| mark_of(*pid).is_some())
         .filter_map(|pid| {
-            let handle = handle(pid)?;
+            let found = Stray::at(pid)?;
             // Looked at again, now that its number cannot be given away: it may have ended meanwhile.
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            let mark = mark_of(pid)?;
-            Some(Stray { pid, name: name.trim().to_owned(), mark, handle })
+            Some(Stray { mark: mark_of(pid)?, ..found })
         })
         .collect()
 }
@@ -315,16 +237,6 @@ fn marked(wanted: impl Fn(&str) -> bool) -> Vec<Stray> {
 #[cfg(not(target_os = "linux"))]
 fn marked(_: impl Fn(&str) -> bool) -> Vec<Stray> {
     Vec::new()
-}
-
-/// This process and what it was started by, up to the first of all.
-fn ancestors() -> BTreeSet<u32> {
-    let mut found = BTreeSet::new();
-    let mut next = Some(std::process::id());
-    while let Some(pid) = next.filter(|pid| *pid > 1 && found.insert(*pid)) {
-        next = stat(pid).map(|stat| stat.parent);
-    }
-    found
 }
 
 /// What tells a folder from its copy.
@@ -347,6 +259,23 @@ fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 }
 
 impl Stray {
+    /// The process that has this number now, whoever has it later.
+    #[cfg(target_os = "linux")]
+    pub(super) fn at(pid: u32) -> Option<Self> {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        let handle = pidfd_open(raw, PidfdFlags::empty()).ok()?;
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Some(Self { pid, name: name.trim().to_owned(), mark: String::new(), handle })
+    }
+
+    /// The same once more.
+    #[cfg(target_os = "linux")]
+    pub(super) fn again(&self) -> Option<Self> {
+        let handle = self.handle.try_clone().ok()?;
+        Some(Self { pid: self.pid, name: self.name.clone(), mark: self.mark.clone(), handle })
+    }
+
     /// Tells it to end, or kills it.
     fn signal(&self, kill: bool) {
         #[cfg(target_os = "linux")]
