@@ -16,7 +16,9 @@ impl Init {
     /// By the rule of the settings: what they would refuse is not written into them, and no secret is sent there.
     pub(super) fn check_addresses(&self, config: &Config, lang: Lang) -> Result<()> {
         let refused = |flag: &str, url: &Url, why: String| {
-            anyhow::Error::from(Failed::new(format!("{flag} {url}: {why}")).misuse())
+            anyhow::Error::from(
+                Failed::new(w::refused_flag(flag, url.as_str(), &why, lang)).misuse(),
+            )
         };
         for (flag, url) in [("--api-base", &self.api_base), ("--oapi-base", &self.oapi_base)] {
             let Some(url) = url else { continue };
@@ -58,7 +60,7 @@ impl Setup<'_> {
             doors.card = Some(Secret::new(letters.concat()));
         }
         if let (Some(token), Some(key)) = (&self.init.token_file, &self.init.aes_key_file) {
-            let (token, key) = (settings::secret_of(token)?, settings::secret_of(key)?);
+            let (token, key) = (settings::secret_of(token, lang)?, settings::secret_of(key, lang)?);
             settings::check_token(token.expose()).map_err(|why| wrong_door(why, lang))?;
             settings::check_aes_key(key.expose()).map_err(|why| wrong_door(why, lang))?;
             doors.event = Some((token, key));
