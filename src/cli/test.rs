@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::{Failed, Global, starter, talk};
-use crate::config::Need;
+use crate::config::{Need, asked_folder};
 use crate::rehearsal::report::{self, Paint, Totals};
 use crate::rehearsal::suite::{self, TestFile};
 use crate::sink::escape;
@@ -47,7 +47,7 @@ impl Test {
         let paths = if self.paths.is_empty() { vec![scripts(global)?] } else { self.paths };
         let files = suite::find(&paths)
             .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
-        let files = without_theirs(files, global);
+        let files = without_theirs(files, global)?;
         if files.is_empty() {
             let places: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
             return Err(Failed::new(format!("there are no tests in {}", places.join(", ")))
@@ -99,23 +99,22 @@ impl Test {
 }
 
 /// Leaves out what lies in a folder of other people's scripts, unless that folder itself, or a file in it, was named: a
-/// test is a program, and nobody has said yes to theirs.
-fn without_theirs(files: Vec<TestFile>, global: &Global) -> Vec<TestFile> {
-    let Ok(loaded) = global.load(Need::Settings) else { return files };
-    let scripts = loaded.config.scripts;
-    let Ok(dir) = scripts.dir.canonicalize() else { return files };
-    let (theirs, own): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| {
-        let folder = file.name.split_once('/').map(|(folder, _)| folder);
-        folder.is_some_and(|folder| scripts.asked.iter().any(|one| one == folder))
-            && file.root.canonicalize().is_ok_and(|root| root == dir)
-    });
+/// test is a program, and nobody has said yes to theirs. Which folder is a scripts folder is not known here, as `dev` takes
+/// `./scripts` for it: so each folder on the way to a test may be.
+fn without_theirs(files: Vec<TestFile>, global: &Global) -> Result<Vec<TestFile>> {
+    let asked = global.load(Need::Settings)?.config.scripts.asked;
+    let is_theirs = |file: &TestFile| {
+        let starts = file.name.match_indices('/').map(|(at, _)| at + 1);
+        starts.chain([0]).any(|at| asked_folder(&asked, &file.name[at..]).is_some())
+    };
+    let (theirs, own): (Vec<_>, Vec<_>) = files.into_iter().partition(is_theirs);
     for file in &theirs {
         let shown = escape(&file.shown);
         talk::warn(format_args!(
             "{shown} is of other people and was not run; read it, then `moonbell test {shown}`"
         ));
     }
-    own
+    Ok(own)
 }
 
 /// The folder to look in when none is named. The settings are asked only if there is no folder here.

@@ -258,6 +258,12 @@ pub struct Scripts {
     pub asked: Vec<String>,
 }
 
+/// The one of `folders`, which are other people's, that a script is in; `script` is its path below the scripts folder.
+pub fn asked_folder<'f>(folders: &'f [String], script: &str) -> Option<&'f str> {
+    let folder = script.split_once('/')?.0;
+    folders.iter().map(String::as_str).find(|asked| *asked == folder)
+}
+
 #[derive(Clone, Debug)]
 pub struct State {
     pub dir: PathBuf,

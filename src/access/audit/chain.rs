@@ -78,13 +78,21 @@ fn hash_of(bytes: &[u8]) -> String {
     hex
 }
 
-/// Reads a line (without its line break) and checks it against its own hash.
+/// Reads a line (without its line break) and checks it: what was read must be all that there is, so it is written again and
+/// compared. A key behind the hash, one twice, or one that no record has would else be shown and prove nothing.
 pub(super) fn read(line: &[u8]) -> Result<Line, String> {
+    if line.len() > LONGEST {
+        return Err("it is longer than any record".to_owned());
+    }
     let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     let read: Line = serde_json::from_str(text).map_err(|_| "it is no record".to_owned())?;
     let (body, _) = text.rsplit_once(HASH).ok_or("it has no hash")?;
     if hash_of(body.as_bytes()) != read.hash {
         return Err("it was changed: its hash is another".to_owned());
+    }
+    let mut before = Head { n: read.n.wrapping_sub(1), hash: read.prev.clone() };
+    if read.n == 0 || before.line(&read.record).trim_end() != text {
+        return Err("it was changed: it is not as moonbell writes it".to_owned());
     }
     Ok(read)
 }
