@@ -40,11 +40,12 @@ use crate::outbox::Post;
 use crate::sink;
 use crate::store::now_ms;
 use crate::telemetry;
+use crate::telemetry::LogError;
 use crate::telemetry::status;
 use crate::transport::Rules;
 use crate::watch::Watch;
 use crate::words;
-use crate::words::Lang;
+use crate::words::{Lang, Said};
 
 /// How often the files are looked at although nothing was heard of them: names that begin with a dot, links that are
 /// turned elsewhere and disks of the network are not watched.
@@ -165,31 +166,37 @@ impl Settings {
         match read {
             Ok(Ok(loaded)) => self.take_over(loaded).await,
             Ok(Err(problems)) => {
-                let list: Vec<String> = problems.list.iter().map(ToString::to_string).collect();
-                self.refuse(&list.join("\n")).await;
+                let all = Said::new(|lang| {
+                    let all: Vec<String> = problems.list.iter().map(|one| one.text(lang)).collect();
+                    all.join("\n")
+                });
+                self.refuse(&all).await;
             }
-            Err(panic) => self.refuse(&panic.to_string()).await,
+            Err(panic) => self.refuse(&Said::new(|_| panic.to_string())).await,
         }
     }
 
     /// What was read is wrong: nothing changes.
-    async fn refuse(&self, why: &str) {
-        let why = sink::redact(why).into_owned();
+    async fn refuse(&self, why: &Said) {
+        let why = Said::new(|lang| sink::redact(why.pick(lang)));
         let known = self.told.borrow().error.clone();
-        if known.as_ref() == Some(&why) {
+        if known.as_deref() == Some(why.pick(Lang::En)) {
             return;
         }
         tracing::error!(
             "the settings were changed, and are wrong now; those of before go on to count\n{why}"
         );
-        self.told.send_modify(|told| told.error = Some(why.clone()));
+        self.told.send_modify(|told| {
+            told.error = Some(why.pick(Lang::En).to_owned());
+            told.error_zh = Some(why.pick(Lang::Zh).to_owned());
+        });
         if known.is_none() {
-            self.tell(|lang| words::settings::wrong(&why, lang)).await;
+            self.tell(|lang| words::settings::wrong(why.pick(lang), lang)).await;
         }
     }
 
     /// Tries a secret that is another than the one that counts: one that DingTalk refuses would only cut the connection.
-    async fn try_secret(&self, new: &Config) -> Result<(), String> {
+    async fn try_secret(&self, new: &Config) -> Result<(), Said> {
         if new.dingtalk.client_secret == self.config.dingtalk.client_secret {
             return Ok(());
         }
@@ -198,10 +205,10 @@ impl Settings {
             Err(_) => return Ok(()),
         };
         match tried {
-            Err(error) if error.class == Class::Credentials => Err(format!(
-                "`dingtalk.client_secret`: DingTalk refuses it for the app `{}`: {error}",
-                new.dingtalk.client_id
-            )),
+            Err(error) if error.class == Class::Credentials => {
+                let (app, why) = (&new.dingtalk.client_id, error.to_string());
+                Err(Said::new(|lang| words::settings::secret_refused(app, &why, lang)))
+            }
             // Where DingTalk cannot be reached nothing speaks against it.
             _ => Ok(()),
         }
@@ -217,7 +224,13 @@ impl Settings {
             return self.refuse(&why).await;
         }
         if let Err(error) = telemetry::refilter(loaded.config.log_filter.as_deref()) {
-            return self.refuse(&format!("`log.filter`: {error}")).await;
+            let why = match error {
+                LogError::Filter { filter, reason } => {
+                    Said::new(|lang| words::settings::no_filter(&filter, &reason, lang))
+                }
+                LogError::Twice => Said::new(|_| error.to_string()),
+            };
+            return self.refuse(&why).await;
         }
         let known: BTreeSet<String> = self
             .reread
@@ -249,7 +262,7 @@ impl Settings {
         let restart: Vec<String> = restart.into_iter().collect();
         let news = restart != self.told.borrow().restart;
         self.told.send_modify(|told| {
-            told.error = None;
+            (told.error, told.error_zh) = (None, None);
             told.restart.clone_from(&restart);
             if !taken.is_empty() || was_wrong {
                 told.read_at_ms = now_ms();

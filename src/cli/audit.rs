@@ -8,11 +8,13 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Local};
 use clap::{Args, Subcommand};
 
-use super::{Failed, Global, talk};
+use super::{Failed, Global, lang, talk};
 use crate::access::audit::{self, Entry};
 use crate::api::time::parse_duration;
 use crate::sink::escape;
 use crate::store::now_ms;
+use crate::words::Lang;
+use crate::words::commands::audit as w;
 
 /// Show who asked for what, and what was decided
 ///
@@ -68,7 +70,8 @@ impl Audit {
             state.push("dev");
         }
         let folder = audit::folder(&state);
-        let read = || format!("cannot read the audit in `{}`", folder.display());
+        let lang = lang::here();
+        let read = || w::cannot_read(&folder.to_string_lossy(), lang);
         if matches!(self.command, Some(Command::Verify)) {
             return verify(&folder, self.json).with_context(read);
         }
@@ -82,13 +85,13 @@ impl Audit {
         })
         .with_context(read)?;
         if found.is_empty() && !self.json {
-            talk::say(format_args!("no such record in `{}`", folder.display()));
+            talk::say(w::none_like_that(&folder.to_string_lossy(), lang));
         }
         for entry in &found {
             if self.json {
                 talk::data(serde_json::to_string(entry)?);
             } else {
-                talk::data(line(entry));
+                talk::data(line(entry, lang));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -96,6 +99,7 @@ impl Audit {
 }
 
 fn verify(folder: &Path, json: bool) -> Result<ExitCode> {
+    let lang = lang::here();
     let verified = audit::verify(folder)?;
     if json {
         talk::data(serde_json::to_string_pretty(&verified)?);
@@ -103,23 +107,19 @@ fn verify(folder: &Path, json: bool) -> Result<ExitCode> {
     }
     if let Some(broken) = verified.broken {
         let place = format!("{}:{}", broken.file.display(), broken.line);
-        return Err(Failed::new(format!("{place}: record {}: {}", broken.n, broken.why))
-            .hint(format!(
-                "the {} records before it are whole; from this one on the files prove nothing",
-                verified.records
-            ))
+        return Err(Failed::new(w::broken(&place, broken.n, &w::retold(&broken.why, lang), lang))
+            .hint(w::broken_hint(verified.records, lang))
             .into());
     }
-    let from = match verified.first {
-        0 | 1 => String::new(),
-        n => format!(", from record {n} on; the files with those before it were removed"),
-    };
-    talk::data(format!("whole: {} records in {} files{from}", verified.records, verified.files));
+    talk::data(match verified.first {
+        0 | 1 => w::whole(verified.records, verified.files, lang),
+        first => w::whole_from(verified.records, verified.files, first, lang),
+    });
     Ok(ExitCode::SUCCESS)
 }
 
 /// `2026-01-31 09:00:00  deny   message  015412345604  deploy.luau deploy <env>  no_role  (run 7k3fa)`
-fn line(Entry { record, .. }: &Entry) -> String {
+fn line(Entry { record, .. }: &Entry, lang: Lang) -> String {
     let at = DateTime::from_timestamp_millis(record.at_ms).map_or_else(
         || record.at_ms.to_string(),
         |at| at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string(),
@@ -138,10 +138,10 @@ fn line(Entry { record, .. }: &Entry) -> String {
         parts.push(format!("#{}", record.digest.chars().take(12).collect::<String>()));
     }
     if !record.run.is_empty() {
-        parts.push(format!("(run {})", record.run));
+        parts.push(w::run(&record.run, lang));
     }
     if record.left_out > 0 {
-        parts.push(format!("(and {} more like it before)", record.left_out));
+        parts.push(w::left_out(record.left_out, lang));
     }
     escape(&parts.join("  "))
 }

@@ -7,12 +7,15 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, Global, starter, talk};
+use super::{Failed, Global, errors, lang, starter, talk};
 use crate::access::{Consents, consents};
 use crate::api::Host;
 use crate::config::{Config, Need};
 use crate::script::check::{self, Checked, Finding, Severity};
 use crate::store::Look;
+use crate::words::Lang;
+use crate::words::commands::check as w;
+use crate::words::doctor::scripts::{files, handlers};
 
 /// Check scripts without running them: mistakes, types, conflicts, code that nothing reaches
 ///
@@ -37,6 +40,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        global.heed_language();
         let (dir, only, host) = match &self.path {
             Some(path) => {
                 let (dir, only) = place(path)?;
@@ -54,7 +58,7 @@ impl Check {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("cannot start the threads of the host")?;
+            .context(crate::words::commands::errors::no_threads(lang::here()))?;
         let checked = {
             let _runtime = runtime.enter();
             let host = match &host {
@@ -62,7 +66,7 @@ impl Check {
                 None => Host::default(),
             };
             check::folder(&dir, only.as_deref(), &host)
-                .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?
+                .map_err(|error| errors::of_folder(&error))?
         };
         if self.json {
             talk::data(serde_json::to_string_pretty(&as_json(&dir, &checked))?);
@@ -70,7 +74,7 @@ impl Check {
             for finding in &checked.findings {
                 talk::finding(finding);
             }
-            talk::say(summary(&checked));
+            talk::say(summary(&checked, lang::here()));
         }
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -78,7 +82,7 @@ impl Check {
 
 /// A host that knows which scripts are other people's, and what was granted to them.
 pub(super) fn granted(config: &Config) -> Result<Host> {
-    let failed = |error: crate::store::Error| Failed::new(error.to_string());
+    let failed = |error: crate::store::Error| errors::of_journal(&error);
     let list = match Look::open(&config.state.dir).map_err(failed)? {
         Some(journal) => journal.read(consents::read).map_err(failed)?,
         None => Vec::new(),
@@ -92,16 +96,15 @@ fn place(path: &Path) -> Result<(PathBuf, Option<String>)> {
     if path.is_dir() {
         return Ok((path, None));
     }
+    let lang = lang::here();
     let missing = || {
-        Failed::new(format!("there is no `{}`", path.display()))
-            .hint("name a folder of scripts, or a script")
-            .misuse()
+        Failed::new(w::missing(&path.to_string_lossy(), lang)).hint(w::missing_hint(lang)).misuse()
     };
     let name = path.file_name().filter(|_| path.is_file()).ok_or_else(missing)?;
     let name = name.to_string_lossy().into_owned();
     if !check::is_script(&name) && !check::is_test(&name) {
-        return Err(Failed::new(format!("`{name}` is not a script that moonbell serves"))
-            .hint("scripts are the *.luau and *.lua files of the folder itself, with their *.test.luau; definitions and hidden files are none, and modules are checked with the scripts that require them")
+        return Err(Failed::new(w::no_script(&name, lang))
+            .hint(w::no_script_hint(lang))
             .misuse()
             .into());
     }
@@ -113,16 +116,17 @@ fn count(checked: &Checked, severity: Severity) -> usize {
     checked.findings.iter().filter(|finding| finding.severity == severity).count()
 }
 
-fn summary(checked: &Checked) -> String {
-    let plural =
-        |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let what =
-        format!("{}, {}", plural(checked.files, "file"), plural(checked.handlers, "handler"));
+fn summary(checked: &Checked, lang: Lang) -> String {
+    let (files, handlers) = (files(checked.files, lang), handlers(checked.handlers, lang));
     match (count(checked, Severity::Error), count(checked, Severity::Warning)) {
-        (0, 0) => format!("{what}: nothing to complain about"),
-        (errors, warnings) => {
-            format!("{what}: {}, {}", plural(errors, "error"), plural(warnings, "warning"))
-        }
+        (0, 0) => w::sound(&files, &handlers, lang),
+        (errors, warnings) => w::found(
+            &files,
+            &handlers,
+            &w::errors(errors, lang),
+            &w::warnings(warnings, lang),
+            lang,
+        ),
     }
 }
 
@@ -137,8 +141,8 @@ fn as_json(dir: &Path, checked: &Checked) -> serde_json::Value {
             "path": finding.path,
             "start": place(finding.start),
             "end": place(finding.end),
-            "message": finding.message,
-            "hint": finding.hint,
+            "message": finding.message.pick(Lang::En),
+            "hint": finding.hint.as_ref().map(|hint| hint.pick(Lang::En)),
         })
     };
     json!({

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, Readable, init, lang, talk};
+use super::{Failed, Global, Readable, errors, init, lang, talk};
 use crate::access::{Audit, Record, claim, read_grants};
 use crate::store::{Instance, Look, Store, note, now_ms};
 use crate::words::commands::claim as w;
@@ -38,19 +38,13 @@ impl Claim {
             return Err(Failed::new(w::cannot_be_told(key, lang)).hint(w::mend_it(lang)).into());
         }
         if let Some(owner) = &config.access.owner {
-            let place = places.get("access.owner").map(|at| w::at(&at.to_string(), lang));
+            let place = places.get("access.owner").map(|at| w::at(&at.text(lang), lang));
             return Err(Failed::new(w::set(owner.as_str(), lang))
                 .hint(w::set_hint(&place.unwrap_or_default(), lang))
                 .into());
         }
         let state = &config.state.dir;
-        let failed = |error: crate::store::Error| {
-            let told = Failed::new(error.to_string());
-            match error.hint() {
-                Some(hint) => told.hint(hint),
-                None => told,
-            }
-        };
+        let failed = |error: crate::store::Error| errors::of_journal(&error);
         // Of a folder that nobody holds, this process is the one that may record.
         let instance = match Instance::holder(state) {
             Some(_) => None,

@@ -1,30 +1,45 @@
-//! What errors say on the terminal: the common ones in the language of their reader, all others as they word themselves.
+//! What errors say on the terminal: those of moonbell in the language of their reader, all others as they word themselves.
 //!
 //! The log has the same errors in English, by their `Display`.
 
-use std::fmt::Write as _;
 use std::io::ErrorKind;
 
+use super::lang;
 use super::talk::Failed;
 use crate::app::Fatal;
-use crate::config::{Example, Problems};
+use crate::config::Problems;
+use crate::script::FolderError;
 use crate::sim;
+use crate::store;
 use crate::store::InstanceError;
 use crate::telemetry::LogError;
-use crate::transport::OpenError;
+use crate::transport::{OpenError, Unfit};
 use crate::words::Lang;
 use crate::words::commands::errors as w;
+use crate::words::config::http;
 
 /// What failed.
 pub(super) fn headline(error: &anyhow::Error, lang: Lang) -> String {
     if let Some(problems) = error.downcast_ref::<Problems>() {
-        return told(problems, lang);
+        return problems.text(lang);
+    }
+    if let Some(LogError::Filter { filter, reason }) = error.downcast_ref() {
+        return w::not_a_filter(filter, reason, lang);
     }
     if let Some(error) = instance(error) {
         return taken(error, lang);
     }
+    if let Some(error) = store_error(error) {
+        return journal(error, lang);
+    }
+    if let Some(Fatal::Scripts(error)) = error.downcast_ref() {
+        return folder(error, lang);
+    }
     if let Some(Fatal::Doors(OpenError::Listen { listen, cause })) = error.downcast_ref() {
         return w::cannot_listen(&listen.to_string(), &cause.to_string(), lang);
+    }
+    if let Some(Fatal::Doors(OpenError::Certificate { file, reason })) = error.downcast_ref() {
+        return http::unfit(&file.to_string_lossy(), &unfit(reason, lang), lang);
     }
     error.to_string()
 }
@@ -35,26 +50,21 @@ pub(super) fn hint(error: &anyhow::Error, lang: Lang) -> Option<String> {
         if let Some(failed) = cause.downcast_ref::<Failed>() {
             failed.next_step().map(str::to_owned)
         } else if let Some(problems) = cause.downcast_ref::<Problems>() {
-            match &problems.example {
-                Some(Example { file, is_new: true, text }) => {
-                    Some(w::write_this(&file.to_string_lossy(), text, lang))
-                }
-                Some(Example { text, .. }) => Some(w::complete_file(text, lang)),
-                None => problems.hint(),
-            }
-        } else if let Some(log) = cause.downcast_ref::<LogError>() {
-            log.hint().map(str::to_owned)
+            problems.hint(lang)
+        } else if let Some(LogError::Filter { .. }) = cause.downcast_ref() {
+            Some(w::filter_hint(lang).to_owned())
         } else if let Some(error) = cause.downcast_ref::<InstanceError>() {
             what_to_do(error, lang)
         } else if let Some(fatal) = cause.downcast_ref::<Fatal>() {
             match fatal {
                 Fatal::Instance(error) => what_to_do(error, lang),
-                Fatal::Doors(OpenError::Listen { cause, .. })
-                    if cause.kind() == ErrorKind::AddrInUse =>
-                {
-                    Some(w::port_taken_hint(lang).to_owned())
+                Fatal::Doors(OpenError::Listen { cause, .. }) => {
+                    Some(other_listen(cause.kind())?(lang).to_owned())
                 }
-                fatal => fatal.hint().map(str::to_owned),
+                Fatal::Doors(OpenError::Certificate { .. }) => {
+                    Some(http::pem_files(lang).to_owned())
+                }
+                fatal => fatal.hint().map(|hint| w::retold(hint, lang)),
             }
         } else if let Some(sim::StartError::Bind { .. }) = cause.downcast_ref() {
             Some(w::dev_port_taken_hint(lang).to_owned())
@@ -64,19 +74,83 @@ pub(super) fn hint(error: &anyhow::Error, lang: Lang) -> Option<String> {
     })
 }
 
-fn told(problems: &Problems, lang: Lang) -> String {
-    let many = match &problems.list[..] {
-        [_] => return problems.to_string(),
-        many => many,
-    };
-    let mut text = w::problems(many.len(), lang);
-    for problem in many {
-        let _ = write!(text, "\n{}: {}", problem.place, problem.message);
-        if let Some(hint) = &problem.hint {
-            let _ = write!(text, "\n  {}{hint}", w::label_hint(lang));
+fn other_listen(kind: ErrorKind) -> Option<fn(Lang) -> &'static str> {
+    Some(match kind {
+        ErrorKind::AddrInUse => w::port_taken_hint,
+        ErrorKind::AddrNotAvailable => w::address_elsewhere_hint,
+        ErrorKind::PermissionDenied => w::port_forbidden_hint,
+        _ => return None,
+    })
+}
+
+fn unfit(reason: &Unfit, lang: Lang) -> String {
+    match reason {
+        Unfit::Unreadable(error) => http::unreadable(error, lang),
+        Unfit::Garbled => http::garbled(lang).to_owned(),
+        Unfit::Empty => http::empty(lang).to_owned(),
+        Unfit::Expired(_) => http::expired(&reason.when(), lang),
+        Unfit::Early(_) => http::early(&reason.when(), lang),
+        Unfit::Key(error) => http::key(error, lang),
+        Unfit::Foreign(cert) => http::foreign(&cert.to_string_lossy(), lang),
+        Unfit::Other(error) => error.clone(),
+    }
+}
+
+/// What is wrong with the journal, for a command that needs it.
+pub(super) fn of_journal(error: &store::Error) -> Failed {
+    let lang = lang::here();
+    let told = Failed::new(journal(error, lang));
+    match error.hint() {
+        Some(hint) => told.hint(w::retold(hint, lang)),
+        None => told,
+    }
+}
+
+/// What is wrong with the scripts folder, for a command that reads it.
+pub(super) fn of_folder(error: &FolderError) -> Failed {
+    let lang = lang::here();
+    Failed::new(folder(error, lang)).hint(w::retold(error.hint(), lang)).misuse()
+}
+
+fn journal(error: &store::Error, lang: Lang) -> String {
+    use store::Error;
+    match error {
+        Error::Folder { path, cause } => {
+            w::cannot_use(&path.to_string_lossy(), &cause.to_string(), lang)
+        }
+        Error::Newer { path, found, known } => {
+            w::written_by_newer(&path.to_string_lossy(), *found, *known, lang)
+        }
+        Error::Older { path, found, known } => {
+            w::written_by_older(&path.to_string_lossy(), *found, *known, lang)
+        }
+        Error::Full { path } => w::disk_full(&path.to_string_lossy(), lang),
+        Error::ReadOnly { path, cause } => {
+            w::not_writable(&path.to_string_lossy(), &cause.to_string(), lang)
+        }
+        Error::Damaged { path, cause } => {
+            w::not_sound(&path.to_string_lossy(), &cause.to_string(), lang)
+        }
+        Error::Sqlite { .. } => error.to_string(),
+        Error::Closed => w::journal_closed(lang).to_owned(),
+    }
+}
+
+fn folder(error: &FolderError, lang: Lang) -> String {
+    match error {
+        FolderError::Missing(dir) => w::scripts_folder_missing(&dir.to_string_lossy(), lang),
+        FolderError::NotAFolder(dir) => w::scripts_folder_is_none(&dir.to_string_lossy(), lang),
+        FolderError::Unreadable { path, reason } => {
+            w::cannot_read_folder(&path.to_string_lossy(), reason, lang)
         }
     }
-    text
+}
+
+fn store_error(error: &anyhow::Error) -> Option<&store::Error> {
+    match error.downcast_ref() {
+        Some(Fatal::Store(error) | Fatal::Doors(OpenError::Journal(error))) => Some(error),
+        _ => error.downcast_ref(),
+    }
 }
 
 fn instance(error: &anyhow::Error) -> Option<&InstanceError> {
@@ -95,7 +169,9 @@ fn taken(error: &InstanceError, lang: Lang) -> String {
             let folder = by.dir.to_string_lossy();
             w::app_taken(client_id, &by.pid(), &by.command, &by.since(), &folder, lang)
         }
-        InstanceError::Io { .. } => error.to_string(),
+        InstanceError::Io { path, cause } => {
+            w::cannot_lock(&path.to_string_lossy(), &cause.to_string(), lang)
+        }
     }
 }
 
@@ -103,7 +179,7 @@ fn what_to_do(error: &InstanceError, lang: Lang) -> Option<String> {
     match error {
         InstanceError::Taken { .. } => Some(w::folder_taken_hint(lang).to_owned()),
         InstanceError::AppTaken { .. } => Some(w::app_taken_hint(lang).to_owned()),
-        InstanceError::Io { .. } => error.hint().map(str::to_owned),
+        InstanceError::Io { .. } => error.hint().map(|hint| w::retold(hint, lang)),
     }
 }
 
@@ -112,8 +188,10 @@ mod tests {
     use std::net::SocketAddr;
     use std::path::PathBuf;
 
+    use chrono::DateTime;
+
     use super::*;
-    use crate::config::{Place, Problem};
+    use crate::config::{Example, Place, Problem};
     use crate::store::Holder;
 
     #[test]
@@ -121,14 +199,11 @@ mod tests {
         let by = Box::new(Holder { pid: 7, command: "run".to_owned(), ..Holder::default() });
         let dir = PathBuf::from("/state");
         let listen = SocketAddr::from(([127, 0, 0, 1], 80));
-        let problem = |hint: &str| Problem {
-            place: Place::Default,
-            message: "it is wrong".to_owned(),
-            hint: Some(hint.to_owned()),
-        };
-        let example = |is_new| Example { file: dir.clone(), is_new, text: "a = 1" };
+        let problem = || Problem::new(Place::Default, http::garbled).hint(http::pem_files);
+        let example = |is_new| Example { file: dir.clone(), is_new };
+        let doors = |reason| Fatal::from(OpenError::Certificate { file: dir.clone(), reason });
         let problems = |is_new| Problems {
-            list: vec![problem("mend it"), problem("or this")],
+            list: vec![problem(), problem()],
             example: Some(example(is_new)),
             ..Problems::default()
         };
@@ -137,6 +212,19 @@ mod tests {
             InstanceError::AppTaken { client_id: "ding1".to_owned(), by: by.clone() }.into(),
             Fatal::from(InstanceError::Taken { dir: dir.clone(), by }).into(),
             Fatal::from(OpenError::Listen { listen, cause: ErrorKind::AddrInUse.into() }).into(),
+            Fatal::from(OpenError::Listen { listen, cause: ErrorKind::PermissionDenied.into() })
+                .into(),
+            doors(Unfit::Garbled).into(),
+            Fatal::from(FolderError::Missing(dir.clone())).into(),
+            Fatal::from(FolderError::NotAFolder(dir.clone())).into(),
+            Fatal::from(store::Error::Full { path: dir.clone() }).into(),
+            Fatal::from(store::Error::Newer { path: dir.clone(), found: 9, known: 8 }).into(),
+            Fatal::from(store::Error::Older { path: dir.clone(), found: 8, known: 9 }).into(),
+            Fatal::from(store::Error::Folder { path: dir.clone(), cause: ErrorKind::Other.into() })
+                .into(),
+            doors(Unfit::Expired(DateTime::UNIX_EPOCH)).into(),
+            doors(Unfit::Foreign(dir.clone())).into(),
+            InstanceError::Io { path: dir.clone(), cause: ErrorKind::Other.into() }.into(),
             problems(true).into(),
             problems(false).into(),
         ] {
@@ -145,7 +233,7 @@ mod tests {
             let known =
                 known.or(error.downcast_ref::<InstanceError>().and_then(InstanceError::hint));
             let known = known.map(str::to_owned);
-            let known = known.or(error.downcast_ref::<Problems>().and_then(Problems::hint));
+            let known = known.or(error.downcast_ref::<Problems>().and_then(|p| p.hint(Lang::En)));
             assert_eq!(hint(&error, Lang::En), known, "{error}");
             for said in [headline(&error, Lang::Zh), hint(&error, Lang::Zh).unwrap()] {
                 assert_eq!(Lang::of(&said), Some(Lang::Zh), "{said}");

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Failed, Global, columns, lang, starter, talk};
+use super::{Failed, Global, columns, errors, lang, starter, talk};
 use crate::access::consents::{granted, insert, read, remove, revoked};
 use crate::access::needs::covered;
 use crate::access::{self, Audit, Consent, Needs, Use};
@@ -144,11 +144,10 @@ impl Book {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("cannot start the threads of the host")?;
+            .context(crate::words::commands::errors::no_threads(lang::here()))?;
         let _runtime = runtime.enter();
         let host = Host::default().with_asked(&self.folders, None);
-        Ok(asked(&self.dir, &host)
-            .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?)
+        Ok(asked(&self.dir, &host).map_err(|error| errors::of_folder(&error))?)
     }
 
     fn held(&self) -> Result<BTreeMap<String, Consent>> {
@@ -242,11 +241,7 @@ impl Book {
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn failed(error: crate::store::Error) -> Failed {
-    let told = Failed::new(error.to_string());
-    match error.hint() {
-        Some(hint) => told.hint(hint),
-        None => told,
-    }
+    errors::of_journal(&error)
 }
 
 fn key(script: &Asked) -> String {

@@ -45,9 +45,10 @@ where
         .enable_all()
         .thread_name("moonbell")
         .build()
-        .context("cannot start the threads of the host")?;
+        .context(crate::words::commands::errors::no_threads(lang::here()))?;
     let code = runtime.block_on(async {
-        let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
+        let mut signals =
+            Signals::new().context(crate::words::commands::errors::no_signals(lang::here()))?;
         let stop = CancellationToken::new();
         // On the heap: the future of a whole host is large.
         let left = Left::default();
@@ -92,9 +93,10 @@ pub(super) fn interruptible<T>(work: impl AsyncFnOnce() -> Result<T>) -> Result<
         .worker_threads(1)
         .enable_all()
         .build()
-        .context("cannot start a thread")?;
+        .context(crate::words::commands::errors::no_threads(lang::here()))?;
     let done = runtime.block_on(async {
-        let mut signals = Signals::new().context("cannot listen for Ctrl-C")?;
+        let mut signals =
+            Signals::new().context(crate::words::commands::errors::no_signals(lang::here()))?;
         let mut work = Box::pin(work());
         tokio::select! {
             () = signals.next() => Ok(None),

@@ -1,6 +1,6 @@
 //! In which language commands talk: one decision for everything that is said on this terminal.
 //!
-//! What `--json` prints, log lines, and what `check` says of code are English, whoever reads them.
+//! What `--json` prints, log lines, and what Luau says of code are English, whoever reads them.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;

@@ -124,7 +124,8 @@ fn print<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
 }
 
 fn read(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let bytes = std::fs::read(path)
+        .with_context(|| w::cannot_read(&path.to_string_lossy(), lang::here()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -172,7 +173,7 @@ impl Tail {
     /// What there is of the file that is open: whole lines.
     fn rest(&mut self) -> Result<String> {
         let Some(file) = &mut self.file else { return Ok(String::new()) };
-        let failed = || format!("cannot read `{}`", self.path.display());
+        let failed = || w::cannot_read(&self.path.to_string_lossy(), lang::here());
         file.read_to_end(&mut self.partial).with_context(failed)?;
         let end = self.partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let whole: Vec<u8> = self.partial.drain(..end).collect();

@@ -15,6 +15,7 @@ mod editor;
 mod errors;
 mod explain;
 mod grant;
+mod help;
 mod host;
 mod init;
 mod lang;
@@ -156,6 +157,11 @@ impl Global {
         Ok(loaded)
     }
 
+    /// As far as that is known without having read the arguments.
+    fn of_variables() -> Self {
+        Self { config: std::env::var_os("MOONBELL_CONFIG").map(PathBuf::from), log: None }
+    }
+
     /// For commands that take nothing but their language from the settings: mistakes there are not theirs to tell.
     fn heed_language(&self) {
         let read = config::load(&self.source(), Need::Settings);
@@ -232,9 +238,12 @@ pub fn main() -> ExitCode {
 }
 
 fn main_with(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return talk::usage(&error),
+        Err(error) => {
+            return talk::usage(&help::told(error, &arguments));
+        }
     };
     letters::look();
     let code = run(cli).unwrap_or_else(|error| talk::error(&error));

@@ -43,7 +43,7 @@ impl Remote {
                 .into());
         };
         let contact = Contact::read(state)
-            .with_context(|| format!("cannot read console.json in `{}`", state.display()))?
+            .with_context(|| w::cannot_read_contact(&state.to_string_lossy(), lang))?
             // What an earlier host left behind leads nowhere, or to somebody else who has the port now.
             .filter(|contact| contact.pid.to_string() == pid);
         let Some(contact) = contact else {
@@ -58,11 +58,11 @@ impl Remote {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .build()
-            .context("cannot prepare the call")?;
+            .context(w::no_call(lang))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("cannot start a thread for the call")?;
+            .context(w::no_threads(lang))?;
         Ok(Self { contact, http, runtime, patience: PATIENCE })
     }
 
@@ -122,13 +122,12 @@ impl Remote {
         }
         if status.is_success() {
             return serde_json::from_slice(&answer)
-                .with_context(|| format!("cannot read what the host answered to `{path}`"));
+                .with_context(|| w::cannot_read_answer(path, lang));
         }
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_else(|_| json!({}));
         let text = |key: &str| answer[key].as_str().map(str::to_owned);
-        let failed = Failed::new(
-            text("error").unwrap_or_else(|| format!("the host answered with HTTP status {status}")),
-        );
+        let failed =
+            Failed::new(text("error").unwrap_or_else(|| w::http_status(&status.to_string(), lang)));
         Err(match text("hint") {
             Some(hint) => failed.hint(hint),
             None => failed,

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::explain::Place;
-use super::{Failed, Global, talk};
+use super::{Failed, Global, errors, lang, talk};
 use crate::api::time::parse_duration;
 use crate::inbox;
 use crate::outbox;
@@ -19,6 +19,9 @@ use crate::rehearsal::report::Paint;
 use crate::store::{Look, now_ms};
 use crate::words;
 use crate::words::Lang;
+use crate::words::commands::errors as says;
+use crate::words::commands::replay as w;
+use crate::words::commands::{runs, trials};
 
 /// Play recorded messages through the scripts of today; nothing happens
 ///
@@ -60,14 +63,17 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        global.heed_language();
+        let lang = lang::here();
         let (recording, scripts, host) = match &self.from {
             Some(path) => {
+                let file = path.to_string_lossy();
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    Failed::new(format!("cannot read `{}`: {error}", path.display())).misuse()
+                    Failed::new(w::cannot_read(&file, &error.to_string(), lang)).misuse()
                 })?;
                 let recording = Recording::parse(&text).map_err(|error| {
-                    Failed::new(format!("`{}`: {error}", path.display()))
-                        .hint("`moonbell replay --save FILE` writes recordings")
+                    Failed::new(w::no_recording(&file, &error.to_string(), lang))
+                        .hint(w::save_writes_them(lang))
                         .misuse()
                 })?;
                 let scripts = match &self.scripts {
@@ -85,21 +91,17 @@ impl Replay {
             }
         };
         if recording.messages.is_empty() {
-            talk::say("no messages to play");
+            talk::say(w::nothing(lang));
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(path) = &self.save {
             std::fs::write(path, recording.scrubbed().to_json())
-                .with_context(|| format!("cannot write `{}`", path.display()))?;
-            talk::say(format_args!(
-                "wrote {} messages without names to `{}`; what people wrote is in there: read it before you share it",
-                recording.messages.len(),
-                path.display()
-            ));
+                .with_context(|| trials::cannot_write(&path.to_string_lossy(), lang))?;
+            talk::say(w::saved(recording.messages.len(), &path.to_string_lossy(), lang));
         }
         if !scripts.is_dir() {
-            return Err(Failed::new(format!("there is no folder `{}`", scripts.display()))
-                .hint("name the folder of your scripts with --scripts")
+            return Err(Failed::new(says::no_folder(&scripts.to_string_lossy(), lang))
+                .hint(w::name_the_folder(lang))
                 .misuse()
                 .into());
         }
@@ -109,8 +111,8 @@ impl Replay {
         } else {
             let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             let paint = Paint(std::io::stdout().is_terminal() && !no_color);
-            talk::shown(replay::human(&replayed, paint));
-            talk::data(format_args!("\n{}", replay::summary(&replayed, paint)));
+            talk::shown(replay::human(&replayed, paint, lang));
+            talk::data(format_args!("\n{}", replay::summary(&replayed, paint, lang)));
         }
         let broken = replayed.count(Difference::Broken);
         Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -118,26 +120,16 @@ impl Replay {
 
     /// What the journal holds.
     fn recorded(&self, place: &Place) -> Result<Recording> {
-        let failed = |error: crate::store::Error| {
-            let told = Failed::new(error.to_string());
-            error.hint().map_or_else(|| Failed::new(error.to_string()), |hint| told.hint(hint))
-        };
-        let nothing = || {
-            Failed::new(format!("no host has kept a journal in `{}` yet", place.state.display()))
-                .hint("with --dev the journal of `moonbell dev` is read; --from takes a saved file")
-        };
+        let (lang, state) = (lang::here(), place.state.to_string_lossy());
+        let failed = |error: crate::store::Error| errors::of_journal(&error);
+        let nothing = || Failed::new(says::no_journal(&state, lang)).hint(w::no_journal_hint(lang));
         let journal = Look::open(&place.state).map_err(failed)?.ok_or_else(nothing)?;
         let past = match &self.run {
             Some(id) => {
                 let id = id.trim_start_matches('#').to_lowercase();
                 let found = journal.read(|c| inbox::of_run(c, &id)).map_err(failed)?;
-                let missing = || {
-                    Failed::new(format!(
-                        "there is no run `{id}` in the journal of `{}`",
-                        place.state.display()
-                    ))
-                    .hint("runs are kept for a day after their end; answers and logs name them")
-                };
+                let missing =
+                    || Failed::new(runs::unknown(&id, &state, lang)).hint(w::kept_for_a_day(lang));
                 vec![found.ok_or_else(missing)?]
             }
             None => {

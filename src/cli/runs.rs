@@ -183,11 +183,7 @@ pub(super) fn open(state: &Path) -> Result<Look> {
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` wants")]
 pub(super) fn failed(error: crate::store::Error) -> Failed {
-    let told = Failed::new(error.to_string());
-    match error.hint() {
-        Some(hint) => told.hint(hint),
-        None => told,
-    }
+    super::errors::of_journal(&error)
 }
 
 pub(super) fn unknown(id: &str, state: &Path) -> Failed {

@@ -12,7 +12,7 @@ use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
 use crate::sink::{escape, redact};
 use crate::telemetry::{LogError, file};
-use crate::words::Lang;
+use crate::words::{Lang, Said};
 use crate::words::commands::errors as w;
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
@@ -122,7 +122,7 @@ fn time() -> String {
 }
 
 pub(super) fn warning(problem: &Problem) {
-    warn(problem);
+    warn(problem.text(lang::here()));
 }
 
 /// Prints what should not be overlooked.
@@ -158,9 +158,10 @@ pub(super) fn quoted(text: &str) {
 pub(super) fn finding(finding: &Finding) {
     // A name is one line, whatever is in it.
     let path = escape(&finding.path);
-    let message = finding.message.replace(&finding.path, &path);
-    let named = Finding { path, message, ..finding.clone() };
-    told(&format!("{}\n", safe(&named.to_string())));
+    let message = Said::new(|lang| finding.message.pick(lang).replace(&finding.path, &path));
+    let named = Finding { path: path.clone(), message, ..finding.clone() };
+    told(&format!("{}
+", safe(&named.text(lang::here()))));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.

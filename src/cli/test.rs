@@ -8,11 +8,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{Failed, Global, starter, talk};
+use super::{Failed, Global, lang, starter, talk};
 use crate::config::{Need, asked_folder};
 use crate::rehearsal::report::{self, Paint, Totals};
-use crate::rehearsal::suite::{self, TestFile};
+use crate::rehearsal::suite::{self, FindError, TestFile};
 use crate::sink::escape;
+use crate::words;
+use crate::words::commands::{check, trials as w};
 
 /// Test scripts: messages go the whole way through them, while time, programs and HTTP are played
 ///
@@ -45,13 +47,14 @@ pub(super) struct Test {
 impl Test {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let paths = if self.paths.is_empty() { vec![scripts(global)?] } else { self.paths };
-        let files = suite::find(&paths)
-            .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
+        global.heed_language();
+        let lang = lang::here();
+        let files = suite::find(&paths).map_err(|error| not_found(&error))?;
         let files = without_theirs(files, global)?;
         if files.is_empty() {
             let places: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-            return Err(Failed::new(format!("there are no tests in {}", places.join(", ")))
-                .hint("write `deploy.test.luau` beside `deploy.luau`: docs/testing.md shows how")
+            return Err(Failed::new(w::no_tests(&words::list(&places, lang), lang))
+                .hint(w::no_tests_hint(lang))
                 .misuse()
                 .into());
         }
@@ -65,7 +68,7 @@ impl Test {
             if self.json {
                 report::lines(file).iter().for_each(talk::data);
             } else {
-                let text = report::human(file, paint);
+                let text = report::human(file, paint, lang);
                 is_apart = text.ends_with("\n\n");
                 talk::shown(text);
             }
@@ -76,23 +79,20 @@ impl Test {
         let took = begun.elapsed();
         if let Some(path) = &self.junit {
             std::fs::write(path, report::junit(&results, took))
-                .with_context(|| format!("cannot write `{}`", path.display()))?;
+                .with_context(|| w::cannot_write(&path.to_string_lossy(), lang))?;
         }
         if totals.passed + totals.failed == 0 {
             let filter = self.filter.unwrap_or_default();
-            return Err(Failed::new(format!(
-                "no test has `{filter}` in its name ({} left out)",
-                totals.left_out
-            ))
-            .hint("leave `--filter` out to run them all")
-            .misuse()
-            .into());
+            return Err(Failed::new(w::none_named(&filter, totals.left_out, lang))
+                .hint(w::none_named_hint(lang))
+                .misuse()
+                .into());
         }
         if self.json {
-            talk::say(report::summary(totals, took, Paint(false)));
+            talk::say(report::summary(totals, took, Paint(false), lang));
         } else {
             let apart = if is_apart { "" } else { "\n" };
-            talk::data(format_args!("{apart}{}", report::summary(totals, took, paint)));
+            talk::data(format_args!("{apart}{}", report::summary(totals, took, paint, lang)));
         }
         Ok(if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -109,12 +109,28 @@ fn without_theirs(files: Vec<TestFile>, global: &Global) -> Result<Vec<TestFile>
     };
     let (theirs, own): (Vec<_>, Vec<_>) = files.into_iter().partition(is_theirs);
     for file in &theirs {
-        let shown = escape(&file.shown);
-        talk::warn(format_args!(
-            "{shown} is of other people and was not run; read it, then `moonbell test {shown}`"
-        ));
+        talk::warn(w::of_others(&escape(&file.shown), lang::here()));
     }
     Ok(own)
+}
+
+fn not_found(error: &FindError) -> Failed {
+    let lang = lang::here();
+    let (told, hint) = match error {
+        FindError::Missing(path) => {
+            (check::missing(&path.to_string_lossy(), lang), w::name_tests(lang))
+        }
+        FindError::NoTest { path, expected } => {
+            (w::without_test(&path.to_string_lossy(), expected, lang), w::where_tests_are(lang))
+        }
+        FindError::NotATest(path) => {
+            (w::no_test(&path.to_string_lossy(), lang), w::where_tests_are(lang))
+        }
+        FindError::Unreadable { path, reason } => {
+            (w::cannot_read(&path.to_string_lossy(), reason, lang), w::may_read(lang))
+        }
+    };
+    Failed::new(told).hint(hint).misuse()
 }
 
 /// The folder to look in when none is named. The settings are asked only if there is no folder here.

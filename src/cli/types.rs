@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Failed, Global, editor, starter, talk};
+use super::{Failed, Global, editor, lang, starter, talk};
 use crate::config::Need;
+use crate::words::commands::errors;
+use crate::words::commands::types as w;
 
 /// Write definitions and editor settings, so that an editor completes and documents every name
 ///
@@ -36,34 +38,32 @@ impl Types {
                 starter::dev_folder(false, &configured)
             }
         };
+        global.heed_language();
+        let (lang, folder) = (lang::here(), dir.to_string_lossy());
         if !dir.is_dir() {
-            return Err(Failed::new(format!("there is no folder `{}`", dir.display()))
-                .hint("make it, or let `moonbell dev` create one with starter handlers")
+            return Err(Failed::new(errors::no_folder(&folder, lang))
+                .hint(w::no_folder_hint(lang))
                 .misuse()
                 .into());
         }
         let written = editor::write(&dir).map_err(|error| {
-            Failed::new(format!("cannot write to `{}`: {error}", dir.display()))
-                .hint("check the permissions of the folder and of what is in it")
+            Failed::new(w::cannot_write(&folder, &error.to_string(), lang))
+                .hint(w::cannot_write_hint(lang))
         })?;
         for file in &written.files {
             talk::data(file.display());
         }
         if written.files.is_empty() && written.left.is_empty() {
-            talk::say("everything is current");
+            talk::say(w::current(lang));
         }
         for (file, lines) in &written.left {
-            talk::say(format_args!(
-                "`{}` is not plain JSON and stays as it is; add to it:\n{}",
-                file.display(),
-                lines.trim_end()
-            ));
+            talk::say(w::left(&file.to_string_lossy(), lines.trim_end(), lang));
         }
-        talk::say(format_args!(
-            "next: open `{}` in Visual Studio Code with the extension JohnnyMorganz.luau-lsp;\n      in another editor, start `luau-lsp lsp --definitions:@moonbell={} --docs={}`",
-            dir.display(),
-            dir.join(editor::DEFINITIONS).display(),
-            dir.join(editor::DOCUMENTATION).display()
+        talk::say(w::next(
+            &folder,
+            &dir.join(editor::DEFINITIONS).to_string_lossy(),
+            &dir.join(editor::DOCUMENTATION).to_string_lossy(),
+            lang,
         ));
         Ok(if written.left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -16,6 +16,14 @@ use super::problem::{Place, Problem};
 use super::secret::PROXY;
 use super::{Attach, Config, Language, Mode, Proxy};
 use crate::message::StaffId;
+use crate::words::config::file;
+use crate::words::config::values as w;
+use crate::words::{self, Lang, Said};
+
+/// A value as it is quoted.
+pub(super) fn shown(value: &str) -> String {
+    value.escape_debug().to_string()
+}
 
 pub(super) struct Check<'a> {
     pub(super) source: &'a Source,
@@ -79,14 +87,8 @@ impl<'a> Check<'a> {
         self.other_side(&config, need);
         if let Some(listen) = self.listen("console.listen") {
             if !listen.ip().is_loopback() {
-                let place = self.place("console.listen");
-                self.problems.push(
-                    Problem::new(
-                        place,
-                        format!("`console.listen` is {listen}, which other computers can reach"),
-                    )
-                    .hint("the local pages are for this computer: listen on 127.0.0.1 or [::1]"),
-                );
+                let message = |lang| w::reached_by_others(&listen.to_string(), lang);
+                self.wrong("console.listen", message, w::for_this_computer);
             }
             config.console.listen = listen;
         }
@@ -115,8 +117,6 @@ impl<'a> Check<'a> {
     /// Its address may hold a password: it is read like a secret, and never quoted.
     fn network(&mut self, config: &mut Config, need: Need) {
         const PATH: &str = PROXY;
-        const HINT: &str =
-            "write \"http://proxy.example:3128\" (or https, socks5), \"environment\", or \"none\"";
         let (problems, warnings) = (self.problems.len(), self.warnings.len());
         let text = self.secret(PATH, Need::Account);
         if need == Need::Settings {
@@ -127,16 +127,19 @@ impl<'a> Check<'a> {
         let Some(text) = text else { return };
         let proxy = match text.expose() {
             "none" => Ok(None),
-            "environment" => Proxy::from_environment(&self.source.environment)
-                .map_err(|(name, why)| format!("`{PATH}` takes `{name}`, but {why}")),
+            "environment" => {
+                Proxy::from_environment(&self.source.environment).map_err(|(name, why)| {
+                    Said::new(|lang| w::proxy_variable(name, why.text(lang), lang))
+                })
+            }
             text => Proxy::parse(text)
                 .map(Some)
-                .map_err(|why| format!("`{PATH}` is not the address of a proxy: {why}")),
+                .map_err(|why| Said::new(|lang| w::not_a_proxy(why.text(lang), lang))),
         };
         match proxy {
             Ok(proxy) => config.proxy = proxy,
             Err(_) if need == Need::Settings => {}
-            Err(message) => self.wrong(PATH, message, HINT),
+            Err(message) => self.wrong(PATH, |lang| message.pick(lang), w::proxy_hint),
         }
     }
 
@@ -144,14 +147,14 @@ impl<'a> Check<'a> {
         if let Some(id) = self.text("dingtalk.client_id") {
             config.dingtalk.client_id = id;
         } else if need == Need::Account {
-            self.lacks("dingtalk.client_id", "the client id (AppKey) of your app");
+            self.lacks("dingtalk.client_id", w::client_id);
         }
         match self.secret("dingtalk.client_secret", need) {
             Some(secret) => config.dingtalk.client_secret = secret,
             None if need == Need::Account
                 && !self.entries.contains_key("dingtalk.client_secret") =>
             {
-                self.lacks("dingtalk.client_secret", "the client secret (AppSecret) of your app");
+                self.lacks("dingtalk.client_secret", w::client_secret);
             }
             None => {}
         }
@@ -230,13 +233,9 @@ impl<'a> Check<'a> {
                 let plain = Url::parse(&format!("http://{host}/"))
                     .is_ok_and(|url| url.path() == "/" && url.username().is_empty());
                 if !plain || host.contains(['*', '/', '@']) {
-                    let shown = host.escape_debug();
-                    let message = format!("`scripts.private_hosts`: `{shown}` is not a host");
-                    self.wrong(
-                        "scripts.private_hosts",
-                        message,
-                        "write \"host\" or \"host:port\"; there are no patterns",
-                    );
+                    let host = shown(host);
+                    let message = |lang| w::not_a_host(&host, lang);
+                    self.wrong("scripts.private_hosts", message, w::host_hint);
                 }
             }
             config.scripts.private_hosts = hosts;
@@ -245,11 +244,9 @@ impl<'a> Check<'a> {
             for folder in &folders {
                 if folder.is_empty() || folder.starts_with('.') || folder.contains(['/', '\\', ':'])
                 {
-                    let shown = folder.escape_debug();
-                    let message = format!("`scripts.asked`: `{shown}` is not the name of a folder");
-                    let hint =
-                        "write the name of a folder inside `scripts.dir`, such as \"shared\"";
-                    self.wrong("scripts.asked", message, hint);
+                    let folder = shown(folder);
+                    let message = |lang| w::not_a_folder(&folder, lang);
+                    self.wrong("scripts.asked", message, w::folder_hint);
                 }
             }
             config.scripts.asked = folders;
@@ -268,13 +265,8 @@ impl<'a> Check<'a> {
     fn access(&mut self, config: &mut Config) {
         match self.text("access.owner") {
             Some(id) if id == "*" || id.chars().any(char::is_whitespace) => {
-                let message =
-                    format!("`access.owner` is `{}`, which is not a staff id", id.escape_debug());
-                self.wrong(
-                    "access.owner",
-                    message,
-                    "exactly one person owns this computer: write their staff id",
-                );
+                let id = shown(&id);
+                self.wrong("access.owner", |lang| w::not_an_owner(&id, lang), w::owner_hint);
             }
             Some(id) => config.access.owner = Some(StaffId::new(id)),
             None => {}
@@ -289,30 +281,21 @@ impl<'a> Check<'a> {
         for (role, Entry { value, place }) in roles {
             let Raw::List(ids) = value else { continue };
             if role == "owner" {
-                let message = "`owner` cannot be a role of its own".to_owned();
-                self.problems.push(Problem::new(place, message).hint("set `access.owner`"));
+                self.problems.push(Problem::new(place, w::owner_is_no_role).hint(w::set_owner));
                 continue;
             }
             if let Some(bad) = ids
                 .iter()
                 .find(|id| id.is_empty() || *id == "group:" || id.chars().any(char::is_whitespace))
             {
-                let message = format!(
-                    "`{}` in role `{}` is not a staff id",
-                    bad.escape_debug(),
-                    role.escape_debug()
-                );
-                self.problems.push(
-                    Problem::new(place, message).hint(
-                        "ids have no spaces; names of people do not work; a group is written \"group:cid…\"",
-                    ),
-                );
+                let (id, role) = (shown(bad), shown(&role));
+                let problem = Problem::new(place, |lang| w::not_an_id(&id, &role, lang));
+                self.problems.push(problem.hint(w::id_hint));
                 continue;
             }
             if ids.iter().any(|id| id == "*") {
-                let message = format!("role `{}` is given to everyone (`*`)", role.escape_debug());
-                let hint = "anyone in the organisation may run what this role may";
-                self.warnings.push(Problem::new(place, message).hint(hint));
+                let problem = Problem::new(place, |lang| w::for_everyone(&shown(&role), lang));
+                self.warnings.push(problem.hint(w::for_everyone_hint));
             }
             config.access.roles.insert(role, ids);
         }
@@ -322,12 +305,17 @@ impl<'a> Check<'a> {
         self.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
     }
 
-    pub(super) fn wrong(&mut self, path: &str, message: String, hint: &str) {
+    pub(super) fn wrong<M: Into<String>, H: Into<String>>(
+        &mut self,
+        path: &str,
+        message: impl Fn(Lang) -> M,
+        hint: impl Fn(Lang) -> H,
+    ) {
         let place = self.place(path);
         self.problems.push(Problem::new(place, message).hint(hint));
     }
 
-    pub(super) fn lacks(&mut self, path: &str, what: &str) {
+    pub(super) fn lacks(&mut self, path: &str, what: fn(Lang) -> &'static str) {
         // What is there but wrong, or may be where the file is broken, has been reported as that.
         if self.broken || self.refused.contains(path) {
             return;
@@ -342,12 +330,12 @@ impl<'a> Check<'a> {
             .or_else(|| self.tables.get(table))
             .cloned()
             .unwrap_or_else(|| Place::File(self.file.to_owned()));
-        self.problems.push(Problem::new(place, format!("`{path}` is missing: {what}")));
+        self.problems.push(Problem::new(place, |lang| w::missing(path, what(lang), lang)));
     }
 
     fn homeless(&mut self, path: &str) {
-        let message = format!("`{path}` has no default, because this user has no home folder");
-        self.problems.push(Problem::new(Place::Default, message).hint("set HOME, or this key"));
+        let problem = Problem::new(Place::Default, |lang| w::no_home(path, lang));
+        self.problems.push(problem.hint(w::set_home));
     }
 
     /// The text of a key; `None` when it is absent or empty, which is the same.
@@ -375,8 +363,8 @@ impl<'a> Check<'a> {
         if let Ok(count) = text.replace('_', "").parse::<u64>() {
             return Some(count);
         }
-        let message = format!("`{path}` is `{}`, which is not a whole number", text.escape_debug());
-        self.wrong(path, message, "write a number such as 5000, or \"unlimited\"");
+        let value = shown(&text);
+        self.wrong(path, |lang| w::not_whole(path, &value, lang), w::whole_or_unlimited);
         None
     }
 
@@ -388,8 +376,9 @@ impl<'a> Check<'a> {
         {
             return Some(number);
         }
-        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
-        self.wrong(path, message, "write a number such as 20 or 0.5");
+        let (value, least, most) = (shown(&text), least.to_string(), most.to_string());
+        let message = |lang| w::out_of_bounds(path, &value, &least, &most, lang);
+        self.wrong(path, message, w::number_hint);
         None
     }
 
@@ -399,16 +388,15 @@ impl<'a> Check<'a> {
         if words.contains(&text.as_str()) {
             return Some(text);
         }
-        let hint = keys::nearest(&text, words.iter().copied()).map_or_else(
-            || {
-                format!(
-                    "it takes {}",
-                    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-                )
-            },
-            |word| format!("did you mean \"{word}\"?"),
-        );
-        self.wrong(path, format!("`{path}` cannot be `{}`", text.escape_debug()), &hint);
+        let (value, near) = (shown(&text), keys::nearest(&text, words.iter().copied()));
+        let hint = |lang| match near {
+            Some(word) => file::did_you_mean_word(word, lang),
+            None => {
+                let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                file::takes(&words::list(&words, lang), lang)
+            }
+        };
+        self.wrong(path, |lang| w::cannot_be(path, &value, lang), hint);
         None
     }
 
@@ -425,26 +413,26 @@ impl<'a> Check<'a> {
 
     pub(super) fn url(&mut self, path: &'static str) -> Option<Url> {
         let text = self.text(path)?;
-        let shown = text.escape_debug().to_string();
-        let (message, hint) = match read_address(&text) {
+        let value = shown(&text);
+        match read_address(&text) {
             Ok(url) => return Some(url),
-            Err(AddressError::Parse(error)) => (
-                format!("`{path}` is `{shown}`: {error}"),
-                "write a whole address, for example \"https://api.dingtalk.com\"",
-            ),
+            Err(AddressError::Parse(error)) => {
+                let error = error.to_string();
+                let message = |lang| w::not_an_address(path, &value, &error, lang);
+                self.wrong(path, message, w::address_hint);
+            }
             // Not shown: it may hold a password.
             Err(AddressError::NotPlain) => {
-                (format!("`{path}` must be a plain base address"), "leave out user, `?…` and `#…`")
+                self.wrong(path, |lang| w::not_plain(path, lang), w::plain_hint);
             }
-            Err(AddressError::NotEncrypted) => (
-                format!("`{path}` is `{shown}`, which is not encrypted"),
-                "write https://…: the client secret travels there",
-            ),
+            Err(AddressError::NotEncrypted) => {
+                let message = |lang| w::not_encrypted(path, &value, lang);
+                self.wrong(path, message, w::encrypted_hint);
+            }
             Err(AddressError::NotOfTheWeb) => {
-                (format!("`{path}` is `{shown}`, which is not a web address"), "write https://…")
+                self.wrong(path, |lang| w::not_of_the_web(path, &value, lang), w::https_hint);
             }
-        };
-        self.wrong(path, message, hint);
+        }
         None
     }
 
@@ -454,18 +442,13 @@ impl<'a> Check<'a> {
             return Some(address);
         }
         let port = text.rsplit_once(':').map_or(text.as_str(), |(_, port)| port);
-        let hint = match port.parse::<u64>() {
-            Ok(port) if port > u64::from(u16::MAX) => "ports go up to 65535".to_owned(),
-            Ok(port) if text == port.to_string() => {
-                format!("write the address too: \"127.0.0.1:{port}\"")
-            }
-            _ => "write an address and a port, for example \"127.0.0.1:7878\"".to_owned(),
+        let hint = |lang| match port.parse::<u64>() {
+            Ok(port) if port > u64::from(u16::MAX) => w::ports_end(lang).to_owned(),
+            Ok(port) if text == port.to_string() => w::address_too(port, lang),
+            _ => w::listen_hint(lang).to_owned(),
         };
-        self.wrong(
-            path,
-            format!("`{path}` is `{}`, which is not an address and port", text.escape_debug()),
-            &hint,
-        );
+        let value = shown(&text);
+        self.wrong(path, |lang| w::not_a_listen(path, &value, lang), hint);
         None
     }
 
@@ -481,18 +464,13 @@ impl<'a> Check<'a> {
             let Some(rest) =
                 rest.strip_prefix(['/', '\\']).or_else(|| rest.is_empty().then_some(""))
             else {
-                let message = format!(
-                    "`{path}` is `{}`: homes of other users are not known",
-                    text.escape_debug()
-                );
-                self.problems
-                    .push(Problem::new(place.clone(), message).hint("write the whole path"));
+                let message = |lang| w::other_homes(path, &shown(text), lang);
+                self.problems.push(Problem::new(place.clone(), message).hint(w::whole_path));
                 return None;
             };
             let Some(home) = &self.source.places.home else {
-                let message = format!("`{path}` begins with `~`, but this user has no home folder");
-                self.problems
-                    .push(Problem::new(place.clone(), message).hint("write the whole path"));
+                let message = |lang| w::no_home_for(path, lang);
+                self.problems.push(Problem::new(place.clone(), message).hint(w::whole_path));
                 return None;
             };
             return Some(if rest.is_empty() { home.clone() } else { home.join(rest) });

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::check::Check;
+use super::check::shown;
+use crate::words::config::values as w;
 
 const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
@@ -23,15 +25,18 @@ impl Check<'_> {
         most: Duration,
     ) -> Option<Duration> {
         let text = self.text(path)?;
-        let shown = text.escape_debug();
+        let value = shown(&text);
         let Some(duration) = parse(&text) else {
-            let message = format!("`{path}` is `{shown}`, which is not a time");
-            self.wrong(path, message, "write a number and a unit (ms, s, m, h, d, w): \"10s\"");
+            self.wrong(path, |lang| w::not_a_time(path, &value, lang), w::time_hint);
             return None;
         };
         if duration < least || duration > most {
-            let message = format!("`{path}` is `{shown}`");
-            self.wrong(path, message, &format!("it takes {} to {}", spelled(least), spelled(most)));
+            let (least, most) = (spelled(least), spelled(most));
+            self.wrong(
+                path,
+                |lang| w::time_out_of_bounds(path, &value, lang),
+                |lang| w::bounds(&least, &most, lang),
+            );
             return None;
         }
         Some(duration)

@@ -9,9 +9,12 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::check::shown;
 use super::keys::{self, Variable};
 use super::kind::Kind;
 use super::problem::{Place, Problem};
+use crate::words::config::file as w;
+use crate::words::{Lang, Said};
 
 /// A value before it is checked.
 #[derive(Clone, Debug)]
@@ -65,10 +68,8 @@ pub(super) fn read(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Cont
     for error in errors {
         let place = reader.place(&error.span().unwrap_or(0..0));
         // The parser's long form quotes the line, which may hold a secret: only its message is used.
-        reader.problems.push(Problem::new(
-            place,
-            format!("not valid TOML: {}", error.message().replace('\n', ", ")),
-        ));
+        let why = error.message().replace('\n', ", ");
+        reader.problems.push(Problem::new(place, |lang| w::not_toml(&why, lang)));
     }
     reader.table("", root.get_ref());
     reader.contents
@@ -89,9 +90,14 @@ impl Reader<'_> {
         Place::Line { file: self.file.to_owned(), line, column }
     }
 
-    fn wrong(&mut self, span: &Range<usize>, message: String, hint: Option<String>) {
+    fn wrong<S: Into<String>>(
+        &mut self,
+        span: &Range<usize>,
+        message: impl Fn(Lang) -> S,
+        hint: Option<Said>,
+    ) {
         let place = self.place(span);
-        self.problems.push(Problem { place, message, hint });
+        self.problems.push(Problem { hint, ..Problem::new(place, message) });
     }
 
     fn table(&mut self, table: &str, values: &DeTable<'_>) {
@@ -115,8 +121,8 @@ impl Reader<'_> {
                     }
                     other => self.wrong(
                         &span,
-                        format!("`{path}` must be a table, not {}", name_of(other)),
-                        Some(format!("write [{path}] on a line of its own, and its keys below")),
+                        |lang| w::must_be_table(&path, name_of(other, lang), lang),
+                        Some(Said::new(|lang| w::table_hint(&path, lang))),
                     ),
                 }
             } else if let Some(key) = keys::find(&path) {
@@ -125,9 +131,10 @@ impl Reader<'_> {
                     self.contents.refused.insert(path);
                 }
             } else {
-                let what = if value.get_ref().is_table() { "table" } else { "key" };
+                let is_table = value.get_ref().is_table();
+                let says = if is_table { w::unknown_table } else { w::unknown_key };
                 let hint = keys::suggest(table, name.get_ref());
-                self.wrong(&span, format!("unknown {what} `{}`", path.escape_debug()), Some(hint));
+                self.wrong(&span, |lang| says(&shown(&path), lang), Some(hint));
             }
         }
     }
@@ -157,12 +164,9 @@ impl Reader<'_> {
             }
             DeValue::Table(table) if kind == Kind::Secret => self.reference(path, span, table),
             other => {
-                let found = name_of(other);
-                self.wrong(
-                    &value.span(),
-                    format!("`{path}` must be {}, not {found}", kind.expected()),
-                    quote_hint(other),
-                );
+                let message =
+                    |lang| w::must_be(path, kind.expected(lang), name_of(other, lang), lang);
+                self.wrong(&value.span(), message, quote_hint(other));
             }
         }
     }
@@ -176,17 +180,11 @@ impl Reader<'_> {
                 "keychain" => Reference::Keychain,
                 other => {
                     let hint = keys::nearest(other, ["env", "file", "keychain"]).map_or_else(
-                        || {
-                            "a secret is a string, { env = \"NAME\" } or { file = \"PATH\" }"
-                                .to_owned()
-                        },
-                        |name| format!("did you mean `{name}`?"),
+                        || Said::new(w::secret_hint),
+                        |name| Said::new(|lang| w::did_you_mean(name, lang)),
                     );
-                    self.wrong(
-                        &name.span(),
-                        format!("unknown key `{}` in `{path}`", other.escape_debug()),
-                        Some(hint),
-                    );
+                    let message = |lang| w::unknown_key_in(&shown(other), path, lang);
+                    self.wrong(&name.span(), message, Some(hint));
                     return;
                 }
             };
@@ -195,19 +193,14 @@ impl Reader<'_> {
                     found.push((reference, text.to_string()));
                 }
                 DeValue::String(_) => {
-                    self.wrong(
-                        &value.span(),
-                        format!("`{path}.{}` is empty", name.get_ref()),
-                        None,
-                    );
+                    let key = format!("{path}.{}", name.get_ref());
+                    self.wrong(&value.span(), |lang| w::is_empty(&key, lang), None);
                     return;
                 }
                 other => {
-                    let message = format!(
-                        "`{path}.{}` must be a string, not {}",
-                        name.get_ref(),
-                        name_of(other)
-                    );
+                    let key = format!("{path}.{}", name.get_ref());
+                    let message =
+                        |lang| w::must_be(&key, w::a_string(lang), name_of(other, lang), lang);
                     self.wrong(&value.span(), message, None);
                     return;
                 }
@@ -219,17 +212,17 @@ impl Reader<'_> {
             }
             _ => self.wrong(
                 span,
-                format!("`{path}` must name exactly one source"),
-                Some("write { env = \"NAME\" } or { file = \"PATH\" }".to_owned()),
+                |lang| w::one_source(path, lang),
+                Some(Said::new(w::one_source_hint)),
             ),
         }
     }
 
     fn list(&mut self, path: &str, kind: Kind, span: &Range<usize>, value: &Spanned<DeValue<'_>>) {
         let DeValue::Array(items) = value.get_ref() else {
-            let found = name_of(value.get_ref());
-            let message = format!("`{path}` must be {}, not {found}", kind.expected());
-            self.wrong(&value.span(), message, Some("write [\"one\", \"two\"]".to_owned()));
+            let found = |lang| name_of(value.get_ref(), lang);
+            let message = |lang| w::must_be(path, kind.expected(lang), found(lang), lang);
+            self.wrong(&value.span(), message, Some(Said::new(w::list_hint)));
             return;
         };
         let mut texts = Vec::new();
@@ -237,7 +230,7 @@ impl Reader<'_> {
             match item.get_ref() {
                 DeValue::String(text) => texts.push(text.to_string()),
                 other => {
-                    let message = format!("`{path}` must hold strings, not {}", name_of(other));
+                    let message = |lang| w::must_hold_strings(path, name_of(other, lang), lang);
                     self.wrong(&item.span(), message, quote_hint(other));
                 }
             }
@@ -246,23 +239,24 @@ impl Reader<'_> {
     }
 }
 
-fn name_of(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
+fn name_of(value: &DeValue<'_>, lang: Lang) -> &'static str {
+    let says = match value {
+        DeValue::String(_) => w::a_string,
+        DeValue::Integer(_) | DeValue::Float(_) => w::a_number,
+        DeValue::Boolean(_) => w::true_or_false,
+        DeValue::Datetime(_) => w::a_date,
+        DeValue::Array(_) => w::a_list,
+        DeValue::Table(_) => w::a_table,
+    };
+    says(lang)
 }
 
-fn quote_hint(value: &DeValue<'_>) -> Option<String> {
+fn quote_hint(value: &DeValue<'_>) -> Option<Said> {
     matches!(
         value,
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
     )
-    .then(|| "put it in quotation marks".to_owned())
+    .then(|| Said::new(w::quote_it))
 }
 
 /// Adds what `MOONBELL_*` variables say; an empty variable says nothing.
@@ -280,14 +274,13 @@ pub(super) fn read_environment(
             Variable::Sets(path) => path,
             Variable::Other => continue,
             Variable::Unknown => {
-                problems.push(
-                    Problem::new(place(), "unknown setting").hint(keys::suggest_variable(name)),
-                );
+                let hint = Some(keys::suggest_variable(name));
+                problems.push(Problem { hint, ..Problem::new(place(), w::unknown_variable) });
                 continue;
             }
         };
         let Some(value) = value.to_str() else {
-            problems.push(Problem::new(place(), "not valid UTF-8"));
+            problems.push(Problem::new(place(), w::not_utf8));
             continue;
         };
         if value.trim().is_empty() {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::address::is_a_door;
 use super::check::Check;
+use super::check::shown;
 use super::load::Need;
 use super::problem::Problem;
 use super::{Config, Mode, Network, Tls};
+use crate::words::config::http as w;
 
 /// Letters of DingTalk's AES keys: 32 bytes in base64, without the padding.
 const AES_KEY_CHARS: usize = 43;
@@ -21,10 +23,8 @@ impl Check<'_> {
             let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
             let trimmed = path.trim_end_matches('/');
             if !path.starts_with('/') || !path.chars().all(plain) || trimmed.contains("//") {
-                let message =
-                    format!("`http.path` is `{}`, which is not a path", path.escape_debug());
-                let hint = "begin with a slash, and use letters, digits, `-`, `.`, `_`, `~`: \"/dingtalk\"";
-                self.wrong("http.path", message, hint);
+                let value = shown(&path);
+                self.wrong("http.path", |lang| w::not_a_path(&value, lang), w::path_hint);
             }
             trimmed.clone_into(&mut config.http.path);
         }
@@ -44,9 +44,9 @@ impl Check<'_> {
             && config.http.tls.is_none()
             && !config.http.listen.ip().is_loopback()
         {
-            let message = format!("callbacks are received on {} without TLS", config.http.listen);
-            let hint = "set `http.tls`, or listen on 127.0.0.1 behind a proxy that has TLS";
-            self.warnings.push(Problem::new(self.place("http.listen"), message).hint(hint));
+            let (place, listen) = (self.place("http.listen"), config.http.listen.to_string());
+            let problem = Problem::new(place, |lang| w::without_tls(&listen, lang));
+            self.warnings.push(problem.hint(w::without_tls_hint));
         }
     }
 
@@ -58,14 +58,12 @@ impl Check<'_> {
             return;
         }
         if is_a_door(url, inside) {
-            let message = format!("`http.public_url` is `{url}`, which is one of the doors");
-            let hint = "leave out the last part: what stands before `/robot`, `/event` and `/card`";
-            self.wrong("http.public_url", message, hint);
+            let message = |lang| w::one_of_the_doors(url.as_str(), lang);
+            self.wrong("http.public_url", message, w::one_of_the_doors_hint);
         } else {
-            let message = format!("`http.public_url` is `{url}`, and `http.path` is `{inside}`");
-            let hint = "both end alike, unless your proxy rewrites the one into the other";
             let place = self.place("http.public_url");
-            self.warnings.push(Problem::new(place, message).hint(hint));
+            let problem = Problem::new(place, |lang| w::other_path(url.as_str(), inside, lang));
+            self.warnings.push(problem.hint(w::other_path_hint));
         }
     }
 
@@ -85,22 +83,15 @@ impl Check<'_> {
         if token != aes_key {
             let (there, gone) =
                 if token { ("http.token", "http.aes_key") } else { ("http.aes_key", "http.token") };
-            self.wrong(
-                there,
-                format!("`{there}` is set but `{gone}` is not"),
-                "events need both, or neither",
-            );
+            self.wrong(there, |lang| w::half(there, gone, lang), w::half_hint);
         }
         let Some(key) = config.http.aes_key.as_ref().filter(|_| !is_off) else { return };
-        let (chars, hint) =
-            (key.expose().chars().count(), "copy the AES key of the event subscription again");
+        let chars = key.expose().chars().count();
         if chars != AES_KEY_CHARS {
-            let message =
-                format!("`http.aes_key` has {chars} characters; DingTalk's have {AES_KEY_CHARS}");
-            self.wrong("http.aes_key", message, hint);
+            let message = |lang| w::aes_key_length(chars, AES_KEY_CHARS, lang);
+            self.wrong("http.aes_key", message, w::aes_key_hint);
         } else if !key.expose().chars().all(|c| c.is_ascii_alphanumeric() || "+/".contains(c)) {
-            let message = "`http.aes_key` holds other characters than letters and digits";
-            self.wrong("http.aes_key", message.to_owned(), hint);
+            self.wrong("http.aes_key", w::aes_key_letters, w::aes_key_hint);
         }
     }
 
@@ -109,16 +100,20 @@ impl Check<'_> {
         match (cert, key) {
             (Some(cert), Some(key)) => config.http.tls = Some(Tls { cert, key }),
             (None, None) => {}
-            (Some(_), None) => self.wrong(
-                "http.tls.cert",
-                "`http.tls.key` is missing".to_owned(),
-                "set both, or none",
-            ),
-            (None, Some(_)) => self.wrong(
-                "http.tls.key",
-                "`http.tls.cert` is missing".to_owned(),
-                "set both, or none",
-            ),
+            (Some(_), None) => {
+                self.wrong(
+                    "http.tls.cert",
+                    |lang| w::tls_is_half("http.tls.key", lang),
+                    w::tls_hint,
+                );
+            }
+            (None, Some(_)) => {
+                self.wrong(
+                    "http.tls.key",
+                    |lang| w::tls_is_half("http.tls.cert", lang),
+                    w::tls_hint,
+                );
+            }
         }
     }
 
@@ -128,8 +123,8 @@ impl Check<'_> {
             if let Some(network) = Network::parse(&text) {
                 networks.push(network);
             } else {
-                let message = format!("`{path}`: `{}` is no address", text.escape_debug());
-                self.wrong(path, message, "write \"192.0.2.7\" or \"192.0.2.0/24\"");
+                let value = shown(&text);
+                self.wrong(path, |lang| w::no_network(path, &value, lang), w::network_hint);
             }
         }
         networks

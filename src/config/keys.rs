@@ -1,6 +1,8 @@
 //! Every setting, once: the file, the environment, the checks and `docs/config.md` all read this table.
 
 use super::kind::Kind;
+use crate::words::config::file as w;
+use crate::words::{self, Said};
 
 /// One setting.
 #[derive(Debug)]
@@ -494,28 +496,31 @@ pub(crate) fn nearest<'a>(
 }
 
 /// The hint for an unknown name in `table`.
-pub(crate) fn suggest(table: &str, wrong: &str) -> String {
+pub(crate) fn suggest(table: &str, wrong: &str) -> Said {
     let names = names_in(table);
     if let Some(name) = nearest(wrong, names.iter().copied()) {
-        return format!("did you mean `{name}`?");
+        return Said::new(|lang| w::did_you_mean(name, lang));
     }
     if let Some(key) = KEYS.iter().find(|key| key.name() == wrong) {
-        return format!("did you mean `{}`, in the table [{}]?", key.name(), key.table());
+        return Said::new(|lang| w::did_you_mean_in(key.name(), key.table(), lang));
     }
-    let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if table.is_empty() {
-        format!("it takes {listed}")
-    } else {
-        format!("[{table}] takes {listed}")
-    }
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    Said::new(|lang| {
+        let listed = words::list(&names, lang);
+        if table.is_empty() {
+            w::takes(&listed, lang)
+        } else {
+            w::table_takes(table, &listed, lang)
+        }
+    })
 }
 
 /// The hint for an unknown variable.
-pub(crate) fn suggest_variable(wrong: &str) -> String {
+pub(crate) fn suggest_variable(wrong: &str) -> Said {
     let names: Vec<String> = KEYS.iter().map(Key::variable).collect();
     match nearest(wrong, names.iter().map(String::as_str).chain(OTHER_VARIABLES)) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => "variables that start with MOONBELL_ are settings, listed in docs/config.md: unset this one".to_owned(),
+        Some(name) => Said::new(|lang| w::did_you_mean(name, lang)),
+        None => Said::new(w::unset_variable),
     }
 }
 
@@ -525,13 +530,14 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_finds_the_nearest_and_a_misplaced_one_its_table() {
+        let suggest = |table, wrong| super::suggest(table, wrong).to_string();
         assert_eq!(suggest("dingtalk", "cliend_id"), "did you mean `client_id`?");
         assert_eq!(suggest("", "dingtlak"), "did you mean `dingtalk`?");
         assert_eq!(suggest("", "langauge"), "did you mean `language`?");
         assert_eq!(suggest("", "owner"), "did you mean `owner`, in the table [access]?");
         assert_eq!(suggest("console", "colour"), "[console] takes `listen`");
         assert_eq!(
-            suggest_variable("MOONBELL_DINGTALK_CLIENTID"),
+            suggest_variable("MOONBELL_DINGTALK_CLIENTID").to_string(),
             "did you mean `MOONBELL_DINGTALK_CLIENT_ID`?"
         );
     }

@@ -1,5 +1,8 @@
 //! What a setting accepts, as the checks and the reference call it.
 
+use crate::words::Lang;
+use crate::words::config::file as w;
+
 /// What a setting accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -33,20 +36,20 @@ impl Kind {
     }
 
     /// How the reference and the error messages call it.
-    pub(crate) fn expected(self) -> &'static str {
-        match self {
-            Self::Text => "a string",
-            Self::Secret => "a string, or { env = \"NAME\" }, or { file = \"PATH\" }",
-            Self::Choice(_) => "one of the listed words",
-            Self::Url => "an address such as \"https://api.dingtalk.com\"",
-            Self::Listen => "an address and port such as \"127.0.0.1:7878\"",
-            Self::Path => "a path",
-            Self::Count => "a whole number, or \"unlimited\"",
-            Self::Number => "a number",
-            Self::Duration => "a time such as \"10s\", \"5m\" or \"30d\"",
-            Self::List => "a list of strings",
-            Self::Roles => "a list of staff ids",
-            Self::Secrets => Self::Secret.expected(),
-        }
+    pub(crate) fn expected(self, lang: Lang) -> &'static str {
+        let says = match self {
+            Self::Text => w::a_string,
+            Self::Secret | Self::Secrets => w::a_secret,
+            Self::Choice(_) => w::a_listed_word,
+            Self::Url => w::an_address,
+            Self::Listen => w::an_address_and_port,
+            Self::Path => w::a_path,
+            Self::Count => w::a_whole_number,
+            Self::Number => w::a_number,
+            Self::Duration => w::a_time,
+            Self::List => w::a_list_of_strings,
+            Self::Roles => w::a_list_of_ids,
+        };
+        says(lang)
     }
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::Config;
 use super::check::Check;
+use super::check::shown;
 use super::load::Need;
 use super::problem::Problem;
+use crate::words::config::values as w;
 
 /// How made-up client ids and secrets begin: those of the simulator, which no app of DingTalk has.
 const MADE_UP: [(&str, &str); 2] =
@@ -57,8 +59,9 @@ impl Check<'_> {
         {
             return Some(count);
         }
-        let message = format!("`{path}` is `{}`, expected {least} to {most}", text.escape_debug());
-        self.wrong(path, message, "write a whole number");
+        let (value, least, most) = (shown(&text), least.to_string(), most.to_string());
+        let message = |lang| w::out_of_bounds(path, &value, &least, &most, lang);
+        self.wrong(path, message, w::whole_hint);
         None
     }
 
@@ -86,13 +89,7 @@ impl Check<'_> {
         let made_up: Vec<(&str, bool)> = made_up.collect();
         for (path, _) in made_up.iter().filter(|(_, made_up)| *made_up) {
             if bases.iter().any(is_dingtalks) {
-                let message =
-                    format!("`{path}` is one of the simulator's, which DingTalk does not know");
-                self.wrong(
-                    path,
-                    message,
-                    "copy it from your app's page on open.dingtalk.com, or try `moonbell dev`",
-                );
+                self.wrong(path, |lang| w::made_up(path, lang), w::made_up_hint);
             }
         }
         if made_up.iter().all(|(_, made_up)| !made_up) && bases.iter().any(on_this_computer) {
@@ -101,12 +98,8 @@ impl Check<'_> {
             } else {
                 "dingtalk.oapi_base"
             };
-            let message = format!(
-                "`{path}` is this computer: whatever listens there is given the secret of your app"
-            );
-            let place = self.place(path);
-            self.warnings
-                .push(Problem::new(place, message).hint("leave it out to talk to DingTalk"));
+            let problem = Problem::new(self.place(path), |lang| w::on_this_computer(path, lang));
+            self.warnings.push(problem.hint(w::on_this_computer_hint));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::Config;
 use super::check::{Check, Checked};
 use super::file;
 use super::problem::{Example, Place, Problem, Problems};
+use crate::words::config::problems as w;
 
 /// Far above any real file; a device or a log named by mistake is not read to its end.
 const FILE_LIMIT_BYTES: u64 = 1 << 20;
@@ -84,10 +85,12 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         None => (String::new(), None),
         Some(path) => match read(path) {
             Ok(text) => (text, Some(path.clone())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && source.file.is_none() => {
+            Err(Unreadable::Io(error))
+                if error.kind() == io::ErrorKind::NotFound && source.file.is_none() =>
+            {
                 (String::new(), None)
             }
-            Err(error) => return Err(unreadable(path, &error)),
+            Err(why) => return Err(why.told(path)),
         },
     };
     let file = read.clone().or(wanted).unwrap_or_else(|| PathBuf::from("config.toml"));
@@ -105,7 +108,7 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
         return Ok(Loaded { config, file: read, warnings, places, prints, secret_files });
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
-    let example = missing.then(|| Example { file, is_new: read.is_none(), text: MINIMAL });
+    let example = missing.then(|| Example { file, is_new: read.is_none() });
     let language = config.language;
     let is_wrong = |place: &Place| problems.iter().any(|problem| problem.place == *place);
     let wrong = places.into_iter().filter(|(_, place)| is_wrong(place)).map(|(key, _)| key);
@@ -114,43 +117,59 @@ pub fn load(source: &Source, need: Need) -> Result<Loaded, Problems> {
     Err(Problems { list: problems, example, rest, wrong, language })
 }
 
-/// The least that `run` can work with, ready to paste.
-const MINIMAL: &str = r#"[dingtalk]
-client_id = "dingxxxxxxxxxxxxxxxx"                    # open-dev.dingtalk.com: your app, "Credentials"
-client_secret = { env = "DINGTALK_CLIENT_SECRET" }    # or { file = "secret" }, chmod 600
-
-[access]
-# owner = "manager4220"                               # your staff id (userId); without it, `run` prints a claim code
-"#;
-
-fn read(path: &Path) -> io::Result<String> {
-    let size = fs::metadata(path)?;
-    if size.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+fn read(path: &Path) -> Result<String, Unreadable> {
+    let found = fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(Unreadable::Folder);
     }
-    if size.len() > FILE_LIMIT_BYTES {
-        let message =
-            format!("it has {} bytes; settings have at most {FILE_LIMIT_BYTES}", size.len());
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    if found.len() > FILE_LIMIT_BYTES {
+        return Err(Unreadable::Large(found.len()));
     }
-    let bytes = fs::read(path)?;
-    String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(fs::read(path)?).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = String::from_utf8_lossy(valid).matches('\n').count() + 1;
-        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not valid UTF-8"))
+        Unreadable::Binary(String::from_utf8_lossy(valid).matches('\n').count() + 1)
     })
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Problems {
-    let hint = match error.kind() {
-        io::ErrorKind::NotFound => "check the name, or leave `--config` out for the default file",
-        io::ErrorKind::PermissionDenied => "make the file readable by you: chmod 600",
-        io::ErrorKind::InvalidData => "save the file as UTF-8",
-        _ => "name a TOML file",
-    };
-    let problem =
-        Problem::new(Place::File(path.to_owned()), format!("cannot be read: {error}")).hint(hint);
-    Problems { list: vec![problem], ..Problems::default() }
+/// Why there is nothing to check.
+enum Unreadable {
+    Io(io::Error),
+    Folder,
+    /// Bytes.
+    Large(u64),
+    /// The first line that is no text.
+    Binary(usize),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Unreadable {
+    fn told(&self, path: &Path) -> Problems {
+        let place = Place::File(path.to_owned());
+        let problem = match self {
+            Self::Io(error) => {
+                let hint = match error.kind() {
+                    io::ErrorKind::NotFound => w::check_name,
+                    io::ErrorKind::PermissionDenied => w::make_readable,
+                    _ => w::name_a_toml_file,
+                };
+                Problem::new(place, |lang| w::cannot_be_read(&error.to_string(), lang)).hint(hint)
+            }
+            Self::Folder => Problem::new(place, w::is_folder).hint(w::name_a_toml_file),
+            Self::Large(bytes) => {
+                let message = |lang| w::is_large(*bytes, FILE_LIMIT_BYTES, lang);
+                Problem::new(place, message).hint(w::name_a_toml_file)
+            }
+            Self::Binary(line) => {
+                Problem::new(place, |lang| w::is_binary(*line, lang)).hint(w::save_as_utf8)
+            }
+        };
+        Problems { list: vec![problem], ..Problems::default() }
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +177,7 @@ mod tests {
     use super::super::keys::KEYS;
     use super::super::kind::Kind;
     use super::*;
+    use crate::words::Lang;
 
     fn problems(text: &str) -> Vec<Problem> {
         let folder = tempfile::tempdir().unwrap();
@@ -174,7 +194,8 @@ mod tests {
         for key in KEYS.iter().filter(|key| !key.kind.is_open()) {
             let Some((table, name)) = key.path.rsplit_once('.') else {
                 let found = problems(&format!("# first line\n{}x = \"\"\n", key.path));
-                assert!(found[0].hint.as_deref().unwrap().contains(key.path), "{found:?}");
+                let hint = found[0].hint.as_ref().unwrap().to_string();
+                assert!(hint.contains(key.path), "{found:?}");
                 continue;
             };
             for wrong in [format!("{name}x"), name[1..].to_owned(), name.replace('_', "-")] {
@@ -189,8 +210,9 @@ mod tests {
                     "{:?}",
                     found[0].place
                 );
-                assert_eq!(found[0].message, format!("unknown key `{table}.{wrong}`"));
-                let hint = found[0].hint.as_deref().unwrap();
+                let told = found[0].message.to_string();
+                assert_eq!(told, format!("unknown key `{table}.{wrong}`"));
+                let hint = found[0].hint.as_ref().unwrap().to_string();
                 assert!(hint.contains(&format!("`{name}`")), "`{wrong}`: {hint}");
             }
         }
@@ -206,11 +228,8 @@ mod tests {
                 }
                 let found = problems(&format!("{} = {wrong}\n", key.path));
                 assert_eq!(found.len(), 1, "{} = {wrong}: {found:?}", key.path);
-                assert!(
-                    found[0].message.starts_with(&format!("`{}` must be ", key.path)),
-                    "{}",
-                    found[0]
-                );
+                let told = found[0].message.to_string();
+                assert!(told.starts_with(&format!("`{}` must be ", key.path)), "{told}");
             }
         }
     }
@@ -239,7 +258,7 @@ mod tests {
         let file = folder.path().join("config.toml");
         let http =
             "[http]\ncard_secret = \"of-the-other-mode\"\ntoken = \"t\"\naes_key = \"short\"\n";
-        fs::write(&file, format!("{MINIMAL}\n{http}")).unwrap();
+        fs::write(&file, format!("{}\n{http}", w::minimal(Lang::En))).unwrap();
         let places =
             Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
         let environment = vec![("DINGTALK_CLIENT_SECRET".into(), "s3cret".into())];
@@ -273,7 +292,7 @@ mod tests {
         for wrong in ["-1", "\"many\"", "\"5 000\""] {
             let found = problems(&format!("budget.api_calls = {wrong}\n"));
             assert_eq!(found.len(), 1, "{wrong}: {found:?}");
-            assert!(found[0].message.contains("not a whole number"), "{}", found[0]);
+            assert!(found[0].to_string().contains("not a whole number"), "{}", found[0]);
         }
     }
 
@@ -281,13 +300,16 @@ mod tests {
     fn the_minimal_file_is_enough_for_run() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
-        fs::write(&file, MINIMAL).unwrap();
         let places =
             Places { home: Some("/home/me".into()), config: None, data: Some("/data".into()) };
         let environment = vec![("DINGTALK_CLIENT_SECRET".into(), "s3cret".into())];
-        let loaded =
-            load(&Source { places, file: Some(file), environment }, Need::Account).unwrap();
-        assert_eq!(loaded.config.dingtalk.client_secret.expose(), "s3cret");
-        assert!(!format!("{loaded:?}").contains("s3cret"));
+        for lang in [Lang::Zh, Lang::En] {
+            fs::write(&file, w::minimal(lang)).unwrap();
+            let (places, environment) = (places.clone(), environment.clone());
+            let source = Source { places, file: Some(file.clone()), environment };
+            let loaded = load(&source, Need::Account).unwrap();
+            assert_eq!(loaded.config.dingtalk.client_secret.expose(), "s3cret");
+            assert!(!format!("{loaded:?}").contains("s3cret"));
+        }
     }
 }

@@ -33,7 +33,7 @@ pub use current::Current;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;
 pub use problem::{Example, Place, Problem, Problems};
-pub use proxy::{Proxy, ProxyKind};
+pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use reference::reference;
 
 /// All settings of one host, checked.

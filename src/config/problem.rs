@@ -1,10 +1,15 @@
 //! What is wrong with the settings: all of it, each with its place.
+//!
+//! It is said in both languages, for who reads it is not known here; `Display` is English, as the log has it.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
 use super::{Config, Language};
+use crate::words::Lang;
+use crate::words::Said;
+use crate::words::config::problems as w;
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,13 +26,23 @@ pub enum Place {
     Default,
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Place {
+    pub fn text(&self, lang: Lang) -> String {
         match self {
-            Self::File(file) => write!(f, "{}", file.display()),
-            Self::Line { file, line, column } => write!(f, "{}:{line}:{column}", file.display()),
-            Self::Variable(name) => write!(f, "environment variable {name}"),
-            Self::Default => f.write_str("default"),
+            Self::File(file) => file.display().to_string(),
+            Self::Line { file, line, column } => format!("{}:{line}:{column}", file.display()),
+            Self::Variable(name) => w::variable(name, lang),
+            Self::Default => w::default(lang).to_owned(),
+        }
+    }
+
+    /// `what`, with the place before it.
+    fn says(&self, what: &str, lang: Lang) -> String {
+        match self {
+            Self::Variable(name) => w::of_variable(name, what, lang),
+            Self::Default => w::of_default(what, lang),
+            // As compilers write it, whatever the language.
+            Self::File(_) | Self::Line { .. } => format!("{}: {what}", self.text(lang)),
         }
     }
 }
@@ -36,28 +51,39 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub place: Place,
-    pub message: String,
-    pub hint: Option<String>,
+    pub message: Said,
+    pub hint: Option<Said>,
 }
 
 impl Problem {
-    pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), hint: None }
+    pub(crate) fn new<S: Into<String>>(place: Place, message: impl Fn(Lang) -> S) -> Self {
+        Self { place, message: Said::new(message), hint: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub(crate) fn hint<S: Into<String>>(mut self, hint: impl Fn(Lang) -> S) -> Self {
+        self.hint = Some(Said::new(hint));
         self
+    }
+
+    /// Its place, and what is wrong there.
+    pub fn line(&self, lang: Lang) -> String {
+        self.place.says(self.message.pick(lang), lang)
+    }
+
+    /// The same, with its hint below.
+    pub fn text(&self, lang: Lang) -> String {
+        let mut text = self.line(lang);
+        if let Some(hint) = &self.hint {
+            text.push_str("\n  ");
+            text.push_str(&w::hint(hint.pick(lang), lang));
+        }
+        text
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)?;
-        if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
-        }
-        Ok(())
+        f.write_str(&self.text(Lang::En))
     }
 }
 
@@ -78,29 +104,35 @@ pub struct Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.list[..] {
-            [only] => write!(f, "{}: {}", only.place, only.message),
-            many => {
-                write!(f, "{} problems in the settings", many.len())?;
-                for problem in many {
-                    write!(f, "\n{problem}")?;
-                }
-                Ok(())
-            }
-        }
+        f.write_str(&self.text(Lang::En))
     }
 }
 
 impl std::error::Error for Problems {}
 
 impl Problems {
+    /// All of them; the hint of a single one is told apart.
+    pub fn text(&self, lang: Lang) -> String {
+        match &self.list[..] {
+            [only] => only.line(lang),
+            many => {
+                let mut text = w::many(many.len(), lang);
+                for problem in many {
+                    text.push('\n');
+                    text.push_str(&problem.text(lang));
+                }
+                text
+            }
+        }
+    }
+
     /// The reader's next step, printed under the error as `hint: …`.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self, lang: Lang) -> Option<String> {
         if let Some(example) = &self.example {
-            return Some(example.hint());
+            return Some(example.hint(lang));
         }
         match &self.list[..] {
-            [only] => only.hint.clone(),
+            [only] => only.hint.as_ref().map(|hint| hint.pick(lang).to_owned()),
             _ => None,
         }
     }
@@ -113,21 +145,15 @@ pub struct Example {
     pub file: PathBuf,
     /// Nothing is there yet.
     pub is_new: bool,
-    pub text: &'static str,
 }
 
 impl Example {
-    fn hint(&self) -> String {
-        let Self { file, is_new, text } = self;
-        if *is_new {
-            let file = file.display();
-            format!(
-                "`moonbell init` sets it up; or write this to {file}, with your own values:\n\n{text}"
-            )
+    fn hint(&self, lang: Lang) -> String {
+        let text = w::minimal(lang);
+        if self.is_new {
+            w::write_this(&self.file.to_string_lossy(), text, lang)
         } else {
-            format!(
-                "`moonbell init` writes what is missing; a complete file looks like this:\n\n{text}"
-            )
+            w::complete_file(text, lang)
         }
     }
 }

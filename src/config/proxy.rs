@@ -9,6 +9,8 @@ use std::fmt;
 use url::{Host, Url};
 
 use super::Secret;
+use crate::words::Lang;
+use crate::words::config::values as w;
 
 /// In this order, as most programs do; a small letter wins over a capital one.
 const VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
@@ -45,6 +47,33 @@ impl ProxyKind {
     }
 }
 
+/// What is wrong with the address of a proxy. Never quotes it: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyError {
+    NoAddress,
+    Scheme,
+    Rest,
+    NoHost,
+    User,
+    Password,
+    LoginLength,
+}
+
+impl ProxyError {
+    pub fn text(self, lang: Lang) -> &'static str {
+        let says = match self {
+            Self::NoAddress => w::no_address,
+            Self::Scheme => w::no_scheme_of_proxies,
+            Self::Rest => w::something_follows,
+            Self::NoHost => w::names_no_host,
+            Self::User => w::user_not_utf8,
+            Self::Password => w::password_not_utf8,
+            Self::LoginLength => w::login_too_long,
+        };
+        says(lang)
+    }
+}
+
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, host, port) = (self.kind.scheme(), &self.host, self.port);
@@ -60,25 +89,25 @@ impl Proxy {
     /// Reads `http://user:password@proxy.example:3128` and its like.
     ///
     /// # Errors
-    /// What is wrong with it, without quoting it: it may hold a password.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, ProxyError> {
         // As variables of the environment have it, often without a scheme.
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let url = Url::parse(&whole).map_err(|_| "it is no address")?;
+        let url = Url::parse(&whole).map_err(|_| ProxyError::NoAddress)?;
         let (kind, usual_port) = match url.scheme() {
             "http" => (ProxyKind::Http, 80),
             "https" => (ProxyKind::Https, 443),
             "socks5" | "socks5h" => (ProxyKind::Socks, 1080),
-            _ => return Err("it is neither http, https nor socks5"),
+            _ => return Err(ProxyError::Scheme),
         };
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err("something follows the address");
+            return Err(ProxyError::Rest);
         }
         let host = match url.host() {
             Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
             Some(Host::Ipv4(ip)) => ip.to_string(),
             Some(Host::Ipv6(ip)) => ip.to_string(),
-            _ => return Err("it names no host"),
+            _ => return Err(ProxyError::NoHost),
         };
         let login = match (url.username(), url.password()) {
             ("", None) => None,
@@ -86,11 +115,11 @@ impl Proxy {
                 let plain = |text: &str| {
                     percent_encoding::percent_decode_str(text).decode_utf8().map(String::from)
                 };
-                let user = plain(user).map_err(|_| "the user name is not UTF-8")?;
+                let user = plain(user).map_err(|_| ProxyError::User)?;
                 let password = plain(password.unwrap_or_default());
-                let password = password.map_err(|_| "the password is not UTF-8")?;
+                let password = password.map_err(|_| ProxyError::Password)?;
                 if user.len() > 255 || password.len() > 255 {
-                    return Err("user name and password have at most 255 bytes each");
+                    return Err(ProxyError::LoginLength);
                 }
                 Some((user, Secret::new(password)))
             }
@@ -105,7 +134,7 @@ impl Proxy {
     /// The variable, and what is wrong with it.
     pub fn from_environment(
         environment: &[(OsString, OsString)],
-    ) -> Result<Option<Self>, (&'static str, &'static str)> {
+    ) -> Result<Option<Self>, (&'static str, ProxyError)> {
         let get = |name: &str| {
             let found = environment.iter().find(|(key, _)| key == name);
             found.and_then(|(_, value)| value.to_str()).map(str::trim).filter(|v| !v.is_empty())

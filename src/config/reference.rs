@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::keys::KEYS;
 use super::kind::Kind;
+use crate::words::Lang;
 
 /// `docs/config.md`.
 pub fn reference() -> String {
@@ -33,7 +34,7 @@ pub fn reference() -> String {
                     words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(" or ")
                 )
             }
-            kind => format!(" Takes {}.", kind.expected().replace('|', "\\|")),
+            kind => format!(" Takes {}.", kind.expected(Lang::En).replace('|', "\\|")),
         };
         let _ =
             writeln!(page, "| {name} | `{}` | `{variable}` | {}{takes} |", key.default, key.doc);

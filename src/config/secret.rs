@@ -7,9 +7,13 @@ use std::path::Path;
 use super::Config;
 use super::Secret;
 use super::check::Check;
+use super::check::shown;
 use super::file::{Entry, Raw, Reference};
 use super::load::Need;
 use super::problem::{Place, Problem};
+use crate::words::Said;
+use crate::words::config::secrets as w;
+use crate::words::config::values;
 
 /// A secret only if it holds a password.
 pub(super) const PROXY: &str = "network.proxy";
@@ -23,12 +27,8 @@ impl Check<'_> {
             let name = path["secrets.".len()..].to_owned();
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
             if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-                let message = format!("`{}` is no name of a secret", name.escape_debug());
-                let place = self.place(&path);
-                self.problems.push(
-                    Problem::new(place, message)
-                        .hint("use letters, digits, `_` and `-`, 64 at most"),
-                );
+                let value = shown(&name);
+                self.wrong(&path, |lang| w::no_name(&value, lang), w::name_hint);
                 continue;
             }
             let before = self.problems.len();
@@ -36,10 +36,7 @@ impl Check<'_> {
             if need != Need::Account {
                 self.problems.truncate(before);
             } else if secret.is_none() && self.problems.len() == before {
-                let place = self.place(&path);
-                let message = format!("`{path}` is empty");
-                self.problems
-                    .push(Problem::new(place, message).hint("give it a value, or leave it out"));
+                self.wrong(&path, |lang| w::is_empty(&path, lang), w::is_empty_hint);
             }
             config.secrets.insert(name, secret);
         }
@@ -59,23 +56,17 @@ impl Check<'_> {
                     && (path != PROXY || text.contains('@'))
                     && readable_by_others(file)
                 {
-                    let message = format!(
-                        "`{path}` is written in a file that other users of this computer can read"
-                    );
-                    self.warnings.push(
-                        Problem::new(place.clone(), message)
-                            .hint(format!("chmod 600 {}", file.display())),
-                    );
+                    let message = |lang| w::written_in_open_file(path, lang);
+                    let problem = Problem::new(place.clone(), message);
+                    self.warnings.push(problem.hint(|_| close(file)));
                 }
                 text
             }
             Raw::Reference(Reference::Env, name) => self.variable(path, &place, &name)?,
             Raw::Reference(Reference::File, name) => self.secret_file(path, &place, &name)?,
             Raw::Reference(Reference::Keychain, _) => {
-                let message =
-                    format!("`{path}` points to the keychain, which moonbell cannot read yet");
-                let hint = "use { env = \"NAME\" }, or { file = \"PATH\" } with mode 0600";
-                self.problems.push(Problem::new(place, message).hint(hint));
+                let problem = Problem::new(place, |lang| w::in_keychain(path, lang));
+                self.problems.push(problem.hint(w::in_keychain_hint));
                 return None;
             }
             Raw::List(_) => return None,
@@ -84,7 +75,7 @@ impl Check<'_> {
         if found.is_empty() {
             // A blank secret must never count as one: what verifies with it would accept anybody.
             if path == "dingtalk.client_secret" {
-                self.lacks(path, "it is empty");
+                self.lacks(path, values::it_is_empty);
             }
             return None;
         }
@@ -117,54 +108,51 @@ impl Check<'_> {
             .iter()
             .find(|(key, _)| key == OsStr::new(name))
             .map(|(_, value)| value);
-        let name = name.escape_debug();
-        let message = match value {
+        let says = match value {
             Some(value) => match value.to_str() {
                 Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
-                Some(_) => {
-                    format!("`{path}` names the environment variable `{name}`, which is empty")
-                }
-                None => format!(
-                    "`{path}` names the environment variable `{name}`, which is not valid UTF-8"
-                ),
+                Some(_) => w::variable_empty,
+                None => w::variable_not_utf8,
             },
-            None => format!("`{path}` names the environment variable `{name}`, which is not set"),
+            None => w::variable_not_set,
         };
-        self.problems
-            .push(Problem::new(place.clone(), message).hint("set it where moonbell is started"));
+        let name = shown(name);
+        let problem = Problem::new(place.clone(), |lang| says(path, &name, lang));
+        self.problems.push(problem.hint(w::variable_hint));
         None
     }
 
     fn secret_file(&mut self, path: &str, place: &Place, name: &str) -> Option<String> {
         let file = self.resolve(path, name, place)?;
+        let named = file.to_string_lossy();
+        let unreadable = |error: std::io::Error| {
+            let error = error.to_string();
+            Said::new(|lang| w::unreadable_file(path, &named, &error, lang))
+        };
         let (message, hint) = match fs::metadata(&file) {
-            Ok(_) if readable_by_others(&file) => (
-                format!("`{path}`: other users of this computer can read {}", file.display()),
-                format!("chmod 600 {}", file.display()),
-            ),
-            Ok(meta) if meta.len() > 64 * 1024 => (
-                format!("`{path}`: {} is too large for a secret", file.display()),
-                "name another file".to_owned(),
-            ),
+            Ok(_) if readable_by_others(&file) => {
+                (Said::new(|lang| w::open_file(path, &named, lang)), Said::new(|_| close(&file)))
+            }
+            Ok(meta) if meta.len() > 64 * 1024 => {
+                (Said::new(|lang| w::large_file(path, &named, lang)), Said::new(w::other_file))
+            }
             Ok(_) => match fs::read_to_string(&file) {
                 Ok(text) if !text.trim().is_empty() => return Some(text),
-                Ok(_) => (
-                    format!("`{path}`: {} is empty", file.display()),
-                    "write the secret into it".to_owned(),
-                ),
-                Err(error) => (
-                    format!("`{path}`: {} cannot be read: {error}", file.display()),
-                    "it must hold the secret as text, readable by you".to_owned(),
-                ),
+                Ok(_) => {
+                    (Said::new(|lang| w::empty_file(path, &named, lang)), Said::new(w::write_it))
+                }
+                Err(error) => (unreadable(error), Said::new(w::must_be_text)),
             },
-            Err(error) => (
-                format!("`{path}`: {} cannot be read: {error}", file.display()),
-                "a relative path starts at the folder of the settings file".to_owned(),
-            ),
+            Err(error) => (unreadable(error), Said::new(w::where_relative)),
         };
-        self.problems.push(Problem::new(place.clone(), message).hint(hint));
+        self.problems.push(Problem { place: place.clone(), message, hint: Some(hint) });
         None
     }
+}
+
+/// The command after which nobody else can read `file`.
+fn close(file: &Path) -> String {
+    format!("chmod 600 {}", file.display())
 }
 
 #[cfg(unix)]

@@ -19,6 +19,9 @@ use crate::api::Host;
 use crate::inbox::Past;
 use crate::message::Inbound;
 use crate::sink::escape;
+use crate::words::Lang;
+use crate::words::commands::replay as w;
+use crate::words::commands::runs;
 use crate::worker::decision;
 use crate::worker::decision::Verdict;
 
@@ -40,7 +43,8 @@ pub struct Replayed {
 #[derive(Debug)]
 pub struct Compared {
     pub then: Recorded,
-    pub role: String,
+    /// `None`: a stranger's.
+    pub role: Option<String>,
     pub now: Now,
 }
 
@@ -159,7 +163,6 @@ async fn play(stage: &Stage, recording: &Recording) -> Result<Replayed, String> 
         };
         let id = recorded.message.sender.key();
         let role = recording.roles.get(id).and_then(|roles| roles.first().cloned());
-        let role = role.unwrap_or_else(|| "a stranger".to_owned());
         messages.push(Compared { then: recorded.clone(), role, now });
     }
     Ok(Replayed { messages, broken: stage.play().broken.clone() })
@@ -214,45 +217,62 @@ fn is_answer(handler: Option<&str>) -> bool {
 }
 
 /// Each message in some lines.
-pub fn human(replayed: &Replayed, paint: Paint) -> String {
+pub fn human(replayed: &Replayed, paint: Paint, lang: Lang) -> String {
     let mut out = String::new();
     for script in &replayed.broken {
-        let _ = writeln!(out, "{} {}\n", paint.bad("does not load:"), super::report::safe(script));
+        let _ = writeln!(
+            out,
+            "{} {}\n",
+            paint.bad(w::does_not_load(lang)),
+            super::report::safe(script)
+        );
     }
     for one in &replayed.messages {
         let (sign, then) = (one.difference(), &one.then);
         let sign = match sign {
-            Difference::Same => paint.quiet("  same"),
-            Difference::Changed => paint.strong("change"),
-            Difference::Broken => paint.bad("BROKEN"),
+            Difference::Same => paint.quiet(w::same(lang)),
+            Difference::Changed => paint.strong(w::changed(lang)),
+            Difference::Broken => paint.bad(w::broken(lang)),
         };
-        let place = then.message.chat.title.as_ref().map(|title| format!(", in {title}"));
-        let _ = writeln!(
-            out,
-            "{sign} {} {} ({}{}): {}",
-            moment(then).with_timezone(&Local).format("%m-%d %H:%M"),
-            escape(&then.message.sender.nick),
-            one.role,
-            escape(&place.unwrap_or_default()),
-            escape(&then.message.text)
+        let at = moment(then).with_timezone(&Local).format("%m-%d %H:%M").to_string();
+        let (who, text) = (escape(&then.message.sender.nick), escape(&then.message.text));
+        let role = one.role.as_deref().unwrap_or(w::stranger(lang));
+        let said = match &then.message.chat.title {
+            Some(chat) => w::said_in(&at, &who, role, &escape(chat), &text, lang),
+            None => w::said_by(&at, &who, role, &text, lang),
+        };
+        let _ = writeln!(out, "{sign} {said}");
+        let before = told(then.handler.as_deref(), then.ran, &then.state, None, lang);
+        let after = told(
+            one.now.handler.as_deref(),
+            one.now.ran,
+            &one.now.state,
+            one.now.error.as_deref(),
+            lang,
         );
-        let before = told(then.handler.as_deref(), then.ran, &then.state, None);
-        let after =
-            told(one.now.handler.as_deref(), one.now.ran, &one.now.state, one.now.error.as_deref());
         if one.difference() == Difference::Same && (before == after || then.handler.is_none()) {
             let _ = writeln!(out, "         {}", paint.quiet(&after));
         } else {
-            let _ = writeln!(out, "         then: {before}\n         now:  {after}");
+            let (then, now) = (w::then(lang), w::now(lang));
+            let apart = if then.len() == now.len() { "" } else { " " };
+            let gap = lang.pick("", " ");
+            let _ =
+                writeln!(out, "         {then}{gap}{before}\n         {now}{apart}{gap}{after}");
         }
+        let gap = lang.pick("", " ");
         for line in &one.now.runs {
-            let _ = writeln!(out, "         would run:  {}", escape(line));
+            let _ = writeln!(out, "         {}{gap}{gap}{}", w::would_run(lang), escape(line));
         }
         for line in &one.now.calls {
-            let _ = writeln!(out, "         would call: {}", escape(line));
+            let _ = writeln!(out, "         {}{gap}{}", w::would_call(lang), escape(line));
         }
         for text in &one.now.says {
-            for (n, line) in shown(text).iter().enumerate() {
-                let lead = if n == 0 { "would say:  " } else { "            " };
+            for (n, line) in shown(text, lang).iter().enumerate() {
+                let lead = if n == 0 {
+                    format!("{}{gap}{gap}", w::would_say(lang))
+                } else {
+                    " ".repeat(lang.pick(10, 12))
+                };
                 let _ = writeln!(out, "{}", format!("         {lead}{line}").trim_end());
             }
         }
@@ -260,47 +280,49 @@ pub fn human(replayed: &Replayed, paint: Paint) -> String {
     out
 }
 
-fn shown(text: &str) -> Vec<String> {
+fn shown(text: &str, lang: Lang) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().take(SHOWN_LINES).map(escape).collect();
     let more = text.lines().count().saturating_sub(SHOWN_LINES);
     if more > 0 {
-        lines.push(format!("… {more} lines more"));
+        lines.push(w::more_lines(more, lang));
     }
     lines
 }
 
-fn told(handler: Option<&str>, ran: bool, state: &str, error: Option<&str>) -> String {
-    let error = error.and_then(|error| error.lines().next());
-    let why = error.map(|error| format!(": {}", escape(error))).unwrap_or_default();
+fn told(handler: Option<&str>, ran: bool, state: &str, error: Option<&str>, lang: Lang) -> String {
+    let error = error.and_then(|error| error.lines().next()).map(escape);
+    let why = |what: &str| match &error {
+        Some(error) => w::because(what, error, lang),
+        None => what.to_owned(),
+    };
     match (handler, ran) {
-        (None, _) if error.is_some() => format!("nobody{why}"),
-        (None, _) => "moonbell itself".to_owned(),
-        (Some(handler), false) if error.is_some() => format!("`{handler}`{why}"),
-        (Some(handler), false) => format!("usage of `{handler}`"),
+        (None, _) if error.is_some() => why(w::nobody(lang)),
+        (None, _) => w::moonbell_itself(lang).to_owned(),
+        (Some(handler), false) if error.is_some() => why(&format!("`{handler}`")),
+        (Some(handler), false) => w::usage_of(handler, lang),
         (handler, true) if is_answer(handler) && state == "done" => {
-            "answers a script's question".to_owned()
+            w::answers_a_question(lang).to_owned()
         }
         (Some(handler), true) if state == "done" => format!("`{handler}`"),
-        (Some(handler), true) if state == "running" => format!("`{handler}`, still waiting"),
-        (Some(handler), true) => format!("`{handler}`, {state}{why}"),
+        (Some(handler), true) if state == "running" => w::still_waiting(handler, lang),
+        (Some(handler), true) => why(&w::ended(handler, runs::state_of(state, lang), lang)),
     }
 }
 
 /// The last line.
-pub fn summary(replayed: &Replayed, paint: Paint) -> String {
+pub fn summary(replayed: &Replayed, paint: Paint, lang: Lang) -> String {
     let count = |difference| replayed.count(difference);
-    let broken = count(Difference::Broken);
-    let all = replayed.messages.len();
-    let mut text = format!(
-        "{all} message{}: {} as before",
-        if all == 1 { "" } else { "s" },
-        count(Difference::Same)
-    );
+    let (same, broken) = (count(Difference::Same), count(Difference::Broken));
+    let mut text = match replayed.messages.len() {
+        1 => w::one_message(same, lang),
+        all => w::many_messages(all, same, lang),
+    };
     if count(Difference::Changed) > 0 {
-        let _ = write!(text, ", {} changed", count(Difference::Changed));
+        text.push_str(&w::some_changed(count(Difference::Changed), lang));
     }
     if broken > 0 {
-        let _ = write!(text, ", {}", paint.bad(&format!("{broken} no longer handled")));
+        text.push_str(w::and(lang));
+        text.push_str(&paint.bad(&w::some_broken(broken, lang)));
     }
     text
 }
@@ -318,7 +340,7 @@ pub fn as_json(replayed: &Replayed) -> Json {
             "run": then.run,
             "received_at_ms": then.received_at_ms,
             "sender": then.message.sender.nick,
-            "role": one.role,
+            "role": one.role.as_deref().unwrap_or(w::stranger(Lang::En)),
             "chat": then.message.chat.kind.as_str(),
             "text": then.message.text,
             "then": { "handler": then.handler, "ran": then.ran, "state": then.state },

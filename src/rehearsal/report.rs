@@ -7,6 +7,9 @@ use serde_json::json;
 
 use super::suite::{FileResult, Problem, TestResult};
 use crate::sink::escape;
+use crate::words::Lang;
+use crate::words::commands::trials as w;
+use crate::words::doctor::scripts;
 
 /// What came of all files together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,9 +57,9 @@ impl Paint {
 }
 
 /// A file in a line, and what failed in it under that.
-pub fn human(file: &FileResult, paint: Paint) -> String {
+pub fn human(file: &FileResult, paint: Paint, lang: Lang) -> String {
     let mut out = String::new();
-    let count = plural(file.tests.len(), "test");
+    let count = w::tests(file.tests.len(), lang);
     let took: Duration = file.tests.iter().map(|test| test.took).sum();
     if let Some(why) = &file.broken {
         let _ = writeln!(out, "{} {}", paint.bad("FAIL"), paint.strong(&file.file));
@@ -64,27 +67,27 @@ pub fn human(file: &FileResult, paint: Paint) -> String {
     } else if file.failed() > 0 {
         let _ = writeln!(
             out,
-            "{} {}  {} of {count} failed",
+            "{} {}  {}",
             paint.bad("FAIL"),
             paint.strong(&file.file),
-            file.failed()
+            w::failed_of(file.failed(), &count, lang)
         );
         for test in &file.tests {
             if let Some(problem) = &test.problem {
-                out.push_str(&failure(test, problem, paint));
+                out.push_str(&failure(test, problem, paint, lang));
             }
         }
         out.push('\n');
     } else if file.tests.is_empty() {
         return String::new(); // all of it was left out
     } else {
-        let about = format!("{count}, {}", rounded(took));
+        let about = w::took(&count, &rounded(took, lang), lang);
         let _ = writeln!(out, "{} {}  {}", paint.good("  ok"), file.file, paint.quiet(&about));
     }
     out
 }
 
-fn failure(test: &TestResult, problem: &Problem, paint: Paint) -> String {
+fn failure(test: &TestResult, problem: &Problem, paint: Paint, lang: Lang) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "\n  {} {}", paint.bad("✗"), paint.strong(&escape(&test.name)));
     let place = problem.place.as_ref().map(|(file, line)| format!("{file}:{line}: "));
@@ -94,7 +97,7 @@ fn failure(test: &TestResult, problem: &Problem, paint: Paint) -> String {
         let _ = writeln!(out, "    {}", paint.quiet(&format!("{line} | {}", escape(source))));
     }
     if !test.transcript.is_empty() {
-        let _ = writeln!(out, "\n    {}", paint.quiet("what happened:"));
+        let _ = writeln!(out, "\n    {}", paint.quiet(w::what_happened(lang)));
         for line in test.transcript.lines() {
             let _ = writeln!(out, "{}", format!("      {line}").trim_end());
         }
@@ -108,27 +111,24 @@ pub(super) fn safe(text: &str) -> String {
 }
 
 /// The last line.
-pub fn summary(totals: Totals, took: Duration, paint: Paint) -> String {
-    let passed = format!("{} passed", totals.passed);
+pub fn summary(totals: Totals, took: Duration, paint: Paint, lang: Lang) -> String {
+    let passed = w::passed(totals.passed, lang);
     let mut parts = vec![if totals.failed == 0 { paint.good(&passed) } else { passed }];
     if totals.failed > 0 {
-        parts.push(paint.bad(&format!("{} failed", totals.failed)));
+        parts.push(paint.bad(&w::failed(totals.failed, lang)));
     }
     if totals.left_out > 0 {
-        parts.push(paint.quiet(&format!("{} left out", totals.left_out)));
+        parts.push(paint.quiet(&w::left_out(totals.left_out, lang)));
     }
-    format!("{} in {}, {}", parts.join(", "), plural(totals.files, "file"), rounded(took))
+    let (files, took) = (scripts::files(totals.files, lang), rounded(took, lang));
+    w::sum(&parts.join(lang.pick("，", ", ")), &files, &took, lang)
 }
 
-fn plural(count: usize, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
-}
-
-fn rounded(took: Duration) -> String {
+fn rounded(took: Duration, lang: Lang) -> String {
     if took < Duration::from_secs(1) {
-        format!("{} ms", took.as_millis())
+        w::milliseconds(took.as_millis(), lang)
     } else {
-        format!("{:.2} s", took.as_secs_f64())
+        w::seconds(&format!("{:.2}", took.as_secs_f64()), lang)
     }
 }
 

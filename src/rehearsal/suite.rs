@@ -59,19 +59,6 @@ pub enum FindError {
     Unreadable { path: PathBuf, reason: String },
 }
 
-impl FindError {
-    /// The reader's next step.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "name test files, scripts, or folders of them",
-            Self::NoTest { .. } | Self::NotATest(_) => {
-                "tests of `deploy.luau` are in `deploy.test.luau` beside it"
-            }
-            Self::Unreadable { .. } => "give yourself the right to read it",
-        }
-    }
-}
-
 /// The test files that `paths` mean: files, scripts that have one, and all in a folder and below it.
 ///
 /// # Errors

@@ -1,49 +1,63 @@
 //! Handlers that no message will reach, or hardly as their author meant: what `check` tells beside faults.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, HirKind, Look, LookSet};
 
 use super::routes::{Pattern, Place, Routes};
 use super::words;
+use crate::words::Lang;
+use crate::words::findings as w;
 
 /// Something that works, but hardly as its author meant.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    #[error(
-        "{place}: never reached unless {earlier} hands on: it has the same pattern `{pattern}`"
-    )]
     SamePattern { pattern: String, earlier: Place, place: Place },
-    #[error("{place}: never reached unless {earlier} hands on: that one matches every text")]
     AfterCatchAll { earlier: Place, place: Place },
-    #[error(
-        "{place}: never reached unless {earlier} hands on: `{pattern}` matches whatever this one does"
-    )]
     Shadowed { pattern: String, earlier: Place, place: Place },
-    #[error(
-        "{place}: never reached unless {earlier} hands on: what begins so is the command `{command}`"
-    )]
     AfterCommand { command: String, earlier: Place, place: Place },
-    #[error("{place}: never reached: `{word}` is a word of moonbell's own, which answers it first")]
     AfterControl { word: String, place: Place },
-    #[error("{place}: never reached unless {earlier} hands on: that one is a fallback too")]
     SecondFallback { earlier: Place, place: Place },
 }
 
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place(), self.text(Lang::En))
+    }
+}
+
 impl Warning {
-    /// The author's next step.
-    pub fn hint(&self) -> &'static str {
+    /// What is wrong there.
+    pub fn text(&self, lang: Lang) -> String {
         match self {
-            Self::AfterControl { .. } => "let the pattern match something else as well",
-            Self::AfterCommand { .. } => {
-                "make it an argument of that command, or let that one `return bot.pass`"
+            Self::SamePattern { pattern, earlier, .. } => {
+                w::same_pattern(&earlier.to_string(), pattern, lang)
             }
-            Self::SecondFallback { .. } => "keep one of them, or let the other `return bot.pass`",
-            Self::SamePattern { .. } | Self::AfterCatchAll { .. } | Self::Shadowed { .. } => {
-                "remove one of them, give this one a higher `priority`, or let the other `return bot.pass`"
+            Self::AfterCatchAll { earlier, .. } => w::after_catch_all(&earlier.to_string(), lang),
+            Self::Shadowed { pattern, earlier, .. } => {
+                w::shadowed(&earlier.to_string(), pattern, lang)
             }
+            Self::AfterCommand { command, earlier, .. } => {
+                w::after_command(&earlier.to_string(), command, lang)
+            }
+            Self::AfterControl { word, .. } => w::after_control(word, lang),
+            Self::SecondFallback { earlier, .. } => w::second_fallback(&earlier.to_string(), lang),
         }
+    }
+
+    /// The author's next step.
+    pub fn hint(&self, lang: Lang) -> &'static str {
+        let says = match self {
+            Self::AfterControl { .. } => w::match_something_else,
+            Self::AfterCommand { .. } => w::make_it_an_argument,
+            Self::SecondFallback { .. } => w::keep_one,
+            Self::SamePattern { .. } | Self::AfterCatchAll { .. } | Self::Shadowed { .. } => {
+                w::remove_one
+            }
+        };
+        says(lang)
     }
 
     /// Where the handler stands that is not reached.

@@ -112,6 +112,8 @@ pub struct Settings {
     pub read_at_ms: i64,
     /// Why the newest version of it does not count.
     pub error: Option<String>,
+    /// The same in Chinese.
+    pub error_zh: Option<String>,
     /// Keys that were changed and count from the next start on.
     pub restart: Vec<String>,
 }

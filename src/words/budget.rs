@@ -6,7 +6,7 @@ words! {
         en: "API calls",
     }
     pushes {
-        zh: "Webhook & Stream 消息",
+        zh: "消息推送",
         en: "Webhook & Stream messages",
     }
     /// To the person whose answer waits, where there is a way to tell.
@@ -39,7 +39,7 @@ words! {
              everything else waits until {turns}, or until a package is bought. Send usage to see who used them.",
     }
     pushes_refused(month: &str, used: &str, turns: &str) {
-        zh: "⛔ 钉钉不再推送内容：{month} 的 Webhook & Stream 消息已用完（本机统计 {used} 次）。在 {turns} 或购买扩容之前，我收不到消息。",
+        zh: "⛔ 钉钉不再推送内容：{month} 的消息推送（Webhook & Stream）已用完（本机统计 {used} 次）。在 {turns} 或购买扩容之前，我收不到消息。",
         en: "⛔ DingTalk sends no content any more: the Webhook & Stream messages of {month} are used up (counted here: {used}). \
              Until {turns}, or until a package is bought, I hear nothing.",
     }

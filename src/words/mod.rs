@@ -18,10 +18,12 @@
 //! caller, and in which language is for `language`; nothing here knows of anything but text.
 
 mod lang;
+mod said;
 #[cfg(test)]
 mod tests;
 
 pub use lang::Lang;
+pub use said::Said;
 
 /// A sentence as the catalogue has it.
 #[cfg(test)]
@@ -69,11 +71,15 @@ pub(crate) mod approvals;
 pub(crate) mod budget;
 pub(crate) mod cards;
 pub(crate) mod commands;
+pub(crate) mod config;
 pub(crate) mod dialogs;
 pub(crate) mod dingtalk;
 pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod findings;
 pub(crate) mod help;
 pub(crate) mod language;
+pub(crate) mod manual;
 pub(crate) mod needs;
 pub(crate) mod outage;
 pub(crate) mod parked;

@@ -358,6 +358,46 @@ words! {
     label_of_hints { zh: "提示：", en: "hint:" }
     input_ended { zh: "输入已结束", en: "the input ended" }
 
+    cannot_read_terminal { zh: "不能从这个终端读取", en: "cannot read from this terminal" }
+    cannot_read_secret { zh: "不能读取密钥", en: "cannot read the secret" }
+    cannot_read_secret_in(file: &str) {
+        zh: "不能读取 {file} 里的密钥",
+        en: "cannot read the secret in {file}",
+    }
+    no_secret {
+        zh: "没有密钥：应该写着它的地方是空的",
+        en: "there is no secret: what should hold it is empty",
+    }
+    no_home {
+        zh: "这个用户没有主目录，设置无处存放",
+        en: "this user has no home folder to keep settings in",
+    }
+    no_home_hint {
+        zh: "请设置 HOME，或用 --config 指定文件",
+        en: "set HOME, or name a file with --config",
+    }
+    refused_flag(flag: &str, value: &str, why: &str) {
+        zh: "{flag} {value}：{why}",
+        en: "{flag} {value}: {why}",
+    }
+    other_app(would: &str, this: &str) {
+        zh: "moonbell 会使用应用 `{would}`，而不是 `{this}`：环境变量是这样设置的",
+        en: "a host would answer for `{would}`, not for `{this}`: an environment variable says so",
+    }
+    other_app_hint {
+        zh: "去掉 MOONBELL_DINGTALK_CLIENT_ID 和 MOONBELL_DINGTALK_CLIENT_SECRET，然后重新开始",
+        en: "unset MOONBELL_DINGTALK_CLIENT_ID and MOONBELL_DINGTALK_CLIENT_SECRET, and start again",
+    }
+    cannot_write_editor(folder: &str, error: &str) {
+        zh: "不能把编辑器设置写入 `{folder}`：{error}",
+        en: "cannot write editor settings to `{folder}`: {error}",
+    }
+    check_permissions { zh: "检查这个目录的权限", en: "check the permissions of the folder" }
+    not_toml(file: &str) { zh: "`{file}` 不是有效的 TOML", en: "`{file}` is not valid TOML" }
+    no_unicode(folder: &str) {
+        zh: "目录 `{folder}` 的名字不是 Unicode",
+        en: "the folder `{folder}` has no name in Unicode",
+    }
     needs_app { zh: "需要知道用哪个应用", en: "it is not said which app to take" }
     needs_secret { zh: "缺少应用的密钥", en: "the secret of the app is missing" }
     needs_yes { zh: "配置文件需要改动", en: "the settings file has to be changed" }

@@ -7,8 +7,9 @@ use std::path::Path;
 use super::Entry;
 use super::lang::is_chinese;
 use super::{
-    access, account, alarms, approvals, budget, cards, commands, dialogs, dingtalk, doctor, help,
-    language, needs, outage, parked, runs, scripts, settings, setup, timers,
+    access, account, alarms, approvals, budget, cards, commands, config, dialogs, dingtalk, doctor,
+    explain, findings, help, language, needs, outage, parked, runs, scripts, settings, setup,
+    timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -18,16 +19,26 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("approvals", approvals::ENTRIES),
     ("budget", budget::ENTRIES),
     ("cards", cards::ENTRIES),
+    ("commands/audit", commands::audit::ENTRIES),
+    ("commands/check", commands::check::ENTRIES),
     ("commands/claim", commands::claim::ENTRIES),
     ("commands/errors", commands::errors::ENTRIES),
     ("commands/grant", commands::grant::ENTRIES),
     ("commands/lock", commands::lock::ENTRIES),
     ("commands/outbox", commands::outbox::ENTRIES),
+    ("commands/replay", commands::replay::ENTRIES),
     ("commands/run", commands::run::ENTRIES),
     ("commands/runs", commands::runs::ENTRIES),
     ("commands/service", commands::service::ENTRIES),
     ("commands/status", commands::status::ENTRIES),
+    ("commands/trials", commands::trials::ENTRIES),
+    ("commands/types", commands::types::ENTRIES),
     ("commands/usage", commands::usage::ENTRIES),
+    ("config/file", config::file::ENTRIES),
+    ("config/http", config::http::ENTRIES),
+    ("config/problems", config::problems::ENTRIES),
+    ("config/secrets", config::secrets::ENTRIES),
+    ("config/values", config::values::ENTRIES),
     ("dialogs", dialogs::ENTRIES),
     ("dingtalk", dingtalk::ENTRIES),
     ("doctor/app", doctor::app::ENTRIES),
@@ -40,6 +51,11 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("doctor/report", doctor::report::ENTRIES),
     ("doctor/scripts", doctor::scripts::ENTRIES),
     ("doctor/webhook", doctor::webhook::ENTRIES),
+    ("explain/causes", explain::causes::ENTRIES),
+    ("explain/gates", explain::gates::ENTRIES),
+    ("explain/refusals", explain::refusals::ENTRIES),
+    ("explain/show", explain::show::ENTRIES),
+    ("findings", findings::ENTRIES),
     ("help", help::ENTRIES),
     ("language", language::ENTRIES),
     ("needs", needs::ENTRIES),
@@ -110,7 +126,7 @@ fn files(folder: &Path, area: &str) -> BTreeSet<String> {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             found.extend(files(&path, &format!("{area}{name}/")));
-        } else if !["mod", "lang", "tests"].contains(&name.as_str()) {
+        } else if !["mod", "lang", "manual", "said", "tests"].contains(&name.as_str()) {
             found.insert(format!("{area}{name}"));
         }
     }

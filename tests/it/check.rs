@@ -56,6 +56,34 @@ fn findings_are_shown_with_a_caret_as_a_compiler_does() {
     assert_eq!(answer.err, "1 file, 1 handler: 1 error, 4 warnings\n");
 }
 
+#[test]
+fn findings_are_told_in_chinese_and_what_luau_says_stays() {
+    let folder = Home::with_scripts(&[
+        (
+            "a.luau",
+            "--!strict\nlocal unused = 1\nbot.command(\"a\", function(ctx)\n\tctx:repyl(\"done\")\nend)\n",
+        ),
+        ("b.luau", "bot.command('ping', function(ctx)\n"),
+    ]);
+    let output = folder.command(&["check"]).env("LANG", "zh_CN.UTF-8").output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
+    insta::assert_snapshot!(out, @r#"
+    a.luau:2:7: 警告[unused_local]: 没有地方读取局部变量 `unused`
+     2 | local unused = 1
+       |       ^^^^^^
+    提示：删掉它，或改名为 `_unused`
+
+    a.luau:4:6: 警告[type]: `Ctx` 没有 `repyl`
+     4 |  ctx:repyl("done")
+       |      ^^^^^
+    提示：是不是 `reply`？
+
+    b.luau:2:1: 错误[syntax]: Expected 'end' (to close 'function' at line 1), got <eof>
+    "#);
+    let err = String::from_utf8(err).unwrap();
+    assert_eq!(err, "1 个文件，1 个处理器：1 个错误，2 个警告\n");
+}
+
 /// What `check --json` says, as `path:line:column severity rule`.
 #[track_caller]
 fn found(scripts: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {

@@ -252,6 +252,18 @@ fn commands_speak_the_language_of_the_settings_else_that_of_the_terminal() {
         &["service", "status"],
         &["service", "uninstall"],
         &["run"],
+        &["check"],
+        &["check", "nowhere.luau"],
+        &["test"],
+        &["test", "nowhere.luau"],
+        &["explain", "ping"],
+        &["explain", "--run", "7k3fa"],
+        &["audit", "verify"],
+        &["audit", "--who", "nobody"],
+        &["replay", "--run", "7k3fa"],
+        &["types"],
+        &["--help"],
+        &["runs", "--help"],
     ];
     for (language, locale, is_chinese) in [
         ("", "zh_CN.UTF-8", true),

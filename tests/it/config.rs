@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use moonbell::config::{self, Loaded, Mode, Need, Places, Problems, Source};
+use moonbell::words::Lang;
 
 /// A home with a settings file in it.
 struct Home {
@@ -54,9 +55,22 @@ impl Home {
         config::load(&self.source, need).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
+    /// Why these settings are refused. Whatever it is, it is said in Chinese, too.
     #[track_caller]
     fn refused(&self, need: Need) -> Problems {
-        config::load(&self.source, need).expect_err("these settings must be refused")
+        let problems =
+            config::load(&self.source, need).expect_err("these settings must be refused");
+        for problem in &problems.list {
+            assert_is_chinese(problem.message.pick(Lang::Zh));
+            let hint = problem.hint.as_ref().map(|hint| hint.pick(Lang::Zh));
+            if let Some(hint) = hint.filter(|hint| !hint.starts_with("chmod 600 ")) {
+                assert_is_chinese(hint);
+            }
+        }
+        if let Some(hint) = problems.hint(Lang::Zh).filter(|hint| !hint.starts_with("chmod 600 ")) {
+            assert_is_chinese(&hint);
+        }
+        problems
     }
 
     /// The whole answer, with the temporary folder written as `~`.
@@ -64,6 +78,11 @@ impl Home {
     fn answer(&self, need: Need) -> String {
         self.refused(need).to_string().replace(self.root.path().to_str().unwrap(), "~")
     }
+}
+
+#[track_caller]
+fn assert_is_chinese(text: &str) {
+    assert_eq!(Lang::of(text), Some(Lang::Zh), "{text}");
 }
 
 const ACCOUNT: &str = "dingtalk.client_id = \"dingabc\"\naccess.owner = \"manager4220\"\n";
@@ -140,6 +159,26 @@ roles.owner = ["manager1"]
 }
 
 #[test]
+fn mistakes_are_told_in_chinese_at_the_same_places() {
+    let home = Home::with(
+        "[dingtalk]\ncliend_id = \"dingabc\"\nmode = \"steam\"\n[console]\nlisten = \"7878\"\n",
+    )
+    .env("MOONBELL_HTTP_LISTENN", "x");
+    let told = home.refused(Need::Settings).text(Lang::Zh);
+    insta::assert_snapshot!(told.replace(home.root.path().to_str().unwrap(), "~"), @r#"
+    设置有 4 处问题
+    ~/config/config.toml:2:1: 没有 `dingtalk.cliend_id` 这个键
+      提示：是不是 `client_id`？
+    ~/config/config.toml:3:1: `dingtalk.mode` 不能是 `steam`
+      提示：是不是 "stream"？
+    ~/config/config.toml:5:1: `console.listen` 是 `7878`，不是地址和端口
+      提示：地址也要写："127.0.0.1:7878"
+    环境变量 MOONBELL_HTTP_LISTENN：没有这个设置
+      提示：是不是 `MOONBELL_HTTP_LISTEN`？
+    "#);
+}
+
+#[test]
 fn broken_toml_is_located_and_never_quoted() {
     let home =
         Home::with("[dingtalk]\nclient_secret = \"hunter2\nmode = \"http\"\nmode = \"http\"\n");
@@ -159,7 +198,7 @@ fn without_a_file_run_explains_what_to_write_and_the_rest_just_works() {
 
     let problems = home.refused(Need::Account);
     assert_eq!(problems.list.len(), 2, "{problems}");
-    let hint = problems.hint().unwrap();
+    let hint = problems.hint(Lang::En).unwrap();
     assert!(hint.starts_with("`moonbell init` sets it up; or write this to "), "{hint}");
     for line in ["[dingtalk]", "client_id = ", "client_secret = ", "[access]", "owner = "] {
         assert!(hint.contains(line), "{hint}");
@@ -215,7 +254,7 @@ fn a_secret_comes_from_a_variable_or_a_private_file_beside_the_settings() {
     home.write("config/secret", "s3cret\n", 0o640);
     let problems = home.refused(Need::Account);
     assert!(problems.to_string().contains("other users of this computer can read"), "{problems}");
-    assert!(problems.hint().unwrap().starts_with("chmod 600 "), "{problems}");
+    assert!(problems.hint(Lang::En).unwrap().starts_with("chmod 600 "), "{problems}");
 }
 
 #[test]
@@ -260,7 +299,7 @@ fn no_secret_is_printed_by_settings_warnings_or_problems() {
     let loaded = home.load(Need::Account);
     assert!(!format!("{loaded:?}").contains("hunter2"));
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
-    assert!(loaded.warnings[0].message.contains("other users of this computer can read"));
+    assert!(loaded.warnings[0].to_string().contains("other users of this computer can read"));
 }
 
 #[test]
@@ -274,7 +313,7 @@ fn http_mode_needs_whole_doors_and_warns_about_open_ones() {
     }
     let home = Home::with(&format!("{account}http.listen = \"0.0.0.0:8787\"\n"));
     let warnings = home.load(Need::Account).warnings;
-    assert!(warnings[0].message.contains("without TLS"), "{warnings:?}");
+    assert!(warnings[0].to_string().contains("without TLS"), "{warnings:?}");
 }
 
 #[test]
@@ -351,7 +390,8 @@ fn what_is_wrong_is_not_also_missing() {
         "[dingtalk]\nclient_id = 1\nclient_secret = { keychain = 2 }\n[access]\nowner = [\"me\"]\n",
     );
     let problems = home.refused(Need::Account);
-    let told: Vec<String> = problems.list.iter().map(|problem| problem.message.clone()).collect();
+    let told: Vec<String> =
+        problems.list.iter().map(|problem| problem.message.to_string()).collect();
     assert_eq!(
         told,
         [

@@ -7,6 +7,8 @@ use crate::words::Lang;
 use crate::words::doctor::report as w;
 use crate::words::doctor::report::pages;
 
+pub(super) use crate::words::Said;
+
 /// In the order in which they are shown. Ids are a promise: programs and docs/troubleshooting.md name them.
 pub(super) const IDS: &[&str] = &[
     "config",
@@ -40,29 +42,6 @@ pub(super) const IDS: &[&str] = &[
     "budget",
     "outbox",
 ];
-
-/// A sentence in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    zh: String,
-    en: String,
-}
-
-impl Said {
-    /// What `say` says in each; mostly a sentence of the catalogue.
-    pub(super) fn new<S: Into<String>>(say: impl Fn(Lang) -> S) -> Self {
-        Self { zh: say(Lang::Zh).into(), en: say(Lang::En).into() }
-    }
-
-    pub(super) fn pick(&self, lang: Lang) -> &str {
-        lang.pick(&self.zh, &self.en)
-    }
-
-    /// The same, and `more` after a semicolon.
-    pub(super) fn and(&self, more: &Self) -> Self {
-        Self::new(|lang| w::and(self.pick(lang), more.pick(lang), lang))
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {

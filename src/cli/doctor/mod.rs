@@ -29,6 +29,8 @@ use crate::budget::Aside;
 use crate::config::{Loaded, Need, Problems};
 use crate::store::{Instance, Look};
 use crate::telemetry::status::Status as Moment;
+use crate::words::Lang;
+use crate::words::commands::errors;
 use crate::words::doctor::report as w;
 
 /// A host that has not answered by then is seen through its file.
@@ -139,7 +141,7 @@ impl Doctor {
             .worker_threads(2)
             .enable_all()
             .build()
-            .context("cannot start the threads of the checks")?;
+            .context(errors::no_threads(lang::here()))?;
         let listen = Duration::from_secs(self.listen);
         let meter = Aside::default();
         let remote = async {
@@ -209,12 +211,11 @@ fn unusable(id: &'static str, problems: &Problems) -> Check {
     let all = problems
         .list
         .iter()
-        .map(|problem| format!("{}: {}", problem.place, problem.message))
-        .map(|said| Said::new(|_| said.as_str()))
+        .map(|problem| Said::new(|lang| problem.line(lang)))
         .reduce(|all, more| all.and(&more));
     let check = Check::failed(id, |lang| all.as_ref().map_or("", |all| all.pick(lang)));
-    match problems.list.iter().find_map(|problem| problem.hint.as_deref()) {
-        Some(hint) => check.todo(|_| hint),
+    match problems.list.iter().find_map(|problem| problem.hint.as_ref()) {
+        Some(hint) => check.todo(|lang| hint.pick(lang)),
         // A whole file to paste is for `run` to show.
         None => check.todo(w::see_config),
     }
@@ -226,9 +227,9 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
         .list
         .iter()
         .cloned()
-        .partition(|problem| problem.message.starts_with("`network.proxy`"));
+        .partition(|problem| problem.message.pick(Lang::En).starts_with("`network.proxy`"));
     let (open, rest): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|problem| open && problem.message.contains(OPEN));
+        rest.into_iter().partition(|problem| open && problem.message.pick(Lang::En).contains(OPEN));
     let mut checks = Vec::new();
     for (id, list) in [("proxy", proxy), ("secret", rest)] {
         if !list.is_empty() {

@@ -32,8 +32,8 @@ pub(super) fn scripts(facts: &Facts, fix: Fix) -> Check {
             match checked.findings.iter().find(is_error) {
                 Some(first) => {
                     let at = first.start.map_or(String::new(), |(line, _)| format!(":{line}"));
-                    let what = format!("{}{at}: {}", first.path, first.message);
-                    Check::failed(ID, |lang| w::mistakes(all, &what, lang)).todo(w::see_all)
+                    let what = |lang| format!("{}{at}: {}", first.path, first.message.pick(lang));
+                    Check::failed(ID, |lang| w::mistakes(all, &what(lang), lang)).todo(w::see_all)
                 }
                 None if handlers == 0 => {
                     Check::warning(ID, |lang| w::empty(&folder, lang)).todo(w::write_one)

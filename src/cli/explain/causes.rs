@@ -8,22 +8,25 @@ use super::Place;
 use super::gates::{Explanation, Name};
 use crate::router::Command;
 use crate::script::{Snapshot, Status};
+use crate::words::Lang;
+use crate::words::commands::status;
+use crate::words::explain::causes as w;
 
-pub(super) fn hints(place: &Place, snapshot: &Snapshot, told: &Explanation) -> Vec<String> {
+pub(super) fn hints(
+    place: &Place,
+    snapshot: &Snapshot,
+    told: &Explanation,
+    lang: Lang,
+) -> Vec<String> {
     let mut hints = Vec::new();
     match &place.live {
         None => {
             let start = if place.dev { "dev" } else { "run" };
-            hints.push(format!(
-                "no host runs here, so nothing answers: start it with `moonbell {start}`"
-            ));
+            hints.push(w::no_host(start, lang));
         }
         Some(live) if !live.connection.is_up() && !live.connection.state.is_empty() => {
-            let why = live.connection.error.as_deref().unwrap_or("it has just started");
-            hints.push(format!(
-                "the host runs, but is not connected to DingTalk ({}): {why}",
-                live.connection.state
-            ));
+            let why = live.connection.error.as_deref().unwrap_or(w::just_started(lang));
+            hints.push(w::not_connected(&status::state(&live.connection.state, lang), why, lang));
         }
         Some(_) => {}
     }
@@ -35,57 +38,48 @@ pub(super) fn hints(place: &Place, snapshot: &Snapshot, told: &Explanation) -> V
         let at =
             error.line.map_or_else(|| error.path.clone(), |line| format!("{}:{line}", error.path));
         let first = error.message.lines().next().unwrap_or_default();
+        let why = format!("{at}: {first}");
         let what = match declares(place, script, word) {
             Some(line) if kind != Some("runs") => {
-                format!(
-                    "line {line} of {} declares `{word}`, but the script does not load",
-                    script.script
-                )
+                w::declares(line, &script.script, word, &why, lang)
             }
-            _ => format!("{} does not load, so its handlers do not serve", script.script),
+            _ => w::does_not_load(&script.script, &why, lang),
         };
         let older = place.live.as_ref().and_then(|live| {
             live.scripts.iter().find(|one| one.name == script.script && one.generation > 0)
         });
-        let older = older.map_or("", |_| "; the running host goes on with its last good version");
-        hints.push(format!("{what}: {at}: {first}{older}"));
+        hints.push(match older {
+            Some(_) => w::older_serves(&what, lang),
+            None => what,
+        });
     }
     if snapshot.scripts().is_empty() {
-        hints.push(format!("there are no scripts in {}", place.scripts.display()));
+        hints.push(w::no_scripts(&place.scripts.to_string_lossy(), lang));
     }
     match kind {
-        Some("refused") => hints.extend(admission(place, told)),
-        Some("nobody") => {
-            hints.push("`moonbell check` shows what is wrong with the scripts".to_owned());
-        }
+        Some("refused") => hints.extend(admission(place, told, lang)),
+        Some("nobody") => hints.push(w::check(lang).to_owned()),
         _ => {}
     }
     if told.group && told.past.is_none() {
-        hints.push("in a group DingTalk passes on only messages that mention the bot".to_owned());
+        hints.push(w::mention(lang).to_owned());
     }
     if let Some(past) = &told.past {
         let now = told.handler.as_ref().filter(|_| kind == Some("runs"));
         match (&past.handler, now) {
             (Some(then), None) if told.outcome.is_some() && !told.was_answer() => {
-                hints.push(format!(
-                    "then `{then}` took it; the scripts and settings of today give it to no handler"
-                ));
+                hints.push(w::taken_then(then, lang));
             }
             (None, Some(now))
                 if past.state != "queued" && past.state != "running" && past.refused.is_none() =>
             {
-                hints.push(format!(
-                    "then no handler took it; today {}:{} does",
-                    now.script, now.line
-                ));
+                hints.push(w::taken_today(&format!("{}:{}", now.script, now.line), lang));
             }
             _ => {}
         }
         match past.state.as_str() {
-            "queued" => hints.push(
-                "it waits for its turn: another message of this person in this chat comes first; `runs` and `stop` in the chat show and end that one".to_owned(),
-            ),
-            "interrupted" => hints.push("it was not repeated: send it again".to_owned()),
+            "queued" => hints.push(w::waits(lang).to_owned()),
+            "interrupted" => hints.push(w::send_again(lang).to_owned()),
             _ => {}
         }
     }
@@ -93,12 +87,9 @@ pub(super) fn hints(place: &Place, snapshot: &Snapshot, told: &Explanation) -> V
 }
 
 /// What to write where, so that this person is let in.
-fn admission(place: &Place, told: &Explanation) -> Option<String> {
+fn admission(place: &Place, told: &Explanation, lang: Lang) -> Option<String> {
     if place.dev {
-        return Some(
-            "in the simulation the owner may do everything, everybody else is `guest`: --as owner"
-                .to_owned(),
-        );
+        return Some(w::as_owner(lang).to_owned());
     }
     let let_in =
         told.gates.iter().any(|gate| gate.name == Name::Access && gate.answer == Some(true));
@@ -107,17 +98,12 @@ fn admission(place: &Place, told: &Explanation) -> Option<String> {
         _ => "guest".to_owned(),
     };
     let id = told.sender.as_deref().unwrap_or("STAFF_ID");
-    let file = place
-        .loaded
-        .file
-        .as_ref()
-        .map_or_else(String::new, |file| format!(" in {}", file.display()));
+    let file = place.loaded.file.as_ref();
+    let file = file.map_or_else(String::new, |file| w::inside(&file.to_string_lossy(), lang));
     if id == crate::access::OWNER {
-        return Some(format!("set `access.owner` to your staff id{file}"));
+        return Some(w::set_owner(&file, lang));
     }
-    Some(format!(
-        "to let them: [access.roles] {role} = [\"{id}\", …]{file}, and start the host again"
-    ))
+    Some(w::let_them(&role, id, &file, lang))
 }
 
 /// The line of a script that does not load in which it declares a command called `word`.

@@ -8,13 +8,16 @@ use serde_json::Value as Json;
 use super::Place;
 use super::causes;
 use super::past::Past;
+use super::refusals;
 use crate::access::{Access, Actor, Denied, GROUP, OWNER};
 use crate::inbox;
 use crate::message::{ChatKind, Message};
 use crate::outbox;
 use crate::router::{Control, Handler, Kind, Routes};
 use crate::script::{Queue, Registration, Snapshot, Target};
+use crate::words;
 use crate::words::Lang;
+use crate::words::explain::gates as w;
 use crate::worker::decision::{self, Decision, Verdict};
 
 /// Patterns listed one by one; more would hide the answer.
@@ -104,14 +107,16 @@ pub(super) struct Chosen {
 }
 
 impl Explanation {
+    /// `message` comes with the language in which its sender is answered; `lang` is that of who reads this.
     pub(super) fn new(
         place: &Place,
         access: &Access,
         snapshot: &Snapshot,
         message: Option<&(Lang, Message)>,
         past: Option<(inbox::Past, Vec<outbox::Said>)>,
+        lang: Lang,
     ) -> Self {
-        let (lang, message) = message.map(|(lang, message)| (*lang, message)).unzip();
+        let (theirs, message) = message.map(|(lang, message)| (*lang, message)).unzip();
         let mut explanation = Self {
             text: message.map(|message| message.text.clone()),
             sender: message
@@ -121,16 +126,17 @@ impl Explanation {
             host: if place.dev { "dev" } else { "run" },
             host_runs: place.live.is_some(),
             scripts_dir: place.scripts.clone(),
-            past: past.map(|(past, said)| Past::new(past, said)),
+            past: past.map(|(past, said)| Past::new(past, said, lang)),
             gates: Vec::new(),
             outcome: None,
             handler: None,
             hints: Vec::new(),
         };
         if let Some(message) = message {
-            explanation.decide(place, access, snapshot, message, lang.unwrap_or_default());
+            let told = Told { place, access, lang, theirs: theirs.unwrap_or_default() };
+            explanation.decide(&told, snapshot, message);
         }
-        explanation.hints = causes::hints(place, snapshot, &explanation);
+        explanation.hints = causes::hints(place, snapshot, &explanation, lang);
         explanation
     }
 
@@ -139,21 +145,15 @@ impl Explanation {
         self.past.as_ref().is_some_and(|past| past.handler.as_deref() == Some("answer"))
     }
 
-    fn decide(
-        &mut self,
-        place: &Place,
-        access: &Access,
-        snapshot: &Snapshot,
-        message: &Message,
-        lang: Lang,
-    ) {
+    fn decide(&mut self, told: &Told<'_>, snapshot: &Snapshot, message: &Message) {
+        let Told { place, access, lang, theirs } = *told;
         let routes = snapshot.routes();
         let today = chrono::Local::now().date_naive();
-        self.gates.push(duplicate(self.past.as_ref()));
+        self.gates.push(duplicate(self.past.as_ref(), lang));
         let (actor, decision) = match decision::decide(access, "", routes, message, today, false) {
             Ok(decided) => decided,
             Err(why) => {
-                self.gates.push(Gate::no(Name::Access, denied(&why, place)));
+                self.gates.push(Gate::no(Name::Access, denied(&why, place, lang)));
                 for gate in
                     [Name::Control, Name::Dialog, Name::Command, Name::Match, Name::Fallback]
                 {
@@ -161,38 +161,52 @@ impl Explanation {
                 }
                 self.outcome = Some(Outcome {
                     kind: "refused",
-                    summary: "refused: this person may not write to the bot".to_owned(),
+                    summary: w::may_not_write(lang).to_owned(),
                     answer: None,
                 });
                 return;
             }
         };
-        self.gates.push(Gate::yes(Name::Access, admitted(access, &actor, message, place)));
-        self.gates.extend(gates(access, routes, &decision, &actor, message));
+        self.gates.push(Gate::yes(Name::Access, admitted(told, &actor, message)));
+        self.gates.extend(gates(told, routes, &decision, &actor, message));
         if self.was_answer()
             && let Some(gate) = self.gates.iter_mut().find(|gate| gate.name == Name::Dialog)
         {
-            "it was the answer to a script's question; now none is open".clone_into(&mut gate.why);
+            w::was_answer(lang).clone_into(&mut gate.why);
         }
         let said = match &decision.verdict {
             Verdict::Control(control) => {
-                decision::says(access, &actor, &message.chat, control, lang)
+                decision::says(access, &actor, &message.chat, control, theirs)
             }
             _ => Ok(()),
         };
         self.outcome = Some(match said {
             Ok(()) => {
-                let answer = decision.verdict.answer(access, routes, &actor, &message.chat, lang);
-                outcome(&decision.verdict, &actor, answer)
+                let answer = decision.verdict.answer(access, routes, &actor, &message.chat, theirs);
+                outcome(&decision.verdict, &actor, answer, lang)
             }
-            Err((why, told)) => {
-                Outcome { kind: "refused", summary: refusal(&why, &actor), answer: Some(told) }
-            }
+            Err((why, said)) => Outcome {
+                kind: "refused",
+                summary: refusal(&why, &actor, lang),
+                answer: Some(said),
+            },
         });
-        self.handler = decision.verdict.handler().map(|handler| {
-            chosen(access, place, snapshot, &actor, message, handler, &decision.verdict)
-        });
+        self.handler = decision
+            .verdict
+            .handler()
+            .map(|handler| chosen(told, snapshot, &actor, message, handler, &decision.verdict));
     }
+}
+
+/// By what is decided, and for whom it is told.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    place: &'a Place,
+    access: &'a Access,
+    /// Of whoever reads this.
+    lang: Lang,
+    /// Of whoever sent the message.
+    theirs: Lang,
 }
 
 impl Gate {
@@ -213,90 +227,86 @@ impl Gate {
     }
 }
 
-fn duplicate(past: Option<&Past>) -> Gate {
+fn duplicate(past: Option<&Past>, lang: Lang) -> Gate {
     match past {
-        None => Gate::no(Name::Duplicate, "this text was not sent by anybody"),
-        Some(past) if past.deliveries > 1 => Gate::no(
-            Name::Duplicate,
-            format!(
-                "new when it came; DingTalk delivered it {} times, and the repeats were dropped",
-                past.deliveries
-            ),
-        ),
-        Some(_) => Gate::no(Name::Duplicate, "delivered once"),
+        None => Gate::no(Name::Duplicate, w::not_sent(lang)),
+        Some(past) if past.deliveries > 1 => {
+            Gate::no(Name::Duplicate, w::delivered_often(past.deliveries, lang))
+        }
+        Some(_) => Gate::no(Name::Duplicate, w::delivered_once(lang)),
     }
 }
 
 /// Who this is here, and which settings say so.
-fn admitted(access: &Access, actor: &Actor, message: &Message, place: &Place) -> String {
+fn admitted(told: &Told<'_>, actor: &Actor, message: &Message) -> String {
+    let Told { place, access, lang, .. } = *told;
     let id = actor.id().to_string();
     if place.dev {
         if actor.is_owner() {
-            return format!("`{id}` is the owner in the simulation");
+            return w::owner_in_simulation(&id, lang);
         }
-        let roles: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
-        return format!("`{id}` is {} in the simulation", roles.join(", "));
+        return w::roles_in_simulation(&id, &roles_of(actor, lang), lang);
     }
     let written = |key: &str| match place.loaded.places.get(key) {
-        Some(at) => format!("`{key}`, {at}"),
+        Some(at) => w::at(key, &at.text(lang), lang),
         None => format!("`{key}`"),
     };
     let mut reasons: Vec<String> = Vec::new();
     if actor.is_owner() {
         let how = match &place.access.owner {
             Some(_) => written("access.owner"),
-            None => "claimed by a code".to_owned(),
+            None => w::by_code(lang).to_owned(),
         };
-        reasons.push(format!("is the owner ({how})"));
+        reasons.push(w::is_owner(&how, lang));
     }
     for role in actor.roles().filter(|role| *role != OWNER) {
         let ids = place.access.roles.get(role).map(Vec::as_slice).unwrap_or_default();
         let group = format!("{GROUP}{}", message.chat.id);
         let listed = |who: &str| ids.iter().any(|listed| listed == who);
-        let how = if listed(&id) {
-            ""
+        let says = if listed(&id) {
+            w::has_role
         } else if listed(&group) {
-            ", as everyone in this group has"
+            w::has_role_as_group
         } else if listed("*") {
-            ", as everyone has"
+            w::has_role_as_everyone
         } else {
             let given = access.changes();
             let own = given.iter().any(|one| one.subject == id && one.role == role);
-            let whose = if own { "" } else { " to this group" };
-            reasons.push(format!("has the role `{role}` (given{whose} from a chat)"));
+            reasons.push(if own { w::was_given } else { w::group_was_given }(role, lang));
             continue;
         };
-        reasons.push(format!(
-            "has the role `{role}`{how} ({})",
-            written(&format!("access.roles.{role}"))
-        ));
+        reasons.push(says(role, &written(&format!("access.roles.{role}")), lang));
     }
-    format!("`{id}` {}", reasons.join(" and "))
+    format!("`{id}` {}", reasons.join(w::and(lang)))
 }
 
-fn denied(why: &Denied, place: &Place) -> String {
+fn roles_of(actor: &Actor, lang: Lang) -> String {
+    let roles: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
+    words::list(&roles, lang)
+}
+
+fn denied(why: &Denied, place: &Place, lang: Lang) -> String {
     match why {
-        Denied::Unclaimed if place.access.owner.is_none() => {
-            "nobody owns this bot: `access.owner` is not set, and nobody claimed it".to_owned()
-        }
-        _ => why.to_string(),
+        Denied::Unclaimed if place.access.owner.is_none() => w::no_owner(lang).to_owned(),
+        _ => refusals::text(why, lang),
     }
 }
 
 /// The gates behind access.
 fn gates(
-    access: &Access,
+    told: &Told<'_>,
     routes: &Routes<Target>,
     decision: &Decision<'_>,
     actor: &Actor,
     message: &Message,
 ) -> Vec<Gate> {
+    let lang = told.lang;
     let verdict = &decision.verdict;
     let mut gates = Vec::new();
     let own = match verdict {
-        Verdict::Control(control) => Some(meaning(control)),
-        Verdict::Help { topic: None } => Some("lists what this person may use".to_owned()),
-        Verdict::Help { topic: Some(topic) } => Some(format!("tells about `{topic}`")),
+        Verdict::Control(control) => Some(meaning(control, lang)),
+        Verdict::Help { topic: None } => Some(w::lists_help(lang).to_owned()),
+        Verdict::Help { topic: Some(topic) } => Some(w::tells_about(topic, lang)),
         _ => None,
     };
     if let Some(own) = own {
@@ -305,123 +315,112 @@ fn gates(
         gates.extend(rest.map(|gate| Gate::unasked(gate, "")));
         return gates;
     }
-    gates.push(Gate::no(Name::Control, "not a word of moonbell's own"));
-    gates.push(dialog());
+    gates.push(Gate::no(Name::Control, w::no_word(lang)));
+    gates.push(Gate::unasked(Name::Dialog, w::only_a_host_knows(lang)));
     let handler = verdict.handler();
     if let Some((handler, command)) =
         handler.and_then(|handler| Some((handler, handler.command()?)))
     {
-        let mut gate =
-            Gate::yes(Name::Command, format!("`{}`, {}", command.usage(), handler.place));
+        let place = handler.place.to_string();
+        let mut gate = Gate::yes(Name::Command, w::handler(&command.usage(), &place, lang));
         if let Verdict::BadArguments { problem, .. } = verdict {
-            gate.details.push(problem.text(Lang::En));
+            gate.details.push(problem.text(lang));
         }
         gates.push(gate);
         gates.push(Gate::unasked(Name::Match, ""));
         gates.push(Gate::unasked(Name::Fallback, ""));
         return gates;
     }
-    gates.push(no_command(access, routes, actor, message));
-    let (matched, details) = patterns(access, routes, decision, actor, message);
+    gates.push(no_command(told, routes, actor, message));
+    let (matched, details) = patterns(told, routes, decision, actor, message);
     let count = routes.asked(&message.text).count();
     gates.push(match matched {
         Some(handler) => Gate {
             details,
-            ..Gate::yes(Name::Match, format!("`{}`, {}", handler.title(), handler.place))
+            ..Gate::yes(Name::Match, w::handler(handler.title(), &handler.place.to_string(), lang))
         },
-        None if count == 0 => Gate::no(Name::Match, "there are no patterns"),
-        None => {
-            Gate { details, ..Gate::no(Name::Match, "no pattern that this person may use matches") }
-        }
+        None if count == 0 => Gate::no(Name::Match, w::no_patterns(lang)),
+        None => Gate { details, ..Gate::no(Name::Match, w::no_pattern_matches(lang)) },
     });
     let fallbacks: Vec<&Handler<Target>> = routes.fallbacks().collect();
     gates.push(match handler {
         Some(handler) if matches!(handler.kind, Kind::Fallback) => {
-            Gate::yes(Name::Fallback, format!("the one of {}", handler.place))
+            Gate::yes(Name::Fallback, w::fallback_of(&handler.place.to_string(), lang))
         }
         Some(_) => Gate::unasked(Name::Fallback, ""),
-        None if fallbacks.is_empty() => Gate::no(Name::Fallback, "there is none"),
-        None => Gate::no(Name::Fallback, "none that this person may use"),
+        None if fallbacks.is_empty() => Gate::no(Name::Fallback, w::no_fallback(lang)),
+        None => Gate::no(Name::Fallback, w::no_fallback_of_theirs(lang)),
     });
     if handler.is_none() {
-        gates.push(Gate::yes(Name::Nobody, "moonbell says so, and names the nearest command"));
+        gates.push(Gate::yes(Name::Nobody, w::moonbell_says_so(lang)));
     }
     gates
 }
 
-fn meaning(control: &Control) -> String {
-    match control {
-        Control::Stop(None) => "ends what runs for this person in this chat".to_owned(),
-        Control::Stop(Some(id)) => format!("ends the run `{id}`"),
-        Control::StopAll => {
-            "ends what runs for this person in this chat, and drops what waits".to_owned()
-        }
-        Control::Cancel => "leaves an open dialog, or ends what runs".to_owned(),
-        Control::Runs => "lists what runs".to_owned(),
-        Control::Log(None) => "tells of the last run".to_owned(),
-        Control::Log(Some(id)) => format!("tells of the run `{id}`"),
-        Control::Again(None) => "runs the message of the last run again".to_owned(),
-        Control::Again(Some(id)) => format!("runs the message of the run `{id}` again"),
-        Control::Schedules => "lists what runs by the clock, for admins".to_owned(),
-        Control::Trigger(name) => format!("runs the timer `{name}` now, for admins"),
-        Control::Language(None) => "tells in which language this person is answered".to_owned(),
-        Control::Language(Some(_)) => {
-            "sets the language that this person is answered in".to_owned()
-        }
-        Control::Usage => "tells what was used of DingTalk's monthly budgets".to_owned(),
-        Control::Parked(_) => "deals with replies that could not be sent, for admins".to_owned(),
-        Control::Lock => "refuses everything until unlocked, for admins".to_owned(),
-        Control::Unlock => "tells that only the computer unlocks".to_owned(),
-        Control::Allow { .. } => "gives somebody a role, for the owner".to_owned(),
-        Control::Deny { .. } => "takes a role from somebody, for the owner".to_owned(),
-        Control::Who => "lists who has which role, for admins".to_owned(),
-        Control::Yes(_) => {
-            "allows what was asked with that number, for whoever was asked".to_owned()
-        }
-        Control::No(_) => {
-            "refuses what was asked with that number, for whoever was asked".to_owned()
-        }
-        Control::Help(_) => "tells what there is".to_owned(),
-    }
+fn meaning(control: &Control, lang: Lang) -> String {
+    let says = match control {
+        Control::Stop(Some(id)) => return w::stop_run(id, lang),
+        Control::Log(Some(id)) => return w::log_of(id, lang),
+        Control::Again(Some(id)) => return w::again_of(id, lang),
+        Control::Trigger(name) => return w::trigger(name, lang),
+        Control::Stop(None) => w::stop,
+        Control::StopAll => w::stop_all,
+        Control::Cancel => w::cancel,
+        Control::Runs => w::runs,
+        Control::Log(None) => w::log,
+        Control::Again(None) => w::again,
+        Control::Schedules => w::schedules,
+        Control::Language(None) => w::language,
+        Control::Language(Some(_)) => w::set_language,
+        Control::Usage => w::usage,
+        Control::Parked(_) => w::parked,
+        Control::Lock => w::lock,
+        Control::Unlock => w::unlock,
+        Control::Allow { .. } => w::allow,
+        Control::Deny { .. } => w::deny,
+        Control::Who => w::who,
+        Control::Yes(_) => w::say_yes,
+        Control::No(_) => w::say_no,
+        Control::Help(_) => w::help,
+    };
+    says(lang).to_owned()
 }
 
-fn dialog() -> Gate {
-    Gate::unasked(Name::Dialog, "only a running host knows whether a script waits for an answer")
-}
-
-fn no_command(access: &Access, routes: &Routes<Target>, actor: &Actor, message: &Message) -> Gate {
+fn no_command(told: &Told<'_>, routes: &Routes<Target>, actor: &Actor, message: &Message) -> Gate {
+    let Told { access, lang, .. } = *told;
     let word = message.text.split_whitespace().next().unwrap_or_default();
     if word.is_empty() {
-        return Gate::no(Name::Command, "the message has no text");
+        return Gate::no(Name::Command, w::no_text(lang));
     }
     let near = |allowed: &dyn Fn(&Handler<Target>) -> bool| {
         let name = routes.nearest(word, allowed)?;
         Some(match routes.named(name) {
-            Some(handler) => format!("`{name}` ({})", handler.place),
+            Some(handler) => w::named_at(name, &handler.place.to_string(), lang),
             None => format!("`{name}`"),
         })
     };
     let theirs = near(&|handler| decision::sees(access, actor, &message.chat, handler).is_ok());
     let all = near(&|_| true);
-    let mut why = format!("no command is called `{word}`");
-    if let Some(near) = &theirs {
-        why = format!("{why}; the nearest is {near}");
-    }
+    let why = match &theirs {
+        Some(near) => w::no_command_but(word, near, lang),
+        None => w::no_command(word, lang),
+    };
     let mut gate = Gate::no(Name::Command, why);
     if let Some(near) = all.filter(|near| theirs.as_ref() != Some(near)) {
-        gate.details.push(format!("{near} is nearer, but not for this person"));
+        gate.details.push(w::nearer_but_not_theirs(&near, lang));
     }
     gate
 }
 
 /// The pattern that took the message, and what became of those before it.
 fn patterns<'r>(
-    access: &Access,
+    told: &Told<'_>,
     routes: &'r Routes<Target>,
     decision: &Decision<'r>,
     actor: &Actor,
     message: &'r Message,
 ) -> (Option<&'r Handler<Target>>, Vec<String>) {
+    let Told { access, lang, .. } = *told;
     let taken = decision.verdict.handler();
     let mut details = Vec::new();
     let mut unmatched = 0;
@@ -432,59 +431,57 @@ fn patterns<'r>(
             matched = Some(handler);
             break;
         }
-        let told = format!("`{}`, {}", handler.title(), handler.place);
+        let told = w::handler(handler.title(), &handler.place.to_string(), lang);
         if fits && decision.hidden.iter().any(is) {
             let why = decision::sees(access, actor, &message.chat, handler);
-            let why = why.err().map(|why| why.to_string()).unwrap_or_default();
-            details.push(format!("{told}: matches, but {why}"));
+            let why = why.err().map(|why| refusals::text(&why, lang)).unwrap_or_default();
+            details.push(w::matches_but(&told, &why, lang));
         } else if details.len() < LISTED {
-            details.push(format!("{told}: does not match"));
+            details.push(w::does_not_match(&told, lang));
         } else {
             unmatched += 1;
         }
     }
     if unmatched > 0 {
-        details.push(format!("{unmatched} more do not match"));
+        details.push(w::more_do_not_match(unmatched, lang));
     }
     (matched, details)
 }
 
-fn refusal(why: &Denied, actor: &Actor) -> String {
+fn refusal(why: &Denied, actor: &Actor, lang: Lang) -> String {
+    let told = refusals::text(why, lang);
     match why {
         Denied::Role(_) => {
-            let has: Vec<String> = actor.roles().map(|role| format!("`{role}`")).collect();
-            format!("refused: {why}, and `{}` has {}", actor.id(), has.join(", "))
+            w::refused_with(&told, &actor.id().to_string(), &roles_of(actor, lang), lang)
         }
-        _ => format!("refused: {why}"),
+        _ => w::refused(&told, lang),
     }
 }
 
-fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>) -> Outcome {
+fn outcome(verdict: &Verdict<'_>, actor: &Actor, answer: Option<String>, lang: Lang) -> Outcome {
     let (kind, summary) = match verdict {
         Verdict::Run { handler, .. } => {
-            ("runs", format!("runs `{}` of {}", handler.title(), handler.place))
+            ("runs", w::runs_handler(handler.title(), &handler.place.to_string(), lang))
         }
         Verdict::Control(_) | Verdict::Help { .. } | Verdict::Answer => {
-            ("answered", "moonbell answers itself".to_owned())
+            ("answered", w::answers_itself(lang).to_owned())
         }
-        Verdict::NotForYou { why, .. } => ("refused", refusal(why, actor)),
-        Verdict::BadArguments { .. } => {
-            ("bad_arguments", "does not run: the arguments are wrong".to_owned())
-        }
-        Verdict::Nobody { .. } => ("nobody", "does not run: no handler takes it".to_owned()),
+        Verdict::NotForYou { why, .. } => ("refused", refusal(why, actor, lang)),
+        Verdict::BadArguments { .. } => ("bad_arguments", w::wrong_arguments(lang).to_owned()),
+        Verdict::Nobody { .. } => ("nobody", w::nobody_takes_it(lang).to_owned()),
     };
     Outcome { kind, summary, answer }
 }
 
 fn chosen(
-    access: &Access,
-    place: &Place,
+    told: &Told<'_>,
     snapshot: &Snapshot,
     actor: &Actor,
     message: &Message,
     handler: &Handler<Target>,
     verdict: &Verdict<'_>,
 ) -> Chosen {
+    let Told { place, access, lang, .. } = *told;
     let registration =
         snapshot.edition(handler.id).and_then(|edition| edition.registration(handler.id.handler));
     let (kind, declared) = match &handler.kind {
@@ -496,8 +493,8 @@ fn chosen(
         Verdict::Run { args, after, .. } => {
             let next = decision::after(access, snapshot.routes(), actor, message, *after);
             let next = match next.verdict.handler() {
-                Some(next) => format!("`{}` of {}", next.title(), next.place),
-                None => "nobody".to_owned(),
+                Some(next) => w::next(next.title(), &next.place.to_string(), lang),
+                None => w::no_next(lang).to_owned(),
             };
             (Some(args.clone()), Some(next))
         }

@@ -6,6 +6,7 @@
 mod causes;
 mod gates;
 mod past;
+mod refusals;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{Failed, Global, dev, starter, talk};
+use super::{Failed, Global, dev, errors, lang, starter, talk};
 use crate::access::{Access, Consents, OWNER, consents, read_grants};
 use crate::api::Host;
 use crate::config::{self, Loaded, Need};
@@ -28,6 +29,10 @@ use crate::script::{Library, Snapshot};
 use crate::sim::Options;
 use crate::store::{Instance, Look, now_ms};
 use crate::telemetry::status::Status;
+use crate::words::Lang;
+use crate::words::commands::errors as says;
+use crate::words::commands::runs;
+use crate::words::explain::causes as w;
 use crate::worker::LuaRuntime;
 
 use gates::Explanation;
@@ -116,7 +121,7 @@ impl Place {
     /// Who may do what there: the settings, and what was claimed, given and taken, by the journal.
     pub(super) fn who_may(&self) -> Result<Access> {
         let access = Access::new(self.access.clone());
-        let failed = |error: crate::store::Error| Failed::new(error.to_string());
+        let failed = |error: crate::store::Error| errors::of_journal(&error);
         Ok(match Look::open(&self.state).map_err(failed)? {
             Some(journal) => {
                 let app = self.loaded.config.dingtalk.app();
@@ -129,7 +134,7 @@ impl Place {
     /// In which language people are answered there.
     pub(super) fn languages(&self) -> Result<Languages> {
         let languages = Languages::new(self.loaded.config.language);
-        let failed = |error: crate::store::Error| Failed::new(error.to_string());
+        let failed = |error: crate::store::Error| errors::of_journal(&error);
         Ok(match Look::open(&self.state).map_err(failed)? {
             Some(journal) => languages.knowing(journal.read(language::read).map_err(failed)?),
             None => languages,
@@ -140,7 +145,7 @@ impl Place {
 impl Place {
     /// A host that loads its scripts, as far as they are granted.
     pub(super) fn host(&self) -> Result<Host> {
-        let failed = |error: crate::store::Error| Failed::new(error.to_string());
+        let failed = |error: crate::store::Error| errors::of_journal(&error);
         let list = match Look::open(&self.state).map_err(failed)? {
             Some(journal) => journal.read(consents::read).map_err(failed)?,
             None => Vec::new(),
@@ -169,20 +174,24 @@ impl Explain {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("cannot start the threads of the host")?;
+            .context(crate::words::commands::errors::no_threads(lang::here()))?;
         let _entered = runtime.enter();
-        let lua = LuaRuntime::start(1).context("cannot start the Lua runtime")?;
+        let lua = LuaRuntime::start(1)
+            .context(crate::words::commands::errors::no_threads(lang::here()))?;
         let (library, _keeper) = Library::open(&place.scripts, place.host()?, lua.engine().clone())
-            .map_err(|error| Failed::new(error.to_string()).hint(error.hint()).misuse())?;
+            .map_err(|error| errors::of_folder(&error))?;
         let snapshot: Arc<Snapshot> = library.snapshot();
         let languages = place.languages()?;
         let message =
             message.map(|message| (languages.of_text(&message.sender, &message.text), message));
-        let explanation = Explanation::new(&place, &access, &snapshot, message.as_ref(), past);
+        // Programs read English, whoever starts them.
+        let lang = if self.json { Lang::En } else { lang::here() };
+        let explanation =
+            Explanation::new(&place, &access, &snapshot, message.as_ref(), past, lang);
         if self.json {
             talk::data(serde_json::to_string_pretty(&explanation)?);
         } else {
-            talk::quoted(&explanation.to_string());
+            talk::quoted(&explanation.text(lang));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -218,14 +227,9 @@ impl Explain {
     }
 
     fn past(&self, place: &Place) -> Result<(inbox::Past, Vec<outbox::Said>)> {
-        let nothing = || {
-            Failed::new(format!("no host has kept a journal in `{}` yet", place.state.display()))
-                .hint("with --dev the journal of `moonbell dev` is read; a text needs no journal: moonbell explain \"help\"")
-        };
-        let failed = |error: crate::store::Error| {
-            let told = Failed::new(error.to_string());
-            error.hint().map_or_else(|| Failed::new(error.to_string()), |hint| told.hint(hint))
-        };
+        let (lang, state) = (lang::here(), place.state.to_string_lossy());
+        let nothing = || Failed::new(says::no_journal(&state, lang)).hint(w::no_journal_hint(lang));
+        let failed = |error: crate::store::Error| errors::of_journal(&error);
         let journal = Look::open(&place.state).map_err(failed)?.ok_or_else(nothing)?;
         let id = self.run.as_deref().map(|id| id.trim_start_matches('#').to_lowercase());
         let found = match &id {
@@ -234,16 +238,10 @@ impl Explain {
         };
         let Some(past) = found.map_err(failed)? else {
             let what = match id {
-                Some(id) => {
-                    format!("there is no run `{id}` in the journal of `{}`", place.state.display())
-                }
-                None => {
-                    format!("no message has come to `{}` in the last day", place.state.display())
-                }
+                Some(id) => runs::unknown(&id, &state, lang),
+                None => w::no_message(&state, lang),
             };
-            return Err(Failed::new(what)
-                .hint("runs are kept for a day after their end; answers and logs name them, `moonbell explain --last` takes the last message")
-                .into());
+            return Err(Failed::new(what).hint(w::kept_for_a_day(lang)).into());
         };
         let said = match &past.run {
             Some(run) => journal.read(|c| outbox::of_run(c, run)).map_err(failed)?,

@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::inbox;
 use crate::message::{ChatKind, Inbound};
 use crate::outbox::Said;
+use crate::words::Lang;
+use crate::words::explain::show as w;
 
 /// The journal's account of one run. Times are Unix milliseconds.
 #[derive(Debug, Serialize)]
@@ -44,7 +46,7 @@ pub(super) struct Reply {
 }
 
 impl Past {
-    pub(super) fn new(past: inbox::Past, said: Vec<Said>) -> Self {
+    pub(super) fn new(past: inbox::Past, said: Vec<Said>, lang: Lang) -> Self {
         let (sender, what) = match &past.inbound {
             Some(Inbound::Message(message)) => {
                 let sender = Sender {
@@ -58,9 +60,9 @@ impl Past {
                 };
                 (Some(sender), None)
             }
-            Some(Inbound::CardAction(_)) => (None, Some("a click on a card")),
-            Some(Inbound::Event(_)) => (None, Some("an event")),
-            None => (None, Some("something that this version cannot read")),
+            Some(Inbound::CardAction(_)) => (None, Some(w::click(lang))),
+            Some(Inbound::Event(_)) => (None, Some(w::event(lang))),
+            None => (None, Some(w::unreadable(lang))),
         };
         let refused = past.error.clone().filter(|_| past.refused);
         let refused = refused.map(|error| error.trim_start_matches("denied: ").to_owned());

@@ -173,7 +173,7 @@ impl Setup<'_> {
         else {
             return Ok(None);
         };
-        let Ok(secret) = settings::secret_of(&file) else { return Ok(None) };
+        let Ok(secret) = settings::secret_of(&file, self.voice.lang) else { return Ok(None) };
         loop {
             match self.client(&id, &secret)?.check_credentials().await {
                 Ok(()) => break,
@@ -200,8 +200,10 @@ impl Setup<'_> {
     async fn named(&mut self, id: String) -> Result<Account> {
         let lang = self.voice.lang;
         let given = match &self.init.client_secret_file {
-            Some(file) if file == Path::new("-") => Some(settings::secret_of_stdin()?),
-            Some(file) => Some(settings::secret_of(file)?),
+            Some(file) if file == Path::new("-") => {
+                Some(settings::secret_of_stdin(self.voice.lang)?)
+            }
+            Some(file) => Some(settings::secret_of(file, self.voice.lang)?),
             None => std::env::var("MOONBELL_DINGTALK_CLIENT_SECRET").ok().map(Secret::new),
         };
         loop {
@@ -410,13 +412,13 @@ impl Setup<'_> {
             oapi_base: self.init.oapi_base().cloned(),
             ..settings::Wanted::default()
         };
-        let plan = settings::plan(&self.file, &wanted)?;
+        let plan = settings::plan(&self.file, &wanted, self.voice.lang)?;
         if plan.fresh {
-            plan.write(self.own_folder)?;
+            plan.write(self.own_folder, self.voice.lang)?;
             self.made = true;
         } else {
             // Settings that were there are changed when they have been shown; the secret is safe already.
-            plan.write_secrets(self.own_folder)?;
+            plan.write_secrets(self.own_folder, self.voice.lang)?;
             if let Some(file) = plan.files().next() {
                 self.progress.keep_app(self.config.dingtalk.oapi_base.as_str(), &id, file);
             }

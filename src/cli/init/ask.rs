@@ -114,7 +114,7 @@ impl Ask {
             };
             let said = tokio::task::spawn_blocking(read)
                 .await?
-                .context("cannot read from this terminal")?;
+                .context(w::cannot_read_terminal(self.voice.lang))?;
             let secret = Secret::new(said.trim());
             super::hide(&secret);
             match check(secret.expose()) {
@@ -134,8 +134,9 @@ impl Ask {
             let read = io::stdin().lock().read_until(b'\n', &mut bytes)?;
             Ok((read > 0).then(|| String::from_utf8_lossy(&bytes).trim().to_owned()))
         };
-        let said =
-            tokio::task::spawn_blocking(read).await?.context("cannot read from this terminal")?;
+        let said = tokio::task::spawn_blocking(read)
+            .await?
+            .context(w::cannot_read_terminal(self.voice.lang))?;
         said.ok_or_else(|| Failed::new(w::input_ended(self.voice.lang)).into())
     }
 }

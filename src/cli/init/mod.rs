@@ -287,7 +287,7 @@ impl Init {
         setup.scripts()?;
         let service = setup.service().await?;
         let Setup { voice, ask, progress, .. } = setup;
-        let loaded = load_again(global, &account)?;
+        let loaded = load_again(global, &account, voice.lang)?;
         let reread = Reread::new(global.source(), &loaded);
         let mut config = loaded.config;
         if let Some(dir) = &self.scripts {
@@ -303,7 +303,9 @@ impl Init {
     /// By the rule of the settings: what they would refuse is not written into them, and no secret is sent there.
     fn check_addresses(&self, config: &Config, lang: Lang) -> Result<()> {
         let refused = |flag: &str, url: &Url, why: String| {
-            anyhow::Error::from(Failed::new(format!("{flag} {url}: {why}")).misuse())
+            anyhow::Error::from(
+                Failed::new(w::refused_flag(flag, url.as_str(), &why, lang)).misuse(),
+            )
         };
         for (flag, url) in [("--api-base", &self.api_base), ("--oapi-base", &self.oapi_base)] {
             let Some(url) = url else { continue };
@@ -326,9 +328,8 @@ fn load(global: &Global) -> Result<(Loaded, PathBuf, bool)> {
     let places = Places::of_this_user();
     let default = places.default_file();
     let file = global.config.clone().or_else(|| default.clone()).ok_or_else(|| {
-        Failed::new("this user has no home folder to keep settings in")
-            .hint("set HOME, or name a file with --config")
-            .misuse()
+        let lang = lang::here();
+        Failed::new(w::no_home(lang)).hint(w::no_home_hint(lang)).misuse()
     })?;
     let file = std::path::absolute(file)?;
     let own_folder = default.as_ref() == Some(&file);
@@ -350,17 +351,12 @@ fn source(global: &Global, file: &Path) -> Source {
 }
 
 /// As a host will read them.
-fn load_again(global: &Global, account: &Account) -> Result<Loaded> {
+fn load_again(global: &Global, account: &Account, lang: Lang) -> Result<Loaded> {
     let loaded = config::load(&global.source(), Need::Account)?;
     let config = &loaded.config;
     if config.dingtalk.client_id != account.client_id {
-        return Err(Failed::new(format!(
-            "a host would answer for `{}`, not for `{}`: an environment variable says so",
-            config.dingtalk.client_id, account.client_id
-        ))
-        .hint("unset MOONBELL_DINGTALK_CLIENT_ID and MOONBELL_DINGTALK_CLIENT_SECRET, and start again")
-        .misuse()
-        .into());
+        let told = w::other_app(&config.dingtalk.client_id, &account.client_id, lang);
+        return Err(Failed::new(told).hint(w::other_app_hint(lang)).misuse().into());
     }
     Ok(loaded)
 }
@@ -382,7 +378,7 @@ impl Setup<'_> {
             doors,
             scripts: self.init.scripts.as_deref().map(std::path::absolute).transpose()?,
         };
-        let plan = settings::plan(&self.file, &wanted)?;
+        let plan = settings::plan(&self.file, &wanted, lang)?;
         let shown = voice::path(&self.file);
         if plan.changes.is_empty() && self.written.is_empty() {
             self.voice.done(&w::settings_stay(&shown, lang));
@@ -394,7 +390,7 @@ impl Setup<'_> {
                 }
                 self.agree().await?;
             }
-            plan.write(self.own_folder)?;
+            plan.write(self.own_folder, lang)?;
             self.progress.forget_app();
             self.voice.done(&w::settings_written(&shown, lang));
             for file in self.written.iter().map(PathBuf::as_path).chain(plan.files()) {
@@ -449,7 +445,7 @@ impl Setup<'_> {
             doors.card = Some(Secret::new(letters.concat()));
         }
         if let (Some(token), Some(key)) = (&self.init.token_file, &self.init.aes_key_file) {
-            let (token, key) = (settings::secret_of(token)?, settings::secret_of(key)?);
+            let (token, key) = (settings::secret_of(token, lang)?, settings::secret_of(key, lang)?);
             settings::check_token(token.expose()).map_err(|why| wrong_door(why, lang))?;
             settings::check_aes_key(key.expose()).map_err(|why| wrong_door(why, lang))?;
             doors.event = Some((token, key));
@@ -489,8 +485,9 @@ impl Setup<'_> {
         let fresh = starter::prepare(&dir)?;
         if !fresh {
             editor::write(&dir).map_err(|error| {
-                Failed::new(format!("cannot write editor settings to `{}`: {error}", dir.display()))
-                    .hint("check the permissions of the folder")
+                let (folder, why) = (dir.to_string_lossy(), error.to_string());
+                Failed::new(w::cannot_write_editor(&folder, &why, lang))
+                    .hint(w::check_permissions(lang))
             })?;
         }
         let shown = voice::path(&dir);

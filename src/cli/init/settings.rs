@@ -15,6 +15,7 @@ use url::Url;
 use crate::cli::Failed;
 use crate::config::{Mode, Secret};
 use crate::words::Lang;
+use crate::words::commands::errors;
 use crate::words::setup as w;
 
 /// Far above any secret.
@@ -72,18 +73,20 @@ pub(super) struct Plan {
 }
 
 /// Compares the file with what is wanted.
-pub(super) fn plan(file: &Path, wanted: &Wanted) -> Result<Plan> {
+pub(super) fn plan(file: &Path, wanted: &Wanted, lang: Lang) -> Result<Plan> {
     // Settings that are kept elsewhere and linked to are changed there.
     let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let (text, fresh) = match fs::read_to_string(&file) {
         Ok(text) => (text, false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (FRESH.to_owned(), true),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+        Err(error) => {
+            return Err(error).with_context(|| errors::cannot_read(&file.to_string_lossy(), lang));
+        }
     };
     // The parser quotes the line, which may hold a secret.
     let document: DocumentMut = text
         .parse()
-        .map_err(|_| Failed::new(format!("`{}` is not valid TOML", file.display())).misuse())?;
+        .map_err(|_| Failed::new(w::not_toml(&file.to_string_lossy(), lang)).misuse())?;
     let mut edit = Edit { document, file, changes: Vec::new(), secrets: Vec::new() };
     let text = |text: &str| Value::from(text);
     if let Some(id) = &wanted.client_id {
@@ -112,9 +115,9 @@ pub(super) fn plan(file: &Path, wanted: &Wanted) -> Result<Plan> {
         edit.secret("http", "aes_key", "event-aes-key", key);
     }
     if let Some(dir) = &wanted.scripts {
-        let dir = dir.to_str().ok_or_else(|| {
-            Failed::new(format!("the folder `{}` has no name in Unicode", dir.display())).misuse()
-        })?;
+        let dir = dir
+            .to_str()
+            .ok_or_else(|| Failed::new(w::no_unicode(&dir.to_string_lossy(), lang)).misuse())?;
         edit.set("scripts", "dir", text(dir));
     }
     let Edit { document, file, changes, secrets } = edit;
@@ -127,12 +130,12 @@ impl Plan {
         self.secrets.iter().map(|(path, _)| &**path)
     }
 
-    pub(super) fn write_secrets(&self, own_folder: bool) -> Result<()> {
+    pub(super) fn write_secrets(&self, own_folder: bool, lang: Lang) -> Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        make_folder(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let named = folder.to_string_lossy();
+        make_folder(folder).with_context(|| errors::cannot_create(&named, lang))?;
         if own_folder {
-            close(folder)
-                .with_context(|| format!("cannot close {} to others", folder.display()))?;
+            close(folder).with_context(|| errors::cannot_close(&named, lang))?;
         }
         for (path, secret) in &self.secrets {
             let write = || -> io::Result<()> {
@@ -143,13 +146,13 @@ impl Plan {
                 file.persist(path)?;
                 Ok(())
             };
-            write().with_context(|| format!("cannot write {}", path.display()))?;
+            write().with_context(|| errors::cannot_write(&path.to_string_lossy(), lang))?;
         }
         Ok(())
     }
 
-    pub(super) fn write(&self, own_folder: bool) -> Result<()> {
-        self.write_secrets(own_folder)?;
+    pub(super) fn write(&self, own_folder: bool, lang: Lang) -> Result<()> {
+        self.write_secrets(own_folder, lang)?;
         let write = || -> io::Result<()> {
             let folder = self.file.parent().unwrap_or(Path::new("."));
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -161,7 +164,7 @@ impl Plan {
             file.persist(&self.file)?;
             Ok(())
         };
-        write().with_context(|| format!("cannot write {}", self.file.display()))
+        write().with_context(|| errors::cannot_write(&self.file.to_string_lossy(), lang))
     }
 }
 
@@ -306,25 +309,24 @@ fn close(_: &Path) -> io::Result<()> {
 }
 
 /// The secret that a file holds.
-pub(super) fn secret_of(file: &Path) -> Result<Secret> {
+pub(super) fn secret_of(file: &Path, lang: Lang) -> Result<Secret> {
     let open = fs::File::open(file);
-    let file = open.with_context(|| format!("cannot read the secret in {}", file.display()))?;
-    secret_in(file)
+    let named = || w::cannot_read_secret_in(&file.to_string_lossy(), lang);
+    secret_in(open.with_context(named)?, lang)
 }
 
-pub(super) fn secret_of_stdin() -> Result<Secret> {
-    secret_in(io::stdin().lock())
+pub(super) fn secret_of_stdin(lang: Lang) -> Result<Secret> {
+    secret_in(io::stdin().lock(), lang)
 }
 
-fn secret_in(source: impl io::Read) -> Result<Secret> {
+fn secret_in(source: impl io::Read, lang: Lang) -> Result<Secret> {
     let mut text = String::new();
-    source.take(SECRET_LIMIT_BYTES).read_to_string(&mut text).context("cannot read the secret")?;
+    let read = source.take(SECRET_LIMIT_BYTES).read_to_string(&mut text);
+    read.context(w::cannot_read_secret(lang))?;
     let secret = Secret::new(text.trim());
     super::hide(&secret);
     if secret.expose().is_empty() {
-        return Err(Failed::new("there is no secret: what should hold it is empty")
-            .misuse()
-            .into());
+        return Err(Failed::new(w::no_secret(lang)).misuse().into());
     }
     Ok(secret)
 }
@@ -386,14 +388,14 @@ mod tests {
         let file = folder.path().join("bot.toml");
         let before = "# mine\n[scripts]\ndir = \"~/bots\" # here\n\n[dingtalk]\n# of the test app\nclient_id = \"dingold\" # old\nclient_secret = \"literal\"\ncard_template = \"x.schema\"\n";
         fs::write(&file, before).unwrap();
-        let plan = plan(&file, &wanted()).unwrap();
+        let plan = plan(&file, &wanted(), Lang::En).unwrap();
         let changes: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(changes.join("\n"), @r###"
 dingtalk.client_id: "dingold" -> "dingnew"
 dingtalk.client_secret: *** -> { file = "secret" }
 "###);
         assert_eq!(fs::read_to_string(&file).unwrap(), before, "nothing is written yet");
-        plan.write(false).unwrap();
+        plan.write(false, Lang::En).unwrap();
         insta::assert_snapshot!(fs::read_to_string(&file).unwrap(), @r###"
 # mine
 [scripts]
@@ -407,7 +409,7 @@ card_template = "x.schema"
 "###);
         assert_eq!(fs::read_to_string(folder.path().join("secret")).unwrap(), "a new secret\n");
         // And a second time there is nothing to do.
-        let again = super::plan(&file, &wanted()).unwrap();
+        let again = super::plan(&file, &wanted(), Lang::En).unwrap();
         assert!(again.changes.is_empty() && again.files().next().is_none());
     }
 
@@ -415,7 +417,7 @@ card_template = "x.schema"
     fn a_new_file_is_small_and_dotted_keys_are_understood() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
-        let Plan { text, fresh, .. } = plan(&file, &wanted()).unwrap();
+        let Plan { text, fresh, .. } = plan(&file, &wanted(), Lang::En).unwrap();
         assert!(fresh);
         insta::assert_snapshot!(text, @r###"
 # Settings of moonbell. All keys: docs/config.md. `moonbell init` changes this file and keeps your comments.
@@ -425,7 +427,7 @@ client_id = "dingnew"
 client_secret = { file = "secret" }
 "###);
         fs::write(&file, "dingtalk.client_id = \"dingold\"\n").unwrap();
-        insta::assert_snapshot!(plan(&file, &wanted()).unwrap().text, @r###"
+        insta::assert_snapshot!(plan(&file, &wanted(), Lang::En).unwrap().text, @r###"
 dingtalk.client_id = "dingnew"
 dingtalk.client_secret = { file = "secret" }
 "###);
@@ -436,14 +438,14 @@ dingtalk.client_secret = { file = "secret" }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("bot.toml");
         fs::write(folder.path().join("secret"), "of somebody else").unwrap();
-        let fresh = plan(&file, &wanted()).unwrap();
+        let fresh = plan(&file, &wanted(), Lang::En).unwrap();
         assert_eq!(fresh.files().collect::<Vec<_>>(), [folder.path().join("secret-2")]);
         fs::write(
             &file,
             "[dingtalk]\nclient_id = \"dingnew\"\nclient_secret = { file = \"secret\" }\n",
         )
         .unwrap();
-        let named = plan(&file, &wanted()).unwrap();
+        let named = plan(&file, &wanted(), Lang::En).unwrap();
         assert_eq!(named.files().collect::<Vec<_>>(), [folder.path().join("secret")]);
         let changes: Vec<String> = named.changes.iter().map(ToString::to_string).collect();
         assert_eq!(changes, ["dingtalk.client_secret: *** -> ***"]);
@@ -464,7 +466,7 @@ dingtalk.client_secret = { file = "secret" }
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deep/config.toml");
-        plan(&file, &wanted()).unwrap().write(true).unwrap();
+        plan(&file, &wanted(), Lang::En).unwrap().write(true, Lang::En).unwrap();
         let mode = |path: &str| {
             fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777
         };
@@ -473,9 +475,9 @@ dingtalk.client_secret = { file = "secret" }
             (0o700, 0o600, 0o600)
         );
         fs::set_permissions(folder.path().join("deep"), fs::Permissions::from_mode(0o777)).unwrap();
-        plan(&file, &Wanted { client_id: Some("x".to_owned()), ..wanted() })
+        plan(&file, &Wanted { client_id: Some("x".to_owned()), ..wanted() }, Lang::En)
             .unwrap()
-            .write(true)
+            .write(true, Lang::En)
             .unwrap();
         assert_eq!(mode("deep"), 0o700);
     }

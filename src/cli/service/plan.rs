@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::{Failed, Global, lang};
 use crate::config::{self, Need, Source};
+use crate::words::commands::errors;
 use crate::words::commands::service as w;
 
 /// Beyond `shutdown.deadline`: replies are sent for ten seconds, then the stages close.
@@ -47,7 +48,7 @@ impl Plan {
             .filter(|(name, _)| !name.to_string_lossy().starts_with("MOONBELL_"));
         let source = Source { environment: environment.cloned().collect(), ..shell.clone() };
         let config = config::load(&source, Need::Account).map_err(|problems| {
-            let told = Failed::new(w::not_complete(&problems.to_string(), lang));
+            let told = Failed::new(w::not_complete(&problems.text(lang), lang));
             told.hint(if left_out.is_empty() {
                 w::init_writes(lang).to_owned()
             } else {
@@ -56,7 +57,7 @@ impl Plan {
             .misuse()
         })?;
         let config = config.config;
-        let program = std::env::current_exe().context("cannot find out where this program is")?;
+        let program = std::env::current_exe().context(errors::no_own_path(lang))?;
         let mut arguments = vec!["run".to_owned(), "--config".to_owned()];
         // The default too: a service may have another idea of where that is.
         let file = shell.file.or_else(|| shell.places.default_file());

@@ -15,6 +15,7 @@ use super::remote::Remote;
 use super::{Global, columns, lang, talk};
 use crate::store::Instance;
 use crate::telemetry::status::Status as Moment;
+use crate::words::commands::errors;
 
 /// A host that has not answered by then is busy with something that its file may tell.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -113,7 +114,7 @@ impl Status {
         let moment = match asked {
             Ok(moment) => Some(moment),
             Err(_) => Moment::read(&folder).with_context(|| {
-                format!("cannot read the status of the host in `{}`", folder.display())
+                errors::cannot_read_status(&folder.to_string_lossy(), lang::here())
             })?,
         };
         // What an earlier host left behind says nothing about this one.

@@ -179,7 +179,8 @@ fn settings(text: &mut Lines, settings: &Settings, now: DateTime<Utc>, lang: Lan
     let Some(file) = &settings.file else { return };
     let read = clock(settings.read_at_ms, now).unwrap_or_default();
     text.row(w::settings(lang), &w::settings_read(&escape(&file.to_string_lossy()), &read, lang));
-    if let Some(error) = &settings.error {
+    let error = settings.error_zh.as_ref().filter(|_| lang == Lang::Zh);
+    if let Some(error) = error.or(settings.error.as_ref()) {
         for (at, line) in error.lines().enumerate() {
             let line = escape(line);
             text.below(&if at == 0 { w::settings_wrong(&line, lang) } else { format!("  {line}") });

@@ -1,9 +1,12 @@
 //! One thing that `check` has to say, and how a terminal shows it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use crate::script::diagnostic::{LoadError, excerpt};
+use crate::words::commands::errors;
+use crate::words::findings as w;
+use crate::words::{Lang, Said};
 
 /// Whether a script serves in spite of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,9 +24,16 @@ impl Severity {
             Self::Warning => "warning",
         }
     }
+
+    fn word(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Error => w::error(lang),
+            Self::Warning => w::warning(lang),
+        }
+    }
 }
 
-/// A finding, at a place of a file. `Display` is what the terminal shows, caret and all.
+/// A finding, at a place of a file. Its `Display` is [`text`](Self::text) in English, as logs have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub severity: Severity,
@@ -35,21 +45,21 @@ pub struct Finding {
     pub start: Option<(usize, usize)>,
     /// The first character that no longer belongs to it.
     pub end: Option<(usize, usize)>,
-    pub message: String,
+    pub message: Said,
     /// What to do.
-    pub hint: Option<String>,
+    pub hint: Option<Said>,
     /// The line of source where it starts.
     pub source: Option<String>,
 }
 
 impl Finding {
     /// A warning about the bytes `span` of `text`.
-    pub(super) fn warning(
+    pub(super) fn warning<S: Into<String>>(
         rule: &'static str,
         path: &str,
         text: &str,
         span: &Range<usize>,
-        message: String,
+        message: impl Fn(Lang) -> S,
     ) -> Self {
         let (start, end) = (position(text, span.start), position(text, span.end));
         Self {
@@ -58,15 +68,37 @@ impl Finding {
             path: path.to_owned(),
             start: Some(start),
             end: Some(end),
-            message,
+            message: Said::new(message),
             hint: None,
             source: line(text, start.0),
         }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub(super) fn hint<S: Into<String>>(mut self, hint: impl Fn(Lang) -> S) -> Self {
+        self.hint = Some(Said::new(hint));
         self
+    }
+
+    /// What the terminal shows, caret and all.
+    pub fn text(&self, lang: Lang) -> String {
+        let mut text = self.path.clone();
+        if let Some((line, column)) = self.start {
+            let _ = write!(text, ":{line}:{column}");
+        }
+        let (word, message) = (self.severity.word(lang), self.message.pick(lang));
+        let _ = write!(text, ": {word}[{}]: {message}", self.rule);
+        if let (Some((line, column)), Some(source)) = (self.start, &self.source) {
+            // What goes on in the next line is underlined to the end of this one.
+            let length = match self.end {
+                Some((last, end)) if last == line => end.saturating_sub(column),
+                _ => usize::MAX,
+            };
+            text.push_str(&excerpt(line, source, Some((column - 1, length))));
+        }
+        if let Some(hint) = &self.hint {
+            let _ = write!(text, "\n{}{}", errors::label_hint(lang), hint.pick(lang));
+        }
+        text
     }
 }
 
@@ -80,10 +112,16 @@ impl From<&LoadError> for Finding {
             path: error.path.clone(),
             start: at(column),
             end: at(column + length),
-            message: error.message.clone(),
+            message: Said::new(|_| error.message.as_str()),
             hint: None,
             source: error.source.clone(),
         }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Lang::En))
     }
 }
 
@@ -100,28 +138,6 @@ pub(super) fn line(text: &str, number: usize) -> Option<String> {
     Some(line.trim_end().replace('\t', " "))
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
-        if let Some((line, column)) = self.start {
-            write!(f, ":{line}:{column}")?;
-        }
-        write!(f, ": {}[{}]: {}", self.severity.as_str(), self.rule, self.message)?;
-        if let (Some((line, column)), Some(source)) = (self.start, &self.source) {
-            // What goes on in the next line is underlined to the end of this one.
-            let length = match self.end {
-                Some((last, end)) if last == line => end.saturating_sub(column),
-                _ => usize::MAX,
-            };
-            f.write_str(&excerpt(line, source, Some((column - 1, length))))?;
-        }
-        match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,9 +147,9 @@ mod tests {
         let text = "local a = 1\n\tprint('你好', 名字)\n";
         let at = text.find("名字").unwrap();
         let finding =
-            Finding::warning("type", "a.luau", text, &(at..at + "名字".len()), "what?".to_owned())
-                .hint("do this");
-        insta::assert_snapshot!(finding, @r"
+            Finding::warning("type", "a.luau", text, &(at..at + "名字".len()), |_| "what?")
+                .hint(|_| "do this");
+        insta::assert_snapshot!(finding.text(Lang::En), @r"
         a.luau:2:14: warning[type]: what?
          2 |  print('你好', 名字)
            |                ^^^^
@@ -144,8 +160,8 @@ mod tests {
     #[test]
     fn what_spans_lines_is_underlined_in_its_first() {
         let text = "f({\n  1,\n})\n";
-        let finding = Finding::warning("type", "a.luau", text, &(2..9), "what?".to_owned());
-        insta::assert_snapshot!(finding, @r"
+        let finding = Finding::warning("type", "a.luau", text, &(2..9), |_| "what?");
+        insta::assert_snapshot!(finding.text(Lang::En), @r"
         a.luau:1:3: warning[type]: what?
          1 | f({
            |   ^

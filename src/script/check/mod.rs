@@ -23,6 +23,8 @@ use crate::api::Host;
 use crate::router::Handler;
 use crate::router::Routes;
 use crate::router::Warning;
+use crate::words::findings as w;
+use crate::words::{Lang, Said};
 
 use super::asked;
 use super::diagnostic::{LoadError, LoadErrorKind};
@@ -135,26 +137,18 @@ fn unasked(path: &str, text: &str, reach: &Reach) -> Vec<Finding> {
 }
 
 fn hidden(what: &Disguise, path: &str, text: &str, span: &Range<usize>) -> Finding {
+    let code = |c: char| format!("U+{:04X}", u32::from(c));
     let (rule, message) = match what {
-        Disguise::Bidi(c) => (
-            "bidi",
-            format!(
-                "U+{:04X} turns the reading direction: what is shown is not what runs",
-                u32::from(*c)
-            ),
-        ),
-        Disguise::Invisible(c) => {
-            ("invisible", format!("U+{:04X} is there and cannot be seen", u32::from(*c)))
+        Disguise::Bidi(c) => ("bidi", Said::new(|lang| w::bidi(&code(*c), lang))),
+        Disguise::Invisible(c) => ("invisible", Said::new(|lang| w::invisible(&code(*c), lang))),
+        Disguise::Lookalike(alphabet) => {
+            ("lookalike", Said::new(|lang| w::lookalike(alphabet, lang)))
         }
-        Disguise::Lookalike(alphabet) => (
-            "lookalike",
-            format!("this word mixes Latin letters with {alphabet} ones that look the same"),
-        ),
     };
-    let mut finding = Finding::warning(rule, path, text, span, message);
+    let mut finding = Finding::warning(rule, path, text, span, |lang| message.pick(lang));
     // Shown, it would do to the terminal what it does to the editor.
     finding.source = finding.source.map(|line| visible(&line));
-    finding.hint("take it out, or write it as an escape: `\\u{202E}`")
+    finding.hint(w::take_it_out)
 }
 
 /// A line in which what hides shows, one sign for each.
@@ -254,38 +248,35 @@ impl Checker<'_> {
 fn describe(lint: Lint, path: &str, text: &str, span: &Range<usize>) -> Finding {
     match lint {
         Lint::UnusedLocal { name } => {
-            let message = format!("nothing reads the local `{name}`");
-            let finding = Finding::warning("unused_local", path, text, span, message);
-            finding.hint(format!("remove it, or call it `_{name}`"))
+            let message = |lang| w::unread_local(&name, lang);
+            Finding::warning("unused_local", path, text, span, message)
+                .hint(|lang| w::remove_or_rename(&name, lang))
         }
         Lint::UnusedFunction { name } => {
-            let message = format!("nothing calls the function `{name}`");
+            let message = |lang| w::uncalled_function(&name, lang);
             Finding::warning("unused_function", path, text, span, message)
-                .hint(format!("remove it, or call it `_{name}`"))
+                .hint(|lang| w::remove_or_rename(&name, lang))
         }
         Lint::Removed { name } => {
-            let message = format!("scripts have no `{name}`");
-            Finding::warning("unknown_global", path, text, span, message)
-                .hint("what a script runs is in its file, where it can be read and checked")
+            let message = |lang| w::removed(&name, lang);
+            Finding::warning("unknown_global", path, text, span, message).hint(w::removed_hint)
         }
         Lint::ShellTemplate => {
-            let message = "this script is put together while it runs: text from chat in it would be run as commands";
-            Finding::warning("shell_template", path, text, span, message.to_owned()).hint(
-                "write the script as one constant and pass what varies as arguments: \
-                 `shell.sh(\"grep -c $1 $2\", word, file)`",
-            )
+            Finding::warning("shell_template", path, text, span, w::shell_template)
+                .hint(w::shell_template_hint)
         }
     }
 }
 
 fn unreachable(warning: &Warning, source: impl Fn(&str) -> Option<String>) -> Finding {
     let place = warning.place();
-    let said = warning.to_string();
-    let message = said.strip_prefix(&format!("{place}: ")).unwrap_or(&said);
-    let mut error = LoadError::new(LoadErrorKind::Conflict, place.script.clone(), message);
+    // The caret goes to what its message quotes.
+    let said = warning.text(Lang::En);
+    let mut error = LoadError::new(LoadErrorKind::Conflict, place.script.clone(), said);
     error = error.at(place.line as usize, source(&place.script).as_deref());
-    Finding { severity: Severity::Warning, rule: "unreachable", ..Finding::from(&error) }
-        .hint(warning.hint())
+    let message = Said::new(|lang| warning.text(lang));
+    Finding { severity: Severity::Warning, rule: "unreachable", message, ..Finding::from(&error) }
+        .hint(|lang| warning.hint(lang))
 }
 
 /// Rules that comments switch off, for their own line and the next: `-- moonbell: allow shell_template`.
@@ -387,7 +378,7 @@ mod tests {
             ("print(totals)", "`local totals = …`"),
         ] {
             let findings = text("a.luau", source);
-            let hinted = findings[0].hint.as_deref().unwrap_or_default();
+            let hinted = findings[0].hint.as_ref().unwrap().to_string();
             assert!(hinted.contains(hint), "{source}: {hinted}");
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn findings(path: &str, text: &str, tokens: &[Token], reach: &Reach) 
                 Seen::Exactly(need) | Seen::Some(need) => reach.ask(&need).err()?,
                 Seen::Call(url) => may_call(reach, &url).err()?,
             };
-            Some(Finding::warning("need", path, text, &span, why))
+            Some(Finding::warning("need", path, text, &span, |_| why.as_str()))
         })
         .collect()
 }

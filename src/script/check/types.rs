@@ -10,6 +10,8 @@ use luaur_rt::TypeDiagnostic;
 use super::finding::{Finding, line};
 use crate::api::definitions;
 use crate::script::scan::is_test;
+use crate::words::Said;
+use crate::words::findings as w;
 
 /// The checker recurses as deep as code may nest, with frames larger than those of the original. Only what is used of
 /// it is ever backed by memory.
@@ -50,7 +52,7 @@ fn finding(path: &str, text: &str, found: &TypeDiagnostic) -> Option<Finding> {
         path: path.to_owned(),
         start: Some(start),
         end: Some(place(text, found.end_line, found.end_column)),
-        message: String::new(),
+        message: Said::default(),
         hint: None,
         source: line(text, start.0),
     };
@@ -71,10 +73,10 @@ fn reword(said: &str, finding: &mut Finding) {
     let quoted: Vec<&str> = said.split('\'').skip(1).step_by(2).collect();
     if let (true, [name, ..]) = (said.starts_with("Unknown global "), quoted.as_slice()) {
         finding.rule = "unknown_global";
-        finding.message = format!("there is no `{name}`");
+        finding.message = Said::new(|lang| w::there_is_no(name, lang));
         finding.hint = Some(nearest(name, &globals()).map_or_else(
-            || format!("is a `local {name} = …` missing? what runs are to share belongs into `kv`"),
-            |near| format!("did you mean `{near}`?"),
+            || Said::new(|lang| w::is_local_missing(name, lang)),
+            |near| Said::new(|lang| w::did_you_mean(&near, lang)),
         ));
     } else if let (true, [key, owner, ..]) = (said.starts_with("Key '"), quoted.as_slice()) {
         narrow(finding, key);
@@ -86,16 +88,15 @@ fn reword(said: &str, finding: &mut Finding) {
         } else {
             (Some((*owner).to_owned()), definitions::members(owner))
         };
-        let owner = owner.map_or_else(|| "the table".to_owned(), |owner| format!("`{owner}`"));
-        finding.message = format!("{owner} has no `{key}`");
-        finding.hint = nearest(key, &names).map(|near| format!("did you mean `{near}`?"));
+        finding.message = Said::new(|lang| match &owner {
+            Some(owner) => w::has_no(&format!("`{owner}`"), key, lang),
+            None => w::has_no(w::the_table(lang), key, lang),
+        });
+        let near = nearest(key, &names);
+        finding.hint = near.map(|near| Said::new(|lang| w::did_you_mean(&near, lang)));
     } else if let (true, [kind, ..]) = (said.ends_with("could be nil"), quoted.as_slice()) {
-        finding.message = format!("this may be nil (its type is `{kind}`)");
-        finding.hint = Some(
-            "calls into the outside world return `nil, err` when they fail: test it first, \
-             `if not r then … end`"
-                .to_owned(),
-        );
+        finding.message = Said::new(|lang| w::may_be_nil(kind, lang));
+        finding.hint = Some(Said::new(w::test_it_first));
     } else {
         // The last cause is the innermost; what is around it repeats the types.
         let said: Vec<&str> = said.lines().map(str::trim).collect();
@@ -114,9 +115,8 @@ fn reword(said: &str, finding: &mut Finding) {
             let cause = cause.trim_start_matches("none of the union options are compatible").trim();
             message = format!("{message} ({})", cause.replace('\'', "`"));
         }
-        finding.hint = optional(&message)
-            .then(|| "it may be nil: test it first, or say what then, `value or \"…\"`".to_owned());
-        finding.message = lowercase_first(&message);
+        finding.hint = optional(&message).then(|| Said::new(w::say_what_then));
+        finding.message = Said::new(|_| lowercase_first(&message));
     }
 }
 

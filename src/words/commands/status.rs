@@ -65,7 +65,7 @@ words! {
         en: "{n} waiting, {parked} parked (see `moonbell outbox`)",
     }
     used(month: &str, calls: &str, pushes: &str) {
-        zh: "{month}：API 调用 {calls}；Webhook & Stream {pushes}",
+        zh: "{month}：API 调用 {calls}；消息推送 {pushes}",
         en: "{month}: API calls {calls}; Webhook & Stream {pushes}",
     }
     used_of(used: &str, limit: &str, share: u64) {

@@ -24,6 +24,10 @@ struct Answer {
 
 /// Asks the binary about the folders of this stage.
 fn explain(stage: &Stage, arguments: &[&str]) -> Answer {
+    explain_in("C", stage, arguments)
+}
+
+fn explain_in(lang: &str, stage: &Stage, arguments: &[&str]) -> Answer {
     let mut settings = format!(
         "[scripts]\ndir = {:?}\n[state]\ndir = {:?}\n[access]\nowner = \"{OWNER}\"\n[access.roles]\nadmin = [\"{BOB}\"]\n",
         stage.path("scripts"),
@@ -39,6 +43,7 @@ fn explain(stage: &Stage, arguments: &[&str]) -> Answer {
         .env_clear()
         .env("HOME", stage.home.path())
         .env("TZ", "UTC")
+        .env("LANG", lang)
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -125,6 +130,36 @@ async fn a_terminal_reads_it_from_the_first_gate_to_the_handler() {
     hint: no host runs here, so nothing answers: start it with `moonbell run`
     hint: in a group DingTalk passes on only messages that mention the bot
     "#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_in_chinese_to_whoever_reads_chinese() {
+    let stage = stage(SCRIPT).await;
+    let answer = explain_in("zh_CN.UTF-8", &stage, &["deploy prod v2", "--as", ALICE]);
+    let shown = answer.out.replace(&format!("{}/", stage.home.path().display()), "");
+    insta::assert_snapshot!(shown, @r#"
+    `deploy prod v2`，`015412345601` 在单聊里发送，由 `moonbell run` 接收
+
+      以前收到过？           否   这段文字没有人发过
+      可以给机器人发消息？   是   `015412345601` 有角色 `guest`（`access.roles.guest`，moonbell.toml:9:1）
+      moonbell 自己的指令？  否   不是 moonbell 自己的指令
+      正在进行的对话？       ?    只有正在运行的 moonbell 知道脚本是不是在等回答
+      命令？                 是   `deploy <env> [tag] [--force]`，deploy.luau:2
+      模式？                 -    没有问到
+      兜底处理器？           -    没有问到
+
+    ✗ 拒绝：它只给角色 `admin` 用，而 `015412345601` 有 `guest`
+        对方看到    Sorry, you may not use `deploy`.
+        声明        command deploy <env> [tag] [--force]，在 deploy.luau:2
+        角色        `admin`：这个人没有
+        排队        在这个聊天里更早的一切之后
+        时限        10 分钟
+
+    提示：没有 moonbell 在这里运行，所以不会有回答：用 moonbell run 启动
+    提示：要放行：[access.roles] admin = ["015412345601", …]（在 moonbell.toml），然后重新启动 moonbell
+    "#);
+    let programs = |lang: &str| explain_in(lang, &stage, &["deploy prod", "--json"]).out;
+    assert_eq!(programs("zh_CN.UTF-8"), programs("C"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -119,6 +119,30 @@ async fn an_edit_with_a_mistake_changes_nothing_and_the_owner_is_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_is_told_in_the_language_of_the_owner_and_of_whoever_asks_for_the_status() {
+    let mut edited = Edited::start(Setup::new().stage().await, "").await;
+    edited.host.say(OWNER, "language zh");
+    edited.host.until("it is chosen", |seen| seen.to(OWNER).len() == 1).await;
+    edited.edit("[access]", "[access]\nownr = \"x\"");
+    edited.host.until("the owner is told", |seen| seen.to(OWNER).len() == 2).await;
+    let told = edited.host.look(|seen| seen.to(OWNER)[1].to_owned());
+    for chinese in ["设置文件改错了", "没有 `access.ownr` 这个键", "提示：是不是 `owner`？"]
+    {
+        assert!(told.contains(chinese), "{chinese}: {told}");
+    }
+    let status = |lang: &str| {
+        let mut command = bare(&edited.host, env!("CARGO_BIN_EXE_moonbell"));
+        command.args(["status", "--config"]).arg(edited.host.path("elsewhere.toml"));
+        String::from_utf8(command.env("LANG", lang).stdout(Stdio::piped()).output().unwrap().stdout)
+    };
+    // Writes that file.
+    assert!(edited.status()["settings"]["error"].as_str().unwrap().contains("unknown key"));
+    let (chinese, english) = (status("zh_CN.UTF-8").unwrap(), status("C").unwrap());
+    assert!(chinese.contains("没有 `access.ownr` 这个键"), "{chinese}");
+    assert!(english.contains("unknown key `access.ownr`"), "{english}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_counts_from_the_next_start_on_is_named_until_it_is_taken_back() {
     let mut edited =
         Edited::start(Setup::new().stage().await, "\n[shutdown]\ndeadline = \"3s\"\n").await;
