@@ -160,7 +160,7 @@ impl Ended {
 pub enum Found {
     /// A question that waits, and which of its answers.
     Waits(Waiting, usize),
-    /// One that waits, but was asked in another chat.
+    /// One that waits, but was asked in another chat, or on other buttons.
     Elsewhere(Waiting),
     /// One that has ended.
     Over(Past),
@@ -242,6 +242,19 @@ impl Asks {
         }
         let action = action.to_owned();
         self.past(move |c| table::by_action(c, &action)).await
+    }
+
+    /// The question that a card asks, whatever was pressed there: it waits [`Found::Elsewhere`], on its own buttons.
+    pub async fn by_card(&self, card: &str) -> Found {
+        {
+            let held = self.held();
+            let mut all = held.open.values().map(|one| &one.waiting);
+            if let Some(waiting) = all.find(|one| one.card.as_deref() == Some(card)) {
+                return Found::Elsewhere(waiting.clone());
+            }
+        }
+        let card = card.to_owned();
+        self.past(move |c| table::by_card(c, &card)).await
     }
 
     /// The approval that has this number, for somebody who says it in `chat`.

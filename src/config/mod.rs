@@ -366,6 +366,8 @@ pub struct Limits {
     pub run_cpu: Duration,
     /// Bytes that one script may hold, with all its runs.
     pub memory_bytes: usize,
+    /// Bytes that one script may keep in `kv`.
+    pub kv_bytes: u64,
     /// Of one run: bytes that its programs may write, messages, and programs open at the same time.
     pub output_bytes: u64,
     pub replies: usize,
@@ -387,6 +389,7 @@ impl Default for Limits {
             run_time: Duration::from_mins(10),
             run_cpu: Duration::from_secs(10),
             memory_bytes: 64 << 20,
+            kv_bytes: 64 << 20,
             output_bytes: 64 << 20,
             replies: 200,
             per_minute: 200,

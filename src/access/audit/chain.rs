@@ -15,7 +15,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::Record;
-use super::file::files;
+use super::file::{KEPT, files};
 
 /// Where the chain stands: what the next record is chained to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub struct Verified {
     pub files: usize,
     /// The number of the first record there is; more than 1 where older files were removed.
     pub first: u64,
+    /// Records before the first that the host did not remove itself: it does that only past [`KEPT`] files.
+    pub missing: u64,
     pub broken: Option<Broken>,
 }
 
@@ -123,7 +125,8 @@ pub struct Broken {
 /// When a file cannot be read.
 pub fn verify(dir: &Path) -> io::Result<Verified> {
     let files = files(dir)?;
-    let mut verified = Verified { records: 0, files: files.len(), first: 0, broken: None };
+    let mut verified =
+        Verified { records: 0, files: files.len(), first: 0, missing: 0, broken: None };
     let mut head: Option<Head> = None;
     for path in files {
         let mut reader = io::BufReader::new(fs::File::open(&path)?);
@@ -163,6 +166,9 @@ pub fn verify(dir: &Path) -> io::Result<Verified> {
                 Ok(line) => {
                     if head.is_none() {
                         verified.first = line.n;
+                        if verified.files < KEPT {
+                            verified.missing = line.n - 1;
+                        }
                     }
                     verified.records += 1;
                     head = Some(Head { n: line.n, hash: line.hash });
