@@ -21,6 +21,7 @@ use crate::dingtalk::Class;
 use crate::dingtalk::Client;
 use crate::message::File;
 use crate::message::Kind;
+use crate::sink::{clean, redact};
 
 /// Of one file, unless a script says otherwise.
 const MAX_BYTES: u64 = 64 << 20;
@@ -156,7 +157,7 @@ pub(super) async fn react(
 ) -> LuaResult<Outcome<bool>> {
     let remove = options.bool("remove")?.unwrap_or(false);
     options.finish()?;
-    let text = crate::sink::clean(&text).trim().to_owned();
+    let text = redact(clean(&text).trim()).into_owned();
     let count = text.chars().count();
     if count == 0 || count > MAX_REACTION_CHARS || text.contains('\n') {
         return Err(misuse(format!(

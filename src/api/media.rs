@@ -23,6 +23,7 @@ use crate::dingtalk::zip;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
+use crate::sink::{clean, redact};
 
 /// Longer names are cut where they are shown.
 const MAX_NAME_CHARS: usize = 100;
@@ -107,14 +108,15 @@ async fn read(
     })
 }
 
-/// Sends a text of the host's own as a file to `to`, before whatever the run says next. Returns the name that it has there.
+/// Sends a text of the host's own as a file to `to`, before whatever the run says next: as a message would show it, without
+/// secrets. Returns the name that it has there.
 pub(super) async fn attach(
     call: &Call,
     to: &Address,
     name: &str,
-    content: Vec<u8>,
+    text: &str,
 ) -> LuaResult<Result<String, Failure>> {
-    let packed = zipped(name, &content);
+    let packed = zipped(name, redact(text).as_bytes());
     let packed = packed.map_err(|error| misuse(format!("the zip was not made: {error}")))?;
     let name = format!("{name}.zip");
     let id = match uploaded(call, MediaKind::File, name.clone(), packed).await? {
@@ -205,8 +207,9 @@ fn failed(error: &ApiError) -> Failure {
 
 /// A name that is only a name: no folders, nothing that a terminal or a file system acts on.
 fn safe_name(name: &str) -> String {
+    // It travels beside the message, too: with what is uploaded, and inside of a zip.
+    let name = redact(&clean(name)).replace("***", "hidden");
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = crate::sink::clean(name);
     let name: String =
         name.chars().filter(|c| !c.is_control() && !r#"<>:"|?*"#.contains(*c)).collect();
     let name = name.trim().trim_matches('.');

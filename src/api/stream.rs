@@ -125,7 +125,8 @@ fn joined(argv: &[Vec<u8>]) -> String {
 
 /// As a title: what came from a chat may have lines, and be long.
 fn one_line(text: &str) -> String {
-    let line = clean(&text.trim().replace('\n', " ")).into_owned();
+    // Before it is cut: half of a secret is none that anybody knows.
+    let line = redact(&clean(&text.trim().replace('\n', " "))).into_owned();
     match line.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

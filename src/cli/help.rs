@@ -15,8 +15,9 @@ use crate::words::manual::{self, PAGES, Page};
 /// As wide as English help gets, too.
 const WIDEST: usize = 100;
 
-/// Columns before the help of an argument that stands below its name.
-const INDENT: usize = 10;
+/// Columns before the help of an argument that stands below its name, and of one that stands beside it.
+const BELOW: usize = 10;
+const BESIDE: usize = 24;
 
 /// The help that `error` is, in the language of this terminal.
 pub(super) fn told(error: clap::Error, arguments: &[OsString]) -> clap::Error {
@@ -58,7 +59,8 @@ fn dressed(command: Command, path: &str, width: usize) -> Command {
         .mut_args(|argument| {
             let heading =
                 if argument.is_positional() { manual::ARGUMENTS } else { manual::OPTIONS };
-            let help = broken(help(page, &argument), width - INDENT);
+            let before = if has_commands { BESIDE } else { BELOW };
+            let help = broken(help(page, &argument), width - before);
             argument.help_heading(heading).long_help(None).help(help)
         })
         .mut_subcommands(|inner| {
@@ -95,6 +97,8 @@ fn broken(text: &str, width: usize) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
     use super::*;
 
     /// Every command, by its whole name, without those that clap adds.
@@ -123,6 +127,10 @@ mod tests {
             let long = command.get_long_about().is_some();
             assert_eq!(!page.more.is_empty(), long, "`{path}`: what only --help says");
             assert_eq!(!page.after.is_empty(), command.get_after_help().is_some(), "`{path}`");
+            for line in page.after.lines().filter(|line| line.starts_with(' ')) {
+                let is_code = !line.chars().any(|c| c.width() == Some(2));
+                assert!(is_code || line.width() <= 80, "`{path}`: too wide: {line}");
+            }
             let texts = page.arguments.iter().map(|(_, text)| *text);
             for text in texts.chain([page.about]) {
                 assert_eq!(Lang::of(text), Some(Lang::Zh), "`{path}`: {text}");

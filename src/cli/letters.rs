@@ -67,13 +67,13 @@ pub(super) fn ascii(text: &str) -> Cow<'_, str> {
         match c {
             c if c.is_ascii() => shown.push(c),
             '…' => shown.push_str("..."),
-            '–' | '—' => shown.push('-'),
+            '–' | '—' | '·' => shown.push('-'),
             '“' | '”' | '「' | '」' => shown.push('"'),
             '‘' | '’' => shown.push('\''),
             '→' => shown.push_str("->"),
             '✓' => shown.push('*'),
             '✗' | '×' => shown.push('x'),
-            '·' | '。' => shown.push('.'),
+            '。' => shown.push('.'),
             '、' => shown.push(','),
             // Forms as wide as a Chinese letter.
             '\u{ff01}'..='\u{ff5e}' => {

@@ -12,8 +12,8 @@ use crate::config::{Problem, Problems};
 use crate::script::check::Finding;
 use crate::sink::{escape, redact};
 use crate::telemetry::{LogError, file};
-use crate::words::{Lang, Said};
 use crate::words::commands::errors as w;
+use crate::words::{Lang, Said};
 
 /// Exit code of misuse: wrong arguments, or settings that cannot be used.
 const MISUSE: u8 = 2;
@@ -160,8 +160,11 @@ pub(super) fn finding(finding: &Finding) {
     let path = escape(&finding.path);
     let message = Said::new(|lang| finding.message.pick(lang).replace(&finding.path, &path));
     let named = Finding { path: path.clone(), message, ..finding.clone() };
-    told(&format!("{}
-", safe(&named.text(lang::here()))));
+    told(&format!(
+        "{}
+",
+        safe(&named.text(lang::here()))
+    ));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.

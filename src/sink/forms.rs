@@ -37,6 +37,14 @@ pub(super) fn of(secret: &str) -> BTreeSet<String> {
         in_shell(secret),
         secret.escape_debug().to_string(),
     ];
+    // As `xxd` shows it, wherever a line begins.
+    forms.extend([0, 1].map(|first| in_pairs(&hex, first)));
+    // By writers that encode everything.
+    forms.push(secret.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02x}")));
+    forms.push(secret.chars().fold(String::new(), |all, c| all + &format!("&#{};", u32::from(c))));
+    forms.push(
+        secret.chars().fold(String::new(), |all, c| all + &format!("&#x{:x};", u32::from(c))),
+    );
     for before in 0..3 {
         let standard = base64(secret.as_bytes(), before);
         forms.push(standard.replace('+', "-").replace('/', "_"));
@@ -63,6 +71,13 @@ fn base64(secret: &[u8], before: usize) -> String {
     let first = (before * 8).div_ceil(6);
     let last = bytes.len() * 8 / 6;
     encoded[first..last].to_owned()
+}
+
+/// Bytes by twos, after so many that stand alone.
+fn in_pairs(hex: &[String], first: usize) -> String {
+    let (alone, rest) = hex.split_at(first.min(hex.len()));
+    let pairs = rest.chunks(2).map(<[String]>::concat);
+    alone.iter().cloned().chain(pairs).collect::<Vec<_>>().join(" ")
 }
 
 /// Only what a URL cannot hold is written as `%…`.

@@ -35,15 +35,15 @@ pub(crate) const PAGES: &[Page] = &[
         about: "用 Lua 回答钉钉：聊天里的一条消息，运行这台电脑上的 Luau 处理器",
         more: "",
         arguments: &[
-            ("config", "从这个文件读取设置，而不是默认的文件"),
+            ("config", "从这个文件读取设置"),
             (
                 "log",
-                "记录哪些日志：error、warn、info、debug、trace、off，或列表，如 `info,moonbell::sim=debug`",
+                "记录哪些日志：error、warn、info、debug、trace、off，或者列表：`info,moonbell::sim=debug`",
             ),
         ],
         after: "例子：
   moonbell dev                 先试一试：浏览器里的模拟钉钉，不需要账号
-  moonbell init                正式设置：扫码创建钉钉应用、写好设置、收到第一条消息
+  moonbell init                正式设置：扫码创建应用，直到收到第一条消息
   moonbell run                 连接真正的钉钉，使用设置文件里的应用
   moonbell doctor              设置、网络、应用、连接有什么问题，该怎么办
   moonbell check               脚本有什么问题，包括类型
@@ -76,7 +76,7 @@ pub(crate) const PAGES: &[Page] = &[
   moonbell dev --scripts ~/handlers    使用另一个目录
   moonbell dev --port 0 --open         任选空闲端口，并打开浏览器
   moonbell dev --http                  由钉钉来调用，如同 `mode = \"http\"`
-  moonbell dev --sim-only              只有钉钉：练习 moonbell init，或试别的机器人",
+  moonbell dev --sim-only              只有钉钉：练习 init，或试别的机器人",
     },
     Page {
         command: "init",
@@ -105,7 +105,7 @@ pub(crate) const PAGES: &[Page] = &[
   moonbell init
   moonbell init --lang zh
   moonbell init --client-id dingabc --client-secret-file - < secret
-  moonbell init --scan --yes --no-service --json        给程序用：每行一个 JSON 对象
+  moonbell init --scan --yes --no-service --json        给程序用：每行一个 JSON
 
 没有终端时什么都不问：请写明 --scan 或 --client-id。密钥来自 --client-secret-file 或环境变量
 MOONBELL_DINGTALK_CLIENT_SECRET，不能写在命令行里，因为其他用户能看到命令行。
@@ -139,8 +139,8 @@ MOONBELL_DINGTALK_CLIENT_SECRET，不能写在命令行里，因为其他用户�
         ],
         after: "例子：
   moonbell doctor
-  moonbell doctor --fix                                    文件权限、缺少的目录、残留的文件
-  moonbell doctor --card                                   卡片能在钉钉里显示吗？
+  moonbell doctor --fix                 文件权限、缺少的目录、残留的文件
+  moonbell doctor --card                卡片能在钉钉里显示吗？
   moonbell doctor --json | jq '.checks[] | select(.state == \"failed\")'
 
 docs/troubleshooting.md 解释了每一项。退出码：0 没有失败，1 有失败，2 用法错误。",
@@ -276,7 +276,7 @@ docs/troubleshooting.md 解释了每一项。退出码：0 没有失败，1 有�
         after: "例子：
   moonbell grant                                逐个询问在等待的脚本
   moonbell grant shared/report.luau
-  moonbell grant --list                         别人的每个脚本请求什么，得到了什么
+  moonbell grant --list                         每个脚本请求什么，得到了什么
   moonbell grant --revoke shared/report.luau    它立即不再可用
 
 退出码：0 完成，或没有在等待的；1 没有授权；2 用法错误。",
@@ -295,7 +295,7 @@ docs/troubleshooting.md 解释了每一项。退出码：0 没有失败，1 有�
         ],
         after: "例子：
   moonbell runs                                 最新的 20 个
-  moonbell runs 7k3fa                           一个任务的全部，包括日志和输出的结尾
+  moonbell runs 7k3fa                           一个任务的全部，包括日志和输出
   moonbell runs --state failed --since 2h
   moonbell runs --json --limit 100 | jq -r '.[].handler'
   moonbell runs stop 7k3fa
@@ -386,7 +386,7 @@ docs/troubleshooting.md 解释了每一项。退出码：0 没有失败，1 有�
         arguments: &[("path", "脚本目录，或一个脚本"), JSON],
         after: "例子：
   moonbell check
-  moonbell check scripts/deploy.luau             一个脚本，连同它和其他脚本的关系
+  moonbell check scripts/deploy.luau             一个脚本，和它与其他脚本的关系
   moonbell check --json | jq '.findings[].rule'  给程序用
 
 注释 `-- moonbell: allow RULE` 会在这一行和下一行关闭一条规则。

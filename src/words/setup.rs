@@ -11,6 +11,11 @@ words! {
         zh: "大约两分钟。按 Ctrl-C 可随时中断，再次运行会从中断处继续。",
         en: "About two minutes. Ctrl-C stops it; started again, it goes on where it was.",
     }
+    /// To whoever may read it although the terminal's locale has no letters for it.
+    chinese_by_flag {
+        zh: "用中文：moonbell init --lang zh\n",
+        en: "In Chinese, if this terminal shows it: moonbell init --lang zh\n",
+    }
     step_app { zh: "钉钉应用", en: "The app at DingTalk" }
     step_mode { zh: "接收消息的方式", en: "How messages come in" }
     step_settings { zh: "配置与脚本", en: "Settings and scripts" }

@@ -66,7 +66,7 @@ fn run_without_settings_prints_a_file_ready_to_paste() {
     assert!(
         answer
             .err
-            .contains("config.toml:3:1: `dingtalk.client_secret` names the environment variable"),
+            .contains("config.toml:5:1: `dingtalk.client_secret` names the environment variable"),
         "{}",
         answer.err
     );

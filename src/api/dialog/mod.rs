@@ -227,9 +227,9 @@ async fn whole(asking: &Asking, question: &str, shown: Shown) -> LuaResult<Shown
     let mut text = shown.text;
     if length > PIECE_CHARS {
         let name = format!("question-{}.txt", asking.call.run.id());
-        let all = format!("{text}\n\n{until}\n").into_bytes();
+        let all = format!("{text}\n\n{until}\n");
         // Where no file can be sent it is said in several messages.
-        if let Ok(file) = media::attach(&asking.call, &asking.here(), &name, all).await? {
+        if let Ok(file) = media::attach(&asking.call, &asking.here(), &name, &all).await? {
             let beginning: String = question.chars().take(BEGINNING).collect();
             text = format!("{beginning}…\n{}", words::approvals::in_file(&file, length, lang));
         }

@@ -278,7 +278,7 @@ async fn shown(
     if plan.chars().count() + on_card(&question).chars().count() > IN_MESSAGE {
         let name = format!("approval-{code}.txt");
         let all = format!("{question}\n\n{plan}\n\n{terms}\nsha256 {digest}\n");
-        let sent_as = match media::attach(&asking.call, to, &name, all.into_bytes()).await? {
+        let sent_as = match media::attach(&asking.call, to, &name, &all).await? {
             Ok(sent_as) => sent_as,
             Err(failure) => {
                 return Ok(Err(Failure::new(

@@ -345,7 +345,7 @@ impl Setup<'_> {
 
     fn show(&self, code: &Registration, until_ms: i64) {
         let lang = self.voice.lang;
-        let screen = Screen::of_this_terminal(self.voice.unicode);
+        let screen = Screen::of_this_terminal(self.voice.shows_all());
         // A log is no place for pictures.
         let drawn = self.ask.is_some().then(|| qr::draw(&code.address, screen));
         if let Some(Err((rows, columns))) = drawn

@@ -27,8 +27,9 @@ impl Ask {
 
     /// Asked in both languages; the system's is the first choice. `None`: it cannot be asked here.
     pub(super) async fn language(&mut self) -> Result<Option<Lang>> {
-        // In ASCII a terminal cannot show what is asked about.
-        if !self.voice.unicode {
+        // In ASCII a terminal cannot show what is asked about, as far as is known.
+        if !self.voice.shows_all() {
+            self.voice.drawn(w::chinese_by_flag(Lang::En));
             return Ok(None);
         }
         let system = lang::of_terminal();

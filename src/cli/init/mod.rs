@@ -8,6 +8,7 @@
 
 mod account;
 mod ask;
+mod doors;
 mod first;
 mod progress;
 mod qr;
@@ -23,20 +24,17 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use url::Url;
-use uuid::Uuid;
 
 use self::account::Account;
 use self::ask::Ask;
 use self::progress::Progress;
-use self::settings::{Doors, Wanted};
+use self::settings::Wanted;
 use self::voice::Voice;
 use super::service::{self, Service};
 use super::{Failed, Global, editor, host, lang, starter, talk};
 use crate::api::time::parse_duration;
 use crate::app::Reread;
-use crate::config::{
-    self, AddressError, Config, Language, Loaded, Mode, Need, Places, Problems, Secret, Source,
-};
+use crate::config::{self, Config, Language, Loaded, Mode, Need, Places, Problems, Secret, Source};
 use crate::sink;
 use crate::store::Instance;
 use crate::telemetry;
@@ -179,6 +177,10 @@ struct Ready {
 impl Init {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
+        if self.lang.is_some() {
+            let setting = if spoken == Lang::Zh { Language::Zh } else { Language::En };
+            lang::settle(setting);
+        }
         let at = At { lang: Cell::new(spoken), scanning: Cell::new(false) };
         let done = self.steps(global, &at);
         let Err(error) = &done else { return done };
@@ -232,7 +234,7 @@ impl Init {
             progress.finish();
             return Ok(code);
         }
-        talk::say(w::interrupted(lang));
+        talk::drawn(w::interrupted(lang));
         Ok(ExitCode::FAILURE)
     }
 
@@ -298,24 +300,6 @@ impl Init {
 
     fn oapi_base(&self) -> Option<&Url> {
         self.oapi_base.as_ref().or(self.api_base.as_ref())
-    }
-
-    /// By the rule of the settings: what they would refuse is not written into them, and no secret is sent there.
-    fn check_addresses(&self, config: &Config, lang: Lang) -> Result<()> {
-        let refused = |flag: &str, url: &Url, why: String| {
-            anyhow::Error::from(
-                Failed::new(w::refused_flag(flag, url.as_str(), &why, lang)).misuse(),
-            )
-        };
-        for (flag, url) in [("--api-base", &self.api_base), ("--oapi-base", &self.oapi_base)] {
-            let Some(url) = url else { continue };
-            address(url.as_str(), lang).map_err(|why| refused(flag, url, why))?;
-        }
-        if let Some(url) = &self.public_url {
-            let read = public_address(url.as_str(), config, lang);
-            read.map_err(|why| refused("--public-url", url, why))?;
-        }
-        Ok(())
     }
 
     fn mode(&self) -> Option<Mode> {
@@ -402,20 +386,6 @@ impl Setup<'_> {
         Ok(account.fresh || !changes.is_empty())
     }
 
-    /// How messages come; `None`: as the settings have it. Asked where they are only made.
-    async fn mode(&mut self, account: &Account) -> Result<Option<Mode>> {
-        let lang = self.voice.lang;
-        let begins = self.made || !self.file.exists();
-        let asked = account.fresh && begins && !self.says_mode && self.init.mode.is_none();
-        let Some(ask) = self.ask.as_mut().filter(|_| asked) else { return Ok(self.init.mode()) };
-        ask.voice.heading(w::step_mode(lang));
-        let choices = [w::choice_stream(lang), w::choice_http(lang)];
-        Ok(Some(match ask.choose(&choices).await? {
-            0 => Mode::Stream,
-            _ => Mode::Http,
-        }))
-    }
-
     async fn agree(&mut self) -> Result<()> {
         if self.init.yes {
             return Ok(());
@@ -430,50 +400,6 @@ impl Setup<'_> {
             }
             None => Err(missing("--yes", w::needs_yes(lang), lang).into()),
         }
-    }
-
-    /// What the HTTP mode needs beside the account, as far as the settings do not say it; `anew`: it is only set up.
-    async fn doors(&mut self, mode: Mode, anew: bool) -> Result<Doors> {
-        let lang = self.voice.lang;
-        if mode != Mode::Http {
-            return Ok(Doors::default());
-        }
-        let mut doors = Doors { public_url: self.init.public_url.clone(), ..Doors::default() };
-        if !settings::has_door(&self.file, "card_secret") {
-            // Told to DingTalk by the host itself: nobody ever has to know it.
-            let letters = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string());
-            doors.card = Some(Secret::new(letters.concat()));
-        }
-        if let (Some(token), Some(key)) = (&self.init.token_file, &self.init.aes_key_file) {
-            let (token, key) = (settings::secret_of(token, lang)?, settings::secret_of(key, lang)?);
-            settings::check_token(token.expose()).map_err(|why| wrong_door(why, lang))?;
-            settings::check_aes_key(key.expose()).map_err(|why| wrong_door(why, lang))?;
-            doors.event = Some((token, key));
-        }
-        let Some(ask) = &mut self.ask else { return Ok(doors) };
-        if doors.public_url.is_none() && !settings::has_door(&self.file, "public_url") {
-            ask.voice.note(w::http_address_first(lang));
-            let check = |text: &str| public_address(text, &self.config, lang);
-            doors.public_url = ask.address(w::ask_public_url(lang), check).await?;
-        }
-        if !anew || doors.event.is_some() || settings::has_door(&self.file, "token") {
-            return Ok(doors);
-        }
-        ask.voice.note(w::http_doors(lang));
-        let check = |check: fn(&str) -> Result<(), settings::Unfit>| {
-            move |text: &str| {
-                if text.is_empty() { Ok(()) } else { check(text).map_err(|why| why.text(lang)) }
-            }
-        };
-        let token = ask.hidden(w::ask_token(lang), check(settings::check_token)).await?;
-        if token.expose().is_empty() {
-            return Ok(doors);
-        }
-        let key = ask.hidden(w::ask_aes_key(lang), check(settings::check_aes_key)).await?;
-        if !key.expose().is_empty() {
-            doors.event = Some((token, key));
-        }
-        Ok(doors)
     }
 
     fn scripts(&mut self) -> Result<()> {
@@ -540,34 +466,9 @@ impl Setup<'_> {
     }
 }
 
-/// An address that the settings would take.
-fn address(text: &str, lang: Lang) -> Result<Url, String> {
-    config::read_address(text).map_err(|why| {
-        let why = match why {
-            AddressError::Parse(_) | AddressError::NotOfTheWeb => w::no_address(lang),
-            AddressError::NotPlain => w::address_not_plain(lang),
-            AddressError::NotEncrypted => w::address_not_encrypted(lang),
-        };
-        why.to_owned()
-    })
-}
-
-/// The same for that which DingTalk calls.
-fn public_address(text: &str, config: &Config, lang: Lang) -> Result<Url, String> {
-    let url = address(text, lang)?;
-    if config::is_a_door(&url, &config.http.path) {
-        return Err(w::address_of_a_door(lang).to_owned());
-    }
-    Ok(url)
-}
-
 /// A flag that would have answered, where nobody can be asked.
 fn missing(flag: &str, why: &str, lang: Lang) -> Failed {
     Failed::new(w::nobody_to_ask(why, lang)).hint(w::say_flag(flag, lang)).misuse()
-}
-
-fn wrong_door(why: settings::Unfit, lang: Lang) -> Failed {
-    Failed::new(why.text(lang)).hint(w::door_hint(lang)).misuse()
 }
 
 /// From now on it is written as `***`, whoever writes it.

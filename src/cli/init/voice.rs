@@ -14,8 +14,8 @@ use crate::words::setup as w;
 pub(super) struct Voice {
     pub(super) lang: Lang,
     json: bool,
-    /// Whether the terminal shows more than ASCII.
-    pub(super) unicode: bool,
+    /// Whether the terminal's locale has more than ASCII.
+    unicode: bool,
     columns: usize,
 }
 
@@ -29,6 +29,11 @@ impl Voice {
     /// For a program that reads events.
     pub(super) fn program() -> Self {
         Self::new(true, Lang::En)
+    }
+
+    /// Whether more than ASCII is shown. Whoever asked for Chinese can read it, whatever the terminal says.
+    pub(super) fn shows_all(&self) -> bool {
+        self.unicode || self.lang == Lang::Zh
     }
 
     /// Whether there is somebody who sees questions and can answer.
@@ -48,7 +53,7 @@ impl Voice {
 
     /// Something that is done, or was.
     pub(super) fn done(&self, text: &str) {
-        let mark = if self.unicode { "✓" } else { "*" };
+        let mark = if self.shows_all() { "✓" } else { "*" };
         self.marked(&talk::label(mark, "\x1b[32m"), text);
     }
 
@@ -117,14 +122,10 @@ impl Voice {
         }
     }
 
-    /// Messages quote what DingTalk and the settings say. Whoever asked for Chinese can read it, whatever the terminal says.
+    /// Messages quote what DingTalk and the settings say.
     fn clean(&self, text: &str) -> String {
         let clean = escape(&redact(text));
-        if self.unicode || self.lang == Lang::Zh {
-            clean
-        } else {
-            letters::ascii(&clean).into_owned()
-        }
+        if self.shows_all() { clean } else { letters::ascii(&clean).into_owned() }
     }
 
     fn text(&self, line: &str) {

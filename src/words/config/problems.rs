@@ -23,18 +23,24 @@ words! {
     /// The least that `run` can work with, ready to paste.
     minimal {
         zh: r#"[dingtalk]
-client_id = "dingxxxxxxxxxxxxxxxx"                    # open-dev.dingtalk.com：你的应用，“凭证与基础信息”
-client_secret = { env = "DINGTALK_CLIENT_SECRET" }    # 或 { file = "secret" }，并 chmod 600
+# 在 open-dev.dingtalk.com：你的应用，“凭证与基础信息”
+client_id = "dingxxxxxxxxxxxxxxxx"
+# 或 { file = "secret" }，并 chmod 600 secret
+client_secret = { env = "DINGTALK_CLIENT_SECRET" }
 
 [access]
-# owner = "manager4220"                               # 你的 staff id（userId）；没有它，run 会显示认领码
+# 你的 staff id（userId）；没有它，run 会显示认领码
+# owner = "manager4220"
 "#,
         en: r#"[dingtalk]
-client_id = "dingxxxxxxxxxxxxxxxx"                    # open-dev.dingtalk.com: your app, "Credentials"
-client_secret = { env = "DINGTALK_CLIENT_SECRET" }    # or { file = "secret" }, chmod 600
+# open-dev.dingtalk.com: your app, "Credentials"
+client_id = "dingxxxxxxxxxxxxxxxx"
+# or { file = "secret" }, and chmod 600 secret
+client_secret = { env = "DINGTALK_CLIENT_SECRET" }
 
 [access]
-# owner = "manager4220"                               # your staff id (userId); without it, `run` prints a claim code
+# your staff id (userId); without it `run` prints a claim code
+# owner = "manager4220"
 "#,
     }
 

@@ -220,6 +220,50 @@ async fn d2_a_secret_is_known_encoded_split_and_in_pieces() {
     assert!(log.contains("way 17: ") && log.contains("way 4: ***"), "{log}");
 }
 
+/// What goes along with a message: files of the host's own, names, a reaction, a title that is cut.
+const BESIDE: &str = r#"
+local key = assert(secret.get("key"))
+bot.command("beside", function(ctx)
+    local out = shell.run{ "sh", "-c", 'printf %s "$KEY"', env = { KEY = key } }.out
+    assert(ctx:react(out))
+    assert(fs.write("note.odd", "a note"))
+    assert(ctx:send_file("note.odd", { name = out .. ".odd" }))
+    ctx:stream{ "true", title = ("t"):rep(48) .. out }
+    ctx:approve({ "true", ("x "):rep(2000), env = { KEY = key }, stdin = key }, { timeout = "1s" })
+    ctx:reply("all of it")
+end)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d2_what_goes_along_with_a_message_holds_no_secret() {
+    let setup = Setup::new().script("leaky.luau", LEAKY).script("beside.luau", BESIDE);
+    let stage = setup.stage().await;
+    let child = command(&stage).env("MOONBELL_SECRETS_KEY", VALUE).spawn().unwrap();
+    let host = HostProcess::started(child, stage).await;
+    host.say(OWNER, "beside");
+    host.until("all is said", |seen| seen.to(OWNER).contains(&"all of it")).await;
+    let files = host.look(|seen| {
+        let sent = seen.state.messages.iter().flat_map(|message| message.files.clone());
+        sent.map(|file| (file.name, file.url)).collect::<Vec<_>>()
+    });
+    assert_eq!(files.len(), 2, "{files:?}");
+    assert_eq!(files[0].0, "hidden.odd.zip");
+    let mut all = written(&host);
+    for (name, url) in files {
+        let bytes = reqwest::get(format!("{}{url}", host.sim.url())).await.unwrap();
+        let bytes = bytes.bytes().await.unwrap().to_vec();
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).unwrap();
+        let mut inside = Vec::new();
+        std::io::copy(&mut archive.by_index(0).unwrap(), &mut inside).unwrap();
+        all.extend([(name.clone(), bytes), (format!("in {name}"), inside)]);
+    }
+    let (_, inside) = all.last().unwrap();
+    let inside = String::from_utf8_lossy(inside);
+    assert!(inside.contains("KEY=\"***\"") && inside.contains("x x x"), "{inside}");
+    hold_none(&all, &[&FORMS[..], &["s3cr3t/", "+the b0t"]].concat());
+    host.terminate().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_the_loudest_log_holds_no_token_no_ticket_and_no_webhook() {
     let stage = Setup::new().stage().await;

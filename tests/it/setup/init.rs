@@ -440,13 +440,20 @@ async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_th
         ((24, 80), "C", false, "start again with LANG=C.UTF-8 to see it."),
         ((60, 100), "C", true, "Scan this with DingTalk on your phone"),
         ((24, 80), "C.UTF-8", true, "Scan this with DingTalk on your phone"),
+        // Where Chinese is shown, so is what a code is drawn of.
+        ((24, 80), "POSIX", true, "请用手机钉钉扫描下面的二维码"),
         ((12, 80), "C.UTF-8", false, "in a larger one, start again to see it."),
     ] {
         let newcomer = Newcomer::arrives().await;
-        let mut command = newcomer.init(&["--no-service", "--scan", "--lang", "en"]);
+        let mut command = newcomer.init(&["--no-service", "--scan"]);
+        match lang {
+            "C" => {}
+            "POSIX" => drop(command.args(["--lang", "zh"])),
+            _ => drop(command.args(["--lang", "en"])),
+        }
         command.env("LANG", lang);
         let mut terminal = Terminal::open(&command, size.0, size.1);
-        let shown = terminal.until("and works until").await;
+        let shown = terminal.until(if lang == "POSIX" { "等待" } else { "Waiting" }).await;
         let address = Regex::new(r"(?m)^ +(?:\x1b\[1m)?(http://\S+user_code=[0-9A-F-]+)").unwrap();
         assert!(address.is_match(&shown), "{shown}");
         let folded = shown.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -454,6 +461,7 @@ async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_th
         let drawn = shown.lines().filter(|line| line.contains("\x1b[40m") || line.contains('█'));
         assert_eq!(drawn.count() > 10, code, "{lang}: {shown}");
         assert!(lang != "C" || shown.is_ascii(), "{shown}");
+        assert_eq!(shown.contains("moonbell init --lang zh"), lang == "C", "{shown}");
         // No line of the code, nor of what belongs to it, has left the window.
         assert!(shown.lines().count() <= usize::from(size.0) + 8, "{lang}: {shown}");
     }
