@@ -45,7 +45,7 @@ use crate::config::Mode;
 use crate::console::Console;
 use crate::console::Desk;
 use crate::dingtalk::Client;
-use crate::inbox::Inbox;
+use crate::inbox::{self, Inbox};
 use crate::language::Languages;
 use crate::outage;
 use crate::outbox::Outbox;

@@ -43,7 +43,16 @@ mod tests {
 
     #[test]
     fn what_starts_other_programs_is_known_by_any_of_its_names() {
-        for program in ["sh", "/bin/bash", "python3", "python3.12", "ENV", "C:\\tools\\Node.exe", "vim.exe", "run0"] {
+        for program in [
+            "sh",
+            "/bin/bash",
+            "python3",
+            "python3.12",
+            "ENV",
+            "C:\\tools\\Node.exe",
+            "vim.exe",
+            "run0",
+        ] {
             assert!(is_one(program), "{program}");
         }
         for program in ["echo", "date", "systemd-analyze", "shellcheck", "uptime", "pythonista"] {

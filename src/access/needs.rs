@@ -443,6 +443,10 @@ mod tests {
             ("", "is no need of a script"),
             ("a\nb", "is no need of a script"),
             ("shell:g\u{456}t", "reads otherwise than it is"),
+            ("shell:a\u{3164}", "number 8, U+3164"),
+            ("shell:\u{200b}sh", "number 7, U+200B"),
+            ("shell:sh\u{fe0f}", "number 9, U+FE0F"),
+            ("shell:a\u{a0}b", "number 8, U+00A0"),
         ] {
             let error = Need::parse(text).unwrap_err();
             assert!(error.contains(part), "{text:?}: {error}");

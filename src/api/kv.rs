@@ -70,11 +70,9 @@ async fn incr(call: Call, (key, by): (LuaString, Option<f64>)) -> LuaResult<Outc
         return Err(misuse(format!("argument #2 (`by`): expected a finite number, got {by}")));
     }
     match of_script(&call)?.incr(&call.script, &key, by).await {
-        Ok(None) => Ok(Failure::new(
-            "type",
-            format!("`{key}` holds something that is not a number"),
-        )
-        .into()),
+        Ok(None) => {
+            Ok(Failure::new("type", format!("`{key}` holds something that is not a number")).into())
+        }
         sum => answered(sum.map(Option::unwrap_or_default)),
     }
 }

@@ -101,9 +101,8 @@ pub(super) fn by_action(c: &Connection, action: &str) -> rusqlite::Result<Option
 }
 
 pub(super) fn by_card(c: &Connection, card: &str) -> rusqlite::Result<Option<Past>> {
-    let select = format!(
-        "SELECT {COLUMNS} FROM asks WHERE card = ?1 ORDER BY created_at_ms DESC LIMIT 1"
-    );
+    let select =
+        format!("SELECT {COLUMNS} FROM asks WHERE card = ?1 ORDER BY created_at_ms DESC LIMIT 1");
     c.prepare_cached(&select)?.query_row([card], past).optional()
 }
 

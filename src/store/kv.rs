@@ -182,10 +182,14 @@ fn fits(
     limit_bytes: u64,
 ) -> rusqlite::Result<bool> {
     let has = "SELECT bytes FROM kv_sizes WHERE script = ?1";
-    let has: i64 = c.prepare_cached(has)?.query_row([script], |row| row.get(0)).optional()?.unwrap_or(0);
+    let has: i64 =
+        c.prepare_cached(has)?.query_row([script], |row| row.get(0)).optional()?.unwrap_or(0);
     let there = "SELECT length(CAST(key AS BLOB)) + length(CAST(value AS BLOB)) FROM kv WHERE script = ?1 AND key = ?2";
-    let there: i64 =
-        c.prepare_cached(there)?.query_row([script, key], |row| row.get(0)).optional()?.unwrap_or(0);
+    let there: i64 = c
+        .prepare_cached(there)?
+        .query_row([script, key], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0);
     let new = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
     let most = i64::try_from(limit_bytes).unwrap_or(i64::MAX);
     Ok(new <= there || has.saturating_sub(there).saturating_add(new) <= most)
@@ -227,7 +231,8 @@ mod tests {
     async fn a_script_has_so_much_and_no_more_and_makes_room_by_what_it_removes() {
         let (_dir, kv) = open();
         let kv = kv.within(1_000);
-        let full = |result: Result<(), Error>| matches!(result, Err(Error::KvFull { limit_bytes: 1_000 }));
+        let full =
+            |result: Result<(), Error>| matches!(result, Err(Error::KvFull { limit_bytes: 1_000 }));
         let value = "x".repeat(399);
         kv.set("a", "1", &value, None).await.unwrap();
         kv.set("a", "2", &value, None).await.unwrap();

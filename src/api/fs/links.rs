@@ -23,7 +23,8 @@ pub(super) fn leads_into(full: &Path, closed: Vec<PathBuf>, own: Option<&Path>) 
             return true;
         }
         if one.is_dir() && Some(at.as_path()) != own {
-            waiting.extend(std::fs::read_dir(&at).into_iter().flatten().flatten().map(|e| e.path()));
+            waiting
+                .extend(std::fs::read_dir(&at).into_iter().flatten().flatten().map(|e| e.path()));
         }
         if left == 0 {
             return true;

@@ -80,8 +80,19 @@ words! {
 
 /// What is wrong with a record, in the language of whoever reads it.
 pub(crate) fn retold(why: &str, lang: Lang) -> String {
-    let fixed: [fn(Lang) -> &'static str; 11] =
-        [too_long, not_ours, torn, not_utf8, no_record, no_hash, changed, not_first, not_next, missing, out_of_place];
+    let fixed: [fn(Lang) -> &'static str; 11] = [
+        too_long,
+        not_ours,
+        torn,
+        not_utf8,
+        no_record,
+        no_hash,
+        changed,
+        not_first,
+        not_next,
+        missing,
+        out_of_place,
+    ];
     if let Some(says) = fixed.into_iter().find(|says| says(Lang::En) == why) {
         return says(lang).to_owned();
     }
