@@ -102,6 +102,7 @@ async fn j1_a_confirm_about_something_counts_from_whoever_asked_once_and_in_its_
         format!("{ALICE} deny other_chat"),
         format!("{ALICE} deny other_chat"),
         format!("{ALICE} deny replayed"),
+        format!("{ALICE} deny unknown_button"),
         format!("{ALICE} refuse"),
         format!("{BOB} deny not_asked"),
     ];

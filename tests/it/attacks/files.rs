@@ -307,7 +307,9 @@ async fn c2_another_name_of_a_file_of_moonbells_own_is_that_file() {
     let host = stage.spawn().await;
     host.until_true("the console listens", || host.state_dir().join("console.json").exists()).await;
     for own in ["moonbell.db", "console.json", "audit/000001.ndjson", "../bot.toml"] {
-        let (file, link) = (host.state_dir().join(own), host.path("in/hard"));
+        // A name for each: the same words again and again are a machine's.
+        let file = host.state_dir().join(own);
+        let link = host.path("in").join(file.file_name().unwrap());
         let before = fs::metadata(&file).unwrap().len();
         fs::hard_link(&file, &link).unwrap();
         let said = came(&host, &format!("open {}", link.display())).await;

@@ -1,7 +1,7 @@
 //! Groups D and M: scripts of other people.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use super::super::process::{HostProcess, bare, settings};
 use super::super::stage::{ALICE, OWNER, Setup, Stage};
@@ -283,7 +283,8 @@ async fn m1_tests_of_other_people_in_a_checkout_run_only_when_they_are_named() {
     let tested = |paths: &[&str]| {
         let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
         command.arg("test").args(paths).arg("--config").arg(stage.path("bot.toml"));
-        command.current_dir(stage.path("checkout")).output().unwrap()
+        command.current_dir(stage.path("checkout"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
     };
     // Neither the folder that is looked at unasked, nor one that it is somewhere in.
     for paths in [&[][..], &["scripts"], &["."], &["../checkout"]] {

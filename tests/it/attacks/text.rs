@@ -422,6 +422,10 @@ async fn h4_nothing_of_a_run_passes_for_another_field_of_it() {
         assert!(count("who: ") == 1 && count("run: ") == 1, "{text}");
     }
     // A nick is its owner's to choose; the staff id is not.
-    assert!(host.says(&["runs"]).contains(&format!("Alice ({ALICE})")), "{}", host.says(&["runs"]));
+    assert!(
+        host.says(&["runs"]).contains(&format!("Alice Chen ({ALICE})")),
+        "{}",
+        host.says(&["runs"])
+    );
     host.stop().await;
 }
