@@ -60,8 +60,7 @@ impl Access {
     }
 
     /// Learns the bot's organisation from a message of `person`, who has a role, unless it is known, or they have the role
-    /// without being named. Only in memory if the
-    /// journal does not take it: the next start learns it again.
+    /// without being named. Only in memory if the journal does not take it: the next start learns it again.
     pub async fn learn_organisation(&self, person: &Person) {
         if self.organisation().is_none() && self.is_named(person) {
             self.keep_organisation(person).await;

@@ -21,7 +21,7 @@ use crate::words;
 use crate::words::Lang;
 use crate::words::commands::errors as says;
 use crate::words::commands::replay as w;
-use crate::words::commands::{runs, trials};
+use crate::words::commands::runs;
 
 /// Play recorded messages through the scripts of today; nothing happens
 ///
@@ -113,7 +113,7 @@ impl Replay {
         }
         if let Some(path) = &self.save {
             write_private(path, &recording.scrubbed().to_json())
-                .with_context(|| trials::cannot_write(&path.to_string_lossy(), lang))?;
+                .with_context(|| says::cannot_write(&path.to_string_lossy(), lang))?;
             talk::say(w::saved(recording.messages.len(), &path.to_string_lossy(), lang));
         }
         if !scripts.is_dir() {

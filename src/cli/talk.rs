@@ -160,11 +160,7 @@ pub(super) fn finding(finding: &Finding) {
     let path = escape(&finding.path);
     let message = Said::new(|lang| finding.message.pick(lang).replace(&finding.path, &path));
     let named = Finding { path: path.clone(), message, ..finding.clone() };
-    told(&format!(
-        "{}
-",
-        safe(&named.text(lang::here()))
-    ));
+    told(&format!("{}\n", safe(&named.text(lang::here()))));
 }
 
 /// Prints an error with its causes and hint; returns the exit code.

@@ -14,7 +14,7 @@ use crate::rehearsal::report::{self, Paint, Totals};
 use crate::rehearsal::suite::{self, FindError, TestFile};
 use crate::sink::escape;
 use crate::words;
-use crate::words::commands::{check, trials as w};
+use crate::words::commands::{check, errors, trials as w};
 
 /// Test scripts: messages go the whole way through them, while time, programs and HTTP are played
 ///
@@ -79,7 +79,7 @@ impl Test {
         let took = begun.elapsed();
         if let Some(path) = &self.junit {
             std::fs::write(path, report::junit(&results, took))
-                .with_context(|| w::cannot_write(&path.to_string_lossy(), lang))?;
+                .with_context(|| errors::cannot_write(&path.to_string_lossy(), lang))?;
         }
         if totals.passed + totals.failed == 0 {
             let filter = self.filter.unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::access::Confirm;
 use crate::api::Call;
 use crate::api::failure::{Failure, Outcome, misuse, type_name};
 use crate::api::json;
-use crate::api::options::{Options, text_of};
+use crate::api::options::{Options, text_of, whole};
 use crate::api::shell;
 use crate::asks::Digest;
 use crate::asks::marked;
@@ -68,12 +68,39 @@ fn plan_of(call: &Call, about: &Value, question: &str) -> LuaResult<Result<Plan,
                 Err(error) => return Ok(Err(error.into())),
             }
         }
-        Value::Table(_) => plan::of_json(&json::from_lua(&call.lua, about)?),
+        Value::Table(table) => match items(table)? {
+            Some(items) => plan::of_list(&items),
+            None => {
+                let named = json::from_lua(&call.lua, about);
+                plan::of_json(&named.map_err(|error| match error {
+                    mlua::Error::RuntimeError(why) => misuse(format!("option `about`: {why}")),
+                    other => other,
+                })?)
+            }
+        },
         other => {
             let text = text_of(other).ok_or_else(|| wrong(type_name(other)))?;
             plan::of_text(text.as_bytes())
         }
     }))
+}
+
+/// The items of a list of texts and numbers, such as names of files: of whatever bytes.
+fn items(table: &Table) -> LuaResult<Option<Vec<Vec<u8>>>> {
+    let mut items = Vec::with_capacity(table.raw_len());
+    for (at, pair) in (1..).zip(table.pairs::<Value, Value>()) {
+        let (key, item) = pair?;
+        match (whole(&key), &item) {
+            (Some(index), Value::String(text)) if index == at => {
+                items.push(text.as_bytes().to_vec())
+            }
+            (Some(index), Value::Integer(_) | Value::Number(_)) if index == at => {
+                items.push(text_of(&item).unwrap_or_default().into_bytes());
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(items))
 }
 
 /// Whether it is what `shell.run` takes: a list with options beside it.

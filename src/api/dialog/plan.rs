@@ -52,6 +52,15 @@ pub(super) fn of_text(text: &[u8]) -> Plan {
     Plan { lines, digest: Digest::of("text").with(text).hex() }
 }
 
+/// A list of texts, each in a line.
+pub(super) fn of_list(items: &[Vec<u8>]) -> Plan {
+    let digest = Digest::of("list").with(items.len().to_be_bytes());
+    Plan {
+        lines: items.iter().map(|item| indented(&quoted(item))).collect(),
+        digest: items.iter().fold(digest, Digest::with).hex(),
+    }
+}
+
 /// What a script put into a table: the items of a list, or values by their names.
 pub(super) fn of_json(value: &Json) -> Plan {
     let lines = match value {
@@ -213,6 +222,10 @@ mod tests {
         assert_eq!(listed.lines, ["  \"a b\"", "  c", "  {\"x\":\"⟨U+200B⟩\"}", "  d 1"]);
         let named = of_json(&json!({ "to": "prod", "n": 3, "\u{202e}": null }));
         assert_eq!(named.lines, ["  n         3", "  to        prod", "  ⟨U+202E⟩  —"]);
+        let items =
+            |items: &[&[u8]]| of_list(&items.iter().map(|i| i.to_vec()).collect::<Vec<_>>());
+        assert_eq!(items(&[b"a", b"b c", b"\xff"]).lines, ["  a", "  \"b c\"", "  \"\\xff\""]);
+        assert_ne!(items(&[b"a", b"b"]).digest, items(&[b"ab"]).digest);
         assert_ne!(of_json(&json!(["1"])).digest, of_json(&json!([1])).digest);
         assert_ne!(of_text(b"a").digest, of_text(b"a\n").digest);
     }

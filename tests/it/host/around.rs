@@ -147,7 +147,8 @@ impl Around {
                 self.file("logs/web.log", &log);
                 shows(host, "10:05 GET /new").await;
             }
-            "the agent is at work" => shows(host, "think for ever").await,
+            // It has said something: the title alone is there before the program is.
+            "the agent is at work" => shows(host, "think for ever**\n\nLet me look").await,
             "bob pushes a commit that breaks a test" => {
                 self.file("origin/check.sh", "echo FAILED: adds_two_numbers\nexit 1\n");
                 commit(&self.home.join("origin"), "faster, I hope");

@@ -436,6 +436,7 @@ async fn from_a_wrong_secret_the_way_leads_back_to_the_code() {
 
 #[tokio::test]
 async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_the_code() {
+    let address = Regex::new(r"(?m)^ +(?:\x1b\[1m)?(http://\S+user_code=[0-9A-F-]+)").unwrap();
     for (size, lang, code, sentence) in [
         ((24, 80), "C", false, "start again with LANG=C.UTF-8 to see it."),
         ((60, 100), "C", true, "Scan this with DingTalk on your phone"),
@@ -454,7 +455,6 @@ async fn a_terminal_of_ascii_has_the_address_for_itself_and_learns_how_to_see_th
         command.env("LANG", lang);
         let mut terminal = Terminal::open(&command, size.0, size.1);
         let shown = terminal.until(if lang == "POSIX" { "等待" } else { "Waiting" }).await;
-        let address = Regex::new(r"(?m)^ +(?:\x1b\[1m)?(http://\S+user_code=[0-9A-F-]+)").unwrap();
         assert!(address.is_match(&shown), "{shown}");
         let folded = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(folded.contains(sentence), "{lang}: {shown}");
