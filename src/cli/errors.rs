@@ -112,7 +112,7 @@ pub(super) fn of_folder(error: &FolderError) -> Failed {
     Failed::new(folder(error, lang)).hint(w::retold(error.hint(), lang)).misuse()
 }
 
-fn journal(error: &store::Error, lang: Lang) -> String {
+pub(super) fn journal(error: &store::Error, lang: Lang) -> String {
     use store::Error;
     match error {
         Error::Folder { path, cause } => {
@@ -131,12 +131,13 @@ fn journal(error: &store::Error, lang: Lang) -> String {
         Error::Damaged { path, cause } => {
             w::not_sound(&path.to_string_lossy(), &cause.to_string(), lang)
         }
-        Error::Sqlite { .. } => error.to_string(),
+        // The latter is for scripts alone.
+        Error::Sqlite { .. } | Error::KvFull { .. } => error.to_string(),
         Error::Closed => w::journal_closed(lang).to_owned(),
     }
 }
 
-fn folder(error: &FolderError, lang: Lang) -> String {
+pub(super) fn folder(error: &FolderError, lang: Lang) -> String {
     match error {
         FolderError::Missing(dir) => w::scripts_folder_missing(&dir.to_string_lossy(), lang),
         FolderError::NotAFolder(dir) => w::scripts_folder_is_none(&dir.to_string_lossy(), lang),

@@ -13,7 +13,7 @@ use super::load::Need;
 use super::problem::{Place, Problem};
 use crate::words::Said;
 use crate::words::config::secrets as w;
-use crate::words::config::values;
+use crate::words::config::{file, values};
 
 /// A secret only if it holds a password.
 pub(super) const PROXY: &str = "network.proxy";
@@ -36,7 +36,7 @@ impl Check<'_> {
             if need != Need::Account {
                 self.problems.truncate(before);
             } else if secret.is_none() && self.problems.len() == before {
-                self.wrong(&path, |lang| w::is_empty(&path, lang), w::is_empty_hint);
+                self.wrong(&path, |lang| file::is_empty(&path, lang), w::is_empty_hint);
             }
             config.secrets.insert(name, secret);
         }

@@ -3,7 +3,7 @@
 //! REST calls have `reqwest` for this, which tells less of why a proxy said no; so whoever looks for what is wrong asks
 //! here.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ use url::{Host, Url};
 use super::certificate::distrust;
 use super::client::{Client, install_crypto};
 use crate::config::{Proxy, ProxyKind};
+use crate::words::Lang;
+use crate::words::dingtalk as w;
 
 /// Bytes to and from a host; inside TLS where that is how its proxy is spoken to.
 pub type Wire = MaybeTlsStream<TcpStream>;
@@ -33,48 +35,58 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The head of a proxy's answer is a few hundred bytes.
 const ANSWER_BYTES: usize = 16 << 10;
 
-/// Why there is no connection. Holds no password.
-#[derive(Debug, thiserror::Error)]
+/// Why there is no connection. Holds no password. `Display` is English, as the log has it.
+#[derive(Debug)]
 pub enum DialError {
-    #[error("{0}")]
     Direct(io::Error),
-    #[error("the proxy `{proxy}` cannot be reached: {cause}")]
     Unreachable { proxy: String, cause: io::Error },
-    #[error("the certificate of the proxy `{proxy}` is not trusted: {reason}")]
     Untrusted { proxy: String, reason: String },
-    #[error("the proxy `{proxy}` did not answer within {PATIENCE:?}")]
     Silent { proxy: String },
-    #[error("the proxy `{proxy}` asks for a user name and password")]
     NoLogin { proxy: String },
-    #[error("the proxy `{proxy}` does not accept the user name and password")]
     WrongLogin { proxy: String },
-    #[error("the proxy `{proxy}` does not let through to `{host}`: {reason}")]
     Refused { proxy: String, host: String, reason: String },
-    #[error("`{proxy}` does not answer as such a proxy does: {reason}")]
     Foreign { proxy: String, reason: String },
 }
 
+impl std::error::Error for DialError {}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Lang::En))
+    }
+}
+
 impl DialError {
+    pub fn text(&self, lang: Lang) -> String {
+        match self {
+            Self::Direct(cause) => cause.to_string(),
+            Self::Unreachable { proxy, cause } => {
+                w::proxy_unreachable(proxy, &cause.to_string(), lang)
+            }
+            Self::Untrusted { proxy, reason } => w::proxy_untrusted(proxy, reason, lang),
+            Self::Silent { proxy } => w::proxy_silent(proxy, PATIENCE.as_secs(), lang),
+            Self::NoLogin { proxy } => w::proxy_wants_login(proxy, lang),
+            Self::WrongLogin { proxy } => w::proxy_refuses_login(proxy, lang),
+            Self::Refused { proxy, host, reason } => w::proxy_refuses(proxy, host, reason, lang),
+            Self::Foreign { proxy, reason } => w::no_such_proxy(proxy, reason, lang),
+        }
+    }
+
     /// The reader's next step.
     pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+        self.hint_in(Lang::En)
+    }
+
+    pub fn hint_in(&self, lang: Lang) -> Option<&'static str> {
+        let says = match self {
             Self::Direct(_) => return None,
-            Self::Unreachable { .. } | Self::Silent { .. } => {
-                "check `network.proxy`, and that the proxy runs; `\"none\"` goes without it"
-            }
-            Self::Untrusted { .. } => {
-                "the system has to trust whoever signed it, and `network.proxy` to name the host that it is for"
-            }
-            Self::NoLogin { .. } | Self::WrongLogin { .. } => {
-                "write it into `network.proxy`: http://USER:PASSWORD@host:port, with %40 for an @ in either"
-            }
-            Self::Refused { .. } => {
-                "ask whoever runs the proxy to let through to *.dingtalk.com, port 443"
-            }
-            Self::Foreign { .. } => {
-                "check `network.proxy`: http://, https:// and socks5:// are different proxies"
-            }
-        })
+            Self::Unreachable { .. } | Self::Silent { .. } => w::check_the_proxy,
+            Self::Untrusted { .. } => w::trust_the_proxy,
+            Self::NoLogin { .. } | Self::WrongLogin { .. } => w::login_to_the_proxy,
+            Self::Refused { .. } => w::ask_the_proxy,
+            Self::Foreign { .. } => w::kind_of_proxy,
+        };
+        Some(says(lang))
     }
 }
 

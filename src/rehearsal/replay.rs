@@ -271,7 +271,7 @@ pub fn human(replayed: &Replayed, paint: Paint, lang: Lang) -> String {
                 let lead = if n == 0 {
                     format!("{}{gap}{gap}", w::would_say(lang))
                 } else {
-                    " ".repeat(lang.pick(10, 12))
+                    " ".repeat(lang.pick(8, 12))
                 };
                 let _ = writeln!(out, "{}", format!("         {lead}{line}").trim_end());
             }

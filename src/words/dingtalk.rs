@@ -57,6 +57,54 @@ words! {
         zh: "把 `card_key` 设为模板中流式变量的名字",
         en: "set `card_key` to the name of the template's streaming variable",
     }
+    proxy_unreachable(proxy: &str, cause: &str) {
+        zh: "连不上代理 `{proxy}`：{cause}",
+        en: "the proxy `{proxy}` cannot be reached: {cause}",
+    }
+    proxy_untrusted(proxy: &str, reason: &str) {
+        zh: "代理 `{proxy}` 的证书不可信：{reason}",
+        en: "the certificate of the proxy `{proxy}` is not trusted: {reason}",
+    }
+    proxy_silent(proxy: &str, seconds: u64) {
+        zh: "代理 `{proxy}` 在 {seconds} 秒内没有回答",
+        en: "the proxy `{proxy}` did not answer within {seconds}s",
+    }
+    proxy_wants_login(proxy: &str) {
+        zh: "代理 `{proxy}` 要求用户名和密码",
+        en: "the proxy `{proxy}` asks for a user name and password",
+    }
+    proxy_refuses_login(proxy: &str) {
+        zh: "代理 `{proxy}` 不接受这个用户名和密码",
+        en: "the proxy `{proxy}` does not accept the user name and password",
+    }
+    proxy_refuses(proxy: &str, host: &str, reason: &str) {
+        zh: "代理 `{proxy}` 不允许连接 `{host}`：{reason}",
+        en: "the proxy `{proxy}` does not let through to `{host}`: {reason}",
+    }
+    no_such_proxy(proxy: &str, reason: &str) {
+        zh: "`{proxy}` 的回答不像这种代理：{reason}",
+        en: "`{proxy}` does not answer as such a proxy does: {reason}",
+    }
+    check_the_proxy {
+        zh: "检查 `network.proxy`，并确认代理在运行；`\"none\"` 表示不用代理",
+        en: "check `network.proxy`, and that the proxy runs; `\"none\"` goes without it",
+    }
+    trust_the_proxy {
+        zh: "系统要信任它的签发者，`network.proxy` 也要写证书上的主机名",
+        en: "the system has to trust whoever signed it, and `network.proxy` to name the host that it is for",
+    }
+    login_to_the_proxy {
+        zh: "写进 `network.proxy`：http://USER:PASSWORD@host:port，其中的 @ 写成 %40",
+        en: "write it into `network.proxy`: http://USER:PASSWORD@host:port, with %40 for an @ in either",
+    }
+    ask_the_proxy {
+        zh: "请代理的管理员放行 *.dingtalk.com 的 443 端口",
+        en: "ask whoever runs the proxy to let through to *.dingtalk.com, port 443",
+    }
+    kind_of_proxy {
+        zh: "检查 `network.proxy`：http://、https:// 和 socks5:// 是不同的代理",
+        en: "check `network.proxy`: http://, https:// and socks5:// are different proxies",
+    }
     template {
         zh: "检查 `card_template`：模板必须存在，并已为这个应用发布",
         en: "check `card_template`: the template must exist and be published for this app",
@@ -65,7 +113,12 @@ words! {
 
 /// What a host said in English to whoever it was (its log, its status file), in the language of somebody who reads that.
 pub(crate) fn retold(hint: &str, lang: Lang) -> String {
-    let fixed: [fn(Lang) -> &'static str; 10] = [
+    let fixed: [fn(Lang) -> &'static str; 15] = [
+        check_the_proxy,
+        trust_the_proxy,
+        login_to_the_proxy,
+        ask_the_proxy,
+        kind_of_proxy,
         banned,
         throttled,
         over_budget,

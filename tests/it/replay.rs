@@ -150,6 +150,35 @@ async fn messages_of_the_journal_meet_the_scripts_of_today_and_nothing_happens()
 }
 
 #[tokio::test]
+async fn it_is_told_in_chinese_to_whoever_reads_chinese() {
+    let home = Journal::new(SCRIPT);
+    home.record(&[
+        ("manager7", "deploy prod", Some("deploy")),
+        ("manager7", "deploy prod now please", Some("deploy")),
+    ])
+    .await;
+    let mut command = home.0.command(&["replay", "--config"]);
+    command.arg(home.path("moonbell.toml")).env("LANG", "zh_CN.UTF-8");
+    let answer = Answer::of(command.output().unwrap());
+    let time = regex::Regex::new(r"\d\d-\d\d \d\d:\d\d").unwrap();
+    insta::assert_snapshot!(time.replace_all(&answer.out, "[time]"), @r##"
+      相同 [time] Ann Lee（admin，在 项目群）：deploy prod
+             `deploy`
+             会运行：make deploy ENV=prod
+             会调用：POST https://chat.example.com/done
+             会回答：deployed for admin
+      失效 [time] Ann Lee（admin，在 项目群）：deploy prod now please
+             当时：`deploy`
+             现在：`deploy` 的用法
+             会回答：`now` is one word too many; put quotes around what holds spaces
+                     usage: deploy <env>
+                     example: deploy staging
+
+    2 条消息：1 条和以前一样，1 条不再处理
+    "##);
+}
+
+#[tokio::test]
 async fn the_answer_to_a_question_is_as_it_was() {
     let home = Journal::new(
         r#"

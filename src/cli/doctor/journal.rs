@@ -3,10 +3,12 @@
 use super::Facts;
 use super::check::{Check, Page};
 use crate::budget::{Month, Report, Spent};
+use crate::cli::errors;
 use crate::inbox::{Filter, list};
 use crate::message::Inbound;
 use crate::outbox::counts;
 use crate::store::{Error, Look};
+use crate::words::commands::errors as says;
 use crate::words::doctor::journal as w;
 
 /// Messages that tell whether the app is published.
@@ -24,9 +26,9 @@ pub(super) fn journal(look: &Result<Option<Look>, Error>) -> Check {
 }
 
 fn broken(error: &Error) -> Check {
-    let check = Check::failed("journal", |_| error.to_string());
+    let check = Check::failed("journal", |lang| errors::journal(error, lang));
     match error.hint() {
-        Some(hint) => check.todo(|_| hint),
+        Some(hint) => check.todo(|lang| says::retold(hint, lang)),
         None => check,
     }
 }

@@ -3,8 +3,10 @@
 use super::Facts;
 use super::check::{Check, Fix};
 use crate::cli::check::granted;
+use crate::cli::errors;
 use crate::cli::starter;
 use crate::script::check::{self, Severity};
+use crate::words::commands::errors as says;
 use crate::words::doctor::scripts as w;
 
 pub(super) fn scripts(facts: &Facts, fix: Fix) -> Check {
@@ -24,7 +26,8 @@ pub(super) fn scripts(facts: &Facts, fix: Fix) -> Check {
     // What a journal that cannot be read grants is nothing.
     let host = granted(&facts.loaded.config).unwrap_or_default();
     let check = match check::folder(dir, None, &host) {
-        Err(error) => Check::failed(ID, |_| error.to_string()).todo(|_| error.hint()),
+        Err(error) => Check::failed(ID, |lang| errors::folder(&error, lang))
+            .todo(|lang| says::retold(error.hint(), lang)),
         Ok(checked) => {
             let is_error = |finding: &&check::Finding| finding.severity == Severity::Error;
             let all = checked.findings.iter().filter(is_error).count();

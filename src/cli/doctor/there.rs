@@ -76,8 +76,9 @@ async fn network(config: &Config, client: &Client) -> Vec<Check> {
     if let Some(proxy) = client.proxy().filter(|proxy| proxy.covers(bases[0])) {
         let proxy = proxy.to_string();
         if let Err(error) = client.dial(bases[0]).await {
-            let mut check = Check::failed("proxy", |_| error.to_string());
-            check.todo = error.hint().map(|hint| Said::new(|_| hint));
+            let mut check = Check::failed("proxy", |lang| error.text(lang));
+            check.todo =
+                error.hint().map(|_| Said::new(|lang| error.hint_in(lang).unwrap_or_default()));
             return vec![check, Check::after("dns", "proxy"), Check::after("tls", "proxy")];
         }
         let check = Check::ok("proxy", |lang| way::proxy_works(&proxy, lang));

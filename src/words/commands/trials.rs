@@ -37,7 +37,6 @@ words! {
         zh: "{file} 是别人的，没有运行；请先读一遍，再运行 `moonbell test {file}`",
         en: "{file} is of other people and was not run; read it, then `moonbell test {file}`",
     }
-    cannot_write(file: &str) { zh: "不能写入 `{file}`", en: "cannot write `{file}`" }
     cannot_read(file: &str, why: &str) {
         zh: "无法读取 `{file}`：{why}",
         en: "`{file}` cannot be read: {why}",

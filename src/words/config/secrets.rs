@@ -9,7 +9,6 @@ words! {
         zh: "用字母、数字、`_` 和 `-`，最多 64 个",
         en: "use letters, digits, `_` and `-`, 64 at most",
     }
-    is_empty(path: &str) { zh: "`{path}` 是空的", en: "`{path}` is empty" }
     is_empty_hint { zh: "给它一个值，或去掉它", en: "give it a value, or leave it out" }
     written_in_open_file(path: &str) {
         zh: "`{path}` 所在的文件能被这台电脑的其他用户读取",

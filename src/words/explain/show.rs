@@ -38,15 +38,15 @@ words! {
     }
     queue { zh: "排队", en: "queue" }
     queue_person_in_chat {
-        zh: "在这个人这个聊天里更早的消息之后",
+        zh: "等这个人在这个聊天里更早的消息处理完",
         en: "after their earlier messages in this chat",
     }
     queue_conversation {
-        zh: "在这个聊天里更早的一切之后",
+        zh: "等这个聊天里更早的消息都处理完",
         en: "after everything earlier in this chat",
     }
     queue_person {
-        zh: "在这个人所有聊天里更早的消息之后",
+        zh: "等这个人在所有聊天里更早的消息处理完",
         en: "after their earlier messages in all chats",
     }
     queue_replace {

@@ -152,7 +152,7 @@ async fn it_is_told_in_chinese_to_whoever_reads_chinese() {
         对方看到    Sorry, you may not use `deploy`.
         声明        command deploy <env> [tag] [--force]，在 deploy.luau:2
         角色        `admin`：这个人没有
-        排队        在这个聊天里更早的一切之后
+        排队        等这个聊天里更早的消息都处理完
         时限        10 分钟
 
     提示：没有 moonbell 在这里运行，所以不会有回答：用 moonbell run 启动
