@@ -231,6 +231,7 @@ bot.command("beside", function(ctx)
     assert(fs.write("leak.txt", "the key is " .. out .. ", and that is all"))
     local ok, err = ctx:send_file("leak.txt")
     assert(not ok and err.kind == "denied" and err.message:find("holds a secret"), err)
+    assert(fs.remove("leak.txt"))
     ctx:stream{ "true", title = ("t"):rep(48) .. out }
     ctx:approve({ "true", ("x "):rep(2000), env = { KEY = key }, stdin = key }, { timeout = "1s" })
     ctx:reply("all of it")
