@@ -45,7 +45,7 @@ use crate::config::Mode;
 use crate::console::Console;
 use crate::console::Desk;
 use crate::dingtalk::Client;
-use crate::inbox::Inbox;
+use crate::inbox::{self, Inbox};
 use crate::language::Languages;
 use crate::outage;
 use crate::outbox::Outbox;
@@ -161,8 +161,15 @@ impl App {
         let inbox =
             Inbox::open_after(store.clone(), is_control, Some(config.connection.late_after))
                 .await?;
+        let was_there = Audit::is_there(&config.state.dir);
         let audit = Audit::open(&config.state.dir)
             .map_err(|cause| Fatal::Audit { path: audit::folder(&config.state.dir), cause })?;
+        if !was_there && store.read(inbox::has_ended).await? {
+            // Somebody removed it: each run that ends has its record.
+            let why = "the journal knows of runs, and no record was left of them";
+            tracing::warn!("the audit is gone; a new one begins: {why}");
+            audit.record(Record::event("gap", "", "host", why));
+        }
         audit.record(Record::event("start", "", "host", env!("CARGO_PKG_VERSION")));
         let access = Arc::new(Access::open(&config, store.clone(), audit).await?);
         if let Some(claimed) = access.outvoted() {

@@ -45,8 +45,22 @@ fn is_bidi(c: char) -> bool {
 }
 
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' | '\u{180e}')
+    matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}' | '\u{180e}')
         || matches!(c, '\u{e0000}'..='\u{e007f}')
+        // Letters without a shape: fillers of Hangul, a joiner, vowels of Khmer, the empty braille sign.
+        || matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}')
+}
+
+/// The first character of a text of one line that nobody sees, or takes for a plain space, and how many stand before it.
+/// Stricter than [`disguises`]: for what is no language.
+pub fn unseen(text: &str) -> Option<(usize, char)> {
+    let hides = |c: char| {
+        is_invisible(c)
+            || is_bidi(c)
+            || (c.is_whitespace() && c != ' ')
+            || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{180b}'..='\u{180f}' | '\u{e0100}'..='\u{e01ef}')
+    };
+    text.chars().enumerate().find(|(_, c)| hides(*c))
 }
 
 /// Between the parts of one sign: a family of four, a flag, letters of an Indian script.
@@ -104,6 +118,7 @@ mod tests {
         for (text, expected) in [
             ("a\u{202e}b", vec![(1..4, Disguise::Bidi('\u{202e}'))]),
             ("x\u{200b}", vec![(1..4, Disguise::Invisible('\u{200b}'))]),
+            ("x\u{3164}", vec![(1..4, Disguise::Invisible('\u{3164}'))]),
             ("say p\u{430}y", vec![(4..8, Disguise::Lookalike("Cyrillic"))]),
             ("\u{39f}K", vec![(0..3, Disguise::Lookalike("Greek"))]),
         ] {

@@ -16,6 +16,7 @@ mod decision;
 mod denied;
 pub mod disguise;
 mod grants;
+mod launchers;
 mod live;
 mod lock;
 pub mod needs;

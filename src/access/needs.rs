@@ -8,7 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use strsim::damerau_levenshtein;
 
-use super::disguise::disguises;
+use super::disguise::{disguises, unseen};
+use super::launchers;
 use crate::words::Lang;
 use crate::words::needs as w;
 
@@ -90,6 +91,14 @@ impl Need {
         if text.len() > MAX_BYTES || text.chars().any(char::is_control) {
             let shown: String = text.chars().take(40).collect();
             return Err(format!("`{}…` is no need of a script", shown.escape_debug()));
+        }
+        if let Some((before, c)) = unseen(text) {
+            return Err(format!(
+                "`{}` has a character that nobody sees: number {}, U+{:04X}",
+                text.escape_default(),
+                before + 1,
+                u32::from(c)
+            ));
         }
         if !disguises(text).is_empty() {
             return Err(format!("`{}` reads otherwise than it is", text.escape_default()));
@@ -182,6 +191,14 @@ impl Need {
             Self::Secret(Some(name)) => format!("the secret `{name}`"),
             Self::Send(Some(Owner)) => "writing to the owner".to_owned(),
             _ => format!("`{self}`"),
+        }
+    }
+
+    /// Whether it is a program that starts others, or changes what others run, when its arguments say so.
+    pub fn is_any_program(&self) -> bool {
+        match self {
+            Self::Shell(program) => program.as_deref().is_none_or(launchers::is_one),
+            _ => false,
         }
     }
 
@@ -426,6 +443,10 @@ mod tests {
             ("", "is no need of a script"),
             ("a\nb", "is no need of a script"),
             ("shell:g\u{456}t", "reads otherwise than it is"),
+            ("shell:a\u{3164}", "number 8, U+3164"),
+            ("shell:\u{200b}sh", "number 7, U+200B"),
+            ("shell:sh\u{fe0f}", "number 9, U+FE0F"),
+            ("shell:a\u{a0}b", "number 8, U+00A0"),
         ] {
             let error = Need::parse(text).unwrap_err();
             assert!(error.contains(part), "{text:?}: {error}");

@@ -10,6 +10,7 @@ use crate::api::module::Module;
 use crate::api::options::Options;
 use crate::api::{Call, Host};
 use crate::store::Error;
+use crate::store::kv::Kv;
 
 /// Long enough for a path, short enough for an index.
 const MAX_KEY_BYTES: usize = 512;
@@ -54,14 +55,7 @@ async fn set(
     }
     let text = encoded(&call.lua, &value)?;
     let ttl_ms = ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
-    Ok(call
-        .host
-        .kv()?
-        .set(&call.script, &key, &text, ttl_ms)
-        .await
-        .map(|()| true)
-        .map_err(|error| failed(&error))
-        .into())
+    answered(of_script(&call)?.set(&call.script, &key, &text, ttl_ms).await.map(|()| true))
 }
 
 async fn delete(call: Call, key: LuaString) -> LuaResult<Outcome<bool>> {
@@ -75,13 +69,12 @@ async fn incr(call: Call, (key, by): (LuaString, Option<f64>)) -> LuaResult<Outc
     if !by.is_finite() {
         return Err(misuse(format!("argument #2 (`by`): expected a finite number, got {by}")));
     }
-    Ok(match call.host.kv()?.incr(&call.script, &key, by).await {
-        Ok(Some(sum)) => Outcome::Value(sum),
+    match of_script(&call)?.incr(&call.script, &key, by).await {
         Ok(None) => {
-            Failure::new("type", format!("`{key}` holds something that is not a number")).into()
+            Ok(Failure::new("type", format!("`{key}` holds something that is not a number")).into())
         }
-        Err(error) => failed(&error).into(),
-    })
+        sum => answered(sum.map(Option::unwrap_or_default)),
+    }
 }
 
 async fn cas(call: Call, (key, old, new): (LuaString, Value, Value)) -> LuaResult<Outcome<bool>> {
@@ -91,12 +84,7 @@ async fn cas(call: Call, (key, old, new): (LuaString, Value, Value)) -> LuaResul
         return Err(misuse("argument #3 (`new`): expected a value, got nil"));
     }
     let new = encoded(&call.lua, &new)?;
-    let kv = call.host.kv()?;
-    Ok(kv
-        .cas(&call.script, &key, old.as_deref(), &new)
-        .await
-        .map_err(|error| failed(&error))
-        .into())
+    answered(of_script(&call)?.cas(&call.script, &key, old.as_deref(), &new).await)
 }
 
 async fn list(
@@ -147,6 +135,21 @@ fn decoded(lua: &Lua, text: &str) -> LuaResult<Value> {
     let value: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| misuse(format!("the stored value is damaged: {error}")))?;
     to_lua(lua, &value, Null::Kept)
+}
+
+/// The values of scripts, with as much room for each as the settings say now.
+fn of_script(call: &Call) -> LuaResult<Kv> {
+    Ok(call.host.kv()?.clone().within(call.host.limits().kv_bytes))
+}
+
+/// What does not fit raises, as other limits do: a script that goes on without it would lose what it means to keep.
+fn answered<T>(result: Result<T, Error>) -> LuaResult<Outcome<T>> {
+    match result {
+        Err(error @ Error::KvFull { .. }) => {
+            Err(misuse(format!("{error}; {}", error.hint().unwrap_or_default())))
+        }
+        other => Ok(other.map_err(|error| failed(&error)).into()),
+    }
 }
 
 fn failed(error: &Error) -> Failure {

@@ -14,6 +14,8 @@ pub struct Limits {
     pub wall: Duration,
     /// Time spent executing Lua.
     pub cpu: Duration,
+    /// Bytes that the script may keep in `kv`.
+    pub kv_bytes: u64,
     /// Bytes of output of all processes of the run.
     pub output_bytes: u64,
     /// Processes open at the same time.
@@ -30,8 +32,10 @@ impl Default for Limits {
 
 impl From<config::Limits> for Limits {
     fn from(limits: config::Limits) -> Self {
-        let config::Limits { run_time, run_cpu, output_bytes, processes, replies, .. } = limits;
-        Self { wall: run_time, cpu: run_cpu, output_bytes, processes, replies }
+        let config::Limits {
+            run_time, run_cpu, kv_bytes, output_bytes, processes, replies, ..
+        } = limits;
+        Self { wall: run_time, cpu: run_cpu, kv_bytes, output_bytes, processes, replies }
     }
 }
 

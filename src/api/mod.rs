@@ -286,8 +286,7 @@ impl Host {
 
     /// The folder of other people's scripts that this one is in, if it is in one.
     pub fn asked_folder(&self, script: &str) -> Option<&str> {
-        let folder = script.split_once('/')?.0;
-        self.inner.asked.iter().map(String::as_str).find(|asked| *asked == folder)
+        config::asked_folder(&self.inner.asked, script)
     }
 
     /// What the owner granted to other people's scripts; `None`: here that is not asked.

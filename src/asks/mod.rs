@@ -118,6 +118,19 @@ impl Asks {
         self.past(move |c| table::by_action(c, &action)).await
     }
 
+    /// The question that a card asks, whatever was pressed there: it waits [`Found::Elsewhere`], on its own buttons.
+    pub async fn by_card(&self, card: &str) -> Found {
+        {
+            let held = self.held();
+            let mut all = held.open.values().map(|one| &one.waiting);
+            if let Some(waiting) = all.find(|one| one.card.as_deref() == Some(card)) {
+                return Found::Elsewhere(waiting.clone());
+            }
+        }
+        let card = card.to_owned();
+        self.past(move |c| table::by_card(c, &card)).await
+    }
+
     /// The approval that has this number, for somebody who says it in `chat`.
     pub async fn by_code(&self, code: &str, chat: &Chat, person: &StaffId) -> Found {
         {

@@ -126,7 +126,7 @@ impl Ended {
 pub enum Found {
     /// A question that waits, and which of its answers.
     Waits(Waiting, usize),
-    /// One that waits, but was asked in another chat.
+    /// One that waits, but was asked in another chat, or on other buttons.
     Elsewhere(Waiting),
     /// One that has ended.
     Over(Past),

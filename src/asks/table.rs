@@ -100,6 +100,12 @@ pub(super) fn by_action(c: &Connection, action: &str) -> rusqlite::Result<Option
     c.prepare_cached(&select)?.query_row([action], past).optional()
 }
 
+pub(super) fn by_card(c: &Connection, card: &str) -> rusqlite::Result<Option<Past>> {
+    let select =
+        format!("SELECT {COLUMNS} FROM asks WHERE card = ?1 ORDER BY created_at_ms DESC LIMIT 1");
+    c.prepare_cached(&select)?.query_row([card], past).optional()
+}
+
 /// The newest approval of this number that `person` asked for or decided: others have nothing to do with it.
 pub(super) fn by_code(c: &Connection, code: &str, person: &str) -> rusqlite::Result<Option<Past>> {
     let select = format!(

@@ -11,8 +11,9 @@ use clap::{Args, Subcommand};
 use super::{Failed, Global, lang, talk};
 use crate::access::audit::{self, Entry};
 use crate::api::time::parse_duration;
+use crate::inbox;
 use crate::sink::escape;
-use crate::store::now_ms;
+use crate::store::{Look, now_ms};
 use crate::words::Lang;
 use crate::words::commands::audit as w;
 
@@ -73,7 +74,7 @@ impl Audit {
         let lang = lang::here();
         let read = || w::cannot_read(&folder.to_string_lossy(), lang);
         if matches!(self.command, Some(Command::Verify)) {
-            return verify(&folder, self.json).with_context(read);
+            return verify(&state, &folder, self.json).with_context(read);
         }
         let since = self
             .since
@@ -84,26 +85,36 @@ impl Audit {
                 && (!self.denied || matches!(record.verdict.as_str(), "deny" | "refuse"))
         })
         .with_context(read)?;
-        if found.is_empty() && !self.json {
+        if found.entries.is_empty() && !self.json {
             talk::say(w::none_like_that(&folder.to_string_lossy(), lang));
         }
-        for entry in &found {
+        for entry in &found.entries {
             if self.json {
                 talk::data(serde_json::to_string(entry)?);
             } else {
                 talk::data(line(entry, lang));
             }
         }
+        if found.damaged > 0 {
+            return Err(Failed::new(w::damaged(found.damaged, lang))
+                .hint(w::damaged_hint(lang))
+                .into());
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn verify(folder: &Path, json: bool) -> Result<ExitCode> {
+fn verify(state: &Path, folder: &Path, json: bool) -> Result<ExitCode> {
     let lang = lang::here();
     let verified = audit::verify(folder)?;
+    let gone = verified.records == 0 && verified.broken.is_none() && has_history(state);
     if json {
         talk::data(serde_json::to_string_pretty(&verified)?);
-        return Ok(ExitCode::from(u8::from(verified.broken.is_some())));
+        let whole = verified.broken.is_none() && verified.missing == 0 && !gone;
+        return Ok(ExitCode::from(u8::from(!whole)));
+    }
+    if gone {
+        return Err(Failed::new(w::gone(&folder.to_string_lossy(), lang)).into());
     }
     if let Some(broken) = verified.broken {
         let place = format!("{}:{}", broken.file.display(), broken.line);
@@ -111,11 +122,22 @@ fn verify(folder: &Path, json: bool) -> Result<ExitCode> {
             .hint(w::broken_hint(verified.records, lang))
             .into());
     }
+    if verified.missing > 0 {
+        return Err(Failed::new(w::cut(verified.missing, lang))
+            .hint(w::cut_hint(verified.records, verified.first, lang))
+            .into());
+    }
     talk::data(match verified.first {
         0 | 1 => w::whole(verified.records, verified.files, lang),
         first => w::whole_from(verified.records, verified.files, first, lang),
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the journal knows of runs; each has records.
+fn has_history(state: &Path) -> bool {
+    let journal = Look::open(state).ok().flatten();
+    journal.is_some_and(|journal| journal.read(inbox::has_ended).unwrap_or(false))
 }
 
 /// `2026-01-31 09:00:00  deny   message  015412345604  deploy.luau deploy <env>  no_role  (run 7k3fa)`

@@ -131,7 +131,8 @@ pub(super) fn journal(error: &store::Error, lang: Lang) -> String {
         Error::Damaged { path, cause } => {
             w::not_sound(&path.to_string_lossy(), &cause.to_string(), lang)
         }
-        Error::Sqlite { .. } => error.to_string(),
+        // The latter is for scripts alone.
+        Error::Sqlite { .. } | Error::KvFull { .. } => error.to_string(),
         Error::Closed => w::journal_closed(lang).to_owned(),
     }
 }

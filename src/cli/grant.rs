@@ -268,7 +268,17 @@ fn question(script: &Asked, needs: &Needs, has: Option<&Needs>, dir: &Path, lang
     if needs.iter().any(|need| changes_programs(need, dir)) {
         let _ = writeln!(text, "{}", w::changes_programs(lang));
     }
-    text + w::beside(lang)
+    let any: Vec<String> = needs
+        .iter()
+        .filter(|need| need.is_any_program())
+        .map(|need| format!("`{}`", escape(&need.to_string())))
+        .collect();
+    if !any.is_empty() {
+        let _ = writeln!(text, "{}", w::starts_programs(&list(&any, lang), lang));
+    }
+    // Nobody holds a program to what it was meant for.
+    let shell = needs.iter().any(|need| matches!(need, access::Need::Shell(_)));
+    text + if shell { w::beside_programs(lang) } else { w::beside(lang) }
 }
 
 /// Whether `need` lets change what runs without being asked again: the scripts, or what a shell reads when it starts.

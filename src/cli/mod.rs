@@ -22,6 +22,7 @@ mod lang;
 mod letters;
 mod lock;
 mod logs;
+mod modes;
 mod news;
 mod outbox;
 mod remote;

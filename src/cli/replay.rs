@@ -1,7 +1,7 @@
 //! `moonbell replay`: messages that came, through the scripts of today.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -61,6 +61,23 @@ pub(super) struct Replay {
     json: bool,
 }
 
+/// What people wrote is nobody else's to read, also where a file was before.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        file.set_permissions(mode)?;
+    }
+    file.write_all(text.as_bytes())
+}
+
 impl Replay {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         global.heed_language();
@@ -95,7 +112,7 @@ impl Replay {
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(path) = &self.save {
-            std::fs::write(path, recording.scrubbed().to_json())
+            write_private(path, &recording.scrubbed().to_json())
                 .with_context(|| says::cannot_write(&path.to_string_lossy(), lang))?;
             talk::say(w::saved(recording.messages.len(), &path.to_string_lossy(), lang));
         }

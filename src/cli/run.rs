@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::{Global, host, init, lang, lock, news, starter, talk};
+use super::{Failed, Global, host, init, lang, lock, modes, news, starter, talk};
 use crate::access::Lock;
 use crate::app::{App, Reread};
-use crate::config::Need;
+use crate::config::{Config, Loaded, Need};
 use crate::sim::CLIENT_ID_PREFIX;
 use crate::words::commands::claim::told;
 use crate::words::commands::run as w;
+use crate::words::doctor::files;
 
 /// Answer DingTalk with your handlers, until Ctrl-C
 ///
@@ -34,6 +35,31 @@ pub(super) struct Run {
     supervised: bool,
 }
 
+/// Named one by one at the start; more are one matter, and `doctor` names them all.
+const NAMED: usize = 5;
+
+/// Says what others could change so that it runs as this user. Settings that everybody may write are refused, as the file of a
+/// secret is that others can read: they say which scripts run and who the owner is, and no system makes files so by itself.
+/// A group may be a person's own, so that is said and no more.
+fn kept(config: &Config, loaded: &Loaded) -> Result<()> {
+    let lang = lang::here();
+    if let Some(file) = loaded.file.as_ref().filter(|file| modes::is_everybodys(file)) {
+        let told = files::others_change(&file.to_string_lossy(), lang);
+        return Err(Failed::new(told).hint(files::tighten(lang)).misuse().into());
+    }
+    let open = modes::open(config, loaded);
+    for one in open.iter().take(NAMED) {
+        talk::warn(modes::told(&one.path, one.others, lang));
+    }
+    if open.len() > NAMED {
+        talk::warn(files::and_more(open.len() - NAMED, lang));
+    }
+    if !open.is_empty() {
+        talk::advise(files::tighten(lang));
+    }
+    Ok(())
+}
+
 impl Run {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let supervised = self.supervised;
@@ -49,10 +75,11 @@ impl Run {
     fn serve(self, global: &Global) -> Result<ExitCode> {
         let loaded = global.load(Need::Account)?;
         let reread = Reread::new(global.source(), &loaded);
-        let mut config = loaded.config;
+        let mut config = loaded.config.clone();
         if let Some(dir) = &self.scripts {
             config.scripts.dir = starter::named(dir)?;
         }
+        kept(&config, &loaded)?;
         if config.dingtalk.client_id.starts_with(CLIENT_ID_PREFIX) {
             talk::say(w::simulated(lang::here()));
         }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::{Failed, Global, lang, starter, talk};
-use crate::config::Need;
+use crate::config::{Need, asked_folder};
 use crate::rehearsal::report::{self, Paint, Totals};
 use crate::rehearsal::suite::{self, FindError, TestFile};
 use crate::sink::escape;
@@ -50,7 +50,7 @@ impl Test {
         global.heed_language();
         let lang = lang::here();
         let files = suite::find(&paths).map_err(|error| not_found(&error))?;
-        let files = without_theirs(files, global);
+        let files = without_theirs(files, global)?;
         if files.is_empty() {
             let places: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
             return Err(Failed::new(w::no_tests(&words::list(&places, lang), lang))
@@ -99,20 +99,19 @@ impl Test {
 }
 
 /// Leaves out what lies in a folder of other people's scripts, unless that folder itself, or a file in it, was named: a
-/// test is a program, and nobody has said yes to theirs.
-fn without_theirs(files: Vec<TestFile>, global: &Global) -> Vec<TestFile> {
-    let Ok(loaded) = global.load(Need::Settings) else { return files };
-    let scripts = loaded.config.scripts;
-    let Ok(dir) = scripts.dir.canonicalize() else { return files };
-    let (theirs, own): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| {
-        let folder = file.name.split_once('/').map(|(folder, _)| folder);
-        folder.is_some_and(|folder| scripts.asked.iter().any(|one| one == folder))
-            && file.root.canonicalize().is_ok_and(|root| root == dir)
-    });
+/// test is a program, and nobody has said yes to theirs. Which folder is a scripts folder is not known here, as `dev` takes
+/// `./scripts` for it: so each folder on the way to a test may be.
+fn without_theirs(files: Vec<TestFile>, global: &Global) -> Result<Vec<TestFile>> {
+    let asked = global.load(Need::Settings)?.config.scripts.asked;
+    let is_theirs = |file: &TestFile| {
+        let starts = file.name.match_indices('/').map(|(at, _)| at + 1);
+        starts.chain([0]).any(|at| asked_folder(&asked, &file.name[at..]).is_some())
+    };
+    let (theirs, own): (Vec<_>, Vec<_>) = files.into_iter().partition(is_theirs);
     for file in &theirs {
         talk::warn(w::of_others(&escape(&file.shown), lang::here()));
     }
-    own
+    Ok(own)
 }
 
 fn not_found(error: &FindError) -> Failed {

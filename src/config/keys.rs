@@ -328,6 +328,13 @@ pub(crate) const KEYS: &[Key] = &[
         doc: "Megabytes that one script may hold, with all its runs, 8 to 4096. Whoever asks for more fails alone.",
     },
     Key {
+        path: "limits.kv_mb",
+        kind: Kind::Number,
+        default: "64",
+        doc: "Megabytes that one script may keep in `kv`, keys included, 1 to 65536. What would go beyond raises, and nothing of it \
+              is kept.",
+    },
+    Key {
         path: "limits.output_mb",
         kind: Kind::Number,
         default: "64",

@@ -26,6 +26,9 @@ impl Check<'_> {
         if let Some(megabytes) = self.whole("limits.memory_mb", 8, 4_096) {
             limits.memory_bytes = megabytes << 20;
         }
+        if let Some(megabytes) = self.whole("limits.kv_mb", 1, 1 << 16) {
+            limits.kv_bytes = (megabytes as u64) << 20;
+        }
         if let Some(megabytes) = self.whole("limits.output_mb", 1, 1 << 20) {
             limits.output_bytes = (megabytes as u64) << 20;
         }

@@ -258,6 +258,12 @@ pub struct Scripts {
     pub asked: Vec<String>,
 }
 
+/// The one of `folders`, which are other people's, that a script is in; `script` is its path below the scripts folder.
+pub fn asked_folder<'f>(folders: &'f [String], script: &str) -> Option<&'f str> {
+    let folder = script.split_once('/')?.0;
+    folders.iter().map(String::as_str).find(|asked| *asked == folder)
+}
+
 #[derive(Clone, Debug)]
 pub struct State {
     pub dir: PathBuf,
@@ -360,6 +366,8 @@ pub struct Limits {
     pub run_cpu: Duration,
     /// Bytes that one script may hold, with all its runs.
     pub memory_bytes: usize,
+    /// Bytes that one script may keep in `kv`.
+    pub kv_bytes: u64,
     /// Of one run: bytes that its programs may write, messages, and programs open at the same time.
     pub output_bytes: u64,
     pub replies: usize,
@@ -381,6 +389,7 @@ impl Default for Limits {
             run_time: Duration::from_mins(10),
             run_cpu: Duration::from_secs(10),
             memory_bytes: 64 << 20,
+            kv_bytes: 64 << 20,
             output_bytes: 64 << 20,
             replies: 200,
             per_minute: 200,

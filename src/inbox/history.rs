@@ -145,6 +145,15 @@ pub fn list(c: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Past>> {
     Ok(found)
 }
 
+/// Whether any run has ended, as far as the journal goes back.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn has_ended(c: &Connection) -> rusqlite::Result<bool> {
+    let some = "SELECT EXISTS (SELECT 1 FROM inbox WHERE ended_at_ms IS NOT NULL)";
+    c.query_row(some, [], |row| row.get(0))
+}
+
 /// What waits or runs, oldest first, `limit` at most.
 pub fn unfinished(c: &Connection, limit: usize) -> rusqlite::Result<Vec<Past>> {
     let select = format!(

@@ -56,7 +56,9 @@ use desk::{ANSWER, Desk, LATE, Place, Shared};
 use ids::{Ids, short_id};
 
 pub use end::{Account, End, Own, OwnEnd, State, complete, note, requeue};
-pub use history::{Filter, Past, complaints, last, list, of_run, since, taken_since, unfinished};
+pub use history::{
+    Filter, Past, complaints, has_ended, last, list, of_run, since, taken_since, unfinished,
+};
 pub use recover::{Cut, Fate, OwnCut, Recovered};
 pub use sweep::{Keep, Sweep};
 

@@ -20,6 +20,8 @@ pub enum Error {
     Damaged { path: PathBuf, cause: rusqlite::Error },
     #[error("`{path}`: {cause}")]
     Sqlite { path: PathBuf, cause: rusqlite::Error },
+    #[error("the script keeps {limit_bytes} bytes in kv, the most that it may (`limits.kv_mb`)")]
+    KvFull { limit_bytes: u64 },
     #[error("the journal is closed")]
     Closed,
 }
@@ -64,6 +66,9 @@ impl Error {
                       what can be read. Without the file moonbell begins anew: messages not answered yet, the history of \
                       runs and what scripts keep in `kv` are in it alone",
             ),
+            Self::KvFull { .. } => {
+                Some("`kv.delete` what is not needed, give values a `ttl`, or write a file")
+            }
             Self::Sqlite { .. } | Self::Closed => None,
         }
     }

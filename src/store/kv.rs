@@ -13,6 +13,8 @@ pub struct Kv {
     store: Store,
     /// How old values are is told by it.
     clock: Clock,
+    /// Bytes of keys and values that one script may have.
+    limit_bytes: u64,
 }
 
 /// One key of a listing, with its JSON text.
@@ -24,13 +26,19 @@ pub struct Entry {
 
 impl Kv {
     pub fn new(store: Store) -> Self {
-        Self { store, clock: Clock::default() }
+        Self { store, clock: Clock::default(), limit_bytes: u64::MAX }
     }
 
     /// The same, where values expire by `clock`.
     #[must_use]
     pub fn on_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, where each script has so many bytes of keys and values at most.
+    #[must_use]
+    pub fn within(self, limit_bytes: u64) -> Self {
+        Self { limit_bytes, ..self }
     }
 
     /// The store that it is in.
@@ -52,8 +60,14 @@ impl Kv {
         ttl_ms: Option<i64>,
     ) -> Result<(), Error> {
         let (script, key, value) = (script.to_owned(), key.to_owned(), value.to_owned());
-        let now = self.clock.now_ms();
-        self.store.write(move |c| put(c, &script, &key, &value, ttl_ms, now)).await
+        let (now, limit) = (self.clock.now_ms(), self.limit_bytes);
+        let put = self.store.write(move |c| put(c, &script, &key, &value, ttl_ms, (now, limit)));
+        self.took(put.await?)
+    }
+
+    /// What did not fit was not written.
+    fn took(&self, fitted: bool) -> Result<(), Error> {
+        if fitted { Ok(()) } else { Err(Error::KvFull { limit_bytes: self.limit_bytes }) }
     }
 
     pub async fn delete(&self, script: &str, key: &str) -> Result<bool, Error> {
@@ -71,13 +85,15 @@ impl Kv {
     /// Adds `by` to a number (missing: 0) and returns the sum, or `None` when the value is not a number.
     pub async fn incr(&self, script: &str, key: &str, by: f64) -> Result<Option<f64>, Error> {
         let (script, key, now) = (script.to_owned(), key.to_owned(), self.clock.now_ms());
-        self.store
+        let limit = self.limit_bytes;
+        let (sum, fitted) = self
+            .store
             .write(move |c| {
                 let old = match live(c, &script, &key, now)? {
                     None => 0.0,
                     Some(text) => match text.parse::<f64>() {
                         Ok(number) => number,
-                        Err(_) => return Ok(None),
+                        Err(_) => return Ok((None, true)),
                     },
                 };
                 let sum = old + by;
@@ -85,16 +101,21 @@ impl Kv {
                     // 3.0 is stored as 3, so that what Lua wrote as a whole number reads back as one.
                     if sum.fract() == 0.0 && sum.abs() < 9e15 { format!("{sum:.0}") } else { n.to_string() }
                 });
-                let Some(text) = text else { return Ok(None) };
+                let Some(text) = text else { return Ok((None, true)) };
+                if !fits(c, &script, &key, &text, limit)? {
+                    return Ok((None, false));
+                }
                 c.prepare_cached(
                     "INSERT INTO kv (script, key, value) VALUES (?1, ?2, ?3)
                      ON CONFLICT (script, key) DO UPDATE SET value = ?3,
                      expires_at_ms = CASE WHEN expires_at_ms <= ?4 THEN NULL ELSE expires_at_ms END",
                 )?
                 .execute(params![script, key, text, now])?;
-                Ok(Some(sum))
+                Ok((Some(sum), true))
             })
-            .await
+            .await?;
+        self.took(fitted)?;
+        Ok(sum)
     }
 
     /// Sets `key` to `new` if it holds `old` (`None`: if it is not there); returns whether it did.
@@ -107,16 +128,18 @@ impl Kv {
     ) -> Result<bool, Error> {
         let (script, key, old, new) =
             (script.to_owned(), key.to_owned(), old.map(str::to_owned), new.to_owned());
-        let now = self.clock.now_ms();
-        self.store
+        let (now, limit) = (self.clock.now_ms(), self.limit_bytes);
+        let (swapped, fitted) = self
+            .store
             .write(move |c| {
                 if live(c, &script, &key, now)? != old {
-                    return Ok(false);
+                    return Ok((false, true));
                 }
-                put(c, &script, &key, &new, None, now)?;
-                Ok(true)
+                Ok((true, put(c, &script, &key, &new, None, (now, limit))?))
             })
-            .await
+            .await?;
+        self.took(fitted)?;
+        Ok(swapped)
     }
 
     /// Keys that start with `prefix`, in order, `limit` at most.
@@ -150,22 +173,48 @@ fn live(
     .optional()
 }
 
+/// Whether the script may have `value` there, too; what gets smaller always fits. How much it has is counted by triggers.
+fn fits(
+    c: &rusqlite::Connection,
+    script: &str,
+    key: &str,
+    value: &str,
+    limit_bytes: u64,
+) -> rusqlite::Result<bool> {
+    let has = "SELECT bytes FROM kv_sizes WHERE script = ?1";
+    let has: i64 =
+        c.prepare_cached(has)?.query_row([script], |row| row.get(0)).optional()?.unwrap_or(0);
+    let there = "SELECT length(CAST(key AS BLOB)) + length(CAST(value AS BLOB)) FROM kv WHERE script = ?1 AND key = ?2";
+    let there: i64 = c
+        .prepare_cached(there)?
+        .query_row([script, key], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0);
+    let new = i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX);
+    let most = i64::try_from(limit_bytes).unwrap_or(i64::MAX);
+    Ok(new <= there || has.saturating_sub(there).saturating_add(new) <= most)
+}
+
+/// `false`: it does not fit, and nothing was changed.
 fn put(
     c: &rusqlite::Connection,
     script: &str,
     key: &str,
     value: &str,
     ttl_ms: Option<i64>,
-    now: i64,
-) -> rusqlite::Result<()> {
+    (now, limit_bytes): (i64, u64),
+) -> rusqlite::Result<bool> {
     // Whoever writes sweeps: what has expired goes, so the table holds only what is alive.
     c.prepare_cached("DELETE FROM kv WHERE expires_at_ms <= ?1")?.execute(params![now])?;
+    if !fits(c, script, key, value, limit_bytes)? {
+        return Ok(false);
+    }
     c.prepare_cached(
         "INSERT INTO kv (script, key, value, expires_at_ms) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (script, key) DO UPDATE SET value = ?3, expires_at_ms = ?4",
     )?
     .execute(params![script, key, value, ttl_ms.map(|ttl| now.saturating_add(ttl))])?;
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -176,6 +225,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let kv = Kv::new(Store::open(dir.path()).unwrap());
         (dir, kv)
+    }
+
+    #[tokio::test]
+    async fn a_script_has_so_much_and_no_more_and_makes_room_by_what_it_removes() {
+        let (_dir, kv) = open();
+        let kv = kv.within(1_000);
+        let full =
+            |result: Result<(), Error>| matches!(result, Err(Error::KvFull { limit_bytes: 1_000 }));
+        let value = "x".repeat(399);
+        kv.set("a", "1", &value, None).await.unwrap();
+        kv.set("a", "2", &value, None).await.unwrap();
+        assert!(full(kv.set("a", "3", &value, None).await));
+        assert!(full(kv.cas("a", "3", None, &value).await.map(drop)));
+        assert_eq!(kv.get("a", "3").await.unwrap(), None);
+        // Another script has as much; what is there may be written again, and smaller.
+        kv.set("b", "3", &value, None).await.unwrap();
+        kv.set("a", "2", &value, None).await.unwrap();
+        kv.set("a", "2", "x", None).await.unwrap();
+        kv.set("a", "3", &value, None).await.unwrap();
+        assert!(full(kv.set("a", "4", &value, None).await));
+        assert!(kv.delete("a", "1").await.unwrap());
+        kv.set("a", "4", &value, Some(0)).await.unwrap();
+        // What has expired takes no room.
+        kv.set("a", "5", &value, None).await.unwrap();
+        assert!(full(kv.set("a", "6", &"y".repeat(300), None).await));
+        assert_eq!(kv.incr("a", "n", 1.0).await.unwrap(), Some(1.0));
     }
 
     #[tokio::test]

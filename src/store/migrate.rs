@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0016_organisation.sql"),
     include_str!("migrations/0017_granted_apps.sql"),
     include_str!("migrations/0018_refused.sql"),
+    include_str!("migrations/0019_kv_sizes.sql"),
 ];
 
 /// How long the copy of an older version is kept: who goes back does so soon, and it holds what people wrote.

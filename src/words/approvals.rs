@@ -147,6 +147,15 @@ words! {
         zh: "这个按钮不在原来的卡片上，不算数。",
         en: "That button is not on the card that asked; it counts for nothing.",
     }
+    no_button {
+        zh: "这个按钮不回答任何问题，不算数。",
+        en: "That button answers no question; it counts for nothing.",
+    }
+    /// To whoever says yes with a number that nothing has.
+    no_such_number {
+        zh: "这里没有等待这个数字的请求：已经有了结果，或者是在另一个会话里问的。",
+        en: "Nothing waits for that number here: it was decided, has ended, or was asked in another chat.",
+    }
     elsewhere {
         zh: "这是在另一个会话里问的，请在那里回答。",
         en: "That was asked in another chat; answer it there.",

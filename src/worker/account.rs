@@ -78,10 +78,32 @@ pub fn span(ms: i64) -> String {
 pub fn who(past: &Past) -> String {
     match &past.inbound {
         Some(Inbound::Message(message)) if !message.sender.nick.is_empty() => {
-            message.sender.nick.replace(['\n', '\r'], " ")
+            one_line(&message.sender.nick)
         }
-        _ => past.person().unwrap_or_default().to_owned(),
+        _ => one_line(past.person().unwrap_or_default()),
     }
+}
+
+/// The same with the staff id, which nobody chooses for themselves.
+pub fn whom(past: &Past) -> String {
+    let name = who(past);
+    match past.person().map(one_line).filter(|id| *id != name) {
+        Some(id) => format!("{name} ({id})"),
+        None => name,
+    }
+}
+
+/// Where a line ends, for some reader or other.
+const LINE_BREAKS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// What is one line, whatever is in it.
+pub fn one_line(text: &str) -> String {
+    text.trim_end_matches(LINE_BREAKS).replace(LINE_BREAKS, " ")
+}
+
+/// Text of several lines under the name of what it is: the further ones stand in, so that none passes for another field.
+pub fn hanging(text: &str) -> String {
+    text.replace("\r\n", "\n").replace(LINE_BREAKS, "\n  ")
 }
 
 /// All of it. `full`: to somebody who may see what scripts log, and why they fail.
@@ -89,7 +111,7 @@ pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
     let mut out = String::new();
     let mut add = |line: fn(&str, Lang) -> String, value: &str| {
         if !value.is_empty() {
-            let _ = writeln!(out, "{}", line(value, lang));
+            let _ = writeln!(out, "{}", hanging(&line(value, lang)));
         }
     };
     let mut title = past.run.clone().unwrap_or_default();
@@ -98,20 +120,18 @@ pub fn tell(past: &Past, lang: Lang, full: bool) -> String {
         let _ = write!(title, " · {}", span(ended - started));
     }
     add(says::run, &title);
-    let name = who(past);
-    let id = past.person().filter(|id| full && *id != name);
-    add(says::who, &id.map_or_else(|| name.clone(), |id| format!("{name} ({id})")));
-    add(says::place, &place(past, lang));
+    add(says::who, &if full { whom(past) } else { who(past) });
+    add(says::place, &one_line(&place(past, lang)));
     if let Some(Inbound::Message(message)) = &past.inbound {
-        add(says::message, &shortened(&message.text.replace('\n', " "), 200));
+        add(says::message, &shortened(&one_line(&message.text), 200));
     }
     let mut handler = past.handler.clone().unwrap_or_default();
     if let Some(script) = &past.script {
         let version = past.version.map(|version| format!(" v{version}")).unwrap_or_default();
         let _ = write!(handler, " ({script}{version})");
     }
-    add(says::handler, &handler);
-    add(says::arguments, past.args.as_deref().unwrap_or_default());
+    add(says::handler, &one_line(&handler));
+    add(says::arguments, &one_line(past.args.as_deref().unwrap_or_default()));
     add(says::came, &time(Some(past.received_at_ms)));
     add(says::started, &time(past.started_at_ms));
     add(says::ended, &time(past.ended_at_ms));

@@ -33,6 +33,8 @@ use crate::words::Lang;
 pub(super) enum Refusal {
     /// The button is on another card than the one that asked: a copy.
     Copied,
+    /// The card asks something, and this is no button of it.
+    NoButton,
     /// It was asked in another chat.
     Elsewhere,
     Expired,
@@ -51,6 +53,7 @@ impl Refusal {
     fn code(&self) -> &'static str {
         match self {
             Self::Copied => "copied_card",
+            Self::NoButton => "unknown_button",
             Self::Elsewhere => "other_chat",
             Self::Expired => "expired",
             Self::Changed => "changed",
@@ -63,7 +66,7 @@ impl Refusal {
 }
 
 impl Dispatch {
-    /// Takes a click on a button that answers a question; `None`: it is on no card of the host's.
+    /// Takes a click on a button that answers a question, or on a card that asks one; `None`: it is on no such card.
     pub(super) async fn answer_click(
         &self,
         row: &Row,
@@ -72,9 +75,18 @@ impl Dispatch {
         actor: &Actor,
         may: Result<(), &Denied>,
     ) -> Option<Outcome> {
-        let found = self.asks.by_action(asks::key(action)?).await;
+        let mut found = match asks::key(action) {
+            Some(key) => self.asks.by_action(key).await,
+            None => Found::Nothing,
+        };
+        if matches!(found, Found::Nothing) {
+            found = self.asks.by_card(&action.card_id).await;
+        }
         let (run, digest, lang, tried) = match found {
-            Found::Nothing | Found::Elsewhere(_) => return None,
+            Found::Nothing => return None,
+            Found::Elsewhere(Waiting { ask, .. }) => {
+                (ask.run, ask.digest, ask.lang, Err(Refusal::NoButton))
+            }
             Found::Over(past) => {
                 (past.run.clone(), past.digest.clone(), past.lang, Err(Refusal::Over(past)))
             }

@@ -92,6 +92,10 @@ impl Dispatch {
         let action = Action::Control { word, role, run: &row.run };
         if let Err(why) = self.access.authorize(actor, Some(&message.chat), None, action) {
             let text = match (&why, others) {
+                // Not the right is missing, but what it would be about.
+                (Denied::Role(_), _) if word == "yes" => {
+                    words::approvals::no_such_number(lang).to_owned()
+                }
                 (Denied::Role(_), Some(id)) if word == "stop" => words::runs::no_such_run(id, lang),
                 (Denied::Role(_), Some(id)) => phrases::unknown_run(Some(id), lang),
                 _ => phrases::denied(word, &why, lang),

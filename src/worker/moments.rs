@@ -40,6 +40,7 @@ use crate::script::Edition;
 use crate::script::Ended;
 use crate::script::Registration;
 use crate::store::now_ms;
+use crate::words;
 
 impl Dispatch {
     /// Runs every handler that is declared for the event.
@@ -101,6 +102,16 @@ impl Dispatch {
         }
         let given = moment::action(action, actor.role());
         let clicks = |declared: &Declared| matches!(declared, Declared::Card);
+        if self.library.snapshot().declaring(clicks).is_empty() {
+            // On a card of an earlier life, or of nobody.
+            let chat = action.conversation_id.as_ref().map(ConversationId::as_str);
+            self.access.decided(&actor, chat, &row.run, "", ("deny", "unknown_card"));
+            let lang = self.languages.of(action.staff_id.as_ref());
+            let text = words::runs::old_card_has_ended(lang).to_owned();
+            let mut outcome = Outcome::new(State::Done);
+            outcome.posts.extend(self.once(action, text).await);
+            return outcome.denied(&"nobody waits for a click on this card");
+        }
         self.all(row, clicks, given, &actor, chat.as_ref(), halt).await
     }
 

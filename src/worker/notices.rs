@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::config::asked_folder;
 use crate::language::Languages;
 use crate::message::Address;
 use crate::message::Body;
@@ -54,8 +55,7 @@ pub async fn tell_owner(
         let owner = access.owner();
         let lang = languages.of(owner.as_ref());
         let Some(mut text) = notice(&report, &mut broken, lang) else { continue };
-        let folder = report.script.split_once('/').map(|(folder, _)| folder);
-        if folder.is_some_and(|folder| theirs.iter().any(|one| one == folder)) {
+        if asked_folder(&theirs, &report.script).is_some() {
             // What other people's scripts say of themselves reaches nobody before they are granted anything.
             if let Outcome::Failed { error, .. } = &report.outcome
                 && error.kind != LoadErrorKind::Ungranted

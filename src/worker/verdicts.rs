@@ -20,6 +20,7 @@ pub(super) fn decided(yes: bool, lang: Lang) -> String {
 pub(super) fn no_answer(refusal: &Refusal, lang: Lang) -> String {
     let sentence = match refusal {
         Refusal::Copied => approvals::copied,
+        Refusal::NoButton => approvals::no_button,
         Refusal::Elsewhere => approvals::elsewhere,
         Refusal::Expired => approvals::has_expired,
         Refusal::Changed => approvals::script_changed,

@@ -15,7 +15,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::Record;
-use super::file::files;
+use super::file::{KEPT, files};
 
 /// Where the chain stands: what the next record is chained to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +78,21 @@ fn hash_of(bytes: &[u8]) -> String {
     hex
 }
 
-/// Reads a line (without its line break) and checks it against its own hash.
+/// Reads a line (without its line break) and checks it: what was read must be all that there is, so it is written again and
+/// compared. A key behind the hash, one twice, or one that no record has would else be shown and prove nothing.
 pub(super) fn read(line: &[u8]) -> Result<Line, String> {
+    if line.len() > LONGEST {
+        return Err("it is longer than any record".to_owned());
+    }
     let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     let read: Line = serde_json::from_str(text).map_err(|_| "it is no record".to_owned())?;
     let (body, _) = text.rsplit_once(HASH).ok_or("it has no hash")?;
     if hash_of(body.as_bytes()) != read.hash {
         return Err("it was changed: its hash is another".to_owned());
+    }
+    let mut before = Head { n: read.n.wrapping_sub(1), hash: read.prev.clone() };
+    if read.n == 0 || before.line(&read.record).trim_end() != text {
+        return Err("it was changed: it is not as moonbell writes it".to_owned());
     }
     Ok(read)
 }
@@ -96,6 +104,8 @@ pub struct Verified {
     pub files: usize,
     /// The number of the first record there is; more than 1 where older files were removed.
     pub first: u64,
+    /// Records before the first that the host did not remove itself: it does that only past [`KEPT`] files.
+    pub missing: u64,
     pub broken: Option<Broken>,
 }
 
@@ -115,7 +125,8 @@ pub struct Broken {
 /// When a file cannot be read.
 pub fn verify(dir: &Path) -> io::Result<Verified> {
     let files = files(dir)?;
-    let mut verified = Verified { records: 0, files: files.len(), first: 0, broken: None };
+    let mut verified =
+        Verified { records: 0, files: files.len(), first: 0, missing: 0, broken: None };
     let mut head: Option<Head> = None;
     for path in files {
         let mut reader = io::BufReader::new(fs::File::open(&path)?);
@@ -155,6 +166,9 @@ pub fn verify(dir: &Path) -> io::Result<Verified> {
                 Ok(line) => {
                     if head.is_none() {
                         verified.first = line.n;
+                        if verified.files < KEPT {
+                            verified.missing = line.n - 1;
+                        }
                     }
                     verified.records += 1;
                     head = Some(Head { n: line.n, hash: line.hash });

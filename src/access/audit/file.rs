@@ -17,7 +17,7 @@ use crate::store::now_ms;
 pub(super) const SIZE: u64 = 8 << 20;
 
 /// Files that are kept; the oldest goes. About half a million records.
-const KEPT: usize = 24;
+pub(super) const KEPT: usize = 24;
 
 /// How often the disk is asked for safety, while there is something new.
 const SAFE: Duration = Duration::from_secs(1);
@@ -203,7 +203,7 @@ pub(super) fn write(
     let mut waiting: Vec<Record> = Vec::new();
     let mut unsafe_since: Option<Instant> = None;
     let mut counted_since: Option<Instant> = None;
-    let mut failing = false;
+    let (mut failing, mut forgetful) = (false, false);
     let mut open = true;
     while open || !waiting.is_empty() {
         let patience = if waiting.is_empty() {
@@ -263,9 +263,13 @@ pub(super) fn write(
         if due || (!failing && (tells || !open)) {
             counted_since = None;
             let untold = thrift.lock().unwrap_or_else(PoisonError::into_inner).untold(now_ms());
-            if let Err(error) = counted::keep(&file.dir, &untold) {
+            let kept = counted::keep(&file.dir, &untold);
+            if let Err(error) = &kept
+                && !forgetful
+            {
                 tracing::error!(%error, "what the audit counts may not outlive a kill");
             }
+            forgetful = kept.is_err();
         }
         if unsafe_since.is_some_and(|since| since.elapsed() >= SAFE) || !open {
             if let Err(error) = file.open.sync_data() {
@@ -322,6 +326,21 @@ mod tests {
     }
 
     #[test]
+    fn a_beginning_that_the_host_did_not_remove_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), 1, 5);
+        fs::remove_file(path_of(dir.path(), 1)).unwrap();
+        fs::remove_file(path_of(dir.path(), 2)).unwrap();
+        let verified = verify(dir.path()).unwrap();
+        assert_eq!((verified.records, verified.first, verified.missing), (3, 3, 2));
+        // Past so many files the oldest are removed by the host.
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), 1, KEPT + 5);
+        let verified = verify(dir.path()).unwrap();
+        assert_eq!((verified.first, verified.missing, verified.broken), (6, 0, None));
+    }
+
+    #[test]
     fn every_change_in_the_middle_is_found_at_its_record() {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path(), SIZE, 10);
@@ -343,6 +362,18 @@ mod tests {
         assert_eq!(with(&|lines| lines.swap(4, 5)).unwrap().line, 5);
         assert_eq!(with(&|lines| lines.insert(4, lines[3].clone())).unwrap().line, 5);
         assert_eq!(with(&|lines| lines[9] = "{}".to_owned()).unwrap().line, 10);
+        // What stands behind the hash, twice, under a key of its own or in other bytes is no part of a record.
+        for (old, new) in [
+            ("\"}", "\",\"reason\":\"approved by nobody\"}"),
+            ("\"}", "\",\"x\":1}"),
+            ("{", "{\"x\":1,"),
+            ("{", "{\"event\":\"lock\","),
+            ("{", "{ "),
+            ("\"}", "\"} "),
+        ] {
+            let broken = with(&|lines| lines[4] = lines[4].replacen(old, new, 1)).unwrap();
+            assert_eq!((broken.line, broken.n), (5, 5), "{new}");
+        }
         // A record that was made to fit by itself does not fit those behind it.
         let forged = |lines: &mut Vec<String>| {
             let before = chain::read(lines[3].as_bytes()).unwrap();

@@ -33,7 +33,7 @@ use crate::sink::redact;
 use crate::store::now_ms;
 
 pub use chain::{Broken, Verified, verify};
-pub use read::{Entry, entries};
+pub use read::{Entry, Found, entries};
 
 /// In the state folder.
 const FOLDER: &str = "audit";
@@ -144,6 +144,13 @@ impl Audit {
             lost,
         };
         Ok(Self { writer: Some(Arc::new(writer)) })
+    }
+
+    /// Whether the folder of `state` has records.
+    pub fn is_there(state: &Path) -> bool {
+        file::files(&folder(state)).is_ok_and(|files| {
+            files.iter().any(|file| file.metadata().is_ok_and(|found| found.len() > 0))
+        })
     }
 
     /// Hands a record to the writer. Never waits: what does not fit is counted, and the count is recorded.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Record;
-use super::chain::{LONGEST, Line};
+use super::chain;
 use super::file::files;
 
 /// A record and its number.
@@ -18,18 +18,23 @@ pub struct Entry {
     pub record: Record,
 }
 
+/// What was found, and whether that is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    pub entries: Vec<Entry>,
+    /// Lines that are no records as the host writes them, so nothing is said of what they say.
+    pub damaged: u64,
+}
+
 /// All records of the audit folder `dir` that `wanted` picks, oldest first, the last `most` of them. Lines that are no
-/// records are passed over: [`super::verify`] names them.
+/// records are counted: [`super::verify`] names the first.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn entries(
-    dir: &Path,
-    most: usize,
-    wanted: impl Fn(&Record) -> bool,
-) -> io::Result<Vec<Entry>> {
-    let mut found = std::collections::VecDeque::new();
-    for path in files(dir)? {
+pub fn entries(dir: &Path, most: usize, wanted: impl Fn(&Record) -> bool) -> io::Result<Found> {
+    let (mut found, mut damaged) = (std::collections::VecDeque::new(), 0);
+    let files = files(dir)?;
+    for (index, path) in files.iter().enumerate() {
         let mut reader = io::BufReader::new(fs::File::open(path)?);
         let mut bytes = Vec::new();
         loop {
@@ -37,10 +42,15 @@ pub fn entries(
             if reader.read_until(b'\n', &mut bytes)? == 0 {
                 break;
             }
-            if bytes.len() > LONGEST {
+            let Some(line) = bytes.strip_suffix(b"\n") else {
+                // At the very end it may be a record that is being written.
+                damaged += u64::from(index + 1 < files.len());
+                break;
+            };
+            let Ok(line) = chain::read(line) else {
+                damaged += 1;
                 continue;
-            }
-            let Ok(line) = serde_json::from_slice::<Line>(&bytes) else { continue };
+            };
             if wanted(&line.record) {
                 if found.len() >= most {
                     found.pop_front();
@@ -49,5 +59,5 @@ pub fn entries(
             }
         }
     }
-    Ok(found.into())
+    Ok(Found { entries: found.into(), damaged })
 }

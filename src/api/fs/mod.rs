@@ -5,6 +5,7 @@
 
 mod files;
 pub mod inbox;
+mod links;
 pub(crate) mod name;
 pub mod roots;
 mod survey;

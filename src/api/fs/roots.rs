@@ -14,6 +14,7 @@ use cap_std::fs::Dir;
 use crate::access::needs::missing;
 use crate::access::{Need, Reach, Use};
 use crate::api::failure::Failure;
+use crate::api::fs::links;
 use crate::api::manifest;
 
 /// Longer than any system takes.
@@ -201,12 +202,14 @@ impl Roots {
         checked(own.join(path))
     }
 
-    /// Whether a path, made canonical, is the host's own.
+    /// Whether a path, made canonical, is the host's own, or another name of a file that is.
     pub(super) fn is_closed(&self, script: &str, full: &Path) -> bool {
         let canonical = |path: &PathBuf| path.canonicalize().ok();
-        let inside = |path: PathBuf| full.starts_with(path);
-        self.closed.iter().filter_map(canonical).any(inside)
-            && !self.own(script).as_ref().and_then(canonical).is_some_and(inside)
+        let inside = |path: &PathBuf| full.starts_with(path);
+        let closed: Vec<PathBuf> = self.closed.iter().filter_map(canonical).collect();
+        let own = self.own(script).as_ref().and_then(canonical);
+        (closed.iter().any(inside) && !own.as_ref().is_some_and(inside))
+            || links::leads_into(full, closed, own.as_deref())
     }
 
     /// Whether something of the host's own is in this folder.

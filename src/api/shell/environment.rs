@@ -47,65 +47,61 @@ const INHERITED: &[&str] = &[
 ];
 /// The same, by the beginning of the name.
 const INHERITED_PREFIXES: &[&str] = &["LC_", "XDG_"];
-/// Variables that make a program run other code than it is: of loaders, shells, interpreters, and of tools that start others.
-/// A name from chat in `env` must not become one of these, so no name is.
+/// Variables that make a program run other code than it is, or read its settings, which name code, elsewhere. A name from
+/// chat in `env` must not become one of these, so no name is. By kind, with spaces in between, and never complete: each program
+/// may have its own.
 const DECIDING: &[&str] = &[
-    "PATH",
-    "PATHEXT",
-    "COMSPEC",
-    "SHELL",
-    "IFS",
-    "ENV",
-    "BASH_ENV",
-    "BASHOPTS",
-    "SHELLOPTS",
-    "PS4",
-    "PROMPT_COMMAND",
-    "ZDOTDIR",
-    "GCONV_PATH",
-    "GLIBC_TUNABLES",
-    "HOSTALIASES",
-    "EDITOR",
-    "VISUAL",
-    "BROWSER",
-    "LESSOPEN",
-    "LESSCLOSE",
-    "MANPAGER",
-    "SSH_ASKPASS",
-    "SUDO_ASKPASS",
-    "RSYNC_RSH",
-    "GIT_ASKPASS",
-    "GIT_EDITOR",
-    "GIT_EXEC_PATH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_PROXY_COMMAND",
-    "GIT_SEQUENCE_EDITOR",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_TEMPLATE_DIR",
-    "PYTHONHOME",
-    "PYTHONINSPECT",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PERL5DB",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERLLIB",
-    "RUBYLIB",
-    "RUBYOPT",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "_JAVA_OPTIONS",
-    "LUA_CPATH",
-    "LUA_INIT",
-    "LUA_PATH",
-    "PHPRC",
+    // Where programs and their settings are found.
+    "PATH PATHEXT COMSPEC HOME USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA SHELL",
+    // Shells.
+    "IFS ENV BASH_ENV BASH_LOADABLES_PATH BASHOPTS SHELLOPTS PS4 PROMPT_COMMAND CDPATH FPATH ZDOTDIR INPUTRC \
+     PSMODULEPATH",
+    // Loaders and the C library.
+    "GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LOCPATH NIS_PATH NLSPATH RES_OPTIONS RESOLV_HOST_CONF \
+     TERMCAP TERMINFO TERMINFO_DIRS",
+    // What tools start for you: editors, pagers, browsers, askers, filters.
+    "EDITOR VISUAL FCEDIT PAGER BROWSER MANPAGER MANOPT MANPATH LESS LESSOPEN LESSCLOSE MORE SSH_ASKPASS \
+     SUDO_ASKPASS SUDO_EDITOR SYSTEMD_EDITOR SYSTEMD_PAGER KUBE_EDITOR VIMINIT EXINIT VIM VIMRUNTIME \
+     EMACSLOADPATH EMACSDATA FZF_DEFAULT_COMMAND FZF_DEFAULT_OPTS",
+    // Arguments that a program reads beside its own.
+    "TAR_OPTIONS RSH RSYNC_RSH RSYNC_CONNECT_PROG CVS_RSH SVN_SSH SVN_EDITOR HGRCPATH HGEDITOR HGMERGE GZIP \
+     ZIPOPT UNZIP XZ_OPT GREP_OPTIONS RIPGREP_CONFIG_PATH BAT_CONFIG_PATH WGETRC CURL_HOME NETRC PSQLRC \
+     PGSYSCONFDIR MYSQL_HOME AWKPATH AWKLIBPATH SCREENRC SYSSCREENRC",
+    // Cryptography and sign-on that load modules.
+    "OPENSSL_CONF OPENSSL_CONF_INCLUDE OPENSSL_ENGINES OPENSSL_MODULES SSLKEYLOGFILE KRB5_CONFIG SASL_PATH \
+     GNUPGHOME PKCS11_PROVIDER_PATH",
+    // Compilers and builds.
+    "CC CXX CPP LD AR AS FC NM RANLIB STRIP OBJCOPY PKG_CONFIG HOSTCC HOSTCXX CPATH C_INCLUDE_PATH \
+     CPLUS_INCLUDE_PATH LIBRARY_PATH COMPILER_PATH GCC_EXEC_PREFIX CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKE \
+     MAKEFLAGS GNUMAKEFLAGS MFLAGS MAKEFILES MAKESHELL CMAKE_TOOLCHAIN_FILE CMAKE_PREFIX_PATH \
+     CMAKE_PROJECT_INCLUDE RUSTC RUSTDOC RUSTFMT RUSTFLAGS RUSTDOCFLAGS RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER \
+     RUSTC_BOOTSTRAP GOFLAGS GOROOT GOPATH GOBIN GOENV GOTOOLCHAIN GOTOOLDIR GOPROXY GOSUMDB GONOSUMDB GOWORK \
+     ANT_OPTS ANT_ARGS MAVEN_OPTS MAVEN_ARGS M2_HOME SBT_OPTS BAZELISK_BASE_URL CLASSPATH JAVA_HOME JAVA_OPTS \
+     JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS",
+    // Interpreters.
+    "PERL5DB PERL5LIB PERL5OPT PERLLIB RUBYLIB RUBYOPT RUBYSHELL BUNDLE_GEMFILE GEM_HOME GEM_PATH PHPRC \
+     PHP_INI_SCAN_DIR COMPOSER_HOME TCLLIBPATH JULIA_LOAD_PATH JULIA_DEPOT_PATH ERL_FLAGS ERL_LIBS ERL_AFLAGS \
+     ERL_ZFLAGS ELIXIR_ERL_OPTIONS GUILE_LOAD_PATH OCTAVE_PATH MATLABPATH DOTNET_STARTUP_HOOKS \
+     DOTNET_ADDITIONAL_DEPS DOTNET_SHARED_STORE DOTNET_ROOT COR_PROFILER COR_PROFILER_PATH \
+     COR_ENABLE_PROFILING CORECLR_PROFILER CORECLR_PROFILER_PATH CORECLR_ENABLE_PROFILING MONO_PATH \
+     MSBUILD_EXE_PATH NUGET_PLUGIN_PATHS DENO_DIR BUN_INSTALL ELECTRON_RUN_AS_NODE TS_NODE_PROJECT",
+    // Desktops and other libraries that load modules.
+    "GTK_MODULES GTK_PATH GIO_EXTRA_MODULES GIO_MODULE_DIR GST_PLUGIN_PATH QT_PLUGIN_PATH QML2_IMPORT_PATH \
+     QML_IMPORT_PATH GSETTINGS_SCHEMA_DIR FONTCONFIG_FILE MAGICK_CONFIGURE_PATH MAGICK_CODER_MODULE_PATH \
+     TEXINPUTS TEXMFCNF",
+    // Where a session listens: whoever answers there runs what is asked.
+    "DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS SSH_AUTH_SOCK KUBECONFIG COMPOSE_FILE",
 ];
 /// The same, by the beginning of the name.
-const DECIDING_PREFIXES: &[&str] =
-    &["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG", "NPM_CONFIG_", "MOONBELL_"];
+const DECIDING_PREFIXES: &str = "LD_ DYLD_ _RLD LDR_ BASH_FUNC_ GIT_ NPM_ NODE_ YARN_ PNPM_ COREPACK_ PYTHON \
+     PIP_ PIPX_ UV_ POETRY_ VIRTUAL_ENV CONDA_ CARGO_ RUSTUP_ R_ LUA_ LUAROCKS_ GRADLE_ ORG_GRADLE_ ANSIBLE_ \
+     DOCKER_ BUILDKIT_ PODMAN_ CONTAINERS_ TF_ HELM_ NIX_ HOMEBREW_ XDG_ CGO_ MOONBELL_";
+/// Of those, what says only how much is told, in which form, and who it is from.
+const HARMLESS: &str = "GIT_TERMINAL_PROMPT GIT_OPTIONAL_LOCKS GIT_MERGE_AUTOEDIT GIT_AUTHOR_NAME \
+     GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_COMMITTER_DATE NODE_ENV \
+     NODE_NO_WARNINGS PYTHONUNBUFFERED PYTHONIOENCODING PYTHONUTF8 PYTHONHASHSEED PYTHONDONTWRITEBYTECODE \
+     PIP_NO_INPUT CARGO_TERM_COLOR CARGO_NET_OFFLINE ANSIBLE_NOCOLOR ANSIBLE_FORCE_COLOR TF_INPUT TF_IN_AUTOMATION \
+     HOMEBREW_NO_AUTO_UPDATE";
 /// The environment of a child: what is inherited of `host`, then what the script says.
 pub(super) fn environment(
     host: impl Iterator<Item = (OsString, OsString)>,
@@ -147,8 +143,10 @@ pub(super) fn environment(
 
 fn decides(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    DECIDING.contains(&name.as_str())
-        || DECIDING_PREFIXES.iter().any(|begin| name.starts_with(begin))
+    let listed = |list: &str| list.split(' ').any(|one| one == name);
+    let mut prefixes = DECIDING_PREFIXES.split(' ');
+    DECIDING.iter().any(|kind| listed(kind))
+        || (prefixes.any(|begin| name.starts_with(begin)) && !listed(HARMLESS))
 }
 
 #[cfg(test)]
@@ -210,6 +208,30 @@ mod tests {
             "GIT_SSH_COMMAND",
             "git_config_count",
             "DYLD_X",
+            "MAKEFLAGS",
+            "DOTNET_STARTUP_HOOKS",
+            "OPENSSL_CONF",
+            "RUSTC_WRAPPER",
+            "GOFLAGS",
+            "CC",
+            "GIT_PAGER",
+            "TAR_OPTIONS",
+            "ANSIBLE_CONFIG",
+            "R_PROFILE",
+            "HOME",
+            "PAGER",
+            "EDITOR",
+            "VISUAL",
+            "LESSOPEN",
+            "PERL5OPT",
+            "RUBYOPT",
+            "NODE_OPTIONS",
+            "PYTHONSTARTUP",
+            "JAVA_TOOL_OPTIONS",
+            "CARGO_BUILD_RUSTC",
+            "npm_config_script_shell",
+            "LUA_INIT_5_4",
+            "XDG_CONFIG_HOME",
         ] {
             let extra = BTreeMap::from([(name.to_owned(), Some("/tmp/x".to_owned()))]);
             let error = environment(host(&[("PATH", "/bin")]), &extra).unwrap_err();

@@ -1,11 +1,11 @@
 //! Files: who else may read or change them, and what a host that is gone left behind.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Facts;
 use super::check::{Check, Fix, Said, State};
-use crate::script::check;
+use crate::cli::modes::{self, Open};
 use crate::words::doctor::files as w;
 
 /// Files of a host that is gone; they lead others astray at worst.
@@ -13,20 +13,11 @@ const LEFT: [&str; 4] = ["status.json", "status.json.new", "console.json", "cons
 
 pub(super) fn file_modes(facts: &Facts, fix: Fix) -> Check {
     let config = &facts.loaded.config;
-    let mut private: Vec<PathBuf> = facts.loaded.secret_files.iter().cloned().collect();
-    private.extend([config.state.dir.clone(), config.state.locks.clone()]);
-    let mut own = vec![config.scripts.dir.clone()];
-    own.extend(facts.loaded.file.clone());
-    let scripts = fs::read_dir(&config.scripts.dir).into_iter().flatten().flatten();
-    own.extend(scripts.map(|entry| entry.path()).filter(|path| check::is_script(&name_of(path))));
     let (mut open, mut fixed) = (Vec::new(), Vec::new());
-    for (paths, others) in [(private, 0o077), (own, 0o022)] {
-        for path in paths.into_iter().filter(|path| allows(path, others)) {
-            let may = if others == 0o077 { w::others_read } else { w::others_change };
-            match fix.run(&path, w::tightened, || restrict(&path, others)) {
-                Some(said) => fixed.push(said),
-                None => open.push(Said::new(|lang| may(&path.to_string_lossy(), lang))),
-            }
+    for Open { path, others } in modes::open(config, &facts.loaded) {
+        match fix.run(&path, w::tightened, || restrict(&path, others)) {
+            Some(said) => fixed.push(said),
+            None => open.push(Said::new(|lang| modes::told(&path, others, lang))),
         }
     }
     let check = match open.into_iter().reduce(|all, more| all.and(&more)) {
@@ -41,22 +32,10 @@ fn name_of(path: &Path) -> String {
 }
 
 #[cfg(unix)]
-fn allows(path: &Path, others: u32) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & others != 0)
-}
-
-#[cfg(unix)]
 pub(super) fn restrict(path: &Path, others: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path)?.permissions().mode();
     fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777 & !others))
-}
-
-/// Windows keeps a profile's files from other users unless their owner shares them.
-#[cfg(not(unix))]
-fn allows(_: &Path, _: u32) -> bool {
-    false
 }
 
 #[cfg(not(unix))]

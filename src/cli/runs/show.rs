@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 
 use chrono::{DateTime, Local};
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::columns::{cut, fit};
 use crate::cli::{lang, talk};
@@ -25,6 +26,10 @@ const STATE: usize = 11;
 const WHEN: usize = 11;
 const TOOK: usize = 7;
 
+/// With a staff id beside the nick: at most so wide, and only where so much is left for the handler.
+const WIDEST_WHO: usize = 32;
+const HANDLER: usize = 24;
+
 fn colours() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -38,13 +43,20 @@ pub(super) fn table(runs: &[Past]) -> String {
 
 fn rendered(runs: &[Past], width: usize, colours: bool, lang: Lang) -> String {
     let mut out = String::new();
-    let rest = width.saturating_sub(5 + STATE + WHEN + TOOK + WHO + 10);
+    let others = 5 + STATE + WHEN + TOOK + 10;
+    // A nick is chosen by whoever has it: with room enough the staff id stands beside it.
+    let whole = runs.iter().map(|past| one_line(&account::whom(past)).width()).max();
+    let whole = whole.unwrap_or_default().clamp(WHO, WIDEST_WHO);
+    let ids = width.saturating_sub(others + whole) >= HANDLER;
+    let wide = if ids { whole } else { WHO };
+    let who = |past: &Past| one_line(&if ids { account::whom(past) } else { account::who(past) });
+    let rest = width.saturating_sub(others + wide);
     let head = [
         (w::run(lang), 5),
         (w::state(lang), STATE),
         (w::when(lang), WHEN),
         (w::took(lang), TOOK),
-        (w::who(lang), WHO),
+        (w::who(lang), wide),
     ];
     let head: Vec<String> = head.iter().map(|(name, width)| fit(name, *width)).collect();
     let head = format!("{}  {}", head.join("  "), w::handler(lang));
@@ -69,7 +81,7 @@ fn rendered(runs: &[Past], width: usize, colours: bool, lang: Lang) -> String {
             fit(past.run.as_deref().unwrap_or("-"), 5),
             fit(&when(past.received_at_ms), WHEN),
             fit(&took(past), TOOK),
-            fit(&one_line(&account::who(past)), WHO),
+            fit(&who(past), wide),
             cut(&what(past, lang), rest),
         );
         let error = past.error.as_deref().and_then(|error| error.lines().next());
@@ -100,7 +112,7 @@ fn what(past: &Past, lang: Lang) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    talk::fit(&escape(&redact(text)).replace("\\n", " ")).into_owned()
+    talk::fit(&escape(&account::one_line(&redact(text)))).into_owned()
 }
 
 fn took(past: &Past) -> String {
@@ -126,10 +138,10 @@ pub(super) fn all(past: &Past, said: &[Said]) -> String {
         let _ = write!(out, "\n{}", w::said(lang));
     }
     for one in said {
-        let text = cut(&one.text.replace('\n', " "), 200);
+        let text = cut(&account::one_line(&one.text), 200);
         let _ = write!(out, "\n  {} ({}): {text}", one.kind, one.state);
         if let Some(error) = &one.error {
-            let _ = write!(out, "\n    {error}");
+            let _ = write!(out, "\n    {}", account::hanging(error).replace('\n', "\n  "));
         }
     }
     out
@@ -199,8 +211,6 @@ pub(super) fn as_json(past: &Past, said: Option<&[Said]>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr as _;
-
     use super::*;
 
     fn past(run: &str, state: &str, nick: &str, handler: &str, error: Option<&str>) -> Past {

@@ -10,6 +10,7 @@ words! {
         zh: "本机其他用户能改 {path}",
         en: "other users of this computer can change {path}",
     }
+    and_more(n: usize) { zh: "另外还有 {n} 个", en: "and {n} more" }
     tighten {
         zh: "运行 moonbell doctor --fix，或 chmod 600（目录 700）",
         en: "run `moonbell doctor --fix`, or chmod 600 (folders: 700)",

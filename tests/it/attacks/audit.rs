@@ -223,3 +223,39 @@ async fn h4_a_line_break_in_a_name_makes_no_second_record() {
     assert!(!shown.contains('\u{1b}') && !shown.contains("2K\n"), "{shown:?}");
     assert!(moonbell(&stage, &["audit", "verify"]).status.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_nothing_is_added_to_a_record_and_none_is_left_out_in_silence() {
+    let host = HostProcess::spawn(Setup::new().stage().await).await;
+    host.say(BOB, "echo 1");
+    host.until("it is served", |seen| seen.to(BOB) == ["1"]).await;
+    let (_, stage) = host.terminate().await;
+    let file = stage.state_dir().join("audit/000001.ndjson");
+    let whole = fs::read_to_string(&file).unwrap();
+    let both = |args: &[&str]| {
+        let output = moonbell(&stage, args);
+        (output.status.code(), text(&output))
+    };
+    assert_eq!(both(&["audit"]).0, Some(0));
+    for forged in [
+        whole.replacen("\"}\n", "\",\"reason\":\"approved by nobody\"}\n", 1),
+        whole.replacen("\"}\n", "\",\"approved by nobody\":1}\n", 1),
+        whole.replacen('{', "{\"reason\":\"approved by nobody\",", 1),
+    ] {
+        fs::write(&file, forged).unwrap();
+        let (code, said) = both(&["audit", "verify"]);
+        assert!(code == Some(1) && said.contains("000001.ndjson:1: record 1"), "{said}");
+        let (code, said) = both(&["audit"]);
+        assert!(code == Some(1) && !said.contains("approved by nobody"), "{said}");
+        assert!(said.contains("moonbell audit verify"), "{said}");
+        // What is whole is shown all the same.
+        assert!(said.contains("message") && said.contains(BOB), "{said}");
+    }
+    // All of it gone: the journal knows better, and the next start writes it down.
+    fs::remove_file(&file).unwrap();
+    let (code, said) = both(&["audit", "verify"]);
+    assert!(code == Some(1) && said.contains("the audit was removed"), "{said}");
+    let (_, stage) = run(stage).await.terminate().await;
+    assert_eq!(records(&stage)[0]["event"], "gap");
+    assert!(moonbell(&stage, &["audit", "verify"]).status.success());
+}

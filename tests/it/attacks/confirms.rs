@@ -102,6 +102,7 @@ async fn j1_a_confirm_about_something_counts_from_whoever_asked_once_and_in_its_
         format!("{ALICE} deny other_chat"),
         format!("{ALICE} deny other_chat"),
         format!("{ALICE} deny replayed"),
+        format!("{ALICE} deny unknown_button"),
         format!("{ALICE} refuse"),
         format!("{BOB} deny not_asked"),
     ];
@@ -299,4 +300,50 @@ async fn j1_a_plain_question_says_until_when_is_kept_with_its_digest_and_is_neve
     host.say(ALICE, "yes");
     host.until("heard too", |seen| seen.to(ALICE).last() == Some(&"said true")).await;
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn j1_a_click_that_answers_nothing_and_an_old_number_are_told_and_recorded() {
+    let admins = format!("[access.roles]\nadmin = [{LINA:?}, {BOB:?}]\n[cards]\nbuttons = 4");
+    let script = r#"bot.command("wipe", { confirm = { "Wipe it?", approvers = "admin" }, run = function(ctx) ctx:reply("wiped") end })"#;
+    let host = Setup::new().script("wipe.luau", script).toml(&admins).spawn().await;
+    let group = host.sim.group(0);
+    host.say_in(0, ALICE, "wipe");
+    let card = asked(&host, "Wipe it?").await;
+    // A button without a key, and a card of nobody.
+    forged(&host, &card.id, LINA, &group, &json!(""));
+    host.until("she is told", |seen| {
+        seen.to(LINA) == ["That button answers no question; it counts for nothing."]
+    })
+    .await;
+    forged(&host, "no card of moonbell", BOB, &group, &json!("0".repeat(32)));
+    host.until("he is told", |seen| seen.to(BOB) == ["That has ended already."]).await;
+    let code = number(&card.text);
+    host.say_in(0, BOB, &format!("yes {code}"));
+    host.until("it ran", |seen| seen.in_group(0).contains(&"wiped")).await;
+    // Once it is over, the same, also where it is another admin who says the number.
+    forged(&host, &card.id, LINA, "", &json!(""));
+    host.say_in(0, LINA, &format!("yes {code}"));
+    host.until("not her rights are the matter", |seen| {
+        seen.in_group(0)
+            .last()
+            .is_some_and(|said| said.starts_with("Nothing waits for that number here"))
+    })
+    .await;
+    let stage = host.stop().await;
+    let mut tried = verdicts(&stage);
+    tried.sort();
+    assert_eq!(
+        tried,
+        [
+            format!("{LINA} deny replayed"),
+            format!("{LINA} deny unknown_button"),
+            format!("{BOB} allow"),
+            format!("{BOB} deny unknown_card"),
+        ]
+        .into_iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+    );
 }

@@ -294,3 +294,32 @@ async fn c5_nothing_of_moonbells_own_is_sent_and_what_is_sent_has_its_limits() {
     .await;
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_another_name_of_a_file_of_moonbells_own_is_that_file() {
+    let stage = Setup::new()
+        .script("disk.luau", DISK)
+        .toml("[scripts]\nfolders = [\"{home}\"]")
+        .stage()
+        .await;
+    fs::create_dir(stage.path("in")).unwrap();
+    fs::write(stage.path("in/one"), "one").unwrap();
+    let host = stage.spawn().await;
+    host.until_true("the console listens", || host.state_dir().join("console.json").exists()).await;
+    for own in ["moonbell.db", "console.json", "audit/000001.ndjson", "../bot.toml"] {
+        // A name for each: the same words again and again are a machine's.
+        let file = host.state_dir().join(own);
+        let link = host.path("in").join(file.file_name().unwrap());
+        let before = fs::metadata(&file).unwrap().len();
+        fs::hard_link(&file, &link).unwrap();
+        let said = came(&host, &format!("open {}", link.display())).await;
+        assert_eq!(said, "nothing: denied", "{own}");
+        assert!(fs::metadata(&file).unwrap().len() >= before, "{own}");
+        fs::remove_file(&link).unwrap();
+    }
+    // Two names for a file of the owner's are two names for a file.
+    fs::hard_link(host.path("in/one"), host.path("in/two")).unwrap();
+    let said = came(&host, &format!("open {}", host.path("in/two").display())).await;
+    assert_eq!(said, "did read write append copy send");
+    host.stop().await;
+}

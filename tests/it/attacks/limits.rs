@@ -124,3 +124,30 @@ async fn i5_no_pcall_keeps_a_run_going_past_its_time() {
     assert_eq!(host.lines("beats").len(), beats);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c7_what_a_script_keeps_has_a_bound_and_the_other_scripts_keep_on() {
+    let hoard = r#"
+        bot.script{ needs = {} }
+        bot.command("hoard", function(ctx)
+            local piece, kept = ("x"):rep(300000), 0
+            local ok, why = pcall(function()
+                while true do kv.set(tostring(kept), piece) kept += 1 end
+            end)
+            ctx:reply(kept .. " " .. tostring(why))
+        end)
+        bot.command("free", function(ctx)
+            kv.delete("0")
+            ctx:reply(tostring(kv.set("again", ("y"):rep(300000))))
+        end)
+    "#;
+    let other = r#"bot.command("other", function(ctx) ctx:reply(tostring(kv.set("a", ("x"):rep(300000)))) end)"#;
+    let setup = Setup::new().script("hoard.luau", hoard).script("other.luau", other);
+    let host = setup.toml("[limits]\nkv_mb = 1").spawn().await;
+    let said = answer(&host, ALICE, "hoard").await;
+    assert!(said.starts_with("3 ") && said.contains("`limits.kv_mb`"), "{said}");
+    assert_eq!(answer(&host, ALICE, "other").await, "true");
+    assert!(answer(&host, ALICE, "hoard").await.contains("`limits.kv_mb`"), "also in the next run");
+    assert_eq!(answer(&host, ALICE, "free").await, "true");
+    host.stop().await;
+}

@@ -375,3 +375,36 @@ async fn k3_silent_connections_to_the_console_take_nothing_from_the_host() {
     drop(silent);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k3_what_others_could_change_is_said_at_the_start_and_settings_of_everybody_are_refused() {
+    let mode = |path: &std::path::Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let stage = Setup::new().script("own.luau", "bot.command('own', function() end)").stage().await;
+    mode(&stage.path("scripts"), 0o777);
+    mode(&stage.path("scripts/own.luau"), 0o666);
+    let host = HostProcess::spawn(stage).await;
+    host.say(ALICE, "echo hi");
+    host.until("it is served", |seen| seen.to(ALICE) == ["hi"]).await;
+    let said = host.lines("err").join("\n");
+    for path in ["scripts", "scripts/own.luau"] {
+        let told =
+            format!("other users of this computer can change {}\n", host.path(path).display());
+        assert!(said.contains(&told), "{said}");
+    }
+    assert!(said.contains("moonbell doctor --fix"), "{said}");
+    let stage = host.stop().await;
+    // A recording is what people wrote, also in a file that was open before.
+    let saved = stage.path("saved.json");
+    fs::write(&saved, "").unwrap();
+    mode(&saved, 0o644);
+    moonbell(&stage, &["replay", "--save", saved.to_str().unwrap()]);
+    assert!(fs::read_to_string(&saved).unwrap().contains("echo hi"));
+    assert_eq!(fs::metadata(&saved).unwrap().permissions().mode() & 0o777, 0o600);
+    mode(&stage.path("bot.toml"), 0o666);
+    let refused = moonbell(&stage, &["run"]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("bot.toml") && said.contains("can change"), "{said}");
+}

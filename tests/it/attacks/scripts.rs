@@ -1,9 +1,9 @@
 //! Groups D and M: scripts of other people.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
-use super::super::process::{HostProcess, settings};
+use super::super::process::{HostProcess, bare, settings};
 use super::super::stage::{ALICE, OWNER, Setup, Stage};
 use super::{count, moonbell, run, text};
 
@@ -267,4 +267,56 @@ async fn m1_tests_of_other_people_run_only_when_they_are_named() {
     assert!(text(&said).contains("is of other people and was not run"), "{}", text(&said));
     assert!(!host.path("acted").exists());
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m1_tests_of_other_people_in_a_checkout_run_only_when_they_are_named() {
+    let stage = Setup::new().stage().await;
+    asked(&stage);
+    let folder = stage.path("checkout/scripts/theirs");
+    fs::create_dir_all(&folder).unwrap();
+    let acted = stage.path("acted");
+    let script = format!("bot.on('start', function() shell.run{{ 'touch', {acted:?} }} end)");
+    fs::write(folder.join("z.luau"), script).unwrap();
+    let test = "test('it starts', function(t) t:real('process') t:start() end)";
+    fs::write(folder.join("z.test.luau"), test).unwrap();
+    let tested = |paths: &[&str]| {
+        let mut command = bare(&stage, env!("CARGO_BIN_EXE_moonbell"));
+        command.arg("test").args(paths).arg("--config").arg(stage.path("bot.toml"));
+        command.current_dir(stage.path("checkout"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
+    };
+    // Neither the folder that is looked at unasked, nor one that it is somewhere in.
+    for paths in [&[][..], &["scripts"], &["."], &["../checkout"]] {
+        let said = tested(paths);
+        assert!(text(&said).contains("is of other people and was not run"), "{}", text(&said));
+        assert!(!acted.exists(), "{paths:?}");
+    }
+    let said = tested(&["scripts/theirs"]);
+    assert!(acted.exists(), "named it runs: {}", text(&said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m1_a_program_that_starts_others_is_granted_as_what_it_is() {
+    let stage = Setup::new().stage().await;
+    fs::create_dir(stage.path("scripts/theirs")).unwrap();
+    asked(&stage);
+    let granting = |needs: &str| {
+        stage.write("theirs/tool.luau", &format!("bot.script{{ api = 1, needs = {{ {needs} }} }}"));
+        text(&moonbell(&stage, &["grant", "theirs/tool.luau"]))
+    };
+    for needs in
+        ["'shell:sh'", "'shell:python3.12'", "'shell:/usr/bin/env'", "'shell:git'", "'shell'"]
+    {
+        let said = granting(needs);
+        assert!(said.contains("it is as much as running any program"), "{needs}: {said}");
+        assert!(!said.contains("reaches nothing else"), "{needs}: {said}");
+    }
+    let said = granting("'shell:uptime', 'send:owner'");
+    assert!(!said.contains("as much as"), "{said}");
+    assert!(said.contains("moonbell holds it to their names, not them to anything"), "{said}");
+    assert!(granting("'send:owner'").contains("it reaches nothing else"));
+    // What nobody sees in a need is no part of one.
+    let said = granting("'shell:uptime\u{3164}'");
+    assert!(said.contains("tool.luau:1") && said.contains("number 13, U+3164"), "{said}");
 }

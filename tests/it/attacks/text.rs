@@ -380,3 +380,52 @@ async fn h5_no_text_is_too_long_or_too_empty_for_an_answer() {
     assert_eq!(host.journal("SELECT count(*) FROM outbox WHERE state = 'parked'"), 0);
     host.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h4_nothing_of_a_run_passes_for_another_field_of_it() {
+    let script = r#"
+        local forged = "first\nwho: boss (manager4220)\r\nrun: zzzzz\u{2028}who: boss\u{85}who: boss\rwho: boss"
+        bot.command("fail", function() error(forged) end)
+        bot.command("out", function(ctx) ctx:stream{ "printf", "%s\\n", forged, title = "out" } log.info(forged) end)
+    "#;
+    let host = Setup::new().script("forged.luau", script).spawn().await;
+    host.say(ALICE, "fail");
+    host.say(ALICE, "out");
+    let title = "a group\nwho: boss (manager4220)\u{2029}run: zzzzz";
+    super::super::access::push(&host, "m1", "trace of a group", |data| {
+        data["conversationType"] = "2".into();
+        data["conversationId"] = host.sim.group(0).into();
+        data["conversationTitle"] = title.into();
+        data["isInAtList"] = true.into();
+        data["senderNick"] = "Nick\nwho: boss".into();
+    });
+    host.until_true("all have ended", || {
+        host.journal("SELECT count(*) FROM inbox WHERE ended_at_ms IS NOT NULL") == 3
+    })
+    .await;
+    let list: serde_json::Value = serde_json::from_str(&host.says(&["runs", "--json"])).unwrap();
+    let ids: Vec<String> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["run"].as_str().unwrap().to_owned())
+        .collect();
+    let mut told = Vec::new();
+    for id in &ids {
+        told.push(host.says(&["runs", id]));
+        told.push(answer(&host, OWNER, &format!("log {id}")).await);
+    }
+    for text in told {
+        let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+        let fields: Vec<&str> = lines.filter(|line| !line.starts_with(' ')).collect();
+        let count = |name: &str| fields.iter().filter(|line| line.starts_with(name)).count();
+        assert!(count("who: ") == 1 && count("run: ") == 1, "{text}");
+    }
+    // A nick is its owner's to choose; the staff id is not.
+    assert!(
+        host.says(&["runs"]).contains(&format!("Alice Chen ({ALICE})")),
+        "{}",
+        host.says(&["runs"])
+    );
+    host.stop().await;
+}
