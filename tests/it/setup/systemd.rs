@@ -28,6 +28,7 @@ struct Manager {
 
 impl Manager {
     /// `None`: there can be none here; why is said.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
     fn start(home: Home) -> Option<Self> {
         let runtime = home.path("runtime");
         fs::create_dir(&runtime).unwrap();
@@ -54,8 +55,7 @@ impl Manager {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             if let Some(status) = manager.process.try_wait().unwrap() {
-                #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
-                let () = eprintln!(
+                eprintln!(
                     "no systemd of its own may start here ({status}): the service was not tried on a real one"
                 );
                 return None;
