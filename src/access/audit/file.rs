@@ -203,7 +203,7 @@ pub(super) fn write(
     let mut waiting: Vec<Record> = Vec::new();
     let mut unsafe_since: Option<Instant> = None;
     let mut counted_since: Option<Instant> = None;
-    let mut failing = false;
+    let (mut failing, mut forgetful) = (false, false);
     let mut open = true;
     while open || !waiting.is_empty() {
         let patience = if waiting.is_empty() {
@@ -263,9 +263,13 @@ pub(super) fn write(
         if due || (!failing && (tells || !open)) {
             counted_since = None;
             let untold = thrift.lock().unwrap_or_else(PoisonError::into_inner).untold(now_ms());
-            if let Err(error) = counted::keep(&file.dir, &untold) {
+            let kept = counted::keep(&file.dir, &untold);
+            if let Err(error) = &kept
+                && !forgetful
+            {
                 tracing::error!(%error, "what the audit counts may not outlive a kill");
             }
+            forgetful = kept.is_err();
         }
         if unsafe_since.is_some_and(|since| since.elapsed() >= SAFE) || !open {
             if let Err(error) = file.open.sync_data() {

@@ -92,7 +92,7 @@ fn items(table: &Table) -> LuaResult<Option<Vec<Vec<u8>>>> {
         let (key, item) = pair?;
         match (whole(&key), &item) {
             (Some(index), Value::String(text)) if index == at => {
-                items.push(text.as_bytes().to_vec())
+                items.push(text.as_bytes().to_vec());
             }
             (Some(index), Value::Integer(_) | Value::Number(_)) if index == at => {
                 items.push(text_of(&item).unwrap_or_default().into_bytes());
