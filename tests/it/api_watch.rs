@@ -248,7 +248,10 @@ async fn declarations_that_make_no_sense_do_not_load() {
         ("bot.on('strat', print)", "there is no event `strat`; did you mean `start`?"),
         ("bot.on('chat_add_members', print)", "did you mean `chat_add_member`?"),
         ("bot.on(3, print)", "`bot.on`"),
-        ("bot.on('card', 3)", "`bot.on`: argument #2 (`handler`): expected function, got number"),
+        (
+            "bot.on('card', 3)",
+            "argument #2 (`handler`): expected a function or a table with `run = function`, got number",
+        ),
     ] {
         let error = bench.vm("a.luau", declaration).unwrap_err();
         assert_eq!(error.kind, LoadErrorKind::Declaration, "{declaration}");
