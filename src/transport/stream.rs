@@ -27,6 +27,8 @@ use crate::dingtalk::Class;
 use crate::dingtalk::Client;
 use crate::dingtalk::Connection;
 use crate::inbox::Inbox;
+use crate::words::Lang;
+use crate::words::dingtalk as w;
 
 /// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
 const MAX_FRAME_BYTES: usize = 1024 * 1024;
@@ -105,6 +107,12 @@ pub enum StreamError {
     Api(#[from] ApiError),
     #[error("{0}")]
     Socket(String),
+}
+
+/// What to do where DingTalk will not have this app.
+pub fn advice(error: &ApiError, lang: Lang) -> String {
+    let last = if error.code == Connection::FOREIGN { w::not_dingtalks } else { w::set_up_stream };
+    error.hint_in(lang).unwrap_or_else(|| last(lang).to_owned())
 }
 
 /// Opens the socket of `connection`.
@@ -365,9 +373,7 @@ impl Stream {
             return self.back_off(wait, error.to_string());
         }
         let wait = self.timing.refused;
-        let hint = error.hint().or_else(|| {
-            Some("check on open-dev.dingtalk.com that the app has a robot, in Stream mode, and is published".to_owned())
-        });
+        let hint = Some(advice(error, Lang::En));
         tracing::error!(hint, wait_secs = wait.as_secs(), "DingTalk refuses this app: {error}");
         let until = SystemTime::now() + wait;
         let can_send = !matches!(error.class, Class::Credentials | Class::Token);
