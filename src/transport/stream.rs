@@ -27,6 +27,8 @@ use crate::dingtalk::Class;
 use crate::dingtalk::Client;
 use crate::dingtalk::Connection;
 use crate::inbox::Inbox;
+use crate::words::Lang;
+use crate::words::network as w;
 
 /// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
 const MAX_FRAME_BYTES: usize = 1024 * 1024;
@@ -107,13 +109,23 @@ pub enum StreamError {
     Socket(String),
 }
 
+impl StreamError {
+    /// The same in the language of whoever reads it.
+    pub fn text(&self, lang: Lang) -> String {
+        match self {
+            Self::Api(error) => error.text(lang),
+            Self::Socket(why) => w::retold(why, lang),
+        }
+    }
+}
+
 /// Opens the socket of `connection`.
 pub(super) async fn shake_hands(
     client: &Client,
     connection: &Connection,
 ) -> Result<Ws, StreamError> {
     let failed = |why: &dyn std::fmt::Display| {
-        StreamError::Socket(format!("no connection to `{}`: {why}", connection.host()))
+        StreamError::Socket(w::no_connection_to(connection.host(), &why.to_string(), Lang::En))
     };
     let wire = client.dial(connection.url()).await.map_err(|error| failed(&error))?;
     let config = WebSocketConfig::default()
@@ -343,9 +355,8 @@ impl Stream {
         };
         let Ok(opened) = tokio::time::timeout(self.timing.open, Box::pin(open)).await else {
             let limit = self.timing.open;
-            return Err(StreamError::Socket(format!(
-                "the connection was not open within {limit:?}"
-            )));
+            let why = w::not_open_within(&format!("{limit:?}"), Lang::En);
+            return Err(StreamError::Socket(why));
         };
         opened
     }

@@ -38,7 +38,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("transport", &["access", "config", "dingtalk", "exchange", "inbox", "message", "store"]),
+    (
+        "transport",
+        &["access", "config", "dingtalk", "exchange", "inbox", "message", "store", "words"],
+    ),
     ("inbox", &["message", "store"]),
     ("access", &["clock", "config", "message", "sink", "store", "words"]),
     ("asks", &["message", "sink", "store", "words"]),

@@ -49,12 +49,12 @@ pub(super) async fn look(
     };
     match looked {
         Err(transport::StreamError::Api(error)) => {
-            let check = not_open(|_| error.to_string());
+            let check = not_open(|lang| error.text(lang));
             let todo =
                 |lang| error.hint_in(lang).unwrap_or_else(|| w::check_robot(lang).to_owned());
             shut(check.todo(todo), other)
         }
-        Err(error) => shut(not_open(|_| error.to_string()), other),
+        Err(error) => shut(not_open(|lang| error.text(lang)), other),
         Ok(Heard::Closed) => {
             let other = Check::warning("second-host", w::another_elsewhere).todo(w::end_another);
             shut(not_open(w::closed_at_once), other)
@@ -79,12 +79,12 @@ fn told(connection: &Connection, blocked: Option<&'static str>, other: Check) ->
     let why = connection.error.clone().unwrap_or_else(|| connection.state.replace('_', " "));
     let other = match &connection.warning {
         Some(warning) if !other.is_bad() => {
-            Check::warning("second-host", |_| warning.as_str()).todo(w::end_the_other)
+            Check::warning("second-host", |lang| retold(warning, lang)).todo(w::end_the_other)
         }
         _ => other,
     };
     if connection.state == "deaf" {
-        let frames = Check::failed("frames", |_| why.as_str()).todo(w::deaf);
+        let frames = Check::failed("frames", |lang| retold(&why, lang)).todo(w::deaf);
         return vec![Check::ok("connection", w::open), frames, other];
     }
     if !connection.is_up() {
@@ -108,7 +108,7 @@ fn down(connection: &Connection, blocked: Option<&'static str>) -> Check {
         return Check::after("connection", blocked);
     }
     let state = connection.state.replace('_', " ");
-    let check = not_open(|_| connection.error.as_ref().unwrap_or(&state));
+    let check = not_open(|lang| retold(connection.error.as_ref().unwrap_or(&state), lang));
     match &connection.hint {
         Some(hint) => check.todo(|lang| retold(hint, lang)),
         None => check,

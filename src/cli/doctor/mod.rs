@@ -214,8 +214,15 @@ fn unusable(id: &'static str, problems: &Problems) -> Check {
         .map(|problem| Said::new(|lang| problem.line(lang)))
         .reduce(|all, more| all.and(&more));
     let check = Check::failed(id, |lang| all.as_ref().map_or("", |all| all.pick(lang)));
-    match problems.list.iter().find_map(|problem| problem.hint.as_ref()) {
-        Some(hint) => check.todo(|lang| hint.pick(lang)),
+    let mut hints: Vec<&Said> = Vec::new();
+    for hint in problems.list.iter().filter_map(|problem| problem.hint.as_ref()) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    let hints = hints.into_iter().cloned().reduce(|all, more| all.and(&more));
+    match hints {
+        Some(hints) => check.todo(|lang| hints.pick(lang)),
         // A whole file to paste is for `run` to show.
         None => check.todo(w::see_config),
     }
@@ -246,4 +253,19 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
         }
     }
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Place, Problem};
+
+    #[test]
+    fn of_several_mistakes_each_has_its_way_out_once() {
+        let problem =
+            |hint: &'static str| Problem::new(Place::Default, |_| "wrong").hint(move |_| hint);
+        let list = vec![problem("quote it"), problem("move it"), problem("quote it")];
+        let check = unusable("config", &Problems { list, ..Problems::default() });
+        assert_eq!(check.todo.unwrap().pick(Lang::En), "quote it; move it");
+    }
 }
