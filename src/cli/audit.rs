@@ -74,7 +74,7 @@ impl Audit {
         let lang = lang::here();
         let read = || w::cannot_read(&folder.to_string_lossy(), lang);
         if matches!(self.command, Some(Command::Verify)) {
-            return verify(&state, &folder, self.json).with_context(read);
+            return verify(&state, &folder, self.json, read);
         }
         let since = self
             .since
@@ -104,9 +104,14 @@ impl Audit {
     }
 }
 
-fn verify(state: &Path, folder: &Path, json: bool) -> Result<ExitCode> {
+fn verify(
+    state: &Path,
+    folder: &Path,
+    json: bool,
+    unreadable: impl FnOnce() -> String,
+) -> Result<ExitCode> {
     let lang = lang::here();
-    let verified = audit::verify(folder)?;
+    let verified = audit::verify(folder).with_context(unreadable)?;
     let gone = verified.records == 0 && verified.broken.is_none() && has_history(state);
     if json {
         talk::data(serde_json::to_string_pretty(&verified)?);

@@ -50,12 +50,12 @@ words! {
     }
     starts_programs(needs: &str) {
         zh: "{needs}：参数可以让它启动别的程序，或者改动你运行的东西：这等于能运行任何程序。",
-        en: "{needs}: by its arguments it starts other programs, or changes what you run: it is as much as running any program.",
+        en: "{needs}: arguments can make such a program start others, or change what you run: it is as much as running any program.",
     }
     /// Where it runs programs.
     beside_programs {
         zh: "除此之外，它可以回答能使用它的人，保存自己的数据。它启动的程序能做你能做的事：moonbell 只限定程序的名字，不限制程序本身。",
-        en: "Beside that it can answer whoever may use it, and keep its own data. The programs that it runs can do what you can: moonbell holds it to their names, not them to anything.",
+        en: "Beside that it can answer whoever may use it, and keep its own data. The programs that it runs can do what you can: moonbell holds the script to their names, and them to nothing.",
     }
     beside {
         zh: "除此之外，它可以回答能使用它的人，保存自己的数据；别的都碰不到。",

@@ -314,7 +314,10 @@ async fn m1_a_program_that_starts_others_is_granted_as_what_it_is() {
     }
     let said = granting("'shell:uptime', 'send:owner'");
     assert!(!said.contains("as much as"), "{said}");
-    assert!(said.contains("moonbell holds it to their names, not them to anything"), "{said}");
+    assert!(
+        said.contains("moonbell holds the script to their names, and them to nothing"),
+        "{said}"
+    );
     assert!(granting("'send:owner'").contains("it reaches nothing else"));
     // What nobody sees in a need is no part of one.
     let said = granting("'shell:uptime\u{3164}'");

@@ -17,7 +17,7 @@ use crate::home::{Answer, Home};
 const BOOTED: &str = "/run/systemd/system";
 
 /// As long as anything here may take on a busy computer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Manager {
     process: Child,
@@ -28,6 +28,7 @@ struct Manager {
 
 impl Manager {
     /// `None`: there can be none here; why is said.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
     fn start(home: Home) -> Option<Self> {
         let runtime = home.path("runtime");
         fs::create_dir(&runtime).unwrap();
