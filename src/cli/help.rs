@@ -4,6 +4,7 @@
 //! line dressed in `words::manual`. What clap says of wrong arguments stays as it words it.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory as _};
@@ -77,7 +78,7 @@ fn template(has_commands: bool, has_places: bool) -> String {
     ];
     let mut template = format!("{{before-help}}{{about-with-newline}}\n{}{{usage}}", manual::USAGE);
     for (_, heading, tag) in parts.into_iter().filter(|(is_there, ..)| *is_there) {
-        template.push_str(&format!("\n\n{heading}\n{tag}"));
+        let _ = write!(template, "\n\n{heading}\n{tag}");
     }
     template + "{after-help}"
 }

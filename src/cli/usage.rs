@@ -147,7 +147,6 @@ fn spent(spent: Spent, lang: Lang) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::Lang;
 
     #[test]
     fn the_numbers_of_both_tables_stand_below_one_another_in_either_language() {

@@ -36,7 +36,7 @@ impl Name {
     fn question(self, lang: Lang) -> &'static str {
         let says = match self {
             Self::Duplicate => gates::duplicate,
-            Self::Lock => gates::lock,
+            Self::Lock => gates::locked,
             Self::Access => gates::access,
             Self::Control => gates::control,
             Self::Dialog => gates::dialog,

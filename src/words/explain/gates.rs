@@ -3,7 +3,7 @@
 words! {
     // Names of the questions.
     duplicate { zh: "以前收到过？", en: "seen before?" }
-    lock { zh: "已锁定？", en: "locked?" }
+    locked { zh: "已锁定？", en: "locked?" }
     access { zh: "可以给机器人发消息？", en: "may they write here?" }
     control { zh: "moonbell 自己的指令？", en: "a word of moonbell's?" }
     dialog { zh: "正在进行的对话？", en: "an open dialog?" }
