@@ -23,7 +23,7 @@ use crate::dingtalk::zip;
 use crate::message::Address;
 use crate::message::Body;
 use crate::message::Reply;
-use crate::sink::{clean, redact};
+use crate::sink::{clean, holds_secret, redact};
 
 /// Longer names are cut where they are shown.
 const MAX_NAME_CHARS: usize = 100;
@@ -102,6 +102,11 @@ async fn read(
         // DingTalk takes no empty files, and says so in a way that helps nobody.
         Ok(content) if content.is_empty() => {
             Err(Failure::new("empty", format!("`{}` is empty", safe_name(&name))))
+        }
+        // No message could be shown with it either.
+        Ok(content) if holds_secret(&content) => {
+            Err(Failure::new("denied", format!("`{}` holds a secret", safe_name(&name)))
+                .hint("send a file without it: whoever is in the chat could read it"))
         }
         Ok(content) => Ok((name, content)),
         Err(failure) => Err(failure),

@@ -1,7 +1,8 @@
 //! What anybody can send to the address of HTTP mode: the bytes of a connection, which need not be a request.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -13,7 +14,7 @@ use crate::access::Audit;
 use crate::inbox::Inbox;
 use crate::sim::{EventKeys, card_sign, robot_sign};
 use crate::store::Store;
-use crate::transport::Webhook;
+use crate::transport::{Timing, Webhook};
 
 /// After so many connections a new host takes over: the signatures and rows of the one before would only slow it down.
 const CONNECTIONS: i64 = 20_000;
@@ -21,7 +22,10 @@ const CONNECTIONS: i64 = 20_000;
 /// Room for everything that is said on a connection, either way.
 const ROOM: usize = 1 << 20;
 
-/// A connection whose other end has said all waits for nothing.
+/// What has been written is read at once; nothing more comes.
+const UNSAID: Duration = Duration::from_millis(20);
+
+/// A connection on which nothing more comes ends by itself.
 const END: Duration = Duration::from_secs(10);
 
 /// When the first call was signed, in Unix milliseconds; each further one is signed a millisecond later.
@@ -42,7 +46,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("threads can be had")
 });
 
-static DOORS: Mutex<Option<Doors>> = Mutex::new(None);
+thread_local! {
+    /// They go, with their folder, when the thread does.
+    static DOORS: RefCell<Option<Doors>> = const { RefCell::new(None) };
+}
 
 /// The bytes of one connection. Marks among them become what a call of DingTalk's has in their place, so that changes at
 /// random get behind the signature too: `{time}`, `{sign}` of a message, `{click}` of a click, the body `{sealed}` of an
@@ -50,24 +57,28 @@ static DOORS: Mutex<Option<Doors>> = Mutex::new(None);
 ///
 /// There is one answer at most, in HTTP; a call is taken from nobody who proves nothing; and no connection hangs.
 pub fn requests(data: &[u8]) {
-    let mut doors = DOORS.lock().unwrap_or_else(PoisonError::into_inner);
-    let (answer, proved) = RUNTIME.block_on(async {
-        let fresh = match doors.take() {
-            Some(old) if old.answered < CONNECTIONS => old,
-            _ => Doors::open().await,
-        };
-        let doors = doors.insert(fresh);
-        doors.answered += 1;
-        let (bytes, proved) = written(data, BEGIN_MS + doors.answered);
-        (doors.answer(&bytes).await, proved)
-    });
+    let kept = DOORS.take().filter(|doors| doors.answered < CONNECTIONS);
+    let mut doors = kept.unwrap_or_else(Doors::open);
+    let (answer, proved) = doors.ask(data);
+    DOORS.set(Some(doors));
     let Some(status) = status(&answer) else { return };
     assert!(STATUSES.contains(&status), "answered with {status}");
     assert!(proved || status != 200, "a call was taken that nobody signed");
 }
 
 impl Doors {
-    async fn open() -> Self {
+    fn open() -> Self {
+        RUNTIME.block_on(Self::bind())
+    }
+
+    /// What `data` is answered with, and whether there is a signature in it.
+    fn ask(&mut self, data: &[u8]) -> (Vec<u8>, bool) {
+        self.answered += 1;
+        let (bytes, proved) = written(data, BEGIN_MS + self.answered);
+        (RUNTIME.block_on(self.answer(&bytes)), proved)
+    }
+
+    async fn bind() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let store = Store::open_scratch(folder.path()).expect("a journal can be made");
         let inbox = Inbox::open(store.clone(), |_| false).await.expect("a journal can be opened");
@@ -77,13 +88,15 @@ impl Doors {
         // So that a call which was saved is good for ever.
         http.window = Duration::from_hours(24 * 365 * 100);
         let webhook = Webhook::bind(&http, client, inbox, audit, store).await;
-        Self { webhook: webhook.expect("doors can be opened"), answered: 0, _folder: folder }
+        let timing = Timing { head: UNSAID, body: UNSAID, ..Timing::default() };
+        let webhook = webhook.expect("doors can be opened").timing(timing);
+        Self { webhook, answered: 0, _folder: folder }
     }
 
     async fn answer(&self, bytes: &[u8]) -> Vec<u8> {
+        // The other end stays open until it is answered: whoever hangs up is answered nothing.
         let (mut client, server) = tokio::io::duplex(ROOM);
         client.write_all(bytes).await.expect("there is room");
-        client.shutdown().await.expect("it can be told that this was all");
         let answered = tokio::time::timeout(END, self.webhook.answer(server)).await;
         answered.expect("a connection hangs");
         let mut answer = Vec::new();
@@ -136,4 +149,25 @@ fn status(answer: &[u8]) -> Option<u16> {
     assert!(rest.contains("\r\n\r\n"), "the head of an answer ends: {text:?}");
     assert!(!rest.contains("HTTP/1."), "two answers: {text:?}");
     Some(status.and_then(|status| status.parse().ok()).expect("an answer has a status"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marks_of_a_call_make_it_one_of_dingtalks() {
+        let call = |proof: &str| {
+            let head = "POST /dingtalk/robot HTTP/1.1\r\nContent-Type: application/json\r\n";
+            format!("{head}Content-Length: {{length}}\r\ntimestamp: {{time}}\r\n{proof}\r\n{{}}")
+        };
+        let mut doors = Doors::open();
+        for (proof, expected) in [("sign: {sign}\r\n", 200), ("sign: x\r\n", 401), ("", 401)] {
+            let (answer, proved) = doors.ask(call(proof).as_bytes());
+            assert_eq!((status(&answer), proved), (Some(expected), expected == 200), "{proof}");
+        }
+        let event = "POST /dingtalk/event?{query} HTTP/1.1\r\nContent-Type: application/json\r\n\
+                     Content-Length: {length}\r\n\r\n{sealed}";
+        assert_eq!(status(&doors.ask(event.as_bytes()).0), Some(200));
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | Is a secret in it? | [`redact`]; [`redact_ahead`] and [`redact_begun`] for what comes in pieces |
+//! | Is a secret in it? | [`redact`]; [`redact_ahead`] and [`redact_begun`] for what comes in pieces; [`holds_secret`] for what must stay as it is |
 //! | Does it act on what shows it? | [`quiet`] takes that out, [`clean`] makes a program's output a screen, [`escape`] writes it out |
 //! | Does it mean something to Markdown? | [`markdown::escape`], [`markdown::escape_inline`], [`markdown::fenced`] |
 //!
@@ -24,7 +24,7 @@ use std::borrow::Cow;
 
 pub use addresses::blank_parameters;
 pub use plain::{clean, is_blank, quiet, strip_ansi};
-pub use secrets::{hide, hide_passing, redact, redact_ahead, redact_begun};
+pub use secrets::{hide, hide_passing, holds_secret, redact, redact_ahead, redact_begun};
 pub use terminal::{escape, push_escaped};
 
 /// `text` as a chat may show it: nothing in it acts, and every hidden secret is `***`.

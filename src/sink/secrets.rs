@@ -177,6 +177,14 @@ pub fn redact_begun(text: &str) -> Cow<'_, str> {
     redacted(text, true)
 }
 
+/// Whether a hidden secret stands in `bytes`, which need be no text.
+pub fn holds_secret(bytes: &[u8]) -> bool {
+    finder().is_some_and(|finder| {
+        finder.automaton.is_match(bytes)
+            || Bare::of(bytes).is_some_and(|bare| finder.automaton.is_match(&bare.bytes))
+    })
+}
+
 fn redacted(text: &str, begun: bool) -> Cow<'_, str> {
     let Some(finder) = finder() else { return addresses::blank(text) };
     let bare = Bare::of(text.as_bytes());

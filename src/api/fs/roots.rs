@@ -144,8 +144,8 @@ impl Roots {
         let root = match self.reach.places(does) {
             None => root,
             Some(places) => self.granted(script, &places, &full).ok_or_else(|| {
-                // As it was written, unless that leads astray.
-                let lies = text.split('/').any(|part| part == "..");
+                // As it was written, unless that leads somewhere else.
+                let lies = text.split('/').any(|part| part == "..") || full != wanted;
                 let path = if lies { full.to_string_lossy().into_owned() } else { text.to_owned() };
                 let need = Need::Fs(Some(does), Some(path));
                 manifest::failure(self.reach.ask(&need).err().unwrap_or_else(|| missing(&need)))

@@ -103,7 +103,8 @@ fn admission(place: &Place, told: &Explanation, lang: Lang) -> Option<String> {
     if id == crate::access::OWNER {
         return Some(w::set_owner(&file, lang));
     }
-    Some(w::let_them(&role, id, &file, lang))
+    // Nobody is let in as the owner: that is one person.
+    (role != crate::access::OWNER).then(|| w::let_them(&role, id, &file, lang))
 }
 
 /// The line of a script that does not load in which it declares a command called `word`.

@@ -54,8 +54,8 @@ words! {
         en: "set `access.owner` to your staff id{file}",
     }
     let_them(role: &str, id: &str, file: &str) {
-        zh: "要放行：[access.roles] {role} = [\"{id}\", …]{file}，然后重新启动 moonbell",
-        en: "to let them: [access.roles] {role} = [\"{id}\", …]{file}, and start the host again",
+        zh: "要放行：[access.roles] {role} = [\"{id}\", …]{file}",
+        en: "to let them: [access.roles] {role} = [\"{id}\", …]{file}",
     }
 
     no_journal_hint {

@@ -164,7 +164,7 @@ async fn it_is_told_in_chinese_to_whoever_reads_chinese() {
         时限        10 分钟
 
     提示：没有 moonbell 在这里运行，所以不会有回答：用 moonbell run 启动
-    提示：要放行：[access.roles] admin = ["015412345601", …]（在 moonbell.toml），然后重新启动 moonbell
+    提示：要放行：[access.roles] admin = ["015412345601", …]（在 moonbell.toml）
     "#);
     let programs = |lang: &str| explain_in(lang, &stage, &["deploy prod", "--json"]).out;
     assert_eq!(programs("zh_CN.UTF-8"), programs("C"));

@@ -113,15 +113,18 @@ async fn f1_nothing_that_a_frame_can_hold_keeps_the_host_from_answering() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f2_an_endpoint_on_a_foreign_host_is_not_followed() {
     let host = Setup::new().spawn().await;
-    let foreign = "ws://203.0.113.7:9/connect".to_owned();
+    // Somebody listens there, on another address of this computer.
+    let elsewhere = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let foreign = format!("ws://{}/connect", elsewhere.local_addr().unwrap());
     host.sim.faults(&FaultOrder { endpoint: Some(foreign), close: true, ..FaultOrder::default() });
-    let tickets = "POST /v1.0/gateway/connections/open";
-    host.until("it asks again", |seen| {
-        seen.state.counters.calls.get(tickets).is_some_and(|calls| *calls >= 2)
+    host.until_true("it refuses it", || {
+        host.lines("err").iter().any(|line| line.contains("refused the endpoint"))
     })
     .await;
     host.say(ALICE, "echo one");
     host.look(|seen| assert!(!seen.state.bot.connected));
+    assert!(elsewhere.accept().is_err(), "it was followed");
     let stage = host.stop().await;
     stage.sim.faults(&FaultOrder { endpoint: Some(String::new()), ..FaultOrder::default() });
     let host = stage.spawn().await;
