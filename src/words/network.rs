@@ -201,7 +201,8 @@ fn known(sentences: &[Open], text: &str, lang: Lang) -> Option<String> {
 /// What stands in the holes of a sentence, if `text` is that one.
 fn holes(text: &str, says: Open) -> Option<Vec<&str>> {
     let sentence = says(&MARKS, Lang::En);
-    let mut between = sentence.split(|c: char| MARKS.iter().any(|mark| mark.starts_with(c))).peekable();
+    let mut between =
+        sentence.split(|c: char| MARKS.iter().any(|mark| mark.starts_with(c))).peekable();
     let mut rest = text.strip_prefix(between.next()?)?;
     let mut found = Vec::new();
     while let Some(literal) = between.next() {

@@ -264,8 +264,13 @@ mod tests {
     fn of_several_mistakes_each_has_its_way_out_once() {
         let problem =
             |hint: &'static str| Problem::new(Place::Default, |_| "wrong").hint(move |_| hint);
-        let list = vec![problem("quote it"), problem("move it"), problem("quote it")];
+        let list = vec![
+            problem("quote it"),
+            problem("is it `x`?"),
+            problem("quote it"),
+            problem("move it"),
+        ];
         let check = unusable("config", &Problems { list, ..Problems::default() });
-        assert_eq!(check.todo.unwrap().pick(Lang::En), "quote it; move it");
+        assert_eq!(check.todo.unwrap().pick(Lang::En), "quote it; is it `x`? move it");
     }
 }
