@@ -51,14 +51,18 @@ pub(super) fn as_text(
 ) -> String {
     let Some(moment) = moment else {
         let mut text = Lines(w::starting(pid, lang));
-        locked.iter().for_each(|locked| text.below(locked));
+        if let Some(locked) = locked {
+            text.below(locked);
+        }
         return text.0;
     };
     let link = &moment.connection;
     let how = how(link, now, lang);
     let up = since(moment.started_at_ms, now, lang);
     let mut text = Lines(w::head(&how, &moment.version, &moment.command, pid, &up, lang));
-    locked.iter().for_each(|locked| text.below(locked));
+    if let Some(locked) = locked {
+        text.below(locked);
+    }
     let reason = link.error.as_ref().map(|error| retold(error, lang));
     let warning = link.warning.as_ref().map(|warning| retold(warning, lang));
     let advice = link.hint.as_ref().map(|hint| retold(hint, lang));
