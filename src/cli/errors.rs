@@ -61,8 +61,13 @@ pub(super) fn hint(error: &anyhow::Error, lang: Lang) -> Option<String> {
                 Fatal::Doors(OpenError::Listen { cause, .. }) => {
                     Some(other_listen(cause.kind())?(lang).to_owned())
                 }
-                Fatal::Doors(OpenError::Certificate { .. }) => {
-                    Some(http::pem_files(lang).to_owned())
+                Fatal::Doors(OpenError::Certificate { reason, .. }) => {
+                    let todo = match reason {
+                        Unfit::Expired(_) => http::renew,
+                        Unfit::Early(_) => http::check_clock,
+                        _ => http::pem_files,
+                    };
+                    Some(todo(lang).to_owned())
                 }
                 fatal => fatal.hint().map(|hint| w::retold(hint, lang)),
             }
@@ -75,8 +80,15 @@ pub(super) fn hint(error: &anyhow::Error, lang: Lang) -> Option<String> {
 }
 
 fn other_listen(kind: ErrorKind) -> Option<fn(Lang) -> &'static str> {
+    match kind {
+        ErrorKind::AddrInUse => Some(w::port_taken_hint),
+        kind => other_address(kind),
+    }
+}
+
+/// What to do about an address that cannot be listened on, although nobody else has it.
+pub(super) fn other_address(kind: ErrorKind) -> Option<fn(Lang) -> &'static str> {
     Some(match kind {
-        ErrorKind::AddrInUse => w::port_taken_hint,
         ErrorKind::AddrNotAvailable => w::address_elsewhere_hint,
         ErrorKind::PermissionDenied => w::port_forbidden_hint,
         _ => return None,
@@ -224,6 +236,7 @@ mod tests {
             Fatal::from(store::Error::Folder { path: dir.clone(), cause: ErrorKind::Other.into() })
                 .into(),
             doors(Unfit::Expired(DateTime::UNIX_EPOCH)).into(),
+            doors(Unfit::Early(DateTime::UNIX_EPOCH)).into(),
             doors(Unfit::Foreign(dir.clone())).into(),
             InstanceError::Io { path: dir.clone(), cause: ErrorKind::Other.into() }.into(),
             problems(true).into(),

@@ -43,7 +43,23 @@ pub fn read_address(text: &str) -> Result<Url, AddressError> {
 }
 
 /// Whether `url` leads to one of the doors below `path`, and not to what they have in common.
-pub fn is_a_door(url: &Url, path: &str) -> bool {
+pub(super) fn is_a_door(url: &Url, path: &str) -> bool {
+    before_the_door(url) == Some(path)
+}
+
+/// Whether `url` is called like one of the doors, wherever they are.
+pub fn ends_in_a_door(url: &Url) -> bool {
+    before_the_door(url).is_some()
+}
+
+fn before_the_door(url: &Url) -> Option<&str> {
     let outside = url.path().trim_end_matches('/');
-    ["/robot", "/event", "/card"].iter().any(|door| outside.strip_suffix(door) == Some(path))
+    ["/robot", "/event", "/card"].iter().find_map(|door| outside.strip_suffix(door))
+}
+
+/// Whether the doors can be below `path`, which has no slash at its end: it is compared byte by byte with what is called,
+/// so nothing that can be written in two ways.
+pub fn is_a_path(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    (path.is_empty() || path.starts_with('/')) && path.chars().all(plain) && !path.contains("//")
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::address::is_a_door;
+use super::address::{is_a_door, is_a_path};
 use super::check::Check;
 use super::check::shown;
 use super::load::Need;
@@ -19,10 +19,8 @@ impl Check<'_> {
             config.http.listen = listen;
         }
         if let Some(path) = self.text("http.path") {
-            // Compared byte by byte with what is called, so nothing that can be written in two ways.
-            let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
             let trimmed = path.trim_end_matches('/');
-            if !path.starts_with('/') || !path.chars().all(plain) || trimmed.contains("//") {
+            if !path.starts_with('/') || !is_a_path(trimmed) {
                 let value = shown(&path);
                 self.wrong("http.path", |lang| w::not_a_path(&value, lang), w::path_hint);
             }

@@ -28,7 +28,7 @@ use url::Url;
 
 use crate::message::StaffId;
 
-pub use address::{AddressError, is_a_door, read_address};
+pub use address::{AddressError, ends_in_a_door, is_a_path, read_address};
 pub use current::Current;
 pub use load::{Loaded, Need, Places, Source, load};
 pub use network::Network;

@@ -26,6 +26,9 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The code of an answer that names an endpoint outside DingTalk.
+    pub const FOREIGN: &str = "foreign-endpoint";
+
     /// The address to open, ticket included: for the wire, never for text that a person reads.
     pub fn url(&self) -> &Url {
         &self.url
@@ -73,7 +76,7 @@ impl Client {
         }
         hide_passing(ticket);
         let mut url = check_endpoint(self.api_base(), endpoint).map_err(|reason| {
-            ApiError::local(PATH, Class::Permanent, "foreign-endpoint", reason)
+            ApiError::local(PATH, Class::Permanent, Connection::FOREIGN, reason)
         })?;
         url.query_pairs_mut().append_pair("ticket", ticket);
         Ok(Connection { url })

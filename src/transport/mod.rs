@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use counters::{Counters, Totals};
 pub use link::{Link, Phase, State};
 pub use probe::{Heard, look};
-pub use stream::{Stream, StreamError, Timing};
+pub use stream::{Stream, StreamError, Timing, advice};
 pub use webhook::{Addresses, Fit, OpenError, Rules, Unfit, Webhook, look_at_certificate};
 
 /// Unix time in milliseconds.

@@ -28,6 +28,7 @@ use crate::dingtalk::Client;
 use crate::dingtalk::Connection;
 use crate::inbox::Inbox;
 use crate::words::Lang;
+use crate::words::dingtalk as says;
 use crate::words::network as w;
 
 /// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
@@ -109,14 +110,11 @@ pub enum StreamError {
     Socket(String),
 }
 
-impl StreamError {
-    /// The same in the language of whoever reads it.
-    pub fn text(&self, lang: Lang) -> String {
-        match self {
-            Self::Api(error) => error.text(lang),
-            Self::Socket(why) => w::retold(why, lang),
-        }
-    }
+/// What to do where DingTalk will not have this app.
+pub fn advice(error: &ApiError, lang: Lang) -> String {
+    let foreign = error.code == Connection::FOREIGN;
+    let last = if foreign { says::not_dingtalks } else { says::set_up_stream };
+    error.hint_in(lang).unwrap_or_else(|| last(lang).to_owned())
 }
 
 /// Opens the socket of `connection`.
@@ -376,9 +374,7 @@ impl Stream {
             return self.back_off(wait, error.to_string());
         }
         let wait = self.timing.refused;
-        let hint = error.hint().or_else(|| {
-            Some("check on open-dev.dingtalk.com that the app has a robot, in Stream mode, and is published".to_owned())
-        });
+        let hint = Some(advice(error, Lang::En));
         tracing::error!(hint, wait_secs = wait.as_secs(), "DingTalk refuses this app: {error}");
         let until = SystemTime::now() + wait;
         let can_send = !matches!(error.class, Class::Credentials | Class::Token);

@@ -97,6 +97,10 @@ impl OpenError {
                 _ => return None,
             },
             Self::Journal(error) => return error.hint(),
+            Self::Certificate { reason: Unfit::Expired(_), .. } => "renew it, into the same files",
+            Self::Certificate { reason: Unfit::Early(_), .. } => {
+                "check this computer's clock; if it is right, take a certificate that is good already"
+            }
             Self::Certificate { .. } => {
                 "`http.tls.cert` and `http.tls.key` are PEM files: the certificate with its chain, and its key"
             }

@@ -41,6 +41,15 @@ words! {
         zh: "在 open-dev.dingtalk.com 启用机器人，并发布应用的一个版本",
         en: "enable the robot on open-dev.dingtalk.com and publish a version of the app",
     }
+    set_up_stream {
+        zh: "在 open-dev.dingtalk.com 确认应用有机器人，消息接收模式是 Stream，并已发布",
+        en: "check on open-dev.dingtalk.com that the app has a robot, in Stream mode, and is published",
+    }
+    /// To an answer that leads away from DingTalk.
+    not_dingtalks {
+        zh: "这不是钉钉的回答：检查代理、DNS 和 `dingtalk.api_base`",
+        en: "that answer was not DingTalk's: look at the proxy, the name server and `dingtalk.api_base`",
+    }
     not_on_the_list {
         zh: "把这台电脑的公网地址加入应用的 IP 白名单，或清空白名单",
         en: "add this computer's public address to the app's allow-list, or clear that list",
@@ -113,7 +122,7 @@ words! {
 
 /// What a host said in English to whoever it was (its log, its status file), in the language of somebody who reads that.
 pub(crate) fn retold(hint: &str, lang: Lang) -> String {
-    let fixed: [fn(Lang) -> &'static str; 15] = [
+    let fixed: [fn(Lang) -> &'static str; 17] = [
         check_the_proxy,
         trust_the_proxy,
         login_to_the_proxy,
@@ -125,6 +134,8 @@ pub(crate) fn retold(hint: &str, lang: Lang) -> String {
         used_up,
         credentials,
         enable_the_robot,
+        set_up_stream,
+        not_dingtalks,
         not_on_the_list,
         rejected,
         template_key,

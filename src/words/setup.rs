@@ -212,6 +212,10 @@ words! {
         zh: "请去掉最后一段：只写 /robot、/event 和 /card 之前的部分。",
         en: "Leave out the last part: only what stands before /robot, /event and /card.",
     }
+    address_of_no_path {
+        zh: "地址的路径只能用字母、数字和 -、.、_、~，段与段之间一个斜杠。",
+        en: "Its path takes letters, digits and -, ., _, ~ alone, with one slash between its parts.",
+    }
     http_doors {
         zh: "HTTP 模式下，接收事件需要“事件订阅”页面里的 Token 和 AES Key；只收消息可直接回车跳过。",
         en: "In the HTTP mode, events need token and AES key of the page \"Event subscription\"; for messages alone, press Enter.",

@@ -457,7 +457,8 @@ async fn an_endpoint_on_a_foreign_host_is_refused() {
         let mut host = Host::with(quick(), vec![(200, foreign(endpoint))]).await;
         let refused =
             host.until_state("refused", |state| matches!(state, Phase::Refused { .. })).await;
-        let Phase::Refused { reason, .. } = refused else { unreachable!() };
+        let Phase::Refused { reason, hint, .. } = refused else { unreachable!() };
+        assert!(hint.unwrap().contains("was not DingTalk's"), "{reason}");
         assert!(reason.contains("endpoint") && !reason.contains("secret-ticket"), "{reason}");
         host.stop().await;
     }

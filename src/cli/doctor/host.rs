@@ -1,5 +1,6 @@
 //! The host: its console, whether it is kept up, whose it is, whether it is locked.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use super::Facts;
@@ -24,8 +25,12 @@ pub(super) fn console(facts: &Facts) -> Check {
     match TcpListener::bind(listen) {
         Ok(_) => Check::ok(ID, |lang| w::console_free(&address, lang)),
         Err(error) => {
+            let todo = match error.kind() {
+                ErrorKind::AddrNotAvailable => w::console_elsewhere,
+                _ => w::console_move,
+            };
             Check::warning(ID, |lang| w::console_taken(&address, &error.to_string(), lang))
-                .todo(w::console_move)
+                .todo(todo)
         }
     }
 }

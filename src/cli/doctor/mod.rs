@@ -26,7 +26,7 @@ use self::check::{Check, Fix, IDS, Said, State};
 use super::remote::Remote;
 use super::{Global, lang, talk};
 use crate::budget::Aside;
-use crate::config::{Loaded, Need, Problems};
+use crate::config::{Loaded, Need, Problem, Problems};
 use crate::store::{Instance, Look};
 use crate::telemetry::status::Status as Moment;
 use crate::words::Lang;
@@ -127,13 +127,19 @@ impl Doctor {
             }
         };
         let facts = Facts::gather(loaded);
-        let mut checks = vec![settings(&facts), files::file_modes(&facts, fix)];
+        let mut checks = vec![files::file_modes(&facts, fix)];
         // After the modes: a secret that others may read is not read.
         let account = global.read(Need::Account);
         let account = match account {
-            Ok(loaded) => Ok(loaded.config),
+            Ok(loaded) => {
+                checks.push(settings(&facts, &loaded.warnings));
+                Ok(loaded.config)
+            }
             Err(error) => match error.downcast::<Problems>() {
-                Ok(problems) => Err(problems),
+                Ok(problems) => {
+                    checks.push(settings(&facts, &facts.loaded.warnings));
+                    Err(problems)
+                }
                 Err(error) => return Err(error),
             },
         };
@@ -154,7 +160,7 @@ impl Doctor {
                     found.extend([webhook::certificate(config), webhook]);
                     found
                 }
-                Err(problems) => without_account(problems, checks[1].is_bad()),
+                Err(problems) => without_account(problems, checks[0].is_bad()),
             }
         };
         let (local, remote) = std::thread::scope(|scope| {
@@ -200,7 +206,13 @@ fn local(facts: &Facts, fix: Fix) -> Vec<Check> {
     ]
 }
 
-fn settings(facts: &Facts) -> Check {
+/// Of a secret in a file that others may read `file-modes` speaks.
+fn settings(facts: &Facts, warnings: &[Problem]) -> Check {
+    let ours = |problem: &&Problem| !problem.message.pick(Lang::En).contains(OPEN);
+    let warnings: Vec<Problem> = warnings.iter().filter(ours).cloned().collect();
+    if !warnings.is_empty() {
+        return listed("config", State::Warning, &warnings);
+    }
     match &facts.loaded.file {
         Some(file) => Check::ok("config", |_| file.display().to_string()),
         None => Check::ok("config", w::no_settings_file),
@@ -208,14 +220,23 @@ fn settings(facts: &Facts) -> Check {
 }
 
 fn unusable(id: &'static str, problems: &Problems) -> Check {
+    let check = listed(id, State::Failed, &problems.list);
+    // On a computer where moonbell has never been.
+    if problems.example.as_ref().is_some_and(|example| example.is_new) {
+        return check.todo(w::start_with_init);
+    }
+    check
+}
+
+fn listed(id: &'static str, state: State, problems: &[Problem]) -> Check {
     let all = problems
-        .list
         .iter()
         .map(|problem| Said::new(|lang| problem.line(lang)))
         .reduce(|all, more| all.and(&more));
-    let check = Check::failed(id, |lang| all.as_ref().map_or("", |all| all.pick(lang)));
+    let check =
+        Check::new(id, state, Said::new(|lang| all.as_ref().map_or("", |all| all.pick(lang))));
     let mut hints: Vec<&Said> = Vec::new();
-    for hint in problems.list.iter().filter_map(|problem| problem.hint.as_ref()) {
+    for hint in problems.iter().filter_map(|problem| problem.hint.as_ref()) {
         if !hints.contains(&hint) {
             hints.push(hint);
         }
@@ -238,9 +259,10 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
     let (open, rest): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|problem| open && problem.message.pick(Lang::En).contains(OPEN));
     let mut checks = Vec::new();
-    for (id, list) in [("proxy", proxy), ("secret", rest)] {
+    for (id, list, example) in [("proxy", proxy, None), ("secret", rest, problems.example.clone())]
+    {
         if !list.is_empty() {
-            checks.push(unusable(id, &Problems { list, ..Problems::default() }));
+            checks.push(unusable(id, &Problems { list, example, ..Problems::default() }));
         }
     }
     let last = if open.is_empty() { "secret" } else { "file-modes" };

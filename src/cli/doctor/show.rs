@@ -9,8 +9,8 @@ use super::check::{Check, Said, State};
 use crate::cli::{columns, talk};
 use crate::sink::escape;
 use crate::sink::redact;
-use crate::words::Lang;
 use crate::words::doctor::report as w;
+use crate::words::{self, Lang};
 
 /// Narrower, and every line is a word.
 const NARROWEST: usize = 40;
@@ -51,6 +51,12 @@ pub(super) fn text(checks: &[Check], lang: Lang, width: usize) -> String {
     }
     text.push('\n');
     wrap(&mut text, &summary(checks, lang), 0, width);
+    let failed: Vec<&str> =
+        checks.iter().filter(|check| check.is_bad()).map(|check| check.id).collect();
+    if !failed.is_empty() {
+        let ids = words::list(&failed, lang);
+        wrap(&mut text, &w::which_failed(failed.len(), &ids, lang), 0, width);
+    }
     text.truncate(text.trim_end().len());
     text
 }
@@ -151,6 +157,7 @@ mod tests {
                 "",
                 "2 checks: 1 ok, 0 warnings, 1 failed, 0",
                 "skipped",
+                "1 failed: secret",
             ]
         );
     }

@@ -4,6 +4,7 @@ use url::{Host, Url};
 
 use super::Facts;
 use super::check::{Check, Page};
+use crate::cli::errors;
 use crate::config::{Config, Mode};
 use crate::dingtalk::{Answered, Client};
 use crate::transport::{OpenError, Unfit, look_at_certificate};
@@ -69,7 +70,7 @@ pub(super) async fn look(facts: &Facts, config: &Config) -> Check {
         && let Err(error) = std::net::TcpListener::bind(config.http.listen)
     {
         return Check::failed(ID, |lang| w::taken(&listen, &error.to_string(), lang))
-            .todo(w::other_port);
+            .todo(errors::other_address(error.kind()).unwrap_or(w::other_port));
     }
     let Some(url) = &config.http.public_url else {
         return Check::failed(ID, w::not_set).todo(w::set_it).page(Page::Robot);

@@ -11,6 +11,7 @@ use chrono::{DateTime, Local};
 use serde_json::json;
 
 use super::qr::{self, Screen};
+use super::settings::Plan;
 use super::{Setup, hide, missing, settings};
 use crate::cli::Failed;
 use crate::config::{self, Config, DingTalk, Need, Proxy, Secret};
@@ -265,7 +266,12 @@ impl Setup<'_> {
         let lang = self.voice.lang;
         loop {
             let Err(error) = self.client(id, &secret)?.check_credentials().await else {
-                return Ok(Given::Works(self.works(id, secret)));
+                let account = self.works(id, secret);
+                let plan = self.alone(id, &account.client_secret)?;
+                if plan.fresh {
+                    self.begin(&plan)?;
+                }
+                return Ok(Given::Works(account));
             };
             let (told, hint) = self.told(&error);
             let Some(ask) = &mut self.ask else { return Err(self.failed(&error).into()) };
@@ -406,17 +412,9 @@ impl Setup<'_> {
     /// The app is there, and its secret is given once: it is kept before anything else can fail.
     async fn created(&mut self, id: String, secret: Secret) -> Result<Account> {
         let lang = self.voice.lang;
-        let wanted = settings::Wanted {
-            client_id: Some(id.clone()),
-            client_secret: Some(secret.clone()),
-            api_base: self.init.api_base.clone(),
-            oapi_base: self.init.oapi_base().cloned(),
-            ..settings::Wanted::default()
-        };
-        let plan = settings::plan(&self.file, &wanted, self.voice.lang)?;
+        let plan = self.alone(&id, &secret)?;
         if plan.fresh {
-            plan.write(self.own_folder, self.voice.lang)?;
-            self.made = true;
+            self.begin(&plan)?;
         } else {
             // Settings that were there are changed when they have been shown; the secret is safe already.
             plan.write_secrets(self.own_folder, self.voice.lang)?;
@@ -440,6 +438,27 @@ impl Setup<'_> {
             }
         }
         Ok(Account { client_id: id, client_secret: secret, fresh: true })
+    }
+
+    /// The settings with an app and nothing else that is new.
+    fn alone(&self, id: &str, secret: &Secret) -> Result<Plan> {
+        let wanted = settings::Wanted {
+            client_id: Some(id.to_owned()),
+            client_secret: Some(secret.clone()),
+            api_base: self.init.api_base.clone(),
+            oapi_base: self.init.oapi_base().cloned(),
+            ..settings::Wanted::default()
+        };
+        settings::plan(&self.file, &wanted, self.voice.lang)
+    }
+
+    /// Settings that were not there begin with their app, so that it is known whatever ends this `init`.
+    fn begin(&mut self, plan: &Plan) -> Result<()> {
+        plan.write(self.own_folder, self.voice.lang)?;
+        self.made = true;
+        self.written = plan.files().map(Path::to_owned).collect();
+        self.progress.open_mode();
+        Ok(())
     }
 
     /// Tells what went wrong and asks how to go on. Where nobody can be asked, that is the end.

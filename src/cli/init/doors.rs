@@ -36,8 +36,9 @@ impl Setup<'_> {
     /// How messages come; `None`: as the settings have it. Asked where they are only made.
     pub(super) async fn mode(&mut self, account: &Account) -> Result<Option<Mode>> {
         let lang = self.voice.lang;
-        let begins = self.made || !self.file.exists();
-        let asked = account.fresh && begins && !self.says_mode && self.init.mode.is_none();
+        let begins = account.fresh && (self.made || !self.file.exists());
+        let open = begins || self.progress.mode_is_open();
+        let asked = open && !self.says_mode && self.init.mode.is_none();
         let Some(ask) = self.ask.as_mut().filter(|_| asked) else { return Ok(self.init.mode()) };
         ask.voice.heading(w::step_mode(lang));
         let choices = [w::choice_stream(lang), w::choice_http(lang)];
@@ -65,12 +66,19 @@ impl Setup<'_> {
             settings::check_aes_key(key.expose()).map_err(|why| wrong_door(why, lang))?;
             doors.event = Some((token, key));
         }
-        let Some(ask) = &mut self.ask else { return Ok(doors) };
-        if doors.public_url.is_none() && !settings::has_door(&self.file, "public_url") {
+        if let Some(ask) = &mut self.ask
+            && doors.public_url.is_none()
+            && !settings::has_door(&self.file, "public_url")
+        {
             ask.voice.note(w::http_address_first(lang));
             let check = |text: &str| public_address(text, &self.config, lang);
             doors.public_url = ask.address(w::ask_public_url(lang), check).await?;
         }
+        // What is copied into the console ends like what is answered here.
+        let path =
+            doors.public_url.as_ref().map(path_of).filter(|path| *path != self.config.http.path);
+        doors.path = path.map(|path| if path.is_empty() { "/" } else { path }.to_owned());
+        let Some(ask) = &mut self.ask else { return Ok(doors) };
         if !anew || doors.event.is_some() || settings::has_door(&self.file, "token") {
             return Ok(doors);
         }
@@ -107,10 +115,22 @@ fn address(text: &str, lang: Lang) -> Result<Url, String> {
 /// The same for that which DingTalk calls.
 fn public_address(text: &str, config: &Config, lang: Lang) -> Result<Url, String> {
     let url = address(text, lang)?;
-    if config::is_a_door(&url, &config.http.path) {
+    let path = path_of(&url);
+    if path == config.http.path {
+        return Ok(url);
+    }
+    if config::ends_in_a_door(&url) {
         return Err(w::address_of_a_door(lang).to_owned());
     }
+    if !config::is_a_path(path) {
+        return Err(w::address_of_no_path(lang).to_owned());
+    }
     Ok(url)
+}
+
+/// As the settings compare it; nothing for an address without one.
+fn path_of(url: &Url) -> &str {
+    url.path().trim_end_matches('/')
 }
 
 fn wrong_door(why: settings::Unfit, lang: Lang) -> Failed {

@@ -369,7 +369,9 @@ impl Setup<'_> {
         if plan.changes.is_empty() && self.written.is_empty() {
             self.voice.done(&w::settings_stay(&shown, lang));
         } else {
-            if !plan.fresh && !self.made && !plan.changes.is_empty() {
+            // Or by an `init` that was interrupted there.
+            let made = self.made || (!account.fresh && self.progress.mode_is_open());
+            if !plan.fresh && !made && !plan.changes.is_empty() {
                 self.voice.note(&w::settings_change(&shown, lang));
                 for change in &plan.changes {
                     self.voice.note(&format!("    {change}"));
@@ -383,6 +385,7 @@ impl Setup<'_> {
                 self.voice.done(&w::secret_written(&voice::path(file), lang));
             }
         }
+        self.progress.close_mode();
         let changes: Vec<String> = plan.changes.iter().map(|change| change.key.clone()).collect();
         self.voice.event("settings", "written", json!({ "file": self.file, "changed": changes }));
         Ok(account.fresh || !changes.is_empty())

@@ -30,6 +30,8 @@ struct Kept {
     code: Option<Code>,
     app: Option<App>,
     service: Option<bool>,
+    /// The settings hold the account alone: how messages come is still to be said.
+    mode_is_open: bool,
 }
 
 /// An app that was made, and that the settings do not know yet.
@@ -78,6 +80,21 @@ impl Progress {
     pub(super) fn keep_service(&mut self, wanted: bool) {
         self.kept.service = Some(wanted);
         self.write();
+    }
+
+    pub(super) fn mode_is_open(&self) -> bool {
+        self.kept.mode_is_open
+    }
+
+    pub(super) fn open_mode(&mut self) {
+        self.kept.mode_is_open = true;
+        self.write();
+    }
+
+    pub(super) fn close_mode(&mut self) {
+        if std::mem::take(&mut self.kept.mode_is_open) {
+            self.write();
+        }
     }
 
     /// A code that can still be scanned, and until when.

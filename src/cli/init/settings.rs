@@ -39,6 +39,8 @@ pub(super) struct Wanted {
 #[derive(Clone, Default)]
 pub(super) struct Doors {
     pub(super) public_url: Option<Url>,
+    /// What the doors have in common here.
+    pub(super) path: Option<String>,
     /// Of events: both or neither.
     pub(super) event: Option<(Secret, Secret)>,
     /// Of clicks on cards.
@@ -103,9 +105,12 @@ pub(super) fn plan(file: &Path, wanted: &Wanted, lang: Lang) -> Result<Plan> {
             edit.set("dingtalk", key, text(base.as_str().trim_end_matches('/')));
         }
     }
-    let Doors { public_url, event, card } = &wanted.doors;
+    let Doors { public_url, path, event, card } = &wanted.doors;
     if let Some(url) = public_url {
         edit.set("http", "public_url", text(url.as_str().trim_end_matches('/')));
+    }
+    if let Some(path) = path {
+        edit.set("http", "path", text(path));
     }
     if let Some(secret) = card {
         edit.secret("http", "card_secret", "card-secret", secret);

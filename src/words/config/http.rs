@@ -82,6 +82,11 @@ words! {
         en: "the private key cannot be read: {error}",
     }
     foreign(cert: &str) { zh: "它不是 {cert} 的私钥", en: "it is not the key of {cert}" }
+    renew { zh: "更新证书，写入同样的文件", en: "renew it, into the same files" }
+    check_clock {
+        zh: "检查这台电脑的时间；如果时间没错，换一个已经生效的证书",
+        en: "check this computer's clock; if it is right, take a certificate that is good already",
+    }
     pem_files {
         zh: "`http.tls.cert` 和 `http.tls.key` 是 PEM 文件：证书及其证书链，和它的私钥",
         en: "`http.tls.cert` and `http.tls.key` are PEM files: the certificate with its chain, and its key",

@@ -7,6 +7,18 @@ words! {
         zh: "确认应用有机器人，消息接收模式是 Stream，并已发布",
         en: "the app needs a robot, in Stream mode, and a published version",
     }
+    let_through {
+        zh: "检查网络：防火墙和代理要放行到 *.dingtalk.com 443 端口的连接，包括 WebSocket",
+        en: "look at the network: firewall and proxy must let through to *.dingtalk.com, port 443, WebSockets too",
+    }
+    busy {
+        zh: "钉钉暂时不能处理：稍后再试",
+        en: "DingTalk cannot do it now: try again in a moment",
+    }
+    keeps_trying {
+        zh: "moonbell 会一直重试；如果一直如此，检查网络、防火墙和代理",
+        en: "the host keeps trying; if it stays so, look at network, firewall and proxy",
+    }
     can_open {
         zh: "可以打开（试了一下，moonbell 没有在运行）",
         en: "can be opened (tried; no host runs)",

@@ -15,6 +15,10 @@ words! {
         zh: "结束占用它的程序，或设置 console.listen；否则这次会用一个空闲端口，监控要另找地址",
         en: "end the program that has it, or set `console.listen`; else a free port is taken, which monitors do not know",
     }
+    console_elsewhere {
+        zh: "本机没有这个地址：把 console.listen 换成本机的，例如 127.0.0.1；否则这次会在 127.0.0.1 上用一个空闲端口，监控要另找地址",
+        en: "this computer does not have that address: take one of its own for `console.listen`, such as 127.0.0.1; else a free port is taken, which monitors do not know",
+    }
 
     no_service {
         zh: "没有安装：moonbell 只在你启动它时运行（moonbell service install）",

@@ -21,6 +21,8 @@ words! {
         zh: "共 {all} 项：{ok} 正常，{warnings}，{failed} 有问题，{skipped} 跳过",
         en: "{all} checks: {ok} ok, {warnings}, {failed} failed, {skipped} skipped",
     }
+    /// The last line, for whoever does not see the first ones any more.
+    which_failed(n: usize, ids: &str) { zh: "{n} 有问题：{ids}", en: "{n} failed: {ids}" }
     one_warning { zh: "1 留意", en: "1 warning" }
     many_warnings(n: usize) { zh: "{n} 留意", en: "{n} warnings" }
 
@@ -33,6 +35,10 @@ words! {
     no_settings_file {
         zh: "没有设置文件：全部用默认值",
         en: "no settings file: defaults all through",
+    }
+    start_with_init {
+        zh: "运行 moonbell init：它会设置好一切",
+        en: "run `moonbell init`, which sets everything up",
     }
     see_config { zh: "见 docs/config.md", en: "see docs/config.md" }
 

@@ -383,6 +383,12 @@ const STATES: &[(&str, fn(&mut Options), Break, &str)] = &[
     ),
     ("callbacks to nowhere", |_| {}, |case| http_mode(case, None), "webhook-url"),
     (
+        "callbacks to a path that is not answered",
+        |_| {},
+        |case| http_mode(case, Some("https://bot.example.com/d")),
+        "config",
+    ),
+    (
         "callbacks to a private address",
         |_| {},
         |case| http_mode(case, Some("https://192.168.1.5/dingtalk")),
@@ -498,6 +504,9 @@ async fn each_broken_state_has_its_own_id_and_nothing_else_is_blamed() {
         for (other, check) in &report.checks {
             let skipped = check["state"] == "skipped";
             assert!(skipped || check["because"].is_null(), "{name}: {other}");
+            if other == "clock" && check["state"] == "failed" {
+                assert!(check["seen"].as_str().unwrap().contains(" 10 min "), "{name}: {check}");
+            }
             if check["state"] != "ok" && !skipped {
                 assert!(check["todo"].is_string(), "{name}: {other} does not say what to do");
             }
@@ -511,6 +520,55 @@ async fn each_broken_state_has_its_own_id_and_nothing_else_is_blamed() {
         }
     }
     assert!(blamed.is_empty(), "{}", blamed.join("\n\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_the_connection_shut_has_its_own_way_out() {
+    let http = |kind| FaultOrder {
+        http: vec![HttpFault::new(kind).on("/v1.0/gateway")],
+        ..FaultOrder::default()
+    };
+    let endpoint = |endpoint: &str| FaultOrder {
+        endpoint: Some(endpoint.to_owned()),
+        ..FaultOrder::default()
+    };
+    for (fault, todo, page) in [
+        (http(HttpFaultKind::Status { status: 400 }), "a robot, in Stream mode", "Robot"),
+        (http(HttpFaultKind::AuthFailed), "client id and secret", "Credentials"),
+        (http(HttpFaultKind::Busy), "try again in a moment", ""),
+        (http(HttpFaultKind::Html), "that answer was not DingTalk's", ""),
+        (endpoint("ws://127.0.0.2:1/connect"), "that answer was not DingTalk's", ""),
+        (endpoint("ws://127.0.0.1:1/connect"), "firewall and proxy must let through", ""),
+    ] {
+        let case = Case::new(|_| {}).await;
+        case.stage.sim.faults(&fault);
+        let report = case.examine();
+        assert_eq!(report.wrong(), ["connection"], "{report:?}");
+        let check = &report.checks["connection"];
+        assert!(check["todo"].as_str().unwrap().contains(todo), "{check}");
+        let shown = check["page"].as_str().unwrap_or_default();
+        assert!(shown.contains(page) && page.is_empty() == shown.is_empty(), "{check}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_computer_without_settings_it_leads_to_init() {
+    let said = crate::home::Home::new().run(&["doctor", "--json", "--listen", "1"]).out;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let checks = said["checks"].as_array().unwrap();
+    let secret = checks.iter().find(|check| check["id"] == "secret").unwrap();
+    assert_eq!(secret["todo"], "run `moonbell init`, which sets everything up", "{secret}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_another_computer_is_not_said_to_be_taken() {
+    let mut case = Case::new(|_| {}).await;
+    http_mode(&mut case, Some("https://bot.example.com/dingtalk"));
+    // The last one counts.
+    case.variable("MOONBELL_HTTP_LISTEN", "192.0.2.1:8787");
+    let report = case.examine();
+    let todo = report.checks["webhook-url"]["todo"].as_str().unwrap();
+    assert!(todo.contains("this computer does not have that address"), "{todo}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

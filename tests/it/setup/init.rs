@@ -229,6 +229,15 @@ async fn interrupted_it_goes_on_where_it_was() {
     terminal.type_line("");
     assert_eq!(user_code(&terminal.until("等待扫码……").await), first);
     newcomer.sim.scan(Some(&first), Scanned::Create).unwrap();
+    terminal.until("[1]: ").await;
+    terminal.interrupt();
+    assert_eq!(terminal.ended().await.0.code(), Some(1));
+
+    // The app is there, and how messages come is asked again; what that changes are not somebody else's settings.
+    let mut terminal = newcomer.types(&["--no-service"]);
+    terminal.until("继续使用这个应用").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
     terminal.takes_stream().await;
     terminal.until("认领码发给它：\n").await;
     terminal.interrupt();
@@ -256,6 +265,34 @@ async fn interrupted_it_goes_on_where_it_was() {
     terminal.until("send it in a direct message:").await;
     newcomer.says("ping");
     terminal.until("It was answered: ping").await;
+}
+
+#[tokio::test]
+async fn an_app_that_was_typed_and_works_is_known_when_it_goes_on() {
+    let newcomer = Newcomer::arrives().await;
+    let arguments = ["--no-service", "--no-wait", "--lang", "en"];
+    let mut terminal = newcomer.types(&arguments);
+    terminal.until("[1]: ").await;
+    terminal.type_line("2");
+    terminal.until("AppKey): ").await;
+    terminal.type_line(&newcomer.sim.client_id());
+    terminal.type_hidden("shown as stars): ", &newcomer.sim.client_secret()).await;
+    terminal.until("works").await;
+    terminal.until("[1]: ").await;
+    terminal.interrupt();
+    assert_eq!(terminal.ended().await.0.code(), Some(1));
+
+    let mut terminal = newcomer.types(&arguments);
+    terminal.until("The secret of the app dingsimulator0001 works").await;
+    terminal.until("[1]: ").await;
+    terminal.type_line("");
+    terminal.takes_stream().await;
+    terminal.until("Everything is ready").await;
+    let (status, shown) = terminal.ended().await;
+    assert!(status.success(), "{shown}");
+    let settings = fs::read_to_string(newcomer.config()).unwrap();
+    assert!(settings.contains("mode = \"stream\""), "{settings}");
+    newcomer.secret_is_safe(&shown);
 }
 
 #[tokio::test]
@@ -386,6 +423,8 @@ async fn events_in_the_http_mode_need_a_token_and_a_key_that_fit() {
         ("http://bot.example.com/dingtalk", "It is not encrypted: take https://"),
         ("https://me:pw@bot.example.com/dingtalk", "Leave out user, password"),
         ("https://bot.example.com/dingtalk/robot", "Leave out the last part"),
+        ("https://bot.example.com/d/robot", "Leave out the last part"),
+        ("https://bot.example.com/a b", "Its path takes letters, digits"),
     ] {
         terminal.type_line(wrong);
         terminal.until(why).await;

@@ -173,6 +173,29 @@ async fn in_the_http_mode_it_says_where_dingtalk_has_to_call_and_is_answered_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_address_that_is_shown_is_one_that_the_host_answers() {
+    for (url, path) in [
+        ("https://bot.example.com/dingtalk", None),
+        ("https://bot.example.com/d/", Some("/d")),
+        ("https://bot.example.com", Some("/")),
+    ] {
+        let newcomer = Newcomer::arrives().await;
+        let (id, secret) = (newcomer.sim.client_id(), newcomer.sim.client_secret());
+        let mut arguments = vec!["--client-id", &id, "--client-secret-file", "-", "--no-wait"];
+        arguments.extend(["--no-service", "--mode", "http", "--public-url", url]);
+        let answer = answer(&newcomer, &arguments, &secret);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let settings = std::fs::read_to_string(newcomer.config()).unwrap();
+        let written = settings.lines().find(|line| line.starts_with("path = "));
+        assert_eq!(written, path.map(|path| format!("path = {path:?}")).as_deref(), "{settings}");
+        // Which is what the settings warn about where it is not so.
+        let checked = newcomer.home.run(&["doctor", "--json", "--listen", "1"]).out;
+        let checked: Value = serde_json::from_str(&checked).unwrap();
+        assert_eq!(checked["checks"][0]["state"], "ok", "{url}: {}", checked["checks"][0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_aes_key_of_another_length_is_refused_before_anything_is_written() {
     let newcomer = Newcomer::arrives().await;
     newcomer.home.write("token", "TokenOfTheTest");
@@ -201,7 +224,8 @@ async fn an_address_by_flag_that_is_not_encrypted_is_refused_before_a_secret_goe
         command.args(["--client-id", &id, "--client-secret-file", "-"]).args(flags);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
+        // It may have ended by then, without reading any of it.
+        let _ = child.stdin.take().unwrap().write_all(secret.as_bytes());
         let answer = Answer::of(child.wait_with_output().unwrap());
         assert_eq!(answer.code, 2, "{answer:?}");
         let said = format!("error: {flag} http://");
