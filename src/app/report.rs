@@ -17,6 +17,8 @@ use crate::transport;
 use crate::transport::Addresses;
 use crate::transport::Link;
 use crate::transport::Phase;
+use crate::words::Lang;
+use crate::words::network as w;
 use crate::worker::Dispatch;
 
 /// How often the status file is brought up to date; people look at it, nothing waits for it.
@@ -166,18 +168,12 @@ impl Report {
 /// What looks wrong, though it may be up.
 fn warning(state: &transport::State) -> Option<String> {
     if let Some(times) = state.closed_soon {
-        return Some(format!(
-            "DingTalk closed {times} connections soon after they were opened: another program may be connected with this \
-             client id, perhaps on another computer"
-        ));
+        return Some(w::closed_soon(&times.to_string(), Lang::En));
     }
     let skew_ms = state.skew_ms?;
-    let (seconds, side) =
-        (skew_ms.unsigned_abs() / 1_000, if skew_ms > 0 { "ago" } else { "ahead" });
-    Some(format!(
-        "the last call that DingTalk signed was refused, because it was signed {seconds} s {side} by this computer's clock: \
-         is the clock right?"
-    ))
+    let seconds = (skew_ms.unsigned_abs() / 1_000).to_string();
+    let says = if skew_ms > 0 { w::signed_early } else { w::signed_late };
+    Some(says(&seconds, Lang::En))
 }
 
 fn describe_script(script: &script::Status) -> status::Script {

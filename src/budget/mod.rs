@@ -152,6 +152,10 @@ impl Ledger {
             (tally.month(), tally.take())
         };
         if fresh.is_empty() && !even_nothing {
+            // Commands add to the table, too.
+            if let Ok(used) = store.read(move |c| table::used(c, month)).await {
+                self.change(|tally| tally.learn(month, used));
+            }
             return Ok(());
         }
         let fresh = Arc::new(fresh);

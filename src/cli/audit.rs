@@ -153,12 +153,14 @@ fn line(Entry { record, .. }: &Entry, lang: Lang) -> String {
     );
     let what = match record.event.as_str() {
         "decision" => String::new(),
-        event => format!("{event} "),
+        event => format!("{} ", w::word(event, lang)),
     };
-    let mut parts = vec![at, format!("{what}{}", record.verdict).trim().to_owned()];
-    for part in [&record.door, &record.who, &record.handler, &record.reason] {
+    let verdict = w::word(&record.verdict, lang);
+    let mut parts = vec![at, format!("{what}{verdict}").trim().to_owned()];
+    let reason = w::reason(&record.reason, lang);
+    for part in [w::door(&record.door, lang), &record.who, &record.handler, &reason] {
         if !part.is_empty() {
-            parts.push(part.clone());
+            parts.push(part.to_owned());
         }
     }
     if !record.digest.is_empty() {
@@ -171,4 +173,24 @@ fn line(Entry { record, .. }: &Entry, lang: Lang) -> String {
         parts.push(w::left_out(record.left_out, lang));
     }
     escape(&parts.join("  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Record;
+
+    #[test]
+    fn a_record_is_told_in_the_language_of_whoever_reads_it() {
+        let record = Record {
+            door: "message".to_owned(),
+            ..Record::event("decision", "deny", "ann", "role: admin")
+        };
+        let entry = Entry { n: 1, record };
+        assert!(line(&entry, Lang::En).ends_with("  deny  message  ann  role: admin"));
+        assert!(line(&entry, Lang::Zh).ends_with("  拒绝  消息  ann  角色：admin"));
+        let end = Entry { n: 2, record: Record::event("end", "done", "ann", "") };
+        assert!(line(&end, Lang::Zh).ends_with("  结束 完成  ann"), "{}", line(&end, Lang::Zh));
+        assert!(line(&end, Lang::En).ends_with("  end done  ann"));
+    }
 }

@@ -4,6 +4,7 @@
 //! line dressed in `words::manual`. What clap says of wrong arguments stays as it words it.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory as _};
@@ -46,22 +47,17 @@ fn chinese(width: usize) -> Command {
 fn dressed(command: Command, path: &str, width: usize) -> Command {
     let Some(page) = page(path) else { return command.about(manual::HELP_COMMAND) };
     let has_commands = command.has_subcommands();
+    let has_places = command.get_positionals().any(|argument| !argument.is_hide_set());
     let command = command
-        .help_template(format!(
-            "{{before-help}}{{about-with-newline}}\n{}{{usage}}\n\n{{all-args}}{{after-help}}",
-            manual::USAGE
-        ))
-        .subcommand_help_heading(manual::COMMANDS)
+        .help_template(template(has_commands, has_places))
         .about(broken(page.about, width))
         .after_help(broken(page.after, width))
         // Beside their names there would be little room, and clap does not break Chinese.
         .next_line_help(!has_commands)
         .mut_args(|argument| {
-            let heading =
-                if argument.is_positional() { manual::ARGUMENTS } else { manual::OPTIONS };
             let before = if has_commands { BESIDE } else { BELOW };
             let help = broken(help(page, &argument), width - before);
-            argument.help_heading(heading).long_help(None).help(help)
+            argument.long_help(None).help(help)
         })
         .mut_subcommands(|inner| {
             let path = format!("{path} {}", inner.get_name());
@@ -71,6 +67,20 @@ fn dressed(command: Command, path: &str, width: usize) -> Command {
         return command;
     }
     command.long_about(broken(&format!("{}\n\n{}", page.about, page.more), width))
+}
+
+/// Clap's own headings end in a colon of ASCII.
+fn template(has_commands: bool, has_places: bool) -> String {
+    let parts = [
+        (has_commands, manual::COMMANDS, "{subcommands}"),
+        (has_places, manual::ARGUMENTS, "{positionals}"),
+        (true, manual::OPTIONS, "{options}"),
+    ];
+    let mut template = format!("{{before-help}}{{about-with-newline}}\n{}{{usage}}", manual::USAGE);
+    for (_, heading, tag) in parts.into_iter().filter(|(is_there, ..)| *is_there) {
+        let _ = write!(template, "\n\n{heading}\n{tag}");
+    }
+    template + "{after-help}"
 }
 
 fn page(path: &str) -> Option<&'static Page> {
@@ -150,10 +160,20 @@ mod tests {
             let error = chinese(80).try_get_matches_from(arguments).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{arguments:?}: {error}");
             let help = error.to_string();
-            for heading in ["用法：moonbell", "选项:"] {
+            for heading in ["用法：moonbell", "选项："] {
                 assert!(help.contains(heading), "{heading}: {help}");
             }
-            for english in ["Usage", "Options", "Arguments", "Commands", "Print", "Examples"] {
+            for english in [
+                "选项:",
+                "参数:",
+                "命令:",
+                "Usage",
+                "Options",
+                "Arguments",
+                "Commands",
+                "Print",
+                "Examples",
+            ] {
                 assert!(!help.contains(english), "{english}: {help}");
             }
         }

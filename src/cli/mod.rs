@@ -180,7 +180,7 @@ impl Global {
     fn place(&self, dev: bool) -> Result<PathBuf> {
         let (state, is_set_up) = self.state_and_whether_set_up()?;
         let play = state.join("dev");
-        let plays = Instance::holder(&play).is_some() || !is_set_up;
+        let plays = Instance::holder(&play).is_some() || (!is_set_up && play.exists());
         Ok(if dev || (plays && Instance::holder(&state).is_none()) { play } else { state })
     }
 

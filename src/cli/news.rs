@@ -68,9 +68,11 @@ pub(super) async fn link(mut link: Link, addresses: Option<Addresses>, lang: Lan
                 let robot = addresses.as_ref().map_or("", |addresses| addresses.robot.as_str());
                 ("up", w::registered(robot, lang), None)
             }
-            Phase::Refused { reason, hint, .. } => ("refused", w::refused(&reason, lang), hint),
+            Phase::Refused { reason, hint, .. } => {
+                ("refused", w::refused(&dingtalk::retold(&reason, lang), lang), hint)
+            }
             Phase::BackingOff { reason, .. } | Phase::Deaf { reason } => {
-                ("down", w::not_connected(&reason, lang), None)
+                ("down", w::not_connected(&dingtalk::retold(&reason, lang), lang), None)
             }
             Phase::Connecting | Phase::Stopped => (told.unwrap_or(""), String::new(), None),
         };

@@ -12,6 +12,7 @@ use crate::budget::{Month, Report, Spender, Spent};
 use crate::config::Budget;
 use crate::sink::escape;
 use crate::store::{Instance, Look};
+use crate::words;
 use crate::words::Lang;
 use crate::words::commands::errors;
 use crate::words::commands::usage as w;
@@ -77,14 +78,54 @@ fn text(report: &Report, lang: Lang) -> String {
         streamed.push_str(w::switched_off(lang));
     }
     row(&mut text, w::streaming_cards(lang), &streamed);
-    let uses: Vec<String> =
-        report.uses.iter().map(|(kind, n)| format!("{kind} {}", thousands(*n))).collect();
+    let uses: Vec<String> = report
+        .uses
+        .iter()
+        .map(|(kind, n)| format!("{} {}", w::use_of(kind, lang), thousands(*n)))
+        .collect();
     if !uses.is_empty() {
-        row(&mut text, w::used_for(lang), &uses.join(", "));
+        row(&mut text, w::used_for(lang), &words::list(&uses, lang));
     }
-    table(&mut text, w::handler(lang), &report.handlers, w::itself(lang), lang);
-    table(&mut text, w::person(lang), &report.people, w::nobody(lang), lang);
+    let tables = [
+        (w::handler(lang), &report.handlers, w::itself(lang)),
+        (w::person(lang), &report.people, w::nobody(lang)),
+    ];
+    let heads = [w::api_calls(lang), w::for_cards(lang), w::messages(lang)];
+    let widths = heads.map(|head| head.width().max(9));
+    // A longer name would push the numbers into the next line.
+    let others = widths.iter().map(|width| width + 2).sum::<usize>();
+    let room = talk::columns().map_or(usize::MAX, |width| width.saturating_sub(others).max(12));
+    let names = tables.map(|(_, spenders, nobody)| names(spenders, nobody));
+    let widest = names.iter().flatten().map(|name| name.width()).max().unwrap_or_default();
+    // The numbers of both stand below one another.
+    let width = tables.iter().map(|(what, ..)| what.width()).max().unwrap_or_default();
+    let width = width.max(widest).min(room);
+    let mut line = |name: &str, cells: [&str; 3]| {
+        let _ = write!(text, "\n{}", columns::fit(name, width));
+        for (cell, width) in cells.into_iter().zip(widths) {
+            let _ = write!(text, "  {}", columns::right(cell, width));
+        }
+    };
+    for ((what, spenders, _), names) in tables.into_iter().zip(&names) {
+        if spenders.is_empty() {
+            continue;
+        }
+        line(what, heads);
+        for (name, spender) in names.iter().zip(spenders) {
+            let cells = [spender.api_calls, spender.streaming, spender.pushes].map(thousands);
+            line(name, [&cells[0], &cells[1], &cells[2]]);
+        }
+    }
     text
+}
+
+fn names(spenders: &[Spender], nobody: &str) -> Vec<String> {
+    let name = |spender: &Spender| match &spender.name {
+        Some(name) => format!("{} ({})", escape(name), escape(&spender.id)),
+        None if spender.id.is_empty() => nobody.to_owned(),
+        None => escape(&spender.id),
+    };
+    spenders.iter().map(|spender| talk::fit(&name(spender)).into_owned()).collect()
 }
 
 fn row(text: &mut String, what: &str, value: &str) {
@@ -103,31 +144,35 @@ fn spent(spent: Spent, lang: Lang) -> String {
     text
 }
 
-fn table(text: &mut String, what: &str, spenders: &[Spender], nobody: &str, lang: Lang) {
-    if spenders.is_empty() {
-        return;
-    }
-    let names: Vec<String> = spenders
-        .iter()
-        .map(|spender| match &spender.name {
-            Some(name) => format!("{} ({})", escape(name), escape(&spender.id)),
-            None if spender.id.is_empty() => nobody.to_owned(),
-            None => escape(&spender.id),
-        })
-        .map(|name| talk::fit(&name).into_owned())
-        .collect();
-    let width = names.iter().map(|name| name.width()).max().unwrap_or(0).max(what.width());
-    let heads = [w::api_calls(lang), w::for_cards(lang), w::messages(lang)];
-    let widths = heads.map(|head| head.width().max(9));
-    let mut line = |name: &str, cells: [&str; 3]| {
-        let _ = write!(text, "\n{}", columns::pad(name, width));
-        for (cell, width) in cells.into_iter().zip(widths) {
-            let _ = write!(text, "  {}", columns::right(cell, width));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_both_tables_stand_below_one_another_in_either_language() {
+        let one = |id: &str| Spender { id: id.to_owned(), api_calls: 12, ..Spender::default() };
+        let month = Month::now();
+        let report = Report {
+            month,
+            turns: chrono::NaiveDate::default(),
+            api_calls: Spent::default(),
+            pushes: Spent::default(),
+            streaming: 0,
+            may_stream: true,
+            uses: [("card".to_owned(), 3), ("frame".to_owned(), 36)].into(),
+            handlers: vec![one("deploy <env:dev|staging|prod> [tag] --force")],
+            people: vec![one("ann")],
+        };
+        for (lang, uses) in [(Lang::En, "card 3, frame 36"), (Lang::Zh, "卡片 3、卡片更新 36")]
+        {
+            let text = text(&report, lang);
+            assert!(text.contains(uses), "{text}");
+            let width =
+                |begins: &str| text.lines().find(|line| line.starts_with(begins)).unwrap().width();
+            let handler = w::handler(lang);
+            for begins in ["deploy", "ann", w::person(lang)] {
+                assert_eq!(width(begins), width(handler), "{text}");
+            }
         }
-    };
-    line(what, heads);
-    for (name, spender) in names.iter().zip(spenders) {
-        let cells = [spender.api_calls, spender.streaming, spender.pushes].map(thousands);
-        line(name, [&cells[0], &cells[1], &cells[2]]);
     }
 }

@@ -130,7 +130,8 @@ impl Reader<'_> {
                 if !self.contents.entries.contains_key(&path) {
                     self.contents.refused.insert(path);
                 }
-            } else {
+            } else if !self.contents.broken {
+                // Where the syntax is broken, what follows is taken for keys that nobody wrote.
                 let is_table = value.get_ref().is_table();
                 let says = if is_table { w::unknown_table } else { w::unknown_key };
                 let hint = keys::suggest(table, name.get_ref());

@@ -5,6 +5,9 @@ use std::io;
 
 use rustls::CertificateError;
 
+use crate::words::Lang;
+use crate::words::network as w;
+
 /// What is wrong with a certificate, if that is what an error is about, however deep.
 pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
@@ -17,17 +20,15 @@ pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn said(why: &CertificateError) -> String {
     match why {
-        CertificateError::UnknownIssuer => {
-            "nobody whom this computer trusts has signed it".to_owned()
-        }
+        CertificateError::UnknownIssuer => w::unknown_issuer(Lang::En).to_owned(),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".to_owned()
+            w::expired(Lang::En).to_owned()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet: is the clock of this computer right?".to_owned()
+            w::not_valid_yet(Lang::En).to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for another host".to_owned()
+            w::for_another_host(Lang::En).to_owned()
         }
         other => other.to_string(),
     }

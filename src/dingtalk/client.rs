@@ -20,6 +20,8 @@ use super::redact::redact;
 use super::token::{Fetched, TokenCache};
 use crate::config::{DingTalk, Proxy, ProxyKind, Secret};
 use crate::sink::hide;
+use crate::words::Lang;
+use crate::words::network as w;
 
 /// DingTalk's own server-side limit is 3 s; this leaves room for a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -365,7 +367,7 @@ impl Client {
         if status == PROXY_LOGIN
             && let Some(proxy) = proxy
         {
-            let message = format!("the proxy `{proxy}` does not let through without its password");
+            let message = w::proxy_wants_password(&proxy.to_string(), Lang::En);
             return Err(ApiError::local(endpoint, Class::Transient, "proxy", message));
         }
         let retry_after = response
@@ -423,20 +425,20 @@ pub(super) fn network(
     let error = error.without_url();
     let mut message = match code {
         "connect" => proxy.map_or_else(
-            || "no connection".to_owned(),
-            |proxy| format!("no connection through the proxy `{proxy}`"),
+            || w::no_connection(Lang::En).to_owned(),
+            |proxy| w::no_connection_through(&proxy.to_string(), Lang::En),
         ),
-        "timeout" => format!("no answer within {CALL_TIMEOUT:?}"),
-        _ => "the connection broke during the call".to_owned(),
+        "timeout" => w::no_answer_within(&format!("{CALL_TIMEOUT:?}"), Lang::En),
+        _ => w::broke(Lang::En).to_owned(),
     };
     if let Some(why) = distrust(&error) {
         // To a host without TLS, the proxy's is the only one.
         let whose = match proxy.filter(|proxy| proxy.kind == ProxyKind::Https) {
-            Some(_) if is_plain => "its certificate",
-            Some(_) => "its certificate, or that of the host behind it,",
-            None => "the certificate that is shown there",
+            Some(_) if is_plain => w::its_certificate,
+            Some(_) => w::its_certificate_or_the_hosts,
+            None => w::shown_certificate,
         };
-        let message = format!("{message}: {whose} is not trusted: {why}");
+        let message = w::not_trusted(&message, whose(Lang::En), &why, Lang::En);
         return ApiError::local(endpoint, Class::Transient, code, message);
     }
     let mut cause = std::error::Error::source(&error);

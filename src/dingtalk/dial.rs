@@ -25,6 +25,7 @@ use super::client::{Client, install_crypto};
 use crate::config::{Proxy, ProxyKind};
 use crate::words::Lang;
 use crate::words::dingtalk as w;
+use crate::words::network;
 
 /// Bytes to and from a host; inside TLS where that is how its proxy is spoken to.
 pub type Wire = MaybeTlsStream<TcpStream>;
@@ -58,17 +59,20 @@ impl fmt::Display for DialError {
 
 impl DialError {
     pub fn text(&self, lang: Lang) -> String {
+        let told = |reason: &str| network::retold(reason, lang);
         match self {
             Self::Direct(cause) => cause.to_string(),
             Self::Unreachable { proxy, cause } => {
-                w::proxy_unreachable(proxy, &cause.to_string(), lang)
+                w::proxy_unreachable(proxy, &told(&cause.to_string()), lang)
             }
-            Self::Untrusted { proxy, reason } => w::proxy_untrusted(proxy, reason, lang),
-            Self::Silent { proxy } => w::proxy_silent(proxy, PATIENCE.as_secs(), lang),
+            Self::Untrusted { proxy, reason } => w::proxy_untrusted(proxy, &told(reason), lang),
+            Self::Silent { proxy } => {
+                w::proxy_did_not_answer(proxy, &PATIENCE.as_secs().to_string(), lang)
+            }
             Self::NoLogin { proxy } => w::proxy_wants_login(proxy, lang),
             Self::WrongLogin { proxy } => w::proxy_refuses_login(proxy, lang),
             Self::Refused { proxy, host, reason } => w::proxy_refuses(proxy, host, reason, lang),
-            Self::Foreign { proxy, reason } => w::no_such_proxy(proxy, reason, lang),
+            Self::Foreign { proxy, reason } => w::no_such_proxy(proxy, &told(reason), lang),
         }
     }
 
@@ -150,7 +154,7 @@ fn trust() -> io::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(io::Error::other("this computer has no root certificates"));
+        return Err(io::Error::other(network::no_roots(Lang::En)));
     }
     Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
@@ -162,7 +166,7 @@ where
 {
     let broken = |cause: io::Error| DialError::Foreign {
         proxy: proxy.to_string(),
-        reason: format!("the connection broke: {cause}"),
+        reason: network::proxy_broke(&cause.to_string(), Lang::En),
     };
     let name =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
@@ -179,7 +183,7 @@ where
     while !head.ends_with(b"\r\n\r\n") {
         match wire.read_u8().await {
             Ok(byte) if head.len() < ANSWER_BYTES => head.push(byte),
-            Ok(_) => return Err(broken(io::Error::other("its answer does not end"))),
+            Ok(_) => return Err(broken(io::Error::other(network::endless_answer(Lang::En)))),
             Err(cause) => return Err(broken(cause)),
         }
     }
@@ -189,7 +193,7 @@ where
     let Some((_, answer)) = answer else {
         return Err(DialError::Foreign {
             proxy: proxy.to_string(),
-            reason: "its answer is not HTTP".to_owned(),
+            reason: network::no_http(Lang::En).to_owned(),
         });
     };
     let proxy_name = proxy.to_string();

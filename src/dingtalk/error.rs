@@ -13,6 +13,7 @@ use super::lenient::{integer, text};
 use super::redact::redact;
 use crate::words::Lang;
 use crate::words::dingtalk as says;
+use crate::words::network;
 
 /// What a failed call means for the caller; each class has one reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,19 +73,7 @@ impl std::error::Error for ApiError {}
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.endpoint)?;
-        match &self.class {
-            Class::Scope(scopes) if !scopes.is_empty() => {
-                write!(f, "the app lacks the permission `{}`", scopes.join("`, `"))?;
-            }
-            _ if self.message.is_empty() => f.write_str("the call failed")?,
-            _ => f.write_str(&self.message)?,
-        }
-        write!(f, " (`{}`", self.code)?;
-        if let Some(id) = &self.request_id {
-            write!(f, ", request `{id}`")?;
-        }
-        f.write_str(")")
+        f.write_str(&self.text(Lang::En))
     }
 }
 
@@ -140,6 +129,26 @@ impl ApiError {
     /// not counted: almost always the call never got through it.)
     pub fn was_not_answered(&self) -> bool {
         matches!(self.code.as_str(), "timeout" | "broken" | "ServiceTimeout" | "15")
+    }
+
+    /// What failed, in the language of whoever reads it; what DingTalk said of it stays as it is.
+    pub fn text(&self, lang: Lang) -> String {
+        let what = match &self.class {
+            Class::Scope(scopes) if !scopes.is_empty() => {
+                network::lacks_permission(&scopes.join("`, `"), lang)
+            }
+            _ if self.message.is_empty() => network::call_failed(lang).to_owned(),
+            _ => self.message_in(lang),
+        };
+        match &self.request_id {
+            Some(id) => network::of_request(self.endpoint, &what, &self.code, id, lang),
+            None => network::of_call(self.endpoint, &what, &self.code, lang),
+        }
+    }
+
+    /// Its message alone; DingTalk's own words stay as they are.
+    pub fn message_in(&self, lang: Lang) -> String {
+        network::retold(&self.message, lang)
     }
 
     /// The operator's next step, printed under the error as `hint: …`.
@@ -216,9 +225,7 @@ pub fn classify(endpoint: &'static str, status: u16, body: &[u8]) -> Result<Valu
 /// A proxy, the edge or nobody answered, not the API.
 fn not_json(endpoint: &'static str, status: u16) -> ApiError {
     let class = if status == 429 { Class::Throttled } else { Class::Transient };
-    let message = format!(
-        "expected JSON, got something else with HTTP status {status}: a proxy or gateway answered"
-    );
+    let message = network::gateway(&status.to_string(), Lang::En);
     ApiError {
         retry_after: Some(Duration::from_secs(2)),
         ..ApiError::local(endpoint, class, "gateway", message)

@@ -16,6 +16,8 @@ use super::client::Client;
 use super::error::{ApiError, Class};
 use super::open::Connection;
 use super::send::TO_PERSON;
+use crate::words::Lang;
+use crate::words::network as w;
 
 /// For the first line of an answer, from anywhere in the world.
 const KNOCK: Duration = Duration::from_secs(8);
@@ -130,7 +132,7 @@ impl Client {
         const ENDPOINT: &str = "/";
         let knock = self.http().get(base.clone()).send();
         let Ok(answer) = tokio::time::timeout(KNOCK, knock).await else {
-            let message = format!("no answer within {KNOCK:?}");
+            let message = w::no_answer_within(&format!("{KNOCK:?}"), Lang::En);
             return Err(ApiError::local(ENDPOINT, Class::Transient, "timeout", message));
         };
         match answer {

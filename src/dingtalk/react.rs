@@ -9,6 +9,8 @@ use super::client::Client;
 use super::error::{ApiError, Class};
 use crate::message::ConversationId;
 use crate::message::MessageId;
+use crate::words::Lang;
+use crate::words::network as w;
 
 const REPLY: &str = "/v1.0/robot/emotion/reply";
 const RECALL: &str = "/v1.0/robot/emotion/recall";
@@ -47,7 +49,7 @@ impl Client {
         match tokio::time::timeout(TIMEOUT, self.api(Method::POST, path, &request)).await {
             Ok(answer) => answer.map(drop),
             Err(_) => {
-                let message = format!("no answer within {TIMEOUT:?}");
+                let message = w::no_answer_within(&format!("{TIMEOUT:?}"), Lang::En);
                 Err(ApiError::local(path, Class::Transient, "timeout", message))
             }
         }

@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use super::counters::{Counters, Totals};
 use super::rivals::WITHIN;
+use crate::words::Lang;
+use crate::words::network as w;
 
 /// The connection at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +116,8 @@ impl Link {
         let heard = self.heard_at().map_or(state.since, |heard| heard.max(state.since));
         let silent = heard.elapsed().unwrap_or_default();
         if self.silence.is_some_and(|limit| silent >= limit) {
-            state.enter(Phase::Deaf { reason: format!("no frame for {silent:.0?}") });
+            state
+                .enter(Phase::Deaf { reason: w::no_frame_for(&format!("{silent:.0?}"), Lang::En) });
             state.since = heard;
         }
         state

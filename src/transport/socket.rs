@@ -33,6 +33,8 @@ use crate::dingtalk::receive;
 use crate::inbox::Accepted;
 use crate::inbox::Inbox;
 use crate::message::Inbound;
+use crate::words::Lang;
+use crate::words::network as w;
 
 pub(super) type Ws = WebSocketStream<MaybeTlsStream<Wire>>;
 
@@ -143,7 +145,7 @@ impl Socket {
                     }
                 }
                 message = incoming.next(), if !full => match message {
-                    None => break Ending::ClosedByServer("the server closed it".to_owned()),
+                    None => break Ending::ClosedByServer(w::closed_by_server(Lang::En).to_owned()),
                     Some(Err(error)) => break Ending::Closed(describe(&error)),
                     Some(Ok(WsMessage::Text(text))) => {
                         self.heard(&mut watch);
@@ -430,23 +432,26 @@ impl Watch {
             return Some(Ending::Deaf(format!("no answer to {} pings", self.unanswered)));
         }
         let silent = now - self.last_frame;
-        (silent >= self.silence).then(|| Ending::Deaf(format!("no frame for {silent:.0?}")))
+        (silent >= self.silence)
+            .then(|| Ending::Deaf(w::no_frame_for(&format!("{silent:.0?}"), Lang::En)))
     }
 }
 
 /// A WebSocket error in words that hold no address: it would show the ticket.
 pub(super) fn describe(error: &WsError) -> String {
     match error {
-        WsError::ConnectionClosed | WsError::AlreadyClosed => "the server closed it".to_owned(),
-        WsError::Io(error) => broken(error),
-        WsError::Tls(error) => format!("TLS failed: {error}"),
-        WsError::Capacity(_) => "the server sent more than 1 MiB at once".to_owned(),
-        WsError::Protocol(error) => format!("the server broke the WebSocket protocol: {error}"),
-        WsError::Utf8(_) => "the server sent text that is not UTF-8".to_owned(),
-        WsError::Http(response) => {
-            format!("the server answered with HTTP status {}", response.status().as_u16())
+        WsError::ConnectionClosed | WsError::AlreadyClosed => {
+            w::closed_by_server(Lang::En).to_owned()
         }
-        _ => "the handshake failed".to_owned(),
+        WsError::Io(error) => broken(error),
+        WsError::Tls(error) => w::tls_failed(&error.to_string(), Lang::En),
+        WsError::Capacity(_) => w::too_much(Lang::En).to_owned(),
+        WsError::Protocol(error) => w::broke_protocol(&error.to_string(), Lang::En),
+        WsError::Utf8(_) => w::no_utf8(Lang::En).to_owned(),
+        WsError::Http(response) => {
+            w::http_status(&response.status().as_u16().to_string(), Lang::En)
+        }
+        _ => w::no_handshake(Lang::En).to_owned(),
     }
 }
 
@@ -454,16 +459,16 @@ pub(super) fn describe(error: &WsError) -> String {
 fn broken(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::ConnectionRefused => "nothing listens at its address".to_owned(),
+        ErrorKind::ConnectionRefused => w::nothing_listens(Lang::En).to_owned(),
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown => {
-            "no way leads to its address: is this computer online?".to_owned()
+            w::no_way(Lang::En).to_owned()
         }
-        ErrorKind::TimedOut => "its address does not answer".to_owned(),
+        ErrorKind::TimedOut => w::silent(Lang::En).to_owned(),
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-            "the connection was cut".to_owned()
+            w::was_cut(Lang::En).to_owned()
         }
-        ErrorKind::UnexpectedEof => "the connection ended without a word".to_owned(),
-        _ => format!("the connection failed: {error}"),
+        ErrorKind::UnexpectedEof => w::ended(Lang::En).to_owned(),
+        _ => w::failed(&error.to_string(), Lang::En),
     }
 }
 

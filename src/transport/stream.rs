@@ -28,7 +28,8 @@ use crate::dingtalk::Client;
 use crate::dingtalk::Connection;
 use crate::inbox::Inbox;
 use crate::words::Lang;
-use crate::words::dingtalk as w;
+use crate::words::dingtalk as says;
+use crate::words::network as w;
 
 /// Long rich texts and forwarded chats come near it; nothing honest goes beyond.
 const MAX_FRAME_BYTES: usize = 1024 * 1024;
@@ -111,7 +112,8 @@ pub enum StreamError {
 
 /// What to do where DingTalk will not have this app.
 pub fn advice(error: &ApiError, lang: Lang) -> String {
-    let last = if error.code == Connection::FOREIGN { w::not_dingtalks } else { w::set_up_stream };
+    let foreign = error.code == Connection::FOREIGN;
+    let last = if foreign { says::not_dingtalks } else { says::set_up_stream };
     error.hint_in(lang).unwrap_or_else(|| last(lang).to_owned())
 }
 
@@ -121,7 +123,7 @@ pub(super) async fn shake_hands(
     connection: &Connection,
 ) -> Result<Ws, StreamError> {
     let failed = |why: &dyn std::fmt::Display| {
-        StreamError::Socket(format!("no connection to `{}`: {why}", connection.host()))
+        StreamError::Socket(w::no_connection_to(connection.host(), &why.to_string(), Lang::En))
     };
     let wire = client.dial(connection.url()).await.map_err(|error| failed(&error))?;
     let config = WebSocketConfig::default()
@@ -351,9 +353,8 @@ impl Stream {
         };
         let Ok(opened) = tokio::time::timeout(self.timing.open, Box::pin(open)).await else {
             let limit = self.timing.open;
-            return Err(StreamError::Socket(format!(
-                "the connection was not open within {limit:?}"
-            )));
+            let why = w::not_open_within(&format!("{limit:?}"), Lang::En);
+            return Err(StreamError::Socket(why));
         };
         opened
     }

@@ -74,7 +74,7 @@ words! {
         zh: "代理 `{proxy}` 的证书不可信：{reason}",
         en: "the certificate of the proxy `{proxy}` is not trusted: {reason}",
     }
-    proxy_silent(proxy: &str, seconds: u64) {
+    proxy_did_not_answer(proxy: &str, seconds: &str) {
         zh: "代理 `{proxy}` 在 {seconds} 秒内没有回答",
         en: "the proxy `{proxy}` did not answer within {seconds}s",
     }
@@ -143,6 +143,6 @@ pub(crate) fn retold(hint: &str, lang: Lang) -> String {
     ];
     match fixed.into_iter().find(|says| says(Lang::En) == hint) {
         Some(says) => says(lang).to_owned(),
-        None => hint.to_owned(),
+        None => super::network::retold(hint, lang),
     }
 }

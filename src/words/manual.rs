@@ -16,9 +16,9 @@ pub(crate) struct Page {
 
 /// Above the parts of a page, and what every page has.
 pub(crate) const USAGE: &str = "用法：";
-pub(crate) const COMMANDS: &str = "命令";
-pub(crate) const ARGUMENTS: &str = "参数";
-pub(crate) const OPTIONS: &str = "选项";
+pub(crate) const COMMANDS: &str = "命令：";
+pub(crate) const ARGUMENTS: &str = "参数：";
+pub(crate) const OPTIONS: &str = "选项：";
 pub(crate) const HELP: &str = "显示帮助（-h 显示摘要）";
 pub(crate) const HELP_COMMAND: &str = "显示帮助，或一个命令的帮助";
 pub(crate) const VERSION: &str = "显示版本";

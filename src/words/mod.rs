@@ -81,6 +81,7 @@ pub(crate) mod help;
 pub(crate) mod language;
 pub(crate) mod manual;
 pub(crate) mod needs;
+pub(crate) mod network;
 pub(crate) mod outage;
 pub(crate) mod parked;
 pub(crate) mod runs;

@@ -23,7 +23,13 @@ impl Said {
 
     /// The same, and `more` after a semicolon.
     pub(crate) fn and(&self, more: &Self) -> Self {
-        Self::new(|lang| doctor::report::and(self.pick(lang), more.pick(lang), lang))
+        Self::new(|lang| match (self.pick(lang), more.pick(lang)) {
+            // A question has its mark already.
+            (asked, more) if asked.ends_with(['？', '?']) => {
+                format!("{asked}{}{more}", lang.pick("", " "))
+            }
+            (first, more) => doctor::report::and(first, more, lang),
+        })
     }
 }
 

@@ -251,7 +251,7 @@ words! {
         en: "The service is installed and runs (process {pid})",
     }
     installed_already(pid: &str) {
-        zh: "后台服务早已安装，正在运行（进程 {pid}）",
+        zh: "后台服务已经安装，正在运行（进程 {pid}）",
         en: "The service is installed already and runs (process {pid})",
     }
     another_serves(pid: &str) {
@@ -263,11 +263,11 @@ words! {
         en: "The service is installed, but no host came up; `moonbell service logs` says why, or start `moonbell run` and see",
     }
     lingers {
-        zh: "它随电脑启动，注销后继续运行（linger 已开启）",
+        zh: "它随电脑启动，退出登录后继续运行（linger 已开启）",
         en: "It starts with the computer and goes on when you log out (linger is on)",
     }
     does_not_linger {
-        zh: "注销后它会结束：无法开启 linger。请运行一次 sudo loginctl enable-linger $USER",
+        zh: "退出登录后它会结束：无法开启 linger。请运行一次 sudo loginctl enable-linger $USER",
         en: "It ends when you log out: linger could not be turned on. Run `sudo loginctl enable-linger $USER` once",
     }
     variables_left_out(names: &str) {
@@ -414,6 +414,7 @@ words! {
         zh: "{why}，而这里没有终端可以询问",
         en: "{why}, and there is no terminal to ask",
     }
+    either(one: &str, other: &str) { zh: "{one} 或 {other}", en: "{one} or {other}" }
     say_flag(flag: &str) { zh: "请使用参数 {flag}", en: "say it with {flag}" }
 }
 

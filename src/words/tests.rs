@@ -8,8 +8,8 @@ use super::Entry;
 use super::lang::is_chinese;
 use super::{
     access, account, alarms, approvals, budget, cards, commands, config, dialogs, dingtalk, doctor,
-    explain, findings, help, language, needs, outage, parked, runs, scripts, settings, setup,
-    timers,
+    explain, findings, help, language, needs, network, outage, parked, runs, scripts, settings,
+    setup, timers,
 };
 
 const AREAS: &[(&str, &[Entry])] = &[
@@ -59,6 +59,7 @@ const AREAS: &[(&str, &[Entry])] = &[
     ("help", help::ENTRIES),
     ("language", language::ENTRIES),
     ("needs", needs::ENTRIES),
+    ("network", network::ENTRIES),
     ("outage", outage::ENTRIES),
     ("parked", parked::ENTRIES),
     ("runs", runs::ENTRIES),

@@ -106,6 +106,10 @@ fn status_says_when_no_host_runs() {
     let answer = home.run(&["status"]);
     assert_eq!((answer.code, answer.out.as_str()), (1, ""));
     assert!(answer.err.contains("no moonbell runs on"), "{}", answer.err);
+    for command in ["logs", "runs"] {
+        let answer = home.run(&[command]);
+        assert!(!answer.err.contains("/dev`"), "no host of `dev` was there: {}", answer.err);
+    }
     let json: serde_json::Value =
         serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
     assert_eq!(json["running"], false);
@@ -119,6 +123,7 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
         version: "0.1.0".to_owned(),
         pid: std::process::id(),
         command: "run".to_owned(),
+        mode: "stream".to_owned(),
         started_at_ms: chrono::Utc::now().timestamp_millis() - 3_720_000,
         updated_at_ms: 1_763_800_000_000,
         connection: Connection { state: "connected".to_owned(), ..Connection::default() },
@@ -154,12 +159,13 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
     assert_eq!(live.code, 0, "{live:?}");
     insta::assert_snapshot!(live.out.replace(&std::process::id().to_string(), "PID"), @r"
     connected (moonbell 0.1.0 run, process PID, up 1 h 2 min)
+    mode     Stream (this computer connects to DingTalk)
     runs     2 running, 0 queued, 0 done, 0 failed
     outbox   0 waiting
     scripts  2 in /home/me/scripts
-      ping.luau  1 handler, loaded 1970-01-01 00:00:00
       new.luau   not loaded
         newest version not loaded: new.luau:3: \u{1b}[2Jno
+      ping.luau  1 handler, version 1, loaded 1970-01-01 00:00:00
     ");
     let json: serde_json::Value =
         serde_json::from_str(&home.run(&["status", "--json"]).out).unwrap();
@@ -181,6 +187,20 @@ fn status_reports_the_running_host_and_not_what_a_dead_one_left_behind() {
       reason: DingTalk answered 401 authFailed
       hint: check the client id and secret
     ");
+
+    let connection = Connection {
+        state: "backing_off".to_owned(),
+        error: Some(
+            "no connection to `wss.dingtalk.com`: nothing listens at its address".to_owned(),
+        ),
+        ..Connection::default()
+    };
+    Status { connection, ..moment.clone() }.write(&state).unwrap();
+    let (chinese, _) = said(&home, "zh_CN.UTF-8", &["status"]);
+    assert!(
+        chinese.contains("原因：连不上 `wss.dingtalk.com`：那个地址上没有程序在监听"),
+        "{chinese}"
+    );
 
     Status { pid: moment.pid + 1, ..moment }.write(&state).unwrap();
     let starting = home.run(&["status"]);

@@ -409,4 +409,10 @@ fn of_a_file_that_is_no_toml_only_that_is_told() {
     let told: Vec<String> = problems.list.iter().map(ToString::to_string).collect();
     assert!(!told.iter().any(|one| one.contains("is missing")), "{told:#?}");
     assert!(told[0].contains("config.toml:1:") && told[0].contains("not valid TOML"), "{told:#?}");
+    // What is read behind the mistake is nothing that anybody wrote.
+    for text in ["[[[\n", "[scripts]\ndir = \"x\"\n[[[\n"] {
+        let told = Home::with(text).refused(Need::Settings).text(Lang::Zh);
+        assert!(told.contains("不是有效的 TOML") && !told.contains("这个键"), "{told}");
+        assert!(!told.contains("这个表"), "{told}");
+    }
 }

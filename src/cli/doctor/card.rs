@@ -51,7 +51,7 @@ pub(super) async fn ask(
         return;
     };
     if let Err(error) = send(config, meter, &of(template, config), &owner, lang).await {
-        *check = Check::failed(ID, |_| error.to_string()).page(Page::Cards);
+        *check = Check::failed(ID, |lang| error.text(lang)).page(Page::Cards);
         check.todo =
             error.hint().map(|_| Said::new(|lang| error.hint_in(lang).unwrap_or_default()));
         return;

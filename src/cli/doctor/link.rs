@@ -49,7 +49,7 @@ pub(super) async fn look(
     };
     match looked {
         Err(StreamError::Api(error)) => shut(answered(&error), other),
-        Err(StreamError::Socket(why)) => shut(no_way(|_| why.as_str()), other),
+        Err(StreamError::Socket(why)) => shut(no_way(|lang| says::retold(&why, lang)), other),
         Ok(Heard::Closed) => {
             let other = Check::warning("second-host", w::another_elsewhere).todo(w::end_another);
             let check = not_open(w::closed_at_once).todo(w::check_robot).page(Page::Robot);
@@ -77,7 +77,7 @@ fn no_way<S: Into<String>>(why: impl Fn(Lang) -> S) -> Check {
 
 /// What the answer to the call for a ticket means.
 fn answered(error: &ApiError) -> Check {
-    let check = not_open(|_| error.to_string());
+    let check = not_open(|lang| error.text(lang));
     match (&error.class, error.code.as_str()) {
         (Class::Transient, "gateway" | "no-ticket") => check.todo(says::not_dingtalks),
         (Class::Transient, "connect" | "timeout" | "broken" | "proxy") => {
@@ -108,12 +108,12 @@ fn told(connection: &Connection, blocked: Option<&'static str>, other: Check) ->
     let why = connection.error.clone().unwrap_or_else(|| connection.state.replace('_', " "));
     let other = match &connection.warning {
         Some(warning) if !other.is_bad() => {
-            Check::warning("second-host", |_| warning.as_str()).todo(w::end_the_other)
+            Check::warning("second-host", |lang| says::retold(warning, lang)).todo(w::end_the_other)
         }
         _ => other,
     };
     if connection.state == "deaf" {
-        let frames = Check::failed("frames", |_| why.as_str()).todo(w::deaf);
+        let frames = Check::failed("frames", |lang| says::retold(&why, lang)).todo(w::deaf);
         return vec![Check::ok("connection", w::open), frames, other];
     }
     if !connection.is_up() {
@@ -137,7 +137,7 @@ fn down(connection: &Connection, blocked: Option<&'static str>) -> Check {
         return Check::after("connection", blocked);
     }
     let state = connection.state.replace('_', " ");
-    let check = not_open(|_| connection.error.as_ref().unwrap_or(&state));
+    let check = not_open(|lang| says::retold(connection.error.as_ref().unwrap_or(&state), lang));
     match &connection.hint {
         Some(hint) => led(check.todo(|lang| says::retold(hint, lang)), hint),
         // It tries again by itself: what is in the way passes, or is not DingTalk's.

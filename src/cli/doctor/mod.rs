@@ -235,8 +235,15 @@ fn listed(id: &'static str, state: State, problems: &[Problem]) -> Check {
         .reduce(|all, more| all.and(&more));
     let check =
         Check::new(id, state, Said::new(|lang| all.as_ref().map_or("", |all| all.pick(lang))));
-    match problems.iter().find_map(|problem| problem.hint.as_ref()) {
-        Some(hint) => check.todo(|lang| hint.pick(lang)),
+    let mut hints: Vec<&Said> = Vec::new();
+    for hint in problems.iter().filter_map(|problem| problem.hint.as_ref()) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    let hints = hints.into_iter().cloned().reduce(|all, more| all.and(&more));
+    match hints {
+        Some(hints) => check.todo(|lang| hints.pick(lang)),
         // A whole file to paste is for `run` to show.
         None => check.todo(w::see_config),
     }
@@ -268,4 +275,24 @@ fn without_account(problems: &Problems, open: bool) -> Vec<Check> {
         }
     }
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Place, Problem};
+
+    #[test]
+    fn of_several_mistakes_each_has_its_way_out_once() {
+        let problem =
+            |hint: &'static str| Problem::new(Place::Default, |_| "wrong").hint(move |_| hint);
+        let list = vec![
+            problem("quote it"),
+            problem("is it `x`?"),
+            problem("quote it"),
+            problem("move it"),
+        ];
+        let check = unusable("config", &Problems { list, ..Problems::default() });
+        assert_eq!(check.todo.unwrap().pick(Lang::En), "quote it; is it `x`? move it");
+    }
 }

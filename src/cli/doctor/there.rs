@@ -131,7 +131,7 @@ async fn tls(client: &Client, bases: [&Url; 2]) -> Check {
     for (base, answer) in bases.into_iter().zip([api, oapi]) {
         let Err(error) = answer else { continue };
         let host = base.host_str().unwrap_or_default();
-        return Check::failed("tls", |lang| way::not_safe(host, &error.message, lang))
+        return Check::failed("tls", |lang| way::not_safe(host, &error.message_in(lang), lang))
             .todo(way::check_safety);
     }
     if bases.iter().all(|base| base.scheme() == "http") {
@@ -170,7 +170,7 @@ async fn token(client: &Client) -> Vec<Check> {
         }
         Err(error) => vec![
             Check::after("secret", "token"),
-            asked(Check::failed("token", |_| error.to_string()), &error),
+            asked(Check::failed("token", |lang| error.text(lang)), &error),
             Check::after("address", "token"),
         ],
     }
@@ -214,7 +214,7 @@ async fn permissions(
                     Class::IpNotAllowed => whole = Some(not_allowed()),
                     Class::Quota => whole = Some(used_up(&error)),
                     Class::Token => {
-                        let check = Check::failed("token", |_| error.to_string());
+                        let check = Check::failed("token", |lang| error.text(lang));
                         whole = Some(asked(check, &error));
                     }
                     _ => {}

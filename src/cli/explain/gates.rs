@@ -9,7 +9,8 @@ use super::Place;
 use super::causes;
 use super::past::Past;
 use super::refusals;
-use crate::access::{Access, Actor, Denied, GROUP, OWNER};
+use crate::access::{Access, Actor, Denied, GROUP, Lock, OWNER};
+use crate::cli::lock;
 use crate::inbox;
 use crate::message::{ChatKind, Message};
 use crate::outbox;
@@ -57,6 +58,7 @@ pub(super) struct Gate {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Name {
     Duplicate,
+    Lock,
     Access,
     Control,
     Dialog,
@@ -145,20 +147,35 @@ impl Explanation {
         self.past.as_ref().is_some_and(|past| past.handler.as_deref() == Some("answer"))
     }
 
+    /// Behind what refuses everything.
+    fn nothing_more(&mut self) {
+        let rest = [Name::Control, Name::Dialog, Name::Command, Name::Match, Name::Fallback];
+        self.gates.extend(rest.map(|gate| Gate::unasked(gate, "")));
+    }
+
     fn decide(&mut self, told: &Told<'_>, snapshot: &Snapshot, message: &Message) {
         let Told { place, access, lang, theirs } = *told;
         let routes = snapshot.routes();
         let today = chrono::Local::now().date_naive();
         self.gates.push(duplicate(self.past.as_ref(), lang));
+        let lock = Lock::of(&place.state);
+        if lock.is_locked() {
+            let why = lock::why(&lock, lang).unwrap_or_else(|| w::by_a_file(lang).to_owned());
+            self.gates.push(Gate::yes(Name::Lock, why));
+            self.gates.push(Gate::unasked(Name::Access, ""));
+            self.nothing_more();
+            self.outcome = Some(Outcome {
+                kind: "refused",
+                summary: w::all_locked(lang).to_owned(),
+                answer: Some(words::access::locked(theirs).to_owned()),
+            });
+            return;
+        }
         let (actor, decision) = match decision::decide(access, "", routes, message, today, false) {
             Ok(decided) => decided,
             Err(why) => {
                 self.gates.push(Gate::no(Name::Access, denied(&why, place, lang)));
-                for gate in
-                    [Name::Control, Name::Dialog, Name::Command, Name::Match, Name::Fallback]
-                {
-                    self.gates.push(Gate::unasked(gate, ""));
-                }
+                self.nothing_more();
                 self.outcome = Some(Outcome {
                     kind: "refused",
                     summary: w::may_not_write(lang).to_owned(),

@@ -21,8 +21,9 @@ const NAMES: usize = 12;
 const PAST_NAMES: usize = 11;
 
 impl Name {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Duplicate,
+        Self::Lock,
         Self::Access,
         Self::Control,
         Self::Dialog,
@@ -35,6 +36,7 @@ impl Name {
     fn question(self, lang: Lang) -> &'static str {
         let says = match self {
             Self::Duplicate => gates::duplicate,
+            Self::Lock => gates::locked,
             Self::Access => gates::access,
             Self::Control => gates::control,
             Self::Dialog => gates::dialog,

@@ -94,7 +94,8 @@ impl Setup<'_> {
             return if self.init.scan || waits.is_some() {
                 Ok(Way::Scan)
             } else {
-                Err(missing("--scan, --client-id", w::needs_app(lang), lang).into())
+                Err(missing(&w::either("--scan", "--client-id", lang), w::needs_app(lang), lang)
+                    .into())
             };
         };
         let Some((_, until_ms)) = waits else {
@@ -480,7 +481,7 @@ impl Setup<'_> {
     /// What went wrong in words, and what to do about it.
     fn told(&self, error: &ApiError) -> (String, String) {
         let lang = self.voice.lang;
-        let all = match error.message.as_str() {
+        let all = match error.message_in(lang).as_str() {
             "" => error.code.clone(),
             message => format!("{message} ({})", error.code),
         };

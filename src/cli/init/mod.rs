@@ -177,7 +177,9 @@ struct Ready {
 impl Init {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let spoken = self.lang.as_deref().map_or_else(lang::of_terminal, lang::read);
-        if self.lang.is_some() {
+        // Programs read English, whoever starts them.
+        let spoken = if self.json { Lang::En } else { spoken };
+        if self.lang.is_some() || self.json {
             let setting = if spoken == Lang::Zh { Language::Zh } else { Language::En };
             lang::settle(setting);
         }
@@ -243,7 +245,7 @@ impl Init {
         let (loaded, file, own_folder) = load(global)?;
         let mut config = loaded.config;
         let progress = Progress::read(&config.state.dir);
-        let mut voice = Voice::new(self.json, lang::of_terminal());
+        let mut voice = Voice::of(self.json);
         let mut ask = voice.may_ask().then(|| Ask::new(voice.clone()));
         if ask.is_some() {
             host::keep_log(&config.state.dir);
@@ -254,7 +256,7 @@ impl Init {
             (Some(ask), None) => ask.language().await?,
             (_, known) => known,
         };
-        voice.lang = chosen.unwrap_or(voice.lang);
+        voice.lang = chosen.filter(|_| !self.json).unwrap_or(voice.lang);
         at.lang.set(voice.lang);
         self.check_addresses(&config, voice.lang)?;
         if let Some(ask) = &mut ask {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::{columns, letters, talk};
+use crate::cli::{columns, lang, letters, talk};
 use crate::sink::{escape, redact};
 use crate::words::Lang;
 use crate::words::setup as w;
@@ -24,6 +24,11 @@ impl Voice {
         let size = terminal_size::terminal_size_of(io::stderr());
         let columns = size.map_or(usize::MAX, |(columns, _)| columns.0.into());
         Self { lang, json, unicode: letters::locale_shows_all(), columns }
+    }
+
+    /// Before it is known who reads it: as the terminal has it, and in English for programs.
+    pub(super) fn of(json: bool) -> Self {
+        if json { Self::program() } else { Self::new(false, lang::of_terminal()) }
     }
 
     /// For a program that reads events.

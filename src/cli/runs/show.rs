@@ -132,14 +132,18 @@ fn when(ms: i64) -> String {
 
 /// All of one run.
 pub(super) fn all(past: &Past, said: &[Said]) -> String {
-    let lang = lang::here();
+    all_in(past, said, lang::here())
+}
+
+fn all_in(past: &Past, said: &[Said], lang: Lang) -> String {
     let mut out = account::tell(past, lang, true);
     if !said.is_empty() {
         let _ = write!(out, "\n{}", w::said(lang));
     }
     for one in said {
         let text = cut(&account::one_line(&one.text), 200);
-        let _ = write!(out, "\n  {} ({}): {text}", one.kind, one.state);
+        let (kind, state) = (w::kind_of(one.kind, lang), w::fate_of(&one.state, lang));
+        let _ = write!(out, "\n  {}", w::one_said(kind, state, &text, lang));
         if let Some(error) = &one.error {
             let _ = write!(out, "\n    {}", account::hanging(error).replace('\n', "\n  "));
         }
@@ -245,6 +249,21 @@ mod tests {
                 params: serde_json::Map::new(),
             })),
         }
+    }
+
+    #[test]
+    fn what_a_run_said_is_told_in_the_language_of_whoever_reads_it() {
+        let said = Said {
+            kind: "text",
+            text: "hello".to_owned(),
+            state: "sent".to_owned(),
+            at_ms: 0,
+            error: None,
+        };
+        let past = past("7k3fa", "done", "ann", "deploy", None);
+        let all = |lang| all_in(&past, std::slice::from_ref(&said), lang);
+        assert!(all(Lang::En).ends_with("\n  text (sent): hello"), "{}", all(Lang::En));
+        assert!(all(Lang::Zh).ends_with("\n  文字（已发送）：hello"), "{}", all(Lang::Zh));
     }
 
     #[test]

@@ -144,6 +144,9 @@ fn line(seen: &Seen, lang: Lang) -> String {
     if moment.settings.error.is_some() {
         line.push_str(w::settings_are_wrong(lang));
     }
+    if seen.lock.is_locked() {
+        line.push_str(w::and_locked(lang));
+    }
     line
 }
 

@@ -12,10 +12,14 @@ use chrono::Utc;
 use clap::Args;
 
 use super::remote::Remote;
-use super::{Global, columns, lang, talk};
+use super::{Global, columns, lang, lock, talk};
+use crate::access::Lock;
 use crate::store::Instance;
 use crate::telemetry::status::Status as Moment;
+use crate::words::Lang;
 use crate::words::commands::errors;
+use crate::words::commands::run;
+use crate::words::commands::status as w;
 
 /// A host that has not answered by then is busy with something that its file may tell.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,6 +51,7 @@ struct Seen {
     /// The process that has the folder.
     holder: Option<String>,
     moment: Option<Moment>,
+    lock: Lock,
 }
 
 impl Seen {
@@ -57,14 +62,23 @@ impl Seen {
     /// For a person.
     fn text(&self) -> String {
         let (moment, lang) = (self.moment.as_ref(), lang::here());
+        let locked = self.locked(lang);
         match &self.holder {
-            Some(pid) => show::as_text(pid, moment, Utc::now(), lang),
-            None => show::gone(&self.folder, moment, lang),
+            Some(pid) => show::as_text(pid, moment, locked.as_deref(), Utc::now(), lang),
+            None => show::gone(&self.folder, moment, locked.as_deref(), lang),
         }
     }
 
+    /// That nobody is served, and by whom it was locked.
+    fn locked(&self, lang: Lang) -> Option<String> {
+        self.lock.is_locked().then(|| {
+            let why = lock::why(&self.lock, lang).map(|why| run::why(&why, lang));
+            w::locked(&why.unwrap_or_default(), lang)
+        })
+    }
+
     fn json(&self) -> Result<serde_json::Value> {
-        show::as_json(self.is_live(), &self.folder, self.moment.as_ref())
+        show::as_json(self.is_live(), self.lock.is_locked(), &self.folder, self.moment.as_ref())
     }
 }
 
@@ -121,6 +135,7 @@ impl Status {
         let moment = moment.filter(|moment| {
             holder.as_deref().is_none_or(|holder| holder == moment.pid.to_string())
         });
-        Ok(Seen { folder, holder, moment })
+        let lock = Lock::of(&folder);
+        Ok(Seen { folder, holder, moment, lock })
     }
 }

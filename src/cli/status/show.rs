@@ -26,10 +26,11 @@ use crate::words::thousands;
 
 pub(super) fn as_json(
     live: bool,
+    locked: bool,
     folder: &Path,
     moment: Option<&Moment>,
 ) -> Result<serde_json::Value> {
-    let mut report = json!({ "running": live, "state_dir": folder });
+    let mut report = json!({ "running": live, "locked": locked, "state_dir": folder });
     if let (Some(moment), Some(report)) = (moment, report.as_object_mut())
         && let serde_json::Value::Object(fields) = serde_json::to_value(moment)?
     {
@@ -44,24 +45,39 @@ pub(super) const NAMES: usize = 9;
 pub(super) fn as_text(
     pid: &str,
     moment: Option<&Moment>,
+    locked: Option<&str>,
     now: DateTime<Utc>,
     lang: Lang,
 ) -> String {
-    let Some(moment) = moment else { return w::starting(pid, lang) };
+    let Some(moment) = moment else {
+        let mut text = Lines(w::starting(pid, lang));
+        if let Some(locked) = locked {
+            text.below(locked);
+        }
+        return text.0;
+    };
     let link = &moment.connection;
     let how = how(link, now, lang);
     let up = since(moment.started_at_ms, now, lang);
     let mut text = Lines(w::head(&how, &moment.version, &moment.command, pid, &up, lang));
+    if let Some(locked) = locked {
+        text.below(locked);
+    }
+    let reason = link.error.as_ref().map(|error| retold(error, lang));
+    let warning = link.warning.as_ref().map(|warning| retold(warning, lang));
     let advice = link.hint.as_ref().map(|hint| retold(hint, lang));
     let said = [
-        (w::reason as fn(&str, Lang) -> String, &link.error),
-        (w::warning, &link.warning),
+        (w::reason as fn(&str, Lang) -> String, &reason),
+        (w::warning, &warning),
         (w::hint, &advice),
     ];
     for (says, what) in said {
         if let Some(what) = what {
             text.below(&says(&escape(what), lang));
         }
+    }
+    if let Some(mode) = w::mode_of(&moment.mode, lang) {
+        text.row(w::mode(lang), mode);
     }
     if let Some(url) = &moment.url {
         text.row(w::page(lang), &escape(url));
@@ -116,17 +132,17 @@ fn scripts(text: &mut Lines, moment: &Moment, lang: Lang) {
     text.row(w::scripts(lang), &w::scripts_in(moment.scripts.len(), &escape(&folder), lang));
     let name = |script: &Script| talk::fit(&escape(&script.name)).into_owned();
     let width = moment.scripts.iter().map(|script| name(script).width()).max().unwrap_or_default();
-    for script in &moment.scripts {
+    let (broken, well): (Vec<_>, Vec<_>) =
+        moment.scripts.iter().partition(|script| script.error.is_some());
+    // Those with errors first: a terminal may not have room for all.
+    for script in broken.into_iter().chain(well) {
         let at = script.loaded_at_ms.and_then(DateTime::from_timestamp_millis);
         let loaded = at.map_or_else(
             || w::not_loaded(lang).to_owned(),
             |at| {
                 let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
                 let handlers = handlers(script.handlers, lang);
-                match script.generation {
-                    0 | 1 => w::loaded(&handlers, &at, lang),
-                    number => w::loaded_version(&handlers, number, &at, lang),
-                }
+                w::loaded(&handlers, script.generation, &at, lang)
             },
         );
         text.below(&format!("{}  {loaded}", columns::pad(&name(script), width)));
@@ -213,7 +229,12 @@ pub(super) fn how(connection: &Connection, now: DateTime<Utc>, lang: Lang) -> St
     text
 }
 
-pub(super) fn gone(folder: &Path, moment: Option<&Moment>, lang: Lang) -> String {
+pub(super) fn gone(
+    folder: &Path,
+    moment: Option<&Moment>,
+    locked: Option<&str>,
+    lang: Lang,
+) -> String {
     let mut text = errors::no_host(&folder.to_string_lossy(), lang);
     if let Some(at) =
         moment.and_then(|moment| DateTime::from_timestamp_millis(moment.updated_at_ms))
@@ -221,6 +242,9 @@ pub(super) fn gone(folder: &Path, moment: Option<&Moment>, lang: Lang) -> String
         // A host that ends in order takes its file away.
         let at = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
         text.push_str(&w::gone_since(&at, lang));
+    }
+    if let Some(locked) = locked {
+        let _ = write!(text, "\n{locked}");
     }
     let _ = write!(text, "\n{}{}", errors::label_hint(lang), errors::start_one(lang));
     text

@@ -54,6 +54,57 @@ words! {
         en: "(and {n} more like it before)",
     }
 
+    // Words of records, which `--json` and the files have in English.
+    word_allow { zh: "允许", en: "allow" }
+    word_deny { zh: "拒绝", en: "deny" }
+    word_refuse { zh: "拒绝", en: "refuse" }
+    word_approval { zh: "审批", en: "approval" }
+    word_end { zh: "结束", en: "end" }
+    word_done { zh: "完成", en: "done" }
+    word_failed { zh: "失败", en: "failed" }
+    word_cancelled { zh: "已取消", en: "cancelled" }
+    word_interrupted { zh: "已中断", en: "interrupted" }
+    word_stopped { zh: "已停止", en: "stopped" }
+    word_grant { zh: "授权", en: "grant" }
+    word_consent { zh: "同意脚本", en: "consent" }
+    word_claim { zh: "认领", en: "claim" }
+    word_code { zh: "认领码", en: "code" }
+    word_lock { zh: "锁定", en: "lock" }
+    word_unlock { zh: "解锁", en: "unlock" }
+    word_settings { zh: "设置", en: "settings" }
+    word_organisation { zh: "组织", en: "organisation" }
+    word_start { zh: "启动", en: "start" }
+    word_gap { zh: "缺口", en: "gap" }
+    word_mended { zh: "修复", en: "mended" }
+    word_left_out { zh: "省略", en: "left_out" }
+    door_message { zh: "消息", en: "message" }
+    door_answer { zh: "回答", en: "answer" }
+    door_card { zh: "卡片", en: "card" }
+    door_schedule { zh: "定时", en: "schedule" }
+    door_file { zh: "文件", en: "file" }
+    door_event { zh: "事件", en: "event" }
+    door_hook { zh: "脚本始末", en: "hook" }
+    door_console { zh: "控制台", en: "console" }
+    door_cli { zh: "命令行", en: "cli" }
+    why_locked { zh: "已锁定", en: "locked" }
+    why_no_staff_id { zh: "没有 staff id", en: "no_staff_id" }
+    why_other_organisation { zh: "别的组织", en: "other_organisation" }
+    why_unknown_organisation { zh: "组织未知", en: "unknown_organisation" }
+    why_unclaimed { zh: "没有主人", en: "unclaimed" }
+    why_no_role { zh: "没有角色", en: "no_role" }
+    why_role { zh: "角色", en: "role" }
+    why_scope { zh: "地点", en: "scope" }
+    why_rate { zh: "频率", en: "rate" }
+    why_not_asked { zh: "不是提出的人", en: "not_asked" }
+    why_own_request { zh: "自己提出的", en: "own_request" }
+    why_flood { zh: "消息太多", en: "flood" }
+    why_person_runs { zh: "任务太多", en: "person_runs" }
+    why_handler_runs { zh: "处理器任务太多", en: "handler_runs" }
+    why_late { zh: "来得太晚", en: "late" }
+    why_crash { zh: "崩溃", en: "crash" }
+    why_not_begun { zh: "还没有开始", en: "not_begun" }
+    why_unknown_card { zh: "未知的卡片", en: "unknown_card" }
+
     // What is wrong with a record, as the check of the chain words it.
     torn {
         zh: "它写到一半就断了：崩溃造成的，下次启动会修好",
@@ -99,5 +150,86 @@ pub(crate) fn retold(why: &str, lang: Lang) -> String {
     match why.strip_prefix("it has the number ").and_then(|rest| rest.split_once(": ")) {
         Some((n, rest)) => number(n, &retold(rest, lang), lang),
         None => why.to_owned(),
+    }
+}
+
+/// What happened, or how it was decided, by the word of the record.
+pub(crate) fn word(name: &str, lang: Lang) -> &str {
+    let says: fn(Lang) -> &'static str = match name {
+        "allow" => word_allow,
+        "deny" => word_deny,
+        "refuse" => word_refuse,
+        "approval" => word_approval,
+        "end" => word_end,
+        "done" => word_done,
+        "failed" => word_failed,
+        "cancelled" => word_cancelled,
+        "interrupted" => word_interrupted,
+        "stopped" => word_stopped,
+        "grant" => word_grant,
+        "consent" => word_consent,
+        "claim" => word_claim,
+        "code" => word_code,
+        "lock" => word_lock,
+        "unlock" => word_unlock,
+        "settings" => word_settings,
+        "organisation" => word_organisation,
+        "start" => word_start,
+        "gap" => word_gap,
+        "mended" => word_mended,
+        "left_out" => word_left_out,
+        other => return other,
+    };
+    says(lang)
+}
+
+/// By which way it came in.
+pub(crate) fn door(name: &str, lang: Lang) -> &str {
+    let says: fn(Lang) -> &'static str = match name {
+        "message" => door_message,
+        "answer" => door_answer,
+        "card" => door_card,
+        "schedule" => door_schedule,
+        "file" => door_file,
+        "event" => door_event,
+        "hook" => door_hook,
+        "console" => door_console,
+        "cli" => door_cli,
+        other => return other,
+    };
+    says(lang)
+}
+
+/// Why, by the word of the record.
+fn why(name: &str, lang: Lang) -> &str {
+    let says: fn(Lang) -> &'static str = match name {
+        "locked" => why_locked,
+        "no_staff_id" => why_no_staff_id,
+        "other_organisation" => why_other_organisation,
+        "unknown_organisation" => why_unknown_organisation,
+        "unclaimed" => why_unclaimed,
+        "no_role" => why_no_role,
+        "role" => why_role,
+        "scope" => why_scope,
+        "rate" => why_rate,
+        "not_asked" => why_not_asked,
+        "own_request" => why_own_request,
+        "flood" => why_flood,
+        "person_runs" => why_person_runs,
+        "handler_runs" => why_handler_runs,
+        "late" => why_late,
+        "crash" => why_crash,
+        "not_begun" => why_not_begun,
+        "unknown_card" => why_unknown_card,
+        other => return other,
+    };
+    says(lang)
+}
+
+/// The same, and what it is about, if that stands behind it.
+pub(crate) fn reason(text: &str, lang: Lang) -> String {
+    match text.split_once(": ") {
+        Some((name, about)) if why(name, lang) != name => format!("{}：{about}", why(name, lang)),
+        _ => why(text, lang).to_owned(),
     }
 }

@@ -15,7 +15,7 @@ words! {
     }
     /// `why`: in brackets, or nothing.
     locked_already(why: &str) {
-        zh: "早已锁定{why}；运行 moonbell unlock 解除",
+        zh: "已经锁定{why}；运行 moonbell unlock 解除",
         en: "it is locked already{why}; `moonbell unlock` lifts it",
     }
     by_this_computer {

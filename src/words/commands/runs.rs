@@ -25,6 +25,18 @@ words! {
     event(kind: &str) { zh: "（事件 {kind}）", en: "(event {kind})" }
     said { zh: "说过：", en: "said:" }
 
+    one_said(kind: &str, state: &str, text: &str) {
+        zh: "{kind}（{state}）：{text}",
+        en: "{kind} ({state}): {text}",
+    }
+    text { zh: "文字", en: "text" }
+    file { zh: "文件", en: "file" }
+    image { zh: "图片", en: "image" }
+    card { zh: "卡片", en: "card" }
+    sent { zh: "已发送", en: "sent" }
+    dropped { zh: "已丢弃", en: "dropped" }
+    open { zh: "进行中", en: "open" }
+
     stopped(id: &str) { zh: "已停止运行 {id}", en: "stopped run {id}" }
     again(id: &str) { zh: "再次运行 {id}", en: "run {id} is run again" }
     not_of_an_order(extra: &str) {
@@ -42,6 +54,30 @@ words! {
     unknown_hint {
         zh: "moonbell runs 会列出它们；保留多久：docs/config.md 里的 `history.keep`",
         en: "`moonbell runs` lists them; how long they are kept: `history.keep` in docs/config.md",
+    }
+}
+
+/// What was said, by its name in the journal.
+pub(crate) fn kind_of(name: &str, lang: Lang) -> &str {
+    match name {
+        "text" => text(lang),
+        "file" => file(lang),
+        "image" => image(lang),
+        "card" => card(lang),
+        // A name of its own.
+        other => other,
+    }
+}
+
+/// What became of that, by its name in the journal.
+pub(crate) fn fate_of(name: &str, lang: Lang) -> &str {
+    match name {
+        "queued" => queued(lang),
+        "parked" => parked(lang),
+        "sent" => sent(lang),
+        "dropped" => dropped(lang),
+        "open" => open(lang),
+        other => other,
     }
 }
 

@@ -30,7 +30,14 @@ words! {
     warning(what: &str) { zh: "警告：{what}", en: "warning: {what}" }
     hint(what: &str) { zh: "提示：{what}", en: "hint: {what}" }
 
+    /// `why`: in brackets, or nothing.
+    locked(why: &str) {
+        zh: "已锁定{why}，不为任何人服务；运行 moonbell unlock 解除",
+        en: "locked{why}, nobody is served; `moonbell unlock` lifts it",
+    }
+
     // Names of rows.
+    mode { zh: "方式", en: "mode" }
     page { zh: "页面", en: "page" }
     webhook { zh: "回调", en: "webhook" }
     console { zh: "控制台", en: "console" }
@@ -42,6 +49,9 @@ words! {
     events { zh: "事件", en: "events" }
     cards { zh: "卡片", en: "cards" }
     on { zh: "监听", en: "on" }
+
+    stream { zh: "Stream（由这台电脑连接钉钉）", en: "Stream (this computer connects to DingTalk)" }
+    http { zh: "HTTP（由钉钉访问这台电脑）", en: "HTTP (DingTalk calls this computer)" }
 
     shut { zh: "关闭：没有设置它的密钥", en: "shut: its secret is not set" }
     listens(address: &str, tls: &str, refused: u64) {
@@ -86,8 +96,7 @@ words! {
     }
     scripts_in(n: usize, folder: &str) { zh: "{n} 个，在 {folder}", en: "{n} in {folder}" }
     not_loaded { zh: "没有加载", en: "not loaded" }
-    loaded(handlers: &str, at: &str) { zh: "{handlers}，加载于 {at}", en: "{handlers}, loaded {at}" }
-    loaded_version(handlers: &str, version: u64, at: &str) {
+    loaded(handlers: &str, version: u64, at: &str) {
         zh: "{handlers}，第 {version} 版，加载于 {at}",
         en: "{handlers}, version {version}, loaded {at}",
     }
@@ -109,7 +118,17 @@ words! {
         zh: "{how}；任务 {runs}；发件箱 {waiting} 等待发送，{parked} 已搁置；脚本 {scripts} 个，{broken} 个有错误",
         en: "{how}; runs {runs}; outbox {waiting} waiting, {parked} parked; scripts {scripts}, {broken} broken",
     }
+    and_locked { zh: "；已锁定", en: "; locked" }
     settings_are_wrong { zh: "；设置有错误", en: "; settings wrong" }
+}
+
+/// How messages come in, by the name that the status file has for it.
+pub(crate) fn mode_of(name: &str, lang: Lang) -> Option<&'static str> {
+    Some(match name {
+        "stream" => stream(lang),
+        "http" => http(lang),
+        _ => return None,
+    })
 }
 
 /// The state of a connection, by the name that the status file has for it.

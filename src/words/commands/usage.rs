@@ -1,5 +1,7 @@
 //! `usage`.
 
+use crate::words::Lang;
+
 words! {
     head(month: &str, turns: &str) {
         zh: "{month}，{turns} 重新计算（中国时间）",
@@ -26,8 +28,42 @@ words! {
     messages { zh: "消息", en: "messages" }
     itself { zh: "（moonbell 自己）", en: "(moonbell itself)" }
     nobody { zh: "（无人：定时任务等）", en: "(nobody: timers and the like)" }
+    // What it was used for.
+    send { zh: "发送", en: "send" }
+    by_webhook { zh: "webhook 消息", en: "webhook" }
+    card { zh: "卡片", en: "card" }
+    frame { zh: "卡片更新", en: "frame" }
+    upload { zh: "上传", en: "upload" }
+    download { zh: "下载", en: "download" }
+    reaction { zh: "表情", en: "reaction" }
+    message { zh: "收到的消息", en: "message" }
+    click { zh: "点击", en: "click" }
+    event { zh: "事件", en: "event" }
+    other { zh: "其他", en: "other" }
+    recovered { zh: "崩溃后补记", en: "recovered" }
+
     no_journal(folder: &str) {
         zh: "`{folder}` 里还没有运行记录",
         en: "no moonbell has kept a journal in `{folder}`",
     }
+}
+
+/// What something was used for, by its name in the table.
+pub(crate) fn use_of(name: &str, lang: Lang) -> &str {
+    let says: fn(Lang) -> &'static str = match name {
+        "send" => send,
+        "webhook" => by_webhook,
+        "card" => card,
+        "frame" => frame,
+        "upload" => upload,
+        "download" => download,
+        "reaction" => reaction,
+        "message" => message,
+        "click" => click,
+        "event" => event,
+        "other" => other,
+        "recovered" => recovered,
+        other => return other,
+    };
+    says(lang)
 }

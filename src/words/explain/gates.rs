@@ -3,6 +3,7 @@
 words! {
     // Names of the questions.
     duplicate { zh: "以前收到过？", en: "seen before?" }
+    locked { zh: "已锁定？", en: "locked?" }
     access { zh: "可以给机器人发消息？", en: "may they write here?" }
     control { zh: "moonbell 自己的指令？", en: "a word of moonbell's?" }
     dialog { zh: "正在进行的对话？", en: "an open dialog?" }
@@ -14,6 +15,7 @@ words! {
     no { zh: "否", en: "no" }
     not_asked { zh: "没有问到", en: "not asked" }
 
+    by_a_file { zh: "由状态目录里的文件 `locked` 锁定", en: "by the file `locked` in the state folder" }
     not_sent { zh: "这段文字没有人发过", en: "this text was not sent by anybody" }
     delivered_once { zh: "只送达了一次", en: "delivered once" }
     delivered_often(n: u32) {
@@ -147,6 +149,10 @@ words! {
     help { zh: "说明有什么功能", en: "tells what there is" }
 
     // How it ends.
+    all_locked {
+        zh: "拒绝：已锁定，不为任何人服务；运行 moonbell unlock 解除",
+        en: "refused: locked, nobody is served; `moonbell unlock` lifts it",
+    }
     may_not_write {
         zh: "拒绝：这个人不能给机器人发消息",
         en: "refused: this person may not write to the bot",

@@ -122,7 +122,14 @@ async fn panic_a_lock_from_the_terminal_or_by_a_file_does_the_same() {
     host.until_true("it is stopped", || count(&host, &[("event", "stopped"), ("who", ALICE)]) == 1)
         .await;
     holds(&host).await;
+    let status = text(&moonbell(&host, &["status"]));
+    let says = "locked (by `moonbell lock` on this computer), nobody is served";
+    assert!(status.contains(says), "{status}");
+    assert!(text(&moonbell(&host, &["status", "--json"])).contains("\"locked\": true"));
+    let explained = text(&moonbell(&host, &["explain", "tree"]));
+    assert!(explained.contains("✗ refused: locked, nobody is served"), "{explained}");
     assert!(moonbell(&host, &["unlock"]).status.success());
+    assert!(text(&moonbell(&host, &["status", "--json"])).contains("\"locked\": false"));
     host.say(ALICE, "tree");
     host.until_true("it runs again", || host.lines("entered").len() == 2).await;
     fs::write(host.state_dir().join("locked"), "").unwrap();

@@ -797,7 +797,12 @@ async fn its_calls_are_in_the_ledger_beside_a_host_and_without_one() {
     doctor(&host, &[], &[]);
     assert_eq!(calls(&host) - before, 4);
     assert_eq!(counted(&host), 4);
-    // The host hears of it with what it counts itself.
+    // The host hears of it, also while it counts nothing itself.
+    host.until_says(&["status", "--json"], |said| {
+        let status: Value = serde_json::from_str(said).unwrap();
+        status["budget"]["api_calls"]["used"] == 4
+    })
+    .await;
     host.say(ALICE, "card");
     host.say(ALICE, "echo hello");
     host.until("answered", |seen| seen.to(ALICE).contains(&"hello")).await;

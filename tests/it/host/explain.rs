@@ -101,6 +101,14 @@ async fn each_gate_tells_its_answer() {
         gates(&told),
         "duplicate no, access no, control -, dialog -, command -, match -, fallback -, refused"
     );
+    fs::create_dir_all(stage.state_dir()).unwrap();
+    fs::write(stage.state_dir().join("locked"), "").unwrap();
+    let told = json(&stage, &["deploy prod", "--as", OWNER]);
+    assert_eq!(
+        gates(&told),
+        "duplicate no, lock yes, access -, control -, dialog -, command -, match -, fallback -, refused"
+    );
+    assert!(told["outcome"]["answer"].as_str().unwrap().starts_with("I am locked"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,12 @@ use super::Newcomer;
 use crate::home::Answer;
 
 fn answer(newcomer: &Newcomer, arguments: &[&str], input: &str) -> Answer {
+    answer_in("C", newcomer, arguments, input)
+}
+
+fn answer_in(locale: &str, newcomer: &Newcomer, arguments: &[&str], input: &str) -> Answer {
     let mut command = newcomer.init(arguments);
+    command.env("LANG", locale);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -27,7 +32,7 @@ async fn without_a_terminal_the_flag_that_is_missing_is_named() {
     let id = newcomer.sim.client_id();
     let secret = newcomer.sim.client_secret();
     for (arguments, expected) in [
-        (&[][..], "hint: say it with --scan, --client-id\n"),
+        (&[][..], "hint: say it with --scan or --client-id\n"),
         (&["--client-id", &id], "hint: say it with --client-secret-file\n"),
     ] {
         let answer = answer(&newcomer, arguments, "");
@@ -76,7 +81,8 @@ async fn what_dingtalk_refuses_is_said_in_words_and_as_json() {
     ] {
         let http: Vec<_> =
             fault.into_iter().map(|kind| HttpFault::new(kind).on("/v1.0/oauth2")).collect();
-        newcomer.sim.faults(&FaultOrder { clear: true, http, ..FaultOrder::default() });
+        let order = FaultOrder { clear: true, http, ..FaultOrder::default() };
+        newcomer.sim.faults(&order);
         let answer = answer(&newcomer, &given, "a wrong secret");
         assert_eq!(answer.code, 1, "{answer:?}");
         let events = events(&answer);
@@ -87,6 +93,10 @@ async fn what_dingtalk_refuses_is_said_in_words_and_as_json() {
             assert!(answer.err.contains(expected), "{}", answer.err);
         }
         assert!(!answer.out.contains("a wrong secret") && !answer.err.contains("a wrong secret"));
+        // Programs read English, whoever starts them.
+        newcomer.sim.faults(&order);
+        let chinese = answer_in("zh_CN.UTF-8", &newcomer, &given, "a wrong secret");
+        assert_eq!((chinese.out, chinese.err), (answer.out, answer.err));
     }
     assert!(!newcomer.config().exists());
 }
