@@ -1,6 +1,6 @@
 //! What one version of a script leaves to the next, and timers run by hand.
 
-use super::stage::{ALICE, OWNER, Setup, TestHost};
+use super::stage::{ALICE, BOB, OWNER, Setup, TestHost};
 
 /// Counts in memory; `{n}` is the version.
 fn counting(version: u32, save: &str, restore: &str) -> String {
@@ -13,21 +13,25 @@ fn counting(version: u32, save: &str, restore: &str) -> String {
             state.count += 1
             ctx:reply("v{version} " .. state.count .. " " .. #state.deep.list)
         end)
+        bot.command("serves <n:int>", function(ctx) ctx:reply("v{version} serves " .. ctx.args.n) end)
         "#
     )
 }
 
-/// Asks until this version answers; every answer counts.
+/// Asks until this version serves, then counts once.
 async fn until_version(host: &TestHost, version: &str) {
-    loop {
-        let before = host.look(|seen| seen.to(ALICE).len());
-        host.say(ALICE, "count");
-        host.until("an answer", |seen| seen.to(ALICE).len() > before).await;
-        if host.look(|seen| seen.to(ALICE).last().is_some_and(|text| text.starts_with(version))) {
-            return;
+    for n in 0.. {
+        let before = host.look(|seen| seen.to(BOB).len());
+        host.say(BOB, &format!("serves {n}"));
+        host.until("an answer", |seen| seen.to(BOB).len() > before).await;
+        if host.look(|seen| seen.to(BOB).last().is_some_and(|text| text.starts_with(version))) {
+            break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    let before = host.look(|seen| seen.to(ALICE).len());
+    host.say(ALICE, "count");
+    host.until("an answer", |seen| seen.to(ALICE).len() > before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,7 +162,7 @@ async fn after_an_outage_the_owner_reads_when_it_was_and_what_came_late() {
 async fn an_outage_of_the_network_is_told_with_its_reason_and_a_blip_is_not() {
     let host = Setup::new()
         .settings(|config, _| {
-            config.connection.tell_after = Duration::from_secs(2);
+            config.connection.tell_after = Duration::from_secs(5);
             config.connection.collect = Duration::ZERO;
         })
         .sim(|options| options.clocks.ping = Duration::from_millis(50))
@@ -183,7 +183,7 @@ async fn an_outage_of_the_network_is_told_with_its_reason_and_a_blip_is_not() {
     host.fail("/v1.0/gateway", HttpFaultKind::Reset, u32::MAX);
     host.sim.faults(&FaultOrder { close: true, ..FaultOrder::default() });
     let began = std::time::Instant::now();
-    host.until_true("the outage is long enough", || began.elapsed() > Duration::from_secs(4)).await;
+    host.until_true("the outage is long enough", || began.elapsed() > Duration::from_secs(8)).await;
     host.sim.faults(&FaultOrder { clear: true, ..FaultOrder::default() });
     host.until("the owner is told", |seen| {
         seen.to(OWNER).iter().any(|text| text.contains(": DingTalk could not be reached ("))
