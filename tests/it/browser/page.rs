@@ -146,7 +146,12 @@ impl Page {
 
     /// Clicks what the selector finds first, once it is there.
     pub(crate) async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap();
+        let since = std::time::Instant::now();
+        // The page draws itself anew with whatever happens: what was found may be gone by the time of the click.
+        while let Err(error) = self.find(selector).await.click().await {
+            let gone = error.is_stale_element_reference();
+            assert!(gone && since.elapsed() < UNTIL, "{selector}: {error}");
+        }
     }
 
     pub(crate) async fn find(&self, selector: &str) -> Element {
